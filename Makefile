@@ -1,0 +1,106 @@
+# u2moe: one non-recursive Makefile. `make help` lists the targets.
+#   make -j2            build/<flavour>/bin/*      make DEBUG=1     without optimisation, with checks
+#   make V=1            show the commands          make SANITIZE=address,undefined
+
+SHELL := /bin/bash
+FLAVOUR := cpu$(if $(DEBUG),-debug)$(if $(SANITIZE),-$(subst $(comma),-,$(SANITIZE)))$(if $(WERROR),-werror)
+comma := ,
+BUILD ?= build/$(FLAVOUR)
+PREFIX ?= /usr/local
+PYTHON ?= python3
+
+CXXFLAGS ?= $(if $(DEBUG),-O0 -g,-O3 -g1 -DNDEBUG)
+CXXFLAGS_ALL := -std=c++17 -Isrc -Itests -I/usr/include/$(shell $(CXX) -print-multiarch)/openblas-pthread -I/usr/include/kissfft -Wall -Wextra -ffp-contract=off -MMD -MP -pthread \
+  $(if $(WERROR),-Werror) $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=undefined) $(CXXFLAGS)
+LDFLAGS_ALL := -pthread $(if $(SANITIZE),-fsanitize=$(SANITIZE)) $(LDFLAGS)
+LIBS := -lboost_program_options -lopenblas -lsndfile -lkissfft-float -lhwy
+
+LIB_SRC := $(wildcard src/*/*.cc)
+BIN_SRC := $(wildcard bin/*.cc)
+TEST_SRC := $(wildcard tests/*/*-test.cc)
+SUPPORT_SRC := $(wildcard tests/support/*.cc)
+BENCH_SRC := $(wildcard tests/bench/*.cc)
+
+LIB_OBJ := $(LIB_SRC:%.cc=$(BUILD)/obj/%.o)
+SUPPORT_OBJ := $(SUPPORT_SRC:%.cc=$(BUILD)/obj/%.o)
+BINS := $(BIN_SRC:bin/%.cc=$(BUILD)/bin/%)
+TESTS := $(TEST_SRC:%.cc=$(BUILD)/%)
+BENCHES := $(BENCH_SRC:%.cc=$(BUILD)/%)
+LIB := $(BUILD)/libu2moe.a
+SUPPORT_LIB := $(BUILD)/libtest-support.a
+
+Q := $(if $(V),,@)
+
+.PHONY: all help deps check-deps test test-build lint format demo bench install clean
+.SECONDARY:
+.DELETE_ON_ERROR:
+
+all: check-deps $(BINS) compile_commands.json  ## build all tools into build/<flavour>/bin
+
+help:  ## list the targets
+	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## */\t/' | expand -t 16
+	@echo "Variables: DEBUG=1, SANITIZE=address,undefined, WERROR=1, V=1, PREFIX=$(PREFIX), BUILD=$(BUILD)"
+
+deps:  ## install the Debian/Ubuntu packages of utils/deps.txt (root or sudo)
+	$(Q)utils/install-deps.sh
+
+check-deps:
+	$(Q)utils/check-deps.sh $(BUILD)
+
+$(BUILD)/obj/%.o: %.cc
+	@mkdir -p $(@D)
+	$(if $(Q),@echo "  CXX  $<")
+	$(Q)$(CXX) $(CXXFLAGS_ALL) -c $< -o $@
+
+$(LIB): $(LIB_OBJ)
+$(SUPPORT_LIB): $(SUPPORT_OBJ)
+$(LIB) $(SUPPORT_LIB):
+	@rm -f $@
+	$(if $(Q),@echo "  AR   $@")
+	$(Q)ar rcs $@ $^
+
+$(BINS): $(BUILD)/bin/%: $(BUILD)/obj/bin/%.o $(LIB)
+	@mkdir -p $(@D)
+	$(if $(Q),@echo "  LD   $@")
+	$(Q)$(CXX) $(LDFLAGS_ALL) $< $(LIB) $(LIBS) -o $@
+
+$(TESTS): $(BUILD)/%: $(BUILD)/obj/%.o $(SUPPORT_LIB) $(LIB)
+	@mkdir -p $(@D)
+	$(if $(Q),@echo "  LD   $@")
+	$(Q)$(CXX) $(LDFLAGS_ALL) $< $(SUPPORT_LIB) $(LIB) -lgtest -lgtest_main $(LIBS) -o $@
+
+$(BENCHES): $(BUILD)/%: $(BUILD)/obj/%.o $(LIB)
+	@mkdir -p $(@D)
+	$(if $(Q),@echo "  LD   $@")
+	$(Q)$(CXX) $(LDFLAGS_ALL) $< $(LIB) $(LIBS) -o $@
+
+test-build: all $(TESTS)
+
+test: test-build  ## build and run all tests; the last line counts passed, failed, skipped
+	$(Q)utils/run-tests.sh $(BUILD)
+
+lint:  ## check include order, file sizes, shell scripts, format, house rules
+	$(Q)tests/lint/lint.sh
+
+format:  ## clang-format all sources in place
+	$(Q)clang-format -i $$(git ls-files 'src/*.h' 'src/*.cc' 'bin/*.cc' 'tests/*.h' 'tests/*.cc')
+
+demo: ## install what is needed, build, and run egs/polyglot (about 12 minutes on 2 cores)
+	$(Q)utils/install-deps.sh
+	$(Q)$(MAKE) --no-print-directory -j$$(nproc) all
+	$(Q)egs/polyglot/run.sh
+
+bench: all $(BENCHES)  ## run the benchmarks of tests/bench
+	$(Q)for b in $(BENCHES); do $$b || exit 1; done
+
+install: all  ## install the tools into PREFIX/bin
+	install -d $(DESTDIR)$(PREFIX)/bin
+	install -m 755 $(BINS) $(DESTDIR)$(PREFIX)/bin
+
+compile_commands.json: Makefile $(LIB_SRC) $(BIN_SRC) $(TEST_SRC)
+	$(Q)utils/compile-commands.sh "$(CXX) $(CXXFLAGS_ALL)" $(LIB_SRC) $(BIN_SRC) $(TEST_SRC) > $@.tmp && mv $@.tmp $@
+
+clean:  ## remove build/
+	rm -rf build compile_commands.json
+
+-include $(LIB_OBJ:.o=.d) $(SUPPORT_OBJ:.o=.d) $(BIN_SRC:%.cc=$(BUILD)/obj/%.d) $(TEST_SRC:%.cc=$(BUILD)/obj/%.d) $(BENCH_SRC:%.cc=$(BUILD)/obj/%.d)

@@ -1,0 +1,18 @@
+#ifndef U2MOE_OPS_DROPOUT_H_
+#define U2MOE_OPS_DROPOUT_H_
+
+#include <cstdint>
+
+#include "tensor/context.h"
+#include "tensor/view.h"
+
+namespace u2moe {
+
+// y = x / (1 - rate) where a hash of (seed, row, column) keeps the entry, else 0; x, y [R, D]; y may
+// alias x. The mask is a function of seed and position only, so backward is the same call on the
+// gradient with the same seed, and nothing is stored. rate in [0, 1); rate 0 copies.
+void Dropout(const Context &ctx, uint64_t seed, float rate, ConstView x, View y);
+
+}  // namespace u2moe
+
+#endif  // U2MOE_OPS_DROPOUT_H_

@@ -1,0 +1,98 @@
+#include "tensor/allocator.h"
+
+#include <array>
+#include <atomic>
+#include <cstdlib>
+#include <new>
+#include <vector>
+
+namespace u2moe {
+namespace {
+
+constexpr size_t kMinBytes = 256;
+constexpr size_t kMaxCachedBlock = size_t{64} << 20;
+constexpr size_t kMaxCachedPerThread = size_t{1} << 30;
+constexpr int kNumClasses = 96;
+
+std::atomic<int64_t> num_system_allocations{0};
+
+// Size classes: 4 per power of two, from kMinBytes.
+int ClassOf(size_t bytes, size_t *rounded) {
+  size_t base = kMinBytes;
+  int c = 0;
+  for (;; base *= 2, c += 4) {
+    for (size_t q = 0; q < 4; ++q) {
+      const size_t size = base + q * (base / 4);
+      if (bytes <= size) {
+        *rounded = size;
+        return c + static_cast<int>(q);
+      }
+    }
+  }
+}
+
+void *SystemAllocate(size_t bytes) {
+  void *p = nullptr;
+  if (posix_memalign(&p, 64, bytes) != 0) throw std::bad_alloc();
+  ++num_system_allocations;
+  return p;
+}
+
+struct Cache {
+  std::array<std::vector<void *>, kNumClasses> free;
+  size_t bytes = 0;
+  ~Cache() {
+    for (auto &list : free) {
+      for (void *p : list) std::free(p);
+    }
+    Dead() = true;
+  }
+  // Blocks may outlive the cache of an ending thread; such blocks go straight to the system.
+  static bool &Dead() {
+    thread_local bool dead = false;
+    return dead;
+  }
+  static Cache &Get() {
+    thread_local Cache cache;
+    return cache;
+  }
+};
+
+void Release(void *p, int cls, size_t rounded) {
+  if (Cache::Dead() || rounded > kMaxCachedBlock) {
+    std::free(p);
+    return;
+  }
+  Cache &cache = Cache::Get();
+  if (cache.bytes + rounded > kMaxCachedPerThread) {
+    std::free(p);
+    return;
+  }
+  cache.free[static_cast<size_t>(cls)].push_back(p);
+  cache.bytes += rounded;
+}
+
+}  // namespace
+
+std::shared_ptr<float> AllocateFloats(int64_t count) {
+  if (count == 0) return nullptr;
+  if (static_cast<uint64_t>(count) > (uint64_t{1} << 46)) throw std::bad_alloc();
+  size_t rounded = 0;
+  const int cls = ClassOf(static_cast<size_t>(count) * sizeof(float), &rounded);
+  void *p = nullptr;
+  if (!Cache::Dead() && cls < kNumClasses) {
+    Cache &cache = Cache::Get();
+    auto &list = cache.free[static_cast<size_t>(cls)];
+    if (!list.empty()) {
+      p = list.back();
+      list.pop_back();
+      cache.bytes -= rounded;
+    }
+  }
+  if (p == nullptr) p = SystemAllocate(rounded);
+  return std::shared_ptr<float>(static_cast<float *>(p), [cls, rounded](float *q) { Release(q, cls, rounded); });
+}
+
+int64_t NumSystemAllocations() { return num_system_allocations; }
+
+}  // namespace u2moe

@@ -1,0 +1,31 @@
+#include "tensor/gemm.h"
+
+#include <cblas.h>
+
+#include <algorithm>
+
+namespace u2moe {
+
+void Gemm(const Context &, float alpha, ConstView a, Trans trans_a, ConstView b, Trans trans_b, float beta,
+          View c) {
+  const int64_t m = trans_a == Trans::kNo ? a.Rows() : a.Cols();
+  const int64_t k = trans_a == Trans::kNo ? a.Cols() : a.Rows();
+  const int64_t n = trans_b == Trans::kNo ? b.Cols() : b.Rows();
+  CHECK_EQ(k, trans_b == Trans::kNo ? b.Rows() : b.Cols());
+  CHECK_SHAPE(c, m, n);
+  if (m == 0 || n == 0) return;
+  if (k == 0) {
+    for (int64_t i = 0; i < m; ++i) {
+      float *row = c.Row(i);
+      std::transform(row, row + n, row, [beta](float x) { return beta == 0 ? 0 : beta * x; });
+    }
+    return;
+  }
+  cblas_sgemm(CblasRowMajor, trans_a == Trans::kNo ? CblasNoTrans : CblasTrans,
+              trans_b == Trans::kNo ? CblasNoTrans : CblasTrans, static_cast<blasint>(m),
+              static_cast<blasint>(n), static_cast<blasint>(k), alpha, a.Data(),
+              static_cast<blasint>(a.Stride()), b.Data(), static_cast<blasint>(b.Stride()), beta, c.Data(),
+              static_cast<blasint>(c.Stride()));
+}
+
+}  // namespace u2moe

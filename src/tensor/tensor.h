@@ -1,0 +1,64 @@
+#ifndef U2MOE_TENSOR_TENSOR_H_
+#define U2MOE_TENSOR_TENSOR_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tensor/view.h"
+
+namespace u2moe {
+
+// A dense float32 array of up to 4 dimensions, contiguous, aligned to 64 bytes. Memory comes from a
+// caching allocator (tensor/allocator.h), so temporaries in a loop cost no system call. A tensor may
+// also borrow memory, such as a mapped model file, which it keeps alive. Copying copies the floats.
+class Tensor {
+ public:
+  Tensor() = default;
+  // Contents are undefined; see Zeros.
+  explicit Tensor(std::vector<int64_t> shape);
+  Tensor(int64_t rows, int64_t cols) : Tensor(std::vector<int64_t>{rows, cols}) {}
+  static Tensor Zeros(std::vector<int64_t> shape);
+  static Tensor Zeros(int64_t rows, int64_t cols) { return Zeros(std::vector<int64_t>{rows, cols}); }
+  static Tensor Copy(ConstView v);
+  // A tensor on memory that `data` owns or keeps alive; not copied.
+  static Tensor Borrow(std::shared_ptr<float> data, std::vector<int64_t> shape);
+
+  Tensor(const Tensor &other);
+  Tensor &operator=(const Tensor &other);
+  Tensor(Tensor &&) noexcept = default;
+  Tensor &operator=(Tensor &&) noexcept = default;
+
+  const std::vector<int64_t> &Shape() const { return shape_; }
+  int64_t Dim(int i) const { return shape_.at(static_cast<size_t>(i)); }
+  int64_t Size() const { return size_; }
+  bool Empty() const { return size_ == 0; }
+  float *Data() { return data_.get(); }
+  const float *Data() const { return data_.get(); }
+
+  // As a matrix: [D] is 1 x D; [a, b, c, ...] is a x (b*c*...).
+  int64_t Rows() const { return shape_.size() < 2 ? (shape_.empty() ? 0 : 1) : shape_[0]; }
+  int64_t Cols() const { return Rows() == 0 ? (shape_.size() > 1 ? InnerSize() : 0) : size_ / Rows(); }
+  u2moe::View View() { return {Data(), Rows(), Cols()}; }
+  ConstView View() const { return {Data(), Rows(), Cols()}; }
+  operator u2moe::View() { return View(); }             // NOLINT(runtime/explicit)
+  operator ConstView() const { return View(); }         // NOLINT(runtime/explicit)
+  operator ConstView() { return View(); }               // NOLINT(runtime/explicit)
+  float &operator()(int64_t i, int64_t j) { return data_.get()[i * Cols() + j]; }
+  float operator()(int64_t i, int64_t j) const { return data_.get()[i * Cols() + j]; }
+
+  void SetZero();
+  std::string ShapeString() const;  // "[8, 96, 3, 3]"
+
+ private:
+  int64_t InnerSize() const;
+
+  std::shared_ptr<float> data_;
+  std::vector<int64_t> shape_;
+  int64_t size_ = 0;
+};
+
+}  // namespace u2moe
+
+#endif  // U2MOE_TENSOR_TENSOR_H_

@@ -1,0 +1,64 @@
+// Command lines in Kaldi's manner, on Boost.ProgramOptions: --name=value, hyphenated names,
+// --config=FILE with name=value lines, booleans as --flag or --flag=false.
+//
+//   OptionParser po("One line of purpose.\n\n"
+//                   "Usage: copy-feats [options] <feats-rspecifier> <feats-wspecifier>\n"
+//                   "  e.g. copy-feats ark:in.ark ark,t:-\n");
+//   CopyOptions opts;  opts.Register(&po);
+//   if (!po.Parse(argc, argv, 2, 2)) return 0;   // --help was printed
+//   opts.Check();
+#ifndef U2MOE_UTIL_OPTIONS_H_
+#define U2MOE_UTIL_OPTIONS_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace u2moe {
+
+class OptionParser {
+ public:
+  explicit OptionParser(const std::string &usage);
+  ~OptionParser();
+
+  // Declares --name with the current *value as its default. doc states the unit. The pointer must
+  // live until Parse has returned. Registering one name twice is a programming error.
+  void Register(const std::string &name, bool *value, const std::string &doc);
+  void Register(const std::string &name, int32_t *value, const std::string &doc);
+  void Register(const std::string &name, int64_t *value, const std::string &doc);
+  void Register(const std::string &name, float *value, const std::string &doc);
+  void Register(const std::string &name, double *value, const std::string &doc);
+  void Register(const std::string &name, std::string *value, const std::string &doc);
+
+  // Parses the command line, then prints it to stderr (unless --print-args=false). Returns false if
+  // --help was given, after printing it to stdout. Throws UsageError for an unknown option (naming the
+  // nearest known one), a bad value, or a number of positional arguments outside [min_args, max_args];
+  // max_args -1: any number.
+  bool Parse(int argc, const char *const *argv, int min_args, int max_args);
+
+  int NumArgs() const { return static_cast<int>(args_.size()); }
+  const std::string &Arg(int i) const { return args_.at(static_cast<size_t>(i)); }
+  // As Arg, but "" where fewer arguments were given.
+  std::string OptionalArg(int i) const { return i < NumArgs() ? Arg(i) : std::string(); }
+  // True if --name was given on the command line or in a configuration file.
+  bool WasGiven(const std::string &name) const;
+
+  // Reads a configuration file of name=value lines (a leading -- is allowed, # starts a comment) into
+  // the registered variables, as --config does. Throws UsageError with file and line.
+  void ReadConfigFile(const std::string &path);
+
+ private:
+  struct Impl;
+  void PrintHelp() const;
+
+  std::unique_ptr<Impl> impl_;
+  std::vector<std::string> args_;
+};
+
+// A value that a shell reads back as one word.
+std::string ShellQuote(const std::string &s);
+
+}  // namespace u2moe
+
+#endif  // U2MOE_UTIL_OPTIONS_H_
