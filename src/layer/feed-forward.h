@@ -1,0 +1,66 @@
+#ifndef U2MOE_LAYER_FEED_FORWARD_H_
+#define U2MOE_LAYER_FEED_FORWARD_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "layer/dropout-seeds.h"
+#include "layer/linear.h"
+#include "layer/param-visitor.h"
+#include "layer/route-sink.h"
+#include "ops/activation.h"
+
+namespace u2moe {
+
+// What the backward of a feed-forward block needs from its forward.
+struct FeedForwardTape {
+  virtual ~FeedForwardTape() = default;
+};
+
+// The feed-forward block of an encoder or decoder layer: dense here, a mixture of experts in moe/.
+class FeedForward {
+ public:
+  virtual ~FeedForward() = default;
+
+  // x [R, D] -> y [R, D], overwritten. tape: null at inference. dropout: null for none. routes: null, or
+  // told which experts each row went to (dense blocks tell nothing).
+  virtual void Forward(const Context &ctx, ConstView x, View y, std::unique_ptr<FeedForwardTape> *tape,
+                       DropoutSeeds *dropout, RouteSink *routes) const = 0;
+  // dx [R, D] overwritten; adds to *grad, which must be of the same type and shape.
+  virtual void Backward(const Context &ctx, ConstView x, const FeedForwardTape &tape, ConstView dy,
+                        FeedForward *grad, View dx) const = 0;
+  virtual void VisitParams(ParamVisitor *v) = 0;
+  // Parameters that one frame uses: all of a dense block, the router and K experts of a mixture.
+  virtual int64_t NumActiveParams() const = 0;
+};
+
+// w_2 * dropout(f(w_1 * x + b_1)) + b_2; also one expert of a mixture.
+class DenseFeedForward : public FeedForward {
+ public:
+  DenseFeedForward(int64_t dim, int64_t hidden_dim, Activation activation, bool bias, float dropout);
+
+  void Forward(const Context &ctx, ConstView x, View y, std::unique_ptr<FeedForwardTape> *tape,
+               DropoutSeeds *dropout, RouteSink *routes) const override;
+  void Backward(const Context &ctx, ConstView x, const FeedForwardTape &tape, ConstView dy, FeedForward *grad,
+                View dx) const override;
+  void VisitParams(ParamVisitor *v) override;
+  int64_t NumActiveParams() const override;
+
+  // The same with the hidden activations in memory of the caller: before [R, F] receives w_1 x + b_1,
+  // after [R, F] what goes into w_2. Without backward, before and after may be one.
+  void ForwardRows(const Context &ctx, ConstView x, const DropoutMask &mask, View before, View after, View y) const;
+  void BackwardRows(const Context &ctx, ConstView x, ConstView before, ConstView after, const DropoutMask &mask,
+                    ConstView dy, DenseFeedForward *grad, View dx) const;
+  int64_t HiddenDim() const { return w_1_.OutDim(); }
+  float DropoutRate() const { return dropout_; }
+
+ private:
+  Linear w_1_, w_2_;
+  Activation activation_;
+  float dropout_;
+};
+
+}  // namespace u2moe
+
+#endif  // U2MOE_LAYER_FEED_FORWARD_H_
