@@ -10,8 +10,11 @@ PREFIX ?= /usr/local
 PYTHON ?= python3
 
 CXXFLAGS ?= $(if $(DEBUG),-O0 -g,-O3 -g1 -DNDEBUG)
-CXXFLAGS_ALL := -std=c++17 -Isrc -Itests -I/usr/include/$(shell $(CXX) -print-multiarch)/openblas-pthread -I/usr/include/kissfft -Wall -Wextra -ffp-contract=off -MMD -MP -pthread \
-  $(if $(WERROR),-Werror) $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=undefined) $(CXXFLAGS)
+# Compilations go through ccache where it is installed; CCACHE= turns that off.
+CCACHE ?= $(shell command -v ccache)
+INCLUDES := -Isrc -Itests -I/usr/include/$(shell $(CXX) -print-multiarch)/openblas-pthread -I/usr/include/kissfft
+CXXFLAGS_ALL := -std=c++17 $(INCLUDES) -Wall -Wextra -ffp-contract=off -MMD -MP -pthread $(if $(WERROR),-Werror) \
+  $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=undefined) $(CXXFLAGS)
 LDFLAGS_ALL := -pthread $(if $(SANITIZE),-fsanitize=$(SANITIZE)) $(LDFLAGS)
 LIBS := -lboost_program_options -lopenblas -lsndfile -lkissfft-float -lhwy
 
@@ -22,6 +25,9 @@ SUPPORT_SRC := $(wildcard tests/support/*.cc)
 BENCH_SRC := $(wildcard tests/bench/*.cc)
 
 LIB_OBJ := $(LIB_SRC:%.cc=$(BUILD)/obj/%.o)
+BIN_OBJ := $(BIN_SRC:%.cc=$(BUILD)/obj/%.o)
+TEST_OBJ := $(TEST_SRC:%.cc=$(BUILD)/obj/%.o)
+BENCH_OBJ := $(BENCH_SRC:%.cc=$(BUILD)/obj/%.o)
 SUPPORT_OBJ := $(SUPPORT_SRC:%.cc=$(BUILD)/obj/%.o)
 BINS := $(BIN_SRC:bin/%.cc=$(BUILD)/bin/%)
 TESTS := $(TEST_SRC:%.cc=$(BUILD)/%)
@@ -31,26 +37,36 @@ SUPPORT_LIB := $(BUILD)/libtest-support.a
 
 Q := $(if $(V),,@)
 
-.PHONY: all help deps check-deps test test-build lint format demo bench install clean
+.PHONY: all help deps test test-build lint format demo bench install clean
 .SECONDARY:
 .DELETE_ON_ERROR:
 
-all: check-deps $(BINS) compile_commands.json  ## build all tools into build/<flavour>/bin
+all: $(BINS) compile_commands.json  ## build all tools into build/<flavour>/bin
 
 help:  ## list the targets
-	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## */\t/' | expand -t 16
+	@sed -nE 's/^([a-z-]+):[^#]*## *(.*)/  \1\t\2/p' Makefile | expand -t 12
 	@echo "Variables: DEBUG=1, SANITIZE=address,undefined, WERROR=1, V=1, PREFIX=$(PREFIX), BUILD=$(BUILD)"
 
 deps:  ## install the Debian/Ubuntu packages of utils/deps.txt (root or sudo)
 	$(Q)utils/install-deps.sh
 
-check-deps:
-	$(Q)utils/check-deps.sh $(BUILD)
+# Asked once per build directory, before the first compilation.
+$(BUILD)/.build-deps $(BUILD)/.test-deps: $(BUILD)/.%-deps: utils/check-deps.sh
+	$(Q)utils/check-deps.sh $* $(CXX) $(CXXFLAGS_ALL)
+	@mkdir -p $(@D) && touch $@
+$(LIB_OBJ) $(BIN_OBJ) $(TEST_OBJ) $(SUPPORT_OBJ) $(BENCH_OBJ): | $(BUILD)/.build-deps
+$(TEST_OBJ): | $(BUILD)/.test-deps
 
-$(BUILD)/obj/%.o: %.cc
+# Objects are made anew when the compiler or its flags change.
+$(BUILD)/.flags: FORCE
+	@mkdir -p $(@D); new='$(CXX) $(subst ','\'',$(CXXFLAGS_ALL))'; \
+	  [ "$$(cat $@ 2>/dev/null)" = "$$new" ] || printf '%s\n' "$$new" > $@
+FORCE:
+
+$(BUILD)/obj/%.o: %.cc $(BUILD)/.flags
 	@mkdir -p $(@D)
 	$(if $(Q),@echo "  CXX  $<")
-	$(Q)$(CXX) $(CXXFLAGS_ALL) -c $< -o $@
+	$(Q)$(CCACHE) $(CXX) $(CXXFLAGS_ALL) -c $< -o $@
 
 $(LIB): $(LIB_OBJ)
 $(SUPPORT_LIB): $(SUPPORT_OBJ)
@@ -76,8 +92,8 @@ $(BENCHES): $(BUILD)/%: $(BUILD)/obj/%.o $(LIB)
 
 test-build: all $(TESTS)
 
-test: test-build  ## build and run all tests; the last line counts passed, failed, skipped
-	$(Q)utils/run-tests.sh $(BUILD)
+test: test-build  ## build and run all tests (ONLY="ctc wer": those with such names)
+	$(Q)utils/run-tests.sh $(BUILD) $(ONLY)
 
 lint:  ## check include order, file sizes, shell scripts, format, house rules
 	$(Q)tests/lint/lint.sh
@@ -103,4 +119,4 @@ compile_commands.json: Makefile $(LIB_SRC) $(BIN_SRC) $(TEST_SRC)
 clean:  ## remove build/
 	rm -rf build compile_commands.json
 
--include $(LIB_OBJ:.o=.d) $(SUPPORT_OBJ:.o=.d) $(BIN_SRC:%.cc=$(BUILD)/obj/%.d) $(TEST_SRC:%.cc=$(BUILD)/obj/%.d) $(BENCH_SRC:%.cc=$(BUILD)/obj/%.d)
+-include $(LIB_OBJ:.o=.d) $(SUPPORT_OBJ:.o=.d) $(BIN_OBJ:.o=.d) $(TEST_OBJ:.o=.d) $(BENCH_OBJ:.o=.d)
