@@ -24,8 +24,8 @@ class CheckMessage {
 }  // namespace internal
 }  // namespace u2moe
 
-#define CHECK(cond) \
-  if (cond) {       \
+#define CHECK(cond)   \
+  if (cond) {         \
   } else /* NOLINT */ \
     ::u2moe::internal::CheckMessage(__FILE__, __LINE__, #cond).stream()
 

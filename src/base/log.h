@@ -37,9 +37,9 @@ class LogMessage {
 #define LOG_INFO ::u2moe::internal::LogMessage(::u2moe::LogLevel::kInfo).stream()
 #define LOG_WARN ::u2moe::internal::LogMessage(::u2moe::LogLevel::kWarning).stream()
 #define LOG_ERROR ::u2moe::internal::LogMessage(::u2moe::LogLevel::kError).stream()
-#define VLOG(n) \
+#define VLOG(n)                     \
   if (::u2moe::Verbosity() < (n)) { \
-  } else /* NOLINT */ \
+  } else /* NOLINT */               \
     LOG_INFO
 
 #endif  // U2MOE_BASE_LOG_H_

@@ -11,7 +11,8 @@
 namespace u2moe {
 
 int MainWrapper(int argc, char *argv[], int (*run)(int, char **)) {
-  // A closed pipe becomes a write error with a message and temporary files removed, not a silent death.
+  // A closed pipe becomes a write error with a message and temporary files removed, not a silent
+  // death.
   std::signal(SIGPIPE, SIG_IGN);
   if (argc > 0) SetProgramName(argv[0]);
   try {

@@ -1,5 +1,5 @@
-// U2MOE_MAIN(Run) supplies main() for a tool: catches what `int Run(int argc, char *argv[])` throws,
-// prints it and returns the exit status: 0 done, 1 failed, 2 wrong usage.
+// U2MOE_MAIN(Run) supplies main() for a tool: catches what `int Run(int argc, char *argv[])`
+// throws, prints it and returns the exit status: 0 done, 1 failed, 2 wrong usage.
 #ifndef U2MOE_BASE_MAIN_H_
 #define U2MOE_BASE_MAIN_H_
 

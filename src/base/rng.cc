@@ -13,7 +13,9 @@ uint64_t Mix64(uint64_t x) {
   return x ^ (x >> 31);
 }
 
-uint64_t SubSeed(uint64_t seed, uint64_t stream) { return Mix64(Mix64(seed) ^ (stream * 0xd1342543de82ef95ull)); }
+uint64_t SubSeed(uint64_t seed, uint64_t stream) {
+  return Mix64(Mix64(seed) ^ (stream * 0xd1342543de82ef95ull));
+}
 
 uint64_t SubSeed(uint64_t seed, const std::string &key) {
   uint64_t h = 0xcbf29ce484222325ull;  // FNV-1a

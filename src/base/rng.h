@@ -22,10 +22,10 @@ class Rng {
   explicit Rng(uint64_t seed);
 
   uint64_t Next();
-  double Uniform();                           // in [0, 1)
-  double Uniform(double low, double high);    // in [low, high)
+  double Uniform();                               // in [0, 1)
+  double Uniform(double low, double high);        // in [low, high)
   int64_t UniformInt(int64_t low, int64_t high);  // in [low, high], both included; low <= high
-  double Normal();                            // mean 0, variance 1
+  double Normal();                                // mean 0, variance 1
 
   template <class T>
   void Shuffle(std::vector<T> *v) {  // Fisher-Yates

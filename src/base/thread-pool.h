@@ -25,8 +25,8 @@ class ThreadPool {
   // Runs task on some worker; an exception of the task comes out of the future's get().
   std::future<void> Submit(std::function<void()> task);
 
-  // Runs fn(0), ..., fn(n - 1) on the workers and waits for all of them. If any throws, the exception
-  // of the lowest index is rethrown after all have ended.
+  // Runs fn(0), ..., fn(n - 1) on the workers and waits for all of them. If any throws, the
+  // exception of the lowest index is rethrown after all have ended.
   void ParallelFor(int64_t n, const std::function<void(int64_t)> &fn);
 
  private:

@@ -90,7 +90,8 @@ std::shared_ptr<float> AllocateFloats(int64_t count) {
     }
   }
   if (p == nullptr) p = SystemAllocate(rounded);
-  return std::shared_ptr<float>(static_cast<float *>(p), [cls, rounded](float *q) { Release(q, cls, rounded); });
+  return std::shared_ptr<float>(static_cast<float *>(p),
+                                [cls, rounded](float *q) { Release(q, cls, rounded); });
 }
 
 int64_t NumSystemAllocations() { return num_system_allocations; }

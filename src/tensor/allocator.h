@@ -6,9 +6,9 @@
 
 namespace u2moe {
 
-// Uninitialised floats, aligned to 64 bytes, from per-thread free lists of size classes (steps of at
-// most 25 %). A freed block stays with the thread that frees it, up to a bound of kept bytes; blocks
-// over 64 MiB go back to the system at once. Throws std::bad_alloc.
+// Uninitialised floats, aligned to 64 bytes, from per-thread free lists of size classes (steps of
+// at most 25 %). A freed block stays with the thread that frees it, up to a bound of kept bytes;
+// blocks over 64 MiB go back to the system at once. Throws std::bad_alloc.
 std::shared_ptr<float> AllocateFloats(int64_t count);
 
 // How many blocks were taken from the system so far, by all threads; for tests of steady states.

@@ -11,7 +11,8 @@ namespace u2moe {
 
 Context::Context(Device device) : device_(device) {
   if (OnCuda()) throw UsageError("--device=cuda: this build has no CUDA; use --device=cpu");
-  // Highway's kernels have no baseline below AVX2 worth running; say so instead of an illegal instruction.
+  // Highway's kernels have no baseline below AVX2 worth running; say so instead of an illegal
+  // instruction.
   static const bool checked = [] {
     if (!(hwy::SupportedTargets() & (HWY_AVX2 | HWY_AVX3 | HWY_AVX3_DL)) && HWY_ARCH_X86) {
       throw Error("this processor has no AVX2, which u2moe needs");

@@ -1,5 +1,5 @@
-// Where and how ops run. One Context per thread of computation; ops never start threads of their own:
-// parallelism is over utterances or over shards of a batch, above the model.
+// Where and how ops run. One Context per thread of computation; ops never start threads of their
+// own: parallelism is over utterances or over shards of a batch, above the model.
 #ifndef U2MOE_TENSOR_CONTEXT_H_
 #define U2MOE_TENSOR_CONTEXT_H_
 

@@ -6,8 +6,8 @@
 
 namespace u2moe {
 
-void Gemm(const Context &, float alpha, ConstView a, Trans trans_a, ConstView b, Trans trans_b, float beta,
-          View c) {
+void Gemm(const Context &, float alpha, ConstView a, Trans trans_a, ConstView b, Trans trans_b,
+          float beta, View c) {
   const int64_t m = trans_a == Trans::kNo ? a.Rows() : a.Cols();
   const int64_t k = trans_a == Trans::kNo ? a.Cols() : a.Rows();
   const int64_t n = trans_b == Trans::kNo ? b.Cols() : b.Rows();
@@ -24,8 +24,8 @@ void Gemm(const Context &, float alpha, ConstView a, Trans trans_a, ConstView b,
   cblas_sgemm(CblasRowMajor, trans_a == Trans::kNo ? CblasNoTrans : CblasTrans,
               trans_b == Trans::kNo ? CblasNoTrans : CblasTrans, static_cast<blasint>(m),
               static_cast<blasint>(n), static_cast<blasint>(k), alpha, a.Data(),
-              static_cast<blasint>(a.Stride()), b.Data(), static_cast<blasint>(b.Stride()), beta, c.Data(),
-              static_cast<blasint>(c.Stride()));
+              static_cast<blasint>(a.Stride()), b.Data(), static_cast<blasint>(b.Stride()), beta,
+              c.Data(), static_cast<blasint>(c.Stride()));
 }
 
 }  // namespace u2moe

@@ -11,8 +11,9 @@
 namespace u2moe {
 
 // A dense float32 array of up to 4 dimensions, contiguous, aligned to 64 bytes. Memory comes from a
-// caching allocator (tensor/allocator.h), so temporaries in a loop cost no system call. A tensor may
-// also borrow memory, such as a mapped model file, which it keeps alive. Copying copies the floats.
+// caching allocator (tensor/allocator.h), so temporaries in a loop cost no system call. A tensor
+// may also borrow memory, such as a mapped model file, which it keeps alive. Copying copies the
+// floats.
 class Tensor {
  public:
   Tensor() = default;
@@ -20,7 +21,9 @@ class Tensor {
   explicit Tensor(std::vector<int64_t> shape);
   Tensor(int64_t rows, int64_t cols) : Tensor(std::vector<int64_t>{rows, cols}) {}
   static Tensor Zeros(std::vector<int64_t> shape);
-  static Tensor Zeros(int64_t rows, int64_t cols) { return Zeros(std::vector<int64_t>{rows, cols}); }
+  static Tensor Zeros(int64_t rows, int64_t cols) {
+    return Zeros(std::vector<int64_t>{rows, cols});
+  }
   static Tensor Copy(ConstView v);
   // A tensor on memory that `data` owns or keeps alive; not copied.
   static Tensor Borrow(std::shared_ptr<float> data, std::vector<int64_t> shape);
@@ -39,12 +42,14 @@ class Tensor {
 
   // As a matrix: [D] is 1 x D; [a, b, c, ...] is a x (b*c*...).
   int64_t Rows() const { return shape_.size() < 2 ? (shape_.empty() ? 0 : 1) : shape_[0]; }
-  int64_t Cols() const { return Rows() == 0 ? (shape_.size() > 1 ? InnerSize() : 0) : size_ / Rows(); }
+  int64_t Cols() const {
+    return Rows() == 0 ? (shape_.size() > 1 ? InnerSize() : 0) : size_ / Rows();
+  }
   u2moe::View View() { return {Data(), Rows(), Cols()}; }
   ConstView View() const { return {Data(), Rows(), Cols()}; }
-  operator u2moe::View() { return View(); }             // NOLINT(runtime/explicit)
-  operator ConstView() const { return View(); }         // NOLINT(runtime/explicit)
-  operator ConstView() { return View(); }               // NOLINT(runtime/explicit)
+  operator u2moe::View() { return View(); }      // NOLINT(runtime/explicit)
+  operator ConstView() const { return View(); }  // NOLINT(runtime/explicit)
+  operator ConstView() { return View(); }        // NOLINT(runtime/explicit)
   float &operator()(int64_t i, int64_t j) { return data_.get()[i * Cols() + j]; }
   float operator()(int64_t i, int64_t j) const { return data_.get()[i * Cols() + j]; }
 

@@ -44,7 +44,8 @@ class BasicView {
   }
   // The same floats in another shape; needs a contiguous view of the same size.
   BasicView Reshape(int64_t rows, int64_t cols) const {
-    CHECK(Contiguous() && rows * cols == Size()) << rows_ << "x" << cols_ << " as " << rows << "x" << cols;
+    CHECK(Contiguous() && rows * cols == Size())
+        << rows_ << "x" << cols_ << " as " << rows << "x" << cols;
     return BasicView(data_, rows, cols);
   }
 
@@ -57,9 +58,9 @@ using View = BasicView<float>;
 using ConstView = BasicView<const float>;
 
 // Throws (programming error) unless v is rows x cols, naming both shapes.
-#define CHECK_SHAPE(v, r, c)                                                                     \
-  CHECK((v).Rows() == (r) && (v).Cols() == (c)) << (v).Rows() << "x" << (v).Cols() << ", expected " \
-                                                << (r) << "x" << (c)
+#define CHECK_SHAPE(v, r, c)                    \
+  CHECK((v).Rows() == (r) && (v).Cols() == (c)) \
+      << (v).Rows() << "x" << (v).Cols() << ", expected " << (r) << "x" << (c)
 
 }  // namespace u2moe
 

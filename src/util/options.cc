@@ -55,7 +55,8 @@ struct OptionParser::Impl {
 
   template <class T>
   void Add(const std::string &name, T *value, const std::string &type, const std::string &doc) {
-    for (const Row &row : rows) CHECK(row.name != name) << "option --" << name << " registered twice";
+    for (const Row &row : rows)
+      CHECK(row.name != name) << "option --" << name << " registered twice";
     rows.push_back({name, type, DefaultText(*value), doc});
     description.add_options()(name.c_str(), po::value<T>(value), doc.c_str());
   }

@@ -32,9 +32,9 @@ class OptionParser {
   void Register(const std::string &name, std::string *value, const std::string &doc);
 
   // Parses the command line, then prints it to stderr (unless --print-args=false). Returns false if
-  // --help was given, after printing it to stdout. Throws UsageError for an unknown option (naming the
-  // nearest known one), a bad value, or a number of positional arguments outside [min_args, max_args];
-  // max_args -1: any number.
+  // --help was given, after printing it to stdout. Throws UsageError for an unknown option (naming
+  // the nearest known one), a bad value, or a number of positional arguments outside [min_args,
+  // max_args]; max_args -1: any number.
   bool Parse(int argc, const char *const *argv, int min_args, int max_args);
 
   int NumArgs() const { return static_cast<int>(args_.size()); }
@@ -44,8 +44,8 @@ class OptionParser {
   // True if --name was given on the command line or in a configuration file.
   bool WasGiven(const std::string &name) const;
 
-  // Reads a configuration file of name=value lines (a leading -- is allowed, # starts a comment) into
-  // the registered variables, as --config does. Throws UsageError with file and line.
+  // Reads a configuration file of name=value lines (a leading -- is allowed, # starts a comment)
+  // into the registered variables, as --config does. Throws UsageError with file and line.
   void ReadConfigFile(const std::string &path);
 
  private:

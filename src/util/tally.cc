@@ -8,8 +8,9 @@
 namespace u2moe {
 
 UtteranceTally::UtteranceTally(OptionParser *po) {
-  po->Register("max-failures", &max_failures_,
-               "how many utterances may fail before the exit status is 1: a count, or a share like 5%");
+  po->Register(
+      "max-failures", &max_failures_,
+      "how many utterances may fail before the exit status is 1: a count, or a share like 5%");
 }
 
 void UtteranceTally::Fail(const std::string &key, const std::string &cause) {
@@ -22,13 +23,15 @@ int UtteranceTally::Finish(const std::string &what) const {
   double limit = std::strtod(max_failures_.c_str(), &end);
   const bool percent = std::string(end) == "%";
   if (end == max_failures_.c_str() || (*end && !percent) || !(limit >= 0)) {
-    throw UsageError("--max-failures=", max_failures_, ": expected a count or a percentage like 5%");
+    throw UsageError("--max-failures=", max_failures_,
+                     ": expected a count or a percentage like 5%");
   }
   const int64_t total = num_done_ + num_failed_;
   if (percent) limit = std::floor(limit / 100 * static_cast<double>(total));
   LOG_INFO << "Done " << num_done_ << " " << what << ", " << num_failed_ << " failed.";
   if (total == 0) {
-    LOG_ERROR << "no " << what << " in the input; check that the file before this step is not empty";
+    LOG_ERROR << "no " << what
+              << " in the input; check that the file before this step is not empty";
     return 1;
   }
   return static_cast<double>(num_failed_) > limit ? 1 : 0;
