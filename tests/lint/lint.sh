@@ -126,8 +126,9 @@ for script in "${scripts[@]}"; do
 done
 absent=
 if command -v shellcheck >/dev/null; then
-  [ ${#scripts[@]} -eq 0 ] ||
-    printf '%s\0' "${scripts[@]}" | xargs -0 shellcheck -s bash -x -S warning -f gcc >>"$findings"
+  # SC2154, SC2034: variables that a sourced file sets or reads.
+  [ ${#scripts[@]} -eq 0 ] || printf '%s\0' "${scripts[@]}" |
+    xargs -0 shellcheck -s bash -x -S warning -e SC2154,SC2034 -f gcc >>"$findings"
 else
   absent=" shellcheck"
 fi
@@ -135,8 +136,9 @@ fi
 # Format.
 if command -v clang-format >/dev/null; then
   [ ${#sources[@]} -eq 0 ] ||
-    printf '%s\0' "${sources[@]}" | xargs -0 -P "$(nproc)" -n 16 clang-format --dry-run 2>&1 |
-    sed -nE 's/^([^ :]*:[0-9]+):[0-9]+: (warning|error): .*/\1: not in the format of .clang-format; run make format/p' |
+    printf '%s\0' "${sources[@]}" | # each process prints at once, so that lines do not mix
+      xargs -0 -P "$(nproc)" -n 16 bash -c 'out=$(clang-format --dry-run "$@" 2>&1); echo "$out"' - |
+      sed -nE 's/^([^ :]*:[0-9]+):[0-9]+: (warning|error): .*/\1: not in the format of .clang-format; run make format/p' |
       awk -F: '!seen[$1]++' >>"$findings"
 else
   absent+=" clang-format"
