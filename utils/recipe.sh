@@ -1,0 +1,111 @@
+# Sourced by every recipe and step, after path.sh: strict shell, byte order, options, stages.
+#
+#   . ./path.sh
+#   . "$U2MOE_ROOT/utils/recipe.sh"
+#   stage=1; cut=false              # every variable set before parse_options can be given as an
+#   parse_options "$@"              # option: --stage 3 or --stage=3 (hyphens stand for underscores)
+#   set -- "${args[@]}"             # what remains
+#   if begin_stage 1 "Corpus"; then ...; fi
+# shellcheck shell=bash
+
+set -euo pipefail
+export LC_ALL=C # byte order everywhere: Kaldi's tables are sorted so
+
+me=${0##*/}
+recipe_start=$SECONDS
+stage=0
+stop_stage=1000
+current_stage=
+
+say() { echo "$me: $*" >&2; }
+die() {
+  say "error: $*"
+  exit 1
+}
+usage_error() {
+  say "error: $*. Try '$0 --help'."
+  exit 2
+}
+
+# 75 -> 1m15s
+duration() {
+  local s=$1
+  if ((s < 60)); then
+    echo "${s}s"
+  elif ((s < 3600)); then
+    printf '%dm%02ds\n' $((s / 60)) $((s % 60))
+  else
+    printf '%dh%02dm\n' $((s / 3600)) $((s % 3600 / 60))
+  fi
+}
+
+# The comment at the top of the script is its help.
+print_help() { awk 'NR == 1 && /^#!/ { next } !/^#/ { exit } { sub(/^# ?/, ""); print }' "$0"; }
+
+# Sets variables from --name value or --name=value; stops at the first other argument or at "--".
+# What remains is left in the array args. An unknown name is a usage error.
+parse_options() {
+  local name value
+  while [[ $# -gt 0 && $1 == --* ]]; do
+    case $1 in
+      --)
+        shift
+        break
+        ;;
+      --help)
+        print_help
+        exit 0
+        ;;
+      --*=*)
+        name=${1%%=*}
+        value=${1#*=}
+        shift
+        ;;
+      *)
+        name=$1
+        [[ $# -ge 2 ]] || usage_error "$1 wants a value"
+        value=$2
+        shift 2
+        ;;
+    esac
+    name=${name#--}
+    name=${name//-/_}
+    [[ $name =~ ^[a-z][a-z0-9_]*$ && -v $name ]] || usage_error "no option --${name//_/-}"
+    if [[ ${!name} == true || ${!name} == false ]]; then
+      [[ $value == true || $value == false ]] ||
+        usage_error "--${name//_/-} is true or false, not '$value'"
+    fi
+    printf -v "$name" '%s' "$value"
+  done
+  # shellcheck disable=SC2034  # read by the caller
+  args=("$@")
+}
+
+# True if stage n is within --stage .. --stop-stage; says so.
+begin_stage() { # <n> <title>
+  current_stage=
+  if (($1 < stage || $1 > stop_stage)); then return 1; fi
+  current_stage=$1
+  say "stage $1: $2 ($(duration $((SECONDS - recipe_start))) since start)"
+}
+
+need_file() { # <file> <what makes it>
+  [[ -s $1 ]] || die "$1 is missing or empty: $2"
+}
+
+need_commands() { # <command>...
+  local c
+  for c in "$@"; do
+    command -v "$c" > /dev/null ||
+      die "'$c' is not on PATH. Run 'make deps' (packages) and 'make' (tools) in $U2MOE_ROOT first"
+  done
+}
+
+on_exit() {
+  local status=$?
+  if ((status != 0)) && [[ -n $current_stage ]]; then
+    say "stage $current_stage failed with exit status $status." \
+      "After mending the cause, go on with: $0 --stage $current_stage (and the same other options)"
+  fi
+}
+trap on_exit EXIT
