@@ -1,0 +1,85 @@
+#include "feat/noise.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/error.h"
+
+namespace u2moe {
+namespace {
+
+constexpr double kPi = 3.14159265358979323846;
+constexpr double kPeak = 0.97 * 32767;
+
+void AddLowPassNoise(double corner, double sample_rate, Rng *rng, std::vector<float> *noise) {
+  const double keep = std::exp(-2 * kPi * corner / sample_rate);
+  // A uniform variable on [-1, 1] has variance 1/3; its filtered sum is close to normal.
+  const double drive = std::sqrt(3 * (1 - keep * keep));
+  double state = rng->Normal();
+  for (float &x : *noise) {
+    x += static_cast<float>(state);
+    state = keep * state + drive * (2 * rng->Uniform() - 1);
+  }
+}
+
+}  // namespace
+
+NoiseKind ParseNoiseKind(const std::string &name) {
+  if (name == "white") return NoiseKind::kWhite;
+  if (name == "pink") return NoiseKind::kPink;
+  throw DataError("noise is white or pink, not '", name, "'");
+}
+
+std::vector<float> MakeNoise(NoiseKind kind, int64_t n, double sample_rate, Rng *rng) {
+  std::vector<float> noise(static_cast<size_t>(n));
+  if (kind == NoiseKind::kWhite) {
+    for (float &x : noise) x = static_cast<float>(rng->Normal());
+    return noise;
+  }
+  int num_filters = 0;
+  for (double corner = 20; corner < sample_rate / 2; corner *= 4, ++num_filters) {
+    AddLowPassNoise(corner, sample_rate, rng, &noise);
+  }
+  const float scale = static_cast<float>(1 / std::sqrt(static_cast<double>(num_filters)));
+  for (float &x : noise) x *= scale;
+  return noise;
+}
+
+double ActiveLevel(const float *samples, int64_t n, double sample_rate) {
+  const int64_t frame = std::max<int64_t>(1, std::llround(0.02 * sample_rate));
+  std::vector<double> energies;  // mean square of each frame
+  for (int64_t begin = 0; begin < n; begin += frame) {
+    const int64_t end = std::min(n, begin + frame);
+    double sum = 0;
+    for (int64_t i = begin; i < end; ++i) sum += static_cast<double>(samples[i]) * samples[i];
+    energies.push_back(sum / static_cast<double>(end - begin));
+  }
+  if (energies.empty()) return 0;
+  const double threshold = 1e-3 * *std::max_element(energies.begin(), energies.end());
+  double sum = 0;
+  int64_t count = 0;
+  for (double e : energies) {
+    if (e < threshold) continue;
+    sum += e;
+    ++count;
+  }
+  return std::sqrt(sum / static_cast<double>(count));
+}
+
+void AddNoise(NoiseKind kind, double snr_db, double sample_rate, Rng *rng, float *samples,
+              int64_t n) {
+  const double level = ActiveLevel(samples, n, sample_rate);
+  if (!(level > 0)) throw DataError("no signal in the recording, so a noise level cannot follow");
+  const float gain = static_cast<float>(level * std::pow(10.0, -snr_db / 20));
+  const std::vector<float> noise = MakeNoise(kind, n, sample_rate, rng);
+  double peak = 0;
+  for (int64_t i = 0; i < n; ++i) {
+    samples[i] += gain * noise[static_cast<size_t>(i)];
+    peak = std::max(peak, std::fabs(static_cast<double>(samples[i])));
+  }
+  if (peak <= kPeak) return;
+  const float scale = static_cast<float>(kPeak / peak);
+  for (int64_t i = 0; i < n; ++i) samples[i] *= scale;
+}
+
+}  // namespace u2moe

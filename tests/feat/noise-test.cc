@@ -1,0 +1,107 @@
+#include "feat/noise.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <complex>
+#include <vector>
+
+#include "base/error.h"
+
+namespace u2moe {
+namespace {
+
+constexpr double kPi = 3.14159265358979323846;
+constexpr double kRate = 16000;
+
+double Rms(const std::vector<float> &x) {
+  double sum = 0;
+  for (float v : x) sum += static_cast<double>(v) * v;
+  return std::sqrt(sum / static_cast<double>(x.size()));
+}
+
+// Mean power around a frequency: Goertzel-like sums over windows of 4096 samples.
+double PowerAt(const std::vector<float> &x, double frequency) {
+  const size_t window = 4096;
+  double power = 0;
+  int count = 0;
+  for (size_t begin = 0; begin + window <= x.size(); begin += window, ++count) {
+    std::complex<double> sum = 0;
+    for (size_t i = 0; i < window; ++i) {
+      const double hann = 0.5 - 0.5 * std::cos(2 * kPi * static_cast<double>(i) / window);
+      sum += hann * static_cast<double>(x[begin + i]) *
+             std::polar(1.0, -2 * kPi * frequency / kRate * static_cast<double>(i));
+    }
+    power += std::norm(sum);
+  }
+  return power / count;
+}
+
+std::vector<float> Tone(int64_t n, double amplitude) {
+  std::vector<float> x(static_cast<size_t>(n));
+  for (int64_t i = 0; i < n; ++i) {
+    x[static_cast<size_t>(i)] =
+        static_cast<float>(amplitude * std::sin(2 * kPi * 440 / kRate * static_cast<double>(i)));
+  }
+  return x;
+}
+
+TEST(Noise, HasUnitVarianceAndItsColour) {
+  for (NoiseKind kind : {NoiseKind::kWhite, NoiseKind::kPink}) {
+    Rng rng(7);
+    const std::vector<float> x = MakeNoise(kind, 400000, kRate, &rng);
+    EXPECT_NEAR(Rms(x), 1, 0.05);
+    const double octaves = std::log2(3200.0 / 100.0);
+    const double slope = 10 * std::log10(PowerAt(x, 3200) / PowerAt(x, 100)) / octaves;
+    EXPECT_NEAR(slope, kind == NoiseKind::kWhite ? 0 : -3.01, 0.7) << "dB per octave";
+  }
+}
+
+TEST(Noise, SameSeedSameNoise) {
+  Rng a(3), b(3), c(4);
+  const std::vector<float> x = MakeNoise(NoiseKind::kPink, 100, kRate, &a);
+  EXPECT_EQ(x, MakeNoise(NoiseKind::kPink, 100, kRate, &b));
+  EXPECT_NE(x, MakeNoise(NoiseKind::kPink, 100, kRate, &c));
+}
+
+TEST(Noise, LevelLeavesOutPauses) {
+  std::vector<float> x = Tone(16000, 1000);
+  EXPECT_NEAR(ActiveLevel(x.data(), 16000, kRate), 1000 / std::sqrt(2.0), 2);
+  x.resize(64000);  // three seconds of silence behind it
+  EXPECT_NEAR(ActiveLevel(x.data(), 64000, kRate), 1000 / std::sqrt(2.0), 2);
+  EXPECT_EQ(ActiveLevel(x.data(), 0, kRate), 0);
+}
+
+TEST(Noise, AddsAtTheAskedRatio) {
+  for (double snr : {0.0, 10.0, 25.0}) {
+    const std::vector<float> clean = Tone(32000, 2000);
+    std::vector<float> noisy = clean;
+    Rng rng(1);
+    AddNoise(NoiseKind::kWhite, snr, kRate, &rng, noisy.data(), 32000);
+    std::vector<float> noise(noisy);
+    for (size_t i = 0; i < noise.size(); ++i) noise[i] -= clean[i];
+    EXPECT_NEAR(20 * std::log10(Rms(clean) / Rms(noise)), snr, 0.2);
+  }
+}
+
+TEST(Noise, DoesNotClip) {
+  std::vector<float> x = Tone(16000, 32000);
+  Rng rng(1);
+  AddNoise(NoiseKind::kWhite, 0, kRate, &rng, x.data(), 16000);
+  float peak = 0;
+  for (float v : x) peak = std::max(peak, std::fabs(v));
+  EXPECT_LE(peak, 32767);
+  EXPECT_GT(peak, 31000);
+}
+
+TEST(Noise, RefusesSilenceAndUnknownKinds) {
+  std::vector<float> x(100);
+  Rng rng(1);
+  EXPECT_THROW(AddNoise(NoiseKind::kPink, 10, kRate, &rng, x.data(), 100), DataError);
+  EXPECT_THROW(ParseNoiseKind("brown"), DataError);
+  EXPECT_EQ(ParseNoiseKind("pink"), NoiseKind::kPink);
+}
+
+}  // namespace
+}  // namespace u2moe
