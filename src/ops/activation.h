@@ -23,6 +23,13 @@ void GluForward(const Context &ctx, ConstView x, View y);
 // dx [R, 2D] from dy [R, D] and the input x of forward. Overwrites dx.
 void GluBackward(const Context &ctx, ConstView x, ConstView dy, View dx);
 
+namespace cpu {
+void ActivationForward(const Context &ctx, Activation f, ConstView x, View y);
+void ActivationBackward(const Context &ctx, Activation f, ConstView x, ConstView dy, View dx);
+void GluForward(const Context &ctx, ConstView x, View y);
+void GluBackward(const Context &ctx, ConstView x, ConstView dy, View dx);
+}  // namespace cpu
+
 }  // namespace u2moe
 
 #endif  // U2MOE_OPS_ACTIVATION_H_

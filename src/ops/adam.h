@@ -17,6 +17,11 @@ struct AdamOptions {
 void AdamUpdate(const Context &ctx, const AdamOptions &opts, int64_t step, float learning_rate,
                 float grad_scale, ConstView grad, View param, View m, View v);
 
+namespace cpu {
+void AdamUpdate(const Context &ctx, const AdamOptions &opts, int64_t step, float learning_rate,
+                float grad_scale, ConstView grad, View param, View m, View v);
+}  // namespace cpu
+
 }  // namespace u2moe
 
 #endif  // U2MOE_OPS_ADAM_H_

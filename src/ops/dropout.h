@@ -8,10 +8,14 @@
 
 namespace u2moe {
 
-// y = x / (1 - rate) where a hash of (seed, row, column) keeps the entry, else 0; x, y [R, D]; y may
-// alias x. The mask is a function of seed and position only, so backward is the same call on the
-// gradient with the same seed, and nothing is stored. rate in [0, 1); rate 0 copies.
+// y = x / (1 - rate) where a hash of (seed, row, column) keeps the entry, else 0; x, y [R, D]; y
+// may alias x. The mask is a function of seed and position only, so backward is the same call on
+// the gradient with the same seed, and nothing is stored. rate in [0, 1); rate 0 copies.
 void Dropout(const Context &ctx, uint64_t seed, float rate, ConstView x, View y);
+
+namespace cpu {
+void Dropout(const Context &ctx, uint64_t seed, float rate, ConstView x, View y);
+}  // namespace cpu
 
 }  // namespace u2moe
 

@@ -1,5 +1,6 @@
-// House rule of all ops: forward outputs and activation gradients overwrite, parameter gradients add.
-// Letters: R rows, D columns, T frames, H heads, V vocabulary, E experts, K choices, S = T*K slots.
+// House rule of all ops: forward outputs and activation gradients overwrite, parameter gradients
+// add. Letters: R rows, D columns, T frames, H heads, V vocabulary, E experts, K choices, S = T*K
+// slots.
 #ifndef U2MOE_OPS_ELEMENTWISE_H_
 #define U2MOE_OPS_ELEMENTWISE_H_
 
@@ -23,6 +24,16 @@ void AddSumOfRows(const Context &ctx, ConstView x, View sum);
 void Normalize(const Context &ctx, ConstView x, ConstView mean, ConstView istd, View y);
 // Sum of squares of all entries, accumulated in double.
 double SumOfSquares(const Context &ctx, ConstView x);
+
+namespace cpu {
+void CopyTo(const Context &ctx, ConstView x, View y);
+void AddTo(const Context &ctx, float alpha, ConstView x, View y);
+void ScaleBy(const Context &ctx, float alpha, View x);
+void AddRowVector(const Context &ctx, ConstView bias, View y);
+void AddSumOfRows(const Context &ctx, ConstView x, View sum);
+void Normalize(const Context &ctx, ConstView x, ConstView mean, ConstView istd, View y);
+double SumOfSquares(const Context &ctx, ConstView x);
+}  // namespace cpu
 
 }  // namespace u2moe
 

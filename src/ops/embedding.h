@@ -11,14 +11,25 @@
 namespace u2moe {
 
 // y[r, :] = scale * table[ids[r], :]; table [V, D], y [R, D]. Ids must be in [0, V) (checked).
-void EmbeddingForward(const Context &ctx, ConstView table, const std::vector<int32_t> &ids, float scale, View y);
+void EmbeddingForward(const Context &ctx, ConstView table, const std::vector<int32_t> &ids,
+                      float scale, View y);
 // dtable[ids[r], :] += scale * dy[r, :].
-void EmbeddingBackward(const Context &ctx, const std::vector<int32_t> &ids, float scale, ConstView dy, View dtable);
+void EmbeddingBackward(const Context &ctx, const std::vector<int32_t> &ids, float scale,
+                       ConstView dy, View dtable);
 
-// Rows [begin, begin + y.Rows()) of the sine/cosine table (Vaswani et al. 2017, 3.5; WeNet embedding.py):
-// y[r, 2i] = sin(w_i * (begin+r)), y[r, 2i+1] = cos(w_i * (begin+r)), w_i = 10000^(-2i/D), in the float32
-// arithmetic of WeNet (exp, then product, then sin). No maximum position.
+// Rows [begin, begin + y.Rows()) of the sine/cosine table (Vaswani et al. 2017, 3.5; WeNet
+// embedding.py): y[r, 2i] = sin(w_i * (begin+r)), y[r, 2i+1] = cos(w_i * (begin+r)), w_i =
+// 10000^(-2i/D), in the float32 arithmetic of WeNet (exp, then product, then sin). No maximum
+// position.
 void PositionTable(const Context &ctx, int64_t begin, View y);
+
+namespace cpu {
+void EmbeddingForward(const Context &ctx, ConstView table, const std::vector<int32_t> &ids,
+                      float scale, View y);
+void EmbeddingBackward(const Context &ctx, const std::vector<int32_t> &ids, float scale,
+                       ConstView dy, View dtable);
+void PositionTable(const Context &ctx, int64_t begin, View y);
+}  // namespace cpu
 
 }  // namespace u2moe
 

@@ -6,11 +6,17 @@
 
 namespace u2moe {
 
-// y = x - log(sum(exp(x))) over each row of x [R, V]; the maximum is subtracted first. y may alias x.
+// y = x - log(sum(exp(x))) over each row of x [R, V]; the maximum is subtracted first. y may alias
+// x.
 void LogSoftmaxForward(const Context &ctx, ConstView x, View y);
 
 // dx = dy - exp(y) * sum(dy) over each row, with y the output of forward. dx may alias dy.
 void LogSoftmaxBackward(const Context &ctx, ConstView y, ConstView dy, View dx);
+
+namespace cpu {
+void LogSoftmaxForward(const Context &ctx, ConstView x, View y);
+void LogSoftmaxBackward(const Context &ctx, ConstView y, ConstView dy, View dx);
+}  // namespace cpu
 
 }  // namespace u2moe
 

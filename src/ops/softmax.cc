@@ -1,0 +1,18 @@
+#include "ops/softmax.h"
+
+#include "ops/dispatch.h"
+
+namespace u2moe {
+
+void LogSoftmaxForward(const Context &ctx, ConstView x, View y) {
+  CHECK_SHAPE(y, x.Rows(), x.Cols());
+  OPS_CALL(ctx, LogSoftmaxForward, x, y);
+}
+
+void LogSoftmaxBackward(const Context &ctx, ConstView y, ConstView dy, View dx) {
+  CHECK_SHAPE(dy, y.Rows(), y.Cols());
+  CHECK_SHAPE(dx, y.Rows(), y.Cols());
+  OPS_CALL(ctx, LogSoftmaxBackward, y, dy, dx);
+}
+
+}  // namespace u2moe
