@@ -1,0 +1,96 @@
+#ifndef U2MOE_DECODE_CTC_PREFIX_BEAM_H_
+#define U2MOE_DECODE_CTC_PREFIX_BEAM_H_
+
+#include <limits>
+
+#include "decode/ctc-search.h"
+#include "decode/frame-source.h"
+
+namespace u2moe {
+
+// CTC prefix beam search (Hannun et al. 2014): hypotheses are label sequences; the probabilities of
+// all their surviving alignments are summed (in double), not only that of the best path.
+//
+// Per frame: the best `beam` tokens are tried (blank included; all of them if there are fewer),
+// then the best `beam` prefixes are kept by log(P_blank-ending + P_nonblank-ending). Score: that
+// sum at the end. Prefixes of probability 0 are never kept.
+//
+// Ties, so that results are the same everywhere: of tokens with equal log-posteriors the lower id
+// comes first; of prefixes with equal scores the one that was reached first, where tokens are tried
+// from best to worst and, for each token, prefixes in the order of the frame before.
+//
+// Times follow the best single alignment (Viterbi) of the prefix, kept apart for blank and
+// non-blank endings; the blank-ending one is used only if strictly better. While a token repeats,
+// its time moves along to the newest frame.
+//
+// Memory grows by about 300 bytes a frame at beam 10, until Begin().
+class CtcPrefixBeamSearch : public CtcSearch {
+ public:
+  CtcPrefixBeamSearch(int32_t beam, int32_t blank, float blank_penalty);
+
+  void Begin() override;
+  void Step(ConstView logp) override;
+  std::vector<CtcHypothesis> NBest(int n) const override;
+  std::vector<CtcHypothesis> End(int n) override;
+
+ private:
+  static constexpr double kZero = -std::numeric_limits<double>::infinity();
+
+  // The prefixes form a tree: node 0 is the empty one. A prefix has one node for ever, even if it
+  // falls out of the beam and comes back, so equal nodes mean equal prefixes.
+  struct Node {
+    int32_t parent, token, first_child, next_sibling;
+  };
+  // Lists of times share their beginnings: a list is its last entry; entry 0 is the empty list.
+  struct Time {
+    int32_t previous, frame;
+  };
+  // A list of times that is written down only if its hypothesis survives: `base`, then this frame.
+  struct TimeRef {
+    int32_t base = 0;
+    bool append = false;
+  };
+  struct Hypothesis {
+    int32_t node;
+    double blank, nonblank, total;        // log-probabilities of all alignments
+    double best_blank, best_nonblank;     // of the best alignment
+    int32_t times_blank, times_nonblank;  // of the best alignment
+
+    double Best() const { return best_blank > best_nonblank ? best_blank : best_nonblank; }
+    int32_t Times() const { return best_blank > best_nonblank ? times_blank : times_nonblank; }
+  };
+  struct Candidate {
+    int32_t parent;  // index in beam_hyps_
+    int32_t token;   // -1: the prefix of the parent itself
+    double blank = kZero, nonblank = kZero, total = kZero;
+    double best_blank = kZero, best_nonblank = kZero, token_logp = kZero;
+    TimeRef times_blank, times_nonblank;
+  };
+  struct Token {
+    float logp;
+    int32_t id;
+  };
+
+  void StepFrame(const float *logp);
+  void FindTopTokens(const float *logp);
+  void Expand();
+  void Prune();
+  Candidate *Stay(int32_t hyp);
+  Candidate *Extend(int32_t hyp, int32_t token);
+  int32_t ChildNode(int32_t node, int32_t token);
+  int32_t WriteTimes(TimeRef ref);
+
+  int32_t beam_;
+  CtcFrameSource frames_;
+  std::vector<Node> nodes_;
+  std::vector<Time> times_;
+  std::vector<Hypothesis> hyps_, next_hyps_;  // best first
+  std::vector<Token> tokens_;                 // of this frame, best first
+  std::vector<Candidate> candidates_;  // of this frame, in the order in which they were reached
+  std::vector<int32_t> stay_;          // candidate of hyps_[i]'s own prefix, -1: none yet
+  std::vector<int32_t> order_;
+};
+
+}  // namespace u2moe
+
+#endif  // U2MOE_DECODE_CTC_PREFIX_BEAM_H_

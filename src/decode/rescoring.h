@@ -1,0 +1,60 @@
+// Rescoring of an n-best list with attention decoders (U2++, Zhang et al. 2020 and Wu et al. 2021).
+// The decoders stand behind the Scorer interface, so that this folder does not know the network.
+#ifndef U2MOE_DECODE_RESCORING_H_
+#define U2MOE_DECODE_RESCORING_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "tensor/view.h"
+#include "util/options.h"
+
+namespace u2moe {
+
+// A model that reads a whole hypothesis beside the encoder output. Const: threads may share one.
+class Scorer {
+ public:
+  virtual ~Scorer() = default;
+
+  virtual bool HasRightToLeft() const = 0;
+
+  // For each hypothesis (token ids without sos and eos; an empty one is legal) the sum of the
+  // natural-log probabilities of its tokens and of the end, given encoder_out [T, D] of one
+  // utterance. The right-to-left scorer is given hypotheses in reading order and turns them round
+  // itself. Both throw DataError for a token that the model does not know.
+  virtual std::vector<double> ScoreLeftToRight(
+      ConstView encoder_out, const std::vector<std::vector<int32_t>> &hyps) const = 0;
+  virtual std::vector<double> ScoreRightToLeft(
+      ConstView encoder_out, const std::vector<std::vector<int32_t>> &hyps) const = 0;
+};
+
+struct RescoringOptions {
+  float ctc_weight = 0.5f;
+  float reverse_weight = 0.3f;
+
+  void Register(OptionParser *po);
+  void Check() const;  // throws UsageError
+  std::string ToString() const;
+};
+
+struct RescoredHypothesis {
+  int32_t index = 0;  // into the n-best list that was given
+  double total = 0, left_to_right = 0, right_to_left = 0, ctc = 0;
+};
+
+// total = (1 - reverse_weight) * L2R + reverse_weight * R2L + ctc_weight * ctc_scores[i], where the
+// attention part is not scaled by 1 - ctc_weight and nothing is normalised by length. With
+// reverse_weight 0 the right-to-left scorer is not run and its scores are 0.
+// Returns all hypotheses, best first; equal totals keep the order of the list, so that the first
+// best wins. An empty list gives an empty result. ctc_scores has one score per hypothesis (CHECK).
+// Throws UsageError if reverse_weight > 0 and the scorer has no right-to-left part; DataError for a
+// total that is NaN.
+std::vector<RescoredHypothesis> Rescore(const Scorer &scorer, const RescoringOptions &opts,
+                                        ConstView encoder_out,
+                                        const std::vector<std::vector<int32_t>> &hyps,
+                                        const std::vector<double> &ctc_scores);
+
+}  // namespace u2moe
+
+#endif  // U2MOE_DECODE_RESCORING_H_
