@@ -8,8 +8,8 @@
 
 namespace u2moe {
 
-// The seeds of the dropout masks of one training forward, drawn in the order of the layers. A forward
-// without dropout (inference, dev loss) passes no DropoutSeeds.
+// The seeds of the dropout masks of one training forward, drawn in the order of the layers. A
+// forward without dropout (inference, dev loss) passes no DropoutSeeds.
 class DropoutSeeds {
  public:
   explicit DropoutSeeds(uint64_t seed) : seed_(seed) {}

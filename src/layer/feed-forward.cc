@@ -12,19 +12,24 @@ struct DenseTape : FeedForwardTape {
 
 }  // namespace
 
-DenseFeedForward::DenseFeedForward(int64_t dim, int64_t hidden_dim, Activation activation, bool bias, float dropout)
-    : w_1_(dim, hidden_dim, bias), w_2_(hidden_dim, dim, bias), activation_(activation), dropout_(dropout) {}
+DenseFeedForward::DenseFeedForward(int64_t dim, int64_t hidden_dim, Activation activation,
+                                   bool bias, float dropout)
+    : w_1_(dim, hidden_dim, bias),
+      w_2_(hidden_dim, dim, bias),
+      activation_(activation),
+      dropout_(dropout) {}
 
-void DenseFeedForward::ForwardRows(const Context &ctx, ConstView x, const DropoutMask &mask, View before,
-                                   View after, View y) const {
+void DenseFeedForward::ForwardRows(const Context &ctx, ConstView x, const DropoutMask &mask,
+                                   View before, View after, View y) const {
   w_1_.Forward(ctx, x, before);
   ActivationForward(ctx, activation_, before, after);
   mask.Apply(ctx, after);
   w_2_.Forward(ctx, after, y);
 }
 
-void DenseFeedForward::BackwardRows(const Context &ctx, ConstView x, ConstView before, ConstView after,
-                                    const DropoutMask &mask, ConstView dy, DenseFeedForward *grad, View dx) const {
+void DenseFeedForward::BackwardRows(const Context &ctx, ConstView x, ConstView before,
+                                    ConstView after, const DropoutMask &mask, ConstView dy,
+                                    DenseFeedForward *grad, View dx) const {
   Tensor dhidden(before.Rows(), before.Cols());
   w_2_.Backward(ctx, after, dy, &grad->w_2_, dhidden);
   mask.Apply(ctx, dhidden);
@@ -32,8 +37,9 @@ void DenseFeedForward::BackwardRows(const Context &ctx, ConstView x, ConstView b
   w_1_.Backward(ctx, x, dhidden, &grad->w_1_, dx);
 }
 
-void DenseFeedForward::Forward(const Context &ctx, ConstView x, View y, std::unique_ptr<FeedForwardTape> *tape,
-                               DropoutSeeds *dropout, RouteSink *) const {
+void DenseFeedForward::Forward(const Context &ctx, ConstView x, View y,
+                               std::unique_ptr<FeedForwardTape> *tape, DropoutSeeds *dropout,
+                               RouteSink *) const {
   const DropoutMask mask = DropoutMask::Draw(dropout, dropout_);
   Tensor before(x.Rows(), HiddenDim());
   if (tape == nullptr) {
@@ -48,8 +54,8 @@ void DenseFeedForward::Forward(const Context &ctx, ConstView x, View y, std::uni
   *tape = std::move(t);
 }
 
-void DenseFeedForward::Backward(const Context &ctx, ConstView x, const FeedForwardTape &tape, ConstView dy,
-                                FeedForward *grad, View dx) const {
+void DenseFeedForward::Backward(const Context &ctx, ConstView x, const FeedForwardTape &tape,
+                                ConstView dy, FeedForward *grad, View dx) const {
   const auto &t = dynamic_cast<const DenseTape &>(tape);
   BackwardRows(ctx, x, t.before, t.after, t.mask, dy, &dynamic_cast<DenseFeedForward &>(*grad), dx);
 }

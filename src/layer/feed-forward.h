@@ -23,10 +23,11 @@ class FeedForward {
  public:
   virtual ~FeedForward() = default;
 
-  // x [R, D] -> y [R, D], overwritten. tape: null at inference. dropout: null for none. routes: null, or
-  // told which experts each row went to (dense blocks tell nothing).
-  virtual void Forward(const Context &ctx, ConstView x, View y, std::unique_ptr<FeedForwardTape> *tape,
-                       DropoutSeeds *dropout, RouteSink *routes) const = 0;
+  // x [R, D] -> y [R, D], overwritten. tape: null at inference. dropout: null for none. routes:
+  // null, or told which experts each row went to (dense blocks tell nothing).
+  virtual void Forward(const Context &ctx, ConstView x, View y,
+                       std::unique_ptr<FeedForwardTape> *tape, DropoutSeeds *dropout,
+                       RouteSink *routes) const = 0;
   // dx [R, D] overwritten; adds to *grad, which must be of the same type and shape.
   virtual void Backward(const Context &ctx, ConstView x, const FeedForwardTape &tape, ConstView dy,
                         FeedForward *grad, View dx) const = 0;
@@ -38,20 +39,22 @@ class FeedForward {
 // w_2 * dropout(f(w_1 * x + b_1)) + b_2; also one expert of a mixture.
 class DenseFeedForward : public FeedForward {
  public:
-  DenseFeedForward(int64_t dim, int64_t hidden_dim, Activation activation, bool bias, float dropout);
+  DenseFeedForward(int64_t dim, int64_t hidden_dim, Activation activation, bool bias,
+                   float dropout);
 
   void Forward(const Context &ctx, ConstView x, View y, std::unique_ptr<FeedForwardTape> *tape,
                DropoutSeeds *dropout, RouteSink *routes) const override;
-  void Backward(const Context &ctx, ConstView x, const FeedForwardTape &tape, ConstView dy, FeedForward *grad,
-                View dx) const override;
+  void Backward(const Context &ctx, ConstView x, const FeedForwardTape &tape, ConstView dy,
+                FeedForward *grad, View dx) const override;
   void VisitParams(ParamVisitor *v) override;
   int64_t NumActiveParams() const override;
 
-  // The same with the hidden activations in memory of the caller: before [R, F] receives w_1 x + b_1,
-  // after [R, F] what goes into w_2. Without backward, before and after may be one.
-  void ForwardRows(const Context &ctx, ConstView x, const DropoutMask &mask, View before, View after, View y) const;
-  void BackwardRows(const Context &ctx, ConstView x, ConstView before, ConstView after, const DropoutMask &mask,
-                    ConstView dy, DenseFeedForward *grad, View dx) const;
+  // The same with the hidden activations in memory of the caller: before [R, F] receives w_1 x +
+  // b_1, after [R, F] what goes into w_2. Without backward, before and after may be one.
+  void ForwardRows(const Context &ctx, ConstView x, const DropoutMask &mask, View before,
+                   View after, View y) const;
+  void BackwardRows(const Context &ctx, ConstView x, ConstView before, ConstView after,
+                    const DropoutMask &mask, ConstView dy, DenseFeedForward *grad, View dx) const;
   int64_t HiddenDim() const { return w_1_.OutDim(); }
   float DropoutRate() const { return dropout_; }
 

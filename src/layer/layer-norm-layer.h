@@ -17,10 +17,12 @@ class LayerNorm {
   // x, y [R, D]. stats, if not null, receives [R, 2] for Backward.
   void Forward(const Context &ctx, ConstView x, View y, Tensor *stats) const {
     if (stats != nullptr) *stats = Tensor(x.Rows(), 2);
-    LayerNormForward(ctx, x, gamma_, beta_, kEps, y, stats != nullptr ? stats->View() : u2moe::View());
+    LayerNormForward(ctx, x, gamma_, beta_, kEps, y,
+                     stats != nullptr ? stats->View() : u2moe::View());
   }
   // dx overwritten, may alias dy; adds to grad.
-  void Backward(const Context &ctx, ConstView x, const Tensor &stats, ConstView dy, LayerNorm *grad, View dx) const {
+  void Backward(const Context &ctx, ConstView x, const Tensor &stats, ConstView dy, LayerNorm *grad,
+                View dx) const {
     LayerNormBackward(ctx, x, gamma_, stats, dy, dx, grad->gamma_, grad->beta_);
   }
   void VisitParams(ParamVisitor *v) {

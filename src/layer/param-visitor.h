@@ -1,5 +1,6 @@
-// One VisitParams(ParamVisitor *) per layer drives initialisation, load, save, optimizer, averaging,
-// gradient tests and nnet-info. Names are WeNet's state-dict names, built from nested scopes.
+// One VisitParams(ParamVisitor *) per layer drives initialisation, load, save, optimizer,
+// averaging, gradient tests and nnet-info. Names are WeNet's state-dict names, built from nested
+// scopes.
 #ifndef U2MOE_LAYER_PARAM_VISITOR_H_
 #define U2MOE_LAYER_PARAM_VISITOR_H_
 
@@ -59,8 +60,12 @@ void ForEachParam(Layer *layer, Fn fn) {
     explicit Visitor(Fn *fn) : fn_(fn) {}
 
    protected:
-    void OnParam(const std::string &name, Tensor *t, const ParamInit &init) override { (*fn_)(name, t, init, true); }
-    void OnBuffer(const std::string &name, Tensor *t, const ParamInit &init) override { (*fn_)(name, t, init, false); }
+    void OnParam(const std::string &name, Tensor *t, const ParamInit &init) override {
+      (*fn_)(name, t, init, true);
+    }
+    void OnBuffer(const std::string &name, Tensor *t, const ParamInit &init) override {
+      (*fn_)(name, t, init, false);
+    }
 
    private:
     Fn *fn_;

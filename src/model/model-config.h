@@ -5,19 +5,9 @@
 #include <cstdint>
 #include <string>
 
-#include "ops/activation.h"
-#include "util/options.h"
+#include "moe/feed-forward-factory.h"
 
 namespace u2moe {
-
-struct FeedForwardConfig {
-  int32_t hidden_dim = 2048;
-  int32_t num_experts = 0;  // 0: dense
-  int32_t experts_per_frame = 2;
-  std::string router = "topk-softmax";  // a row of moe/router-registry.cc
-  Activation activation = Activation::kSwish;
-  bool bias = true;
-};
 
 enum class ConvNorm { kLayerNorm, kBatchNorm };
 

@@ -1,0 +1,76 @@
+#include "layer/multi-head-attention.h"
+
+#include "ops/elementwise.h"
+
+namespace u2moe {
+
+MultiHeadAttention::MultiHeadAttention(int64_t dim, int num_heads)
+    : num_heads_(num_heads),
+      linear_q_(dim, dim),
+      linear_k_(dim, dim),
+      linear_v_(dim, dim),
+      linear_out_(dim, dim) {}
+
+void MultiHeadAttention::Forward(const Context &ctx, const AttentionMask &mask, ConstView x,
+                                 const RaggedShape &x_shape, ConstView memory,
+                                 const RaggedShape &memory_shape, const std::vector<int> &key_index,
+                                 View y, Tape *tape) const {
+  const int64_t dim = x.Cols();
+  Tape local;
+  Tape &t = tape != nullptr ? *tape : local;
+  t.q = Tensor(x.Rows(), dim);
+  t.k = Tensor(memory.Rows(), dim);
+  t.v = Tensor(memory.Rows(), dim);
+  t.context = Tensor(x.Rows(), dim);
+  linear_q_.Forward(ctx, x, t.q);
+  linear_k_.Forward(ctx, memory, t.k);
+  linear_v_.Forward(ctx, memory, t.v);
+  if (tape != nullptr) t.probs.resize(static_cast<size_t>(x_shape.NumSequences()));
+  for (int b = 0; b < x_shape.NumSequences(); ++b) {
+    const int m = key_index[static_cast<size_t>(b)];
+    AttentionForward(ctx, num_heads_, mask, x_shape.Rows<const float>(t.q.View(), b),
+                     memory_shape.Rows<const float>(t.k.View(), m),
+                     memory_shape.Rows<const float>(t.v.View(), m), ConstView(),
+                     x_shape.Rows(t.context.View(), b),
+                     tape != nullptr ? &t.probs[static_cast<size_t>(b)] : nullptr);
+  }
+  linear_out_.Forward(ctx, t.context, y);
+}
+
+void MultiHeadAttention::Backward(const Context &ctx, ConstView x, const RaggedShape &x_shape,
+                                  ConstView memory, const RaggedShape &memory_shape,
+                                  const std::vector<int> &key_index, const Tape &t, ConstView dy,
+                                  MultiHeadAttention *grad, View dx, View dmemory) const {
+  const int64_t dim = x.Cols();
+  Tensor dcontext(x.Rows(), dim), dq(x.Rows(), dim);
+  Tensor dk = Tensor::Zeros(memory.Rows(), dim), dv = Tensor::Zeros(memory.Rows(), dim);
+  linear_out_.Backward(ctx, t.context, dy, &grad->linear_out_, dcontext);
+  for (int b = 0; b < x_shape.NumSequences(); ++b) {
+    const int m = key_index[static_cast<size_t>(b)];
+    const int64_t num_keys = memory_shape.Length(m);
+    // Several hypotheses may share one utterance's keys, so their gradients are summed.
+    Tensor dk_b(num_keys, dim), dv_b(num_keys, dim);
+    AttentionBackward(ctx, num_heads_, x_shape.Rows<const float>(t.q.View(), b),
+                      memory_shape.Rows<const float>(t.k.View(), m),
+                      memory_shape.Rows<const float>(t.v.View(), m),
+                      t.probs[static_cast<size_t>(b)],
+                      x_shape.Rows<const float>(dcontext.View(), b), x_shape.Rows(dq.View(), b),
+                      dk_b, dv_b, View());
+    AddTo(ctx, 1, dk_b, memory_shape.Rows(dk.View(), m));
+    AddTo(ctx, 1, dv_b, memory_shape.Rows(dv.View(), m));
+  }
+  linear_q_.Backward(ctx, x, dq, &grad->linear_q_, dx);
+  linear_k_.Backward(ctx, memory, dk, &grad->linear_k_, dmemory);
+  Tensor dmemory_v(memory.Rows(), dim);
+  linear_v_.Backward(ctx, memory, dv, &grad->linear_v_, dmemory_v);
+  AddTo(ctx, 1, dmemory_v, dmemory);
+}
+
+void MultiHeadAttention::VisitParams(ParamVisitor *v) {
+  v->Scope("linear_q", &linear_q_);
+  v->Scope("linear_k", &linear_k_);
+  v->Scope("linear_v", &linear_v_);
+  v->Scope("linear_out", &linear_out_);
+}
+
+}  // namespace u2moe

@@ -1,0 +1,44 @@
+#ifndef U2MOE_LAYER_MULTI_HEAD_ATTENTION_H_
+#define U2MOE_LAYER_MULTI_HEAD_ATTENTION_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "layer/linear.h"
+#include "ops/attention.h"
+#include "tensor/ragged.h"
+
+namespace u2moe {
+
+// Plain multi-head attention of the decoders (WeNet attention.py, MultiHeadedAttention): queries
+// from one ragged batch, keys and values from another (or the same). Query sequence b attends to
+// key sequence key_index[b], so the hypotheses of an utterance share its projected keys and values.
+class MultiHeadAttention {
+ public:
+  struct Tape {
+    Tensor q, k, v, context;    // projections [R, D]; attention output before linear_out
+    std::vector<Tensor> probs;  // per query sequence [H*Tq, Tk]
+  };
+
+  MultiHeadAttention() = default;
+  MultiHeadAttention(int64_t dim, int num_heads);
+
+  // x [sum Tq, D], memory [sum Tk, D] -> y [sum Tq, D], overwritten. Memory may be x itself.
+  void Forward(const Context &ctx, const AttentionMask &mask, ConstView x,
+               const RaggedShape &x_shape, ConstView memory, const RaggedShape &memory_shape,
+               const std::vector<int> &key_index, View y, Tape *tape) const;
+  // dx, dmemory overwritten; they must not be one. Adds to grad.
+  void Backward(const Context &ctx, ConstView x, const RaggedShape &x_shape, ConstView memory,
+                const RaggedShape &memory_shape, const std::vector<int> &key_index,
+                const Tape &tape, ConstView dy, MultiHeadAttention *grad, View dx,
+                View dmemory) const;
+  void VisitParams(ParamVisitor *v);
+
+ private:
+  int num_heads_ = 1;
+  Linear linear_q_, linear_k_, linear_v_, linear_out_;
+};
+
+}  // namespace u2moe
+
+#endif  // U2MOE_LAYER_MULTI_HEAD_ATTENTION_H_

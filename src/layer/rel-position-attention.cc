@@ -1,0 +1,133 @@
+#include "layer/rel-position-attention.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "ops/elementwise.h"
+
+namespace u2moe {
+
+RelPositionAttention::RelPositionAttention(int64_t dim, int num_heads)
+    : num_heads_(num_heads),
+      linear_q_(dim, dim),
+      linear_k_(dim, dim),
+      linear_v_(dim, dim),
+      linear_out_(dim, dim),
+      linear_pos_(dim, dim, false),
+      pos_bias_u_(num_heads, dim / num_heads),
+      pos_bias_v_(num_heads, dim / num_heads) {}
+
+void RelPositionAttention::Forward(const Context &ctx, const AttentionMask &mask, ConstView x,
+                                   const RaggedShape &shape, const PositionRows &positions,
+                                   const std::vector<AttentionCache *> &caches, int64_t max_cache,
+                                   View y, Tape *tape) const {
+  const int64_t rows = x.Rows(), dim = x.Cols();
+  Tape local;
+  Tape &t = tape != nullptr ? *tape : local;
+  t.q = Tensor(rows, dim);
+  t.k = Tensor(rows, dim);
+  t.v = Tensor(rows, dim);
+  t.context = Tensor(rows, dim);
+  t.p = Tensor(positions.table.Rows(), dim);
+  linear_q_.Forward(ctx, x, t.q);
+  linear_k_.Forward(ctx, x, t.k);
+  linear_v_.Forward(ctx, x, t.v);
+  linear_pos_.Forward(ctx, positions.table, t.p);
+  if (!caches.empty()) {
+    CHECK(tape == nullptr && mask.kind == AttentionMask::Kind::kFull);
+    ForwardCached(ctx, shape, positions, caches, max_cache, &t);
+  } else {
+    t.kp = Tensor(rows, dim);
+    t.key_bias = Tensor(rows, num_heads_);
+    if (tape != nullptr) t.probs.resize(static_cast<size_t>(shape.NumSequences()));
+    for (int b = 0; b < shape.NumSequences(); ++b) {
+      const ConstView p =
+          t.p.View().RowRange(positions.begin[static_cast<size_t>(b)], shape.Length(b));
+      RelPositionKeysForward(ctx, num_heads_, shape.Rows<const float>(t.k.View(), b), p,
+                             pos_bias_u_, pos_bias_v_, shape.Rows(t.kp.View(), b),
+                             shape.Rows(t.key_bias.View(), b));
+      AttentionForward(
+          ctx, num_heads_, mask, shape.Rows<const float>(t.q.View(), b),
+          shape.Rows<const float>(t.kp.View(), b), shape.Rows<const float>(t.v.View(), b),
+          shape.Rows<const float>(t.key_bias.View(), b), shape.Rows(t.context.View(), b),
+          tape != nullptr ? &t.probs[static_cast<size_t>(b)] : nullptr);
+    }
+  }
+  linear_out_.Forward(ctx, t.context, y);
+}
+
+void RelPositionAttention::ForwardCached(const Context &ctx, const RaggedShape &shape,
+                                         const PositionRows &positions,
+                                         const std::vector<AttentionCache *> &caches,
+                                         int64_t max_cache, Tape *t) const {
+  const int64_t dim = t->q.Cols();
+  for (int b = 0; b < shape.NumSequences(); ++b) {
+    AttentionCache *cache = caches[static_cast<size_t>(b)];
+    const int64_t past = cache->k.Rows(), total = past + shape.Length(b);
+    const ConstView p = t->p.View().RowRange(positions.begin[static_cast<size_t>(b)], total);
+    Tensor k(total, dim), v(total, dim), kp(total, dim), key_bias(total, num_heads_);
+    CopyTo(ctx, cache->k, k.View().RowRange(0, past));
+    CopyTo(ctx, cache->v, v.View().RowRange(0, past));
+    CopyTo(ctx, shape.Rows(t->k.View(), b), k.View().RowRange(past, total - past));
+    CopyTo(ctx, shape.Rows(t->v.View(), b), v.View().RowRange(past, total - past));
+    RelPositionKeysForward(ctx, num_heads_, k, p, pos_bias_u_, pos_bias_v_, kp, key_bias);
+    AttentionForward(ctx, num_heads_, AttentionMask::Full(),
+                     shape.Rows<const float>(t->q.View(), b), kp, v, key_bias,
+                     shape.Rows(t->context.View(), b), nullptr);
+    if (max_cache < 0 || total <= max_cache) {
+      cache->k = std::move(k);
+      cache->v = std::move(v);
+    } else {
+      cache->k = Tensor::Copy(k.View().RowRange(total - max_cache, max_cache));
+      cache->v = Tensor::Copy(v.View().RowRange(total - max_cache, max_cache));
+    }
+  }
+}
+
+void RelPositionAttention::Backward(const Context &ctx, ConstView x, const RaggedShape &shape,
+                                    const PositionRows &positions, const Tape &t, ConstView dy,
+                                    RelPositionAttention *grad, View dx) const {
+  const int64_t rows = x.Rows(), dim = x.Cols();
+  Tensor dcontext(rows, dim), dq(rows, dim), dk(rows, dim), dv(rows, dim), dkp(rows, dim),
+      dkey_bias(rows, num_heads_);
+  Tensor dp = Tensor::Zeros(t.p.Rows(), dim);
+  linear_out_.Backward(ctx, t.context, dy, &grad->linear_out_, dcontext);
+  for (int b = 0; b < shape.NumSequences(); ++b) {
+    AttentionBackward(ctx, num_heads_, shape.Rows<const float>(t.q.View(), b),
+                      shape.Rows<const float>(t.kp.View(), b),
+                      shape.Rows<const float>(t.v.View(), b), t.probs[static_cast<size_t>(b)],
+                      shape.Rows<const float>(dcontext.View(), b), shape.Rows(dq.View(), b),
+                      shape.Rows(dkp.View(), b), shape.Rows(dv.View(), b),
+                      shape.Rows(dkey_bias.View(), b));
+    const int64_t begin = positions.begin[static_cast<size_t>(b)];
+    RelPositionKeysBackward(ctx, num_heads_, shape.Rows<const float>(t.k.View(), b),
+                            t.p.View().RowRange(begin, shape.Length(b)), pos_bias_u_, pos_bias_v_,
+                            shape.Rows<const float>(dkp.View(), b),
+                            shape.Rows<const float>(dkey_bias.View(), b), shape.Rows(dk.View(), b),
+                            dp.View().RowRange(begin, shape.Length(b)), grad->pos_bias_u_,
+                            grad->pos_bias_v_);
+  }
+  linear_pos_.Backward(ctx, positions.table, dp, &grad->linear_pos_, View());
+  Tensor dx_part(rows, dim);
+  linear_q_.Backward(ctx, x, dq, &grad->linear_q_, dx);
+  linear_k_.Backward(ctx, x, dk, &grad->linear_k_, dx_part);
+  AddTo(ctx, 1, dx_part, dx);
+  linear_v_.Backward(ctx, x, dv, &grad->linear_v_, dx_part);
+  AddTo(ctx, 1, dx_part, dx);
+}
+
+void RelPositionAttention::VisitParams(ParamVisitor *v) {
+  v->Scope("linear_q", &linear_q_);
+  v->Scope("linear_k", &linear_k_);
+  v->Scope("linear_v", &linear_v_);
+  v->Scope("linear_out", &linear_out_);
+  v->Scope("linear_pos", &linear_pos_);
+  // torch.nn.init.xavier_uniform_ on [H, dk].
+  const double bound =
+      std::sqrt(6.0 / static_cast<double>(pos_bias_u_.Rows() + pos_bias_u_.Cols()));
+  v->Param("pos_bias_u", &pos_bias_u_, ParamInit::Uniform(bound));
+  v->Param("pos_bias_v", &pos_bias_v_, ParamInit::Uniform(bound));
+}
+
+}  // namespace u2moe

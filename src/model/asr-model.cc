@@ -1,0 +1,57 @@
+#include "model/asr-model.h"
+
+#include <string>
+
+#include "ops/softmax.h"
+
+namespace u2moe {
+
+AsrModel::AsrModel(const ModelConfig &config)
+    : config_(config),
+      encoder_(config.encoder),
+      ctc_(config.encoder.model_dim, config.vocab_size),
+      left_decoder_(config.decoder, config.decoder.num_blocks, config.encoder.model_dim,
+                    config.vocab_size) {
+  if (config.decoder.num_reverse_blocks > 0) {
+    right_decoder_ = std::make_unique<Decoder>(config.decoder, config.decoder.num_reverse_blocks,
+                                               config.encoder.model_dim, config.vocab_size);
+  }
+}
+
+Tensor AsrModel::CtcLogProbs(const Context &ctx, ConstView encoder_out) const {
+  Tensor logp(encoder_out.Rows(), ctc_.OutDim());
+  ctc_.Forward(ctx, encoder_out, logp);
+  LogSoftmaxForward(ctx, logp, logp);
+  return logp;
+}
+
+void AsrModel::VisitParams(ParamVisitor *v) {
+  v->Scope("encoder", &encoder_);
+  v->Scope("ctc.ctc_lo", &ctc_);
+  v->Scope("decoder.left_decoder", &left_decoder_);
+  if (right_decoder_ != nullptr) v->Scope("decoder.right_decoder", right_decoder_.get());
+}
+
+int64_t AsrModel::NumParams() {
+  int64_t n = 0;
+  ForEachParam(this, [&n](const std::string &, Tensor *t, const ParamInit &, bool trainable) {
+    if (trainable) n += t->Size();
+  });
+  return n;
+}
+
+int64_t AsrModel::NumActiveParams() {
+  int64_t n = encoder_.NumFeedForwardActiveParams() + left_decoder_.NumFeedForwardActiveParams();
+  if (right_decoder_ != nullptr) n += right_decoder_->NumFeedForwardActiveParams();
+  ForEachParam(this, [&n](const std::string &name, Tensor *t, const ParamInit &, bool trainable) {
+    if (trainable && name.find(".feed_forward") == std::string::npos) n += t->Size();
+  });
+  return n;
+}
+
+void SetZero(AsrModel *model) {
+  ForEachParam(model,
+               [](const std::string &, Tensor *t, const ParamInit &, bool) { t->SetZero(); });
+}
+
+}  // namespace u2moe

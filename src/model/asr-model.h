@@ -1,0 +1,55 @@
+#ifndef U2MOE_MODEL_ASR_MODEL_H_
+#define U2MOE_MODEL_ASR_MODEL_H_
+
+#include <cstdint>
+#include <memory>
+
+#include "model/decoder.h"
+#include "model/encoder.h"
+#include "model/model-config.h"
+
+namespace u2moe {
+
+// A U2++ model: encoder, CTC head, left-to-right and (optional) right-to-left decoder. Tensors are
+// allocated but undefined until read (model-file.h) or initialised (InitModel). Forward is const,
+// so threads share a model. A second model of the same configuration serves as the place of the
+// gradients.
+class AsrModel {
+ public:
+  explicit AsrModel(const ModelConfig &config);
+
+  const ModelConfig &Config() const { return config_; }
+  const u2moe::Encoder &Encoder() const { return encoder_; }
+  u2moe::Encoder *MutableEncoder() { return &encoder_; }
+  const Linear &Ctc() const { return ctc_; }
+  Linear *MutableCtc() { return &ctc_; }
+  bool HasRightDecoder() const { return right_decoder_ != nullptr; }
+  const Decoder &LeftDecoder() const { return left_decoder_; }
+  const Decoder &RightDecoder() const { return *right_decoder_; }
+  Decoder *MutableLeftDecoder() { return &left_decoder_; }
+  Decoder *MutableRightDecoder() { return right_decoder_.get(); }
+
+  // CTC log-probabilities [R, V] of encoder output [R, D].
+  Tensor CtcLogProbs(const Context &ctx, ConstView encoder_out) const;
+
+  void PrepareForInference(const Context &ctx) { encoder_.PrepareForInference(ctx); }
+  void VisitParams(ParamVisitor *v);
+  int64_t NumParams();
+  // Parameters that one frame (encoder, CTC) and one token (each decoder) use: with mixtures, the
+  // router and K experts instead of all.
+  int64_t NumActiveParams();
+
+ private:
+  ModelConfig config_;
+  u2moe::Encoder encoder_;
+  Linear ctc_;
+  Decoder left_decoder_;
+  std::unique_ptr<Decoder> right_decoder_;
+};
+
+// All tensors zero: a fresh place for gradients.
+void SetZero(AsrModel *model);
+
+}  // namespace u2moe
+
+#endif  // U2MOE_MODEL_ASR_MODEL_H_

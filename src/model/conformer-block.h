@@ -1,0 +1,64 @@
+#ifndef U2MOE_MODEL_CONFORMER_BLOCK_H_
+#define U2MOE_MODEL_CONFORMER_BLOCK_H_
+
+#include <memory>
+#include <vector>
+
+#include "layer/convolution-module.h"
+#include "layer/feed-forward.h"
+#include "layer/layer-norm-layer.h"
+#include "layer/rel-position-attention.h"
+#include "model/model-config.h"
+#include "model/stream-state.h"
+#include "model/sublayer.h"
+
+namespace u2moe {
+
+// How a forward runs, the same for all blocks.
+struct ForwardMode {
+  AttentionMask mask;
+  DropoutSeeds *dropout = nullptr;     // null: no dropout
+  RouteSink *routes = nullptr;         // null: nobody listens
+  std::vector<StreamState *> streams;  // empty: whole utterances
+  int64_t max_cache = -1;              // attention frames a stream keeps; negative: all
+};
+
+// One Conformer block as WeNet orders it (encoder_layer.py): macaron feed-forward, self-attention,
+// convolution, feed-forward, each pre-norm with a residual, then norm_final. Feed-forwards count
+// half.
+class ConformerBlock {
+ public:
+  struct Tape {
+    SublayerTape macaron, attention, convolution, ffn;
+    std::unique_ptr<FeedForwardTape> macaron_ffn, final_ffn;
+    RelPositionAttention::Tape attention_inner;
+    ConvolutionModule::Tape convolution_inner;
+    Tensor final_x, final_stats;
+  };
+
+  explicit ConformerBlock(const EncoderConfig &config);
+
+  // x [sum T, D] in, the block's output out. index: the number of this block, for the caches of
+  // streams. running: where batch norm moves its running statistics in training, or null.
+  void Forward(const Context &ctx, const ForwardMode &mode, int index, const RaggedShape &shape,
+               const PositionRows &positions, Tensor *x, Tape *tape, ConformerBlock *running) const;
+  // dx in: gradient of the output; out: gradient of the input. Adds to grad.
+  void Backward(const Context &ctx, const RaggedShape &shape, const PositionRows &positions,
+                const Tape &tape, ConformerBlock *grad, Tensor *dx) const;
+  void VisitParams(ParamVisitor *v);
+  // Parameters of both feed-forwards that one frame uses.
+  int64_t NumFeedForwardActiveParams() const {
+    return feed_forward_macaron_->NumActiveParams() + feed_forward_->NumActiveParams();
+  }
+
+ private:
+  float dropout_;
+  std::unique_ptr<FeedForward> feed_forward_macaron_, feed_forward_;
+  RelPositionAttention self_attn_;
+  ConvolutionModule conv_module_;
+  LayerNorm norm_ff_macaron_, norm_mha_, norm_conv_, norm_ff_, norm_final_;
+};
+
+}  // namespace u2moe
+
+#endif  // U2MOE_MODEL_CONFORMER_BLOCK_H_

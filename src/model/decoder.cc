@@ -1,0 +1,154 @@
+#include "model/decoder.h"
+
+#include <cmath>
+#include <utility>
+
+#include "ops/embedding.h"
+
+namespace u2moe {
+
+DecoderInput MakeDecoderInput(const std::vector<std::vector<int32_t>> &labels,
+                              const std::vector<int> &memory, int32_t sos, bool reverse) {
+  CHECK_EQ(labels.size(), memory.size());
+  DecoderInput input;
+  input.memory = memory;
+  for (const std::vector<int32_t> &l : labels) {
+    input.tokens.push_back(sos);
+    if (reverse) {
+      input.tokens.insert(input.tokens.end(), l.rbegin(), l.rend());
+    } else {
+      input.tokens.insert(input.tokens.end(), l.begin(), l.end());
+    }
+    input.shape.Append(static_cast<int64_t>(l.size()) + 1);
+  }
+  return input;
+}
+
+Decoder::Decoder(const DecoderConfig &c, int num_blocks, int64_t dim, int64_t vocab_size)
+    : dropout_(c.dropout),
+      positional_dropout_(c.positional_dropout),
+      embed_(vocab_size, dim),
+      after_norm_(dim),
+      output_layer_(dim, vocab_size) {
+  for (int i = 0; i < num_blocks; ++i) {
+    Block b;
+    b.self_attn = MultiHeadAttention(dim, c.num_heads);
+    b.src_attn = MultiHeadAttention(dim, c.num_heads);
+    b.feed_forward = MakeFeedForward(dim, c.ffn, c.dropout);
+    b.norm1 = b.norm2 = b.norm3 = LayerNorm(dim);
+    blocks_.push_back(std::move(b));
+  }
+}
+
+namespace {
+
+std::vector<int> OwnIndex(const RaggedShape &shape) {
+  std::vector<int> index;
+  for (int b = 0; b < shape.NumSequences(); ++b) index.push_back(b);
+  return index;
+}
+
+}  // namespace
+
+void Decoder::Forward(const Context &ctx, const DecoderInput &input, ConstView encoder_out,
+                      const RaggedShape &encoder_shape, DropoutSeeds *dropout, RouteSink *routes,
+                      Tensor *logits, Tape *tape) const {
+  const int64_t rows = input.shape.TotalRows(), dim = embed_.Cols();
+  Tensor x(rows, dim), positions(input.shape.MaxLength(), dim);
+  EmbeddingForward(ctx, embed_, input.tokens, std::sqrt(static_cast<float>(dim)), x);
+  PositionTable(ctx, 0, positions);
+  for (int b = 0; b < input.shape.NumSequences(); ++b) {
+    AddTo(ctx, 1, positions.View().RowRange(0, input.shape.Length(b)),
+          input.shape.Rows(x.View(), b));
+  }
+  const DropoutMask input_mask = DropoutMask::Draw(dropout, positional_dropout_);
+  input_mask.Apply(ctx, x);
+  const std::vector<int> own = OwnIndex(input.shape);
+  if (tape != nullptr) tape->blocks.resize(blocks_.size());
+  for (size_t i = 0; i < blocks_.size(); ++i) {
+    const Block &block = blocks_[i];
+    BlockTape *t = tape != nullptr ? &tape->blocks[i] : nullptr;
+    SublayerForward(ctx, block.norm1, 1, dropout_, dropout, &x, t ? &t->self : nullptr,
+                    [&](ConstView in, View out) {
+                      block.self_attn.Forward(ctx, AttentionMask::Causal(), in, input.shape, in,
+                                              input.shape, own, out, t ? &t->self_inner : nullptr);
+                    });
+    SublayerForward(ctx, block.norm2, 1, dropout_, dropout, &x, t ? &t->source : nullptr,
+                    [&](ConstView in, View out) {
+                      block.src_attn.Forward(ctx, AttentionMask::Full(), in, input.shape,
+                                             encoder_out, encoder_shape, input.memory, out,
+                                             t ? &t->source_inner : nullptr);
+                    });
+    SublayerForward(ctx, block.norm3, 1, dropout_, dropout, &x, t ? &t->ffn : nullptr,
+                    [&](ConstView in, View out) {
+                      block.feed_forward->Forward(ctx, in, out, t ? &t->ffn_inner : nullptr,
+                                                  dropout, routes);
+                    });
+  }
+  Tensor after(rows, dim);
+  after_norm_.Forward(ctx, x, after, tape != nullptr ? &tape->after_stats : nullptr);
+  *logits = Tensor(rows, output_layer_.OutDim());
+  output_layer_.Forward(ctx, after, *logits);
+  if (tape != nullptr) {
+    tape->input_mask = input_mask;
+    tape->after_x = std::move(x);
+    tape->after = std::move(after);
+  }
+}
+
+void Decoder::Backward(const Context &ctx, const DecoderInput &input, ConstView encoder_out,
+                       const RaggedShape &encoder_shape, const Tape &tape, ConstView dlogits,
+                       Decoder *grad, View dencoder_out) const {
+  const int64_t rows = input.shape.TotalRows(), dim = embed_.Cols();
+  const std::vector<int> own = OwnIndex(input.shape);
+  Tensor dx(rows, dim);
+  output_layer_.Backward(ctx, tape.after, dlogits, &grad->output_layer_, dx);
+  after_norm_.Backward(ctx, tape.after_x, tape.after_stats, dx, &grad->after_norm_, dx);
+  for (size_t i = blocks_.size(); i-- > 0;) {
+    const Block &block = blocks_[i];
+    const BlockTape &t = tape.blocks[i];
+    Block *g = &grad->blocks_[i];
+    SublayerBackward(ctx, block.norm3, 1, t.ffn, &g->norm3, &dx, [&](ConstView dy, View dn) {
+      block.feed_forward->Backward(ctx, t.ffn.normed, *t.ffn_inner, dy, g->feed_forward.get(), dn);
+    });
+    SublayerBackward(ctx, block.norm2, 1, t.source, &g->norm2, &dx, [&](ConstView dy, View dn) {
+      Tensor dmemory(encoder_out.Rows(), dim);
+      block.src_attn.Backward(ctx, t.source.normed, input.shape, encoder_out, encoder_shape,
+                              input.memory, t.source_inner, dy, &g->src_attn, dn, dmemory);
+      AddTo(ctx, 1, dmemory, dencoder_out);
+    });
+    SublayerBackward(ctx, block.norm1, 1, t.self, &g->norm1, &dx, [&](ConstView dy, View dn) {
+      Tensor dmemory(rows, dim);  // keys and values come from the same rows as the queries
+      block.self_attn.Backward(ctx, t.self.normed, input.shape, t.self.normed, input.shape, own,
+                               t.self_inner, dy, &g->self_attn, dn, dmemory);
+      AddTo(ctx, 1, dmemory, dn);
+    });
+  }
+  tape.input_mask.Apply(ctx, dx);
+  EmbeddingBackward(ctx, input.tokens, std::sqrt(static_cast<float>(dim)), dx, grad->embed_);
+}
+
+void Decoder::Block::VisitParams(ParamVisitor *v) {
+  v->Scope("self_attn", &self_attn);
+  v->Scope("src_attn", &src_attn);
+  v->Scope("feed_forward", feed_forward.get());
+  v->Scope("norm1", &norm1);
+  v->Scope("norm2", &norm2);
+  v->Scope("norm3", &norm3);
+}
+
+void Decoder::VisitParams(ParamVisitor *v) {
+  v->Param("embed.0.weight", &embed_, ParamInit::Normal(1));
+  v->Scope("after_norm", &after_norm_);
+  v->Scope("output_layer", &output_layer_);
+  for (size_t i = 0; i < blocks_.size(); ++i)
+    v->Scope("decoders." + std::to_string(i), &blocks_[i]);
+}
+
+int64_t Decoder::NumFeedForwardActiveParams() const {
+  int64_t n = 0;
+  for (const Block &block : blocks_) n += block.feed_forward->NumActiveParams();
+  return n;
+}
+
+}  // namespace u2moe

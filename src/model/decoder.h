@@ -1,0 +1,73 @@
+#ifndef U2MOE_MODEL_DECODER_H_
+#define U2MOE_MODEL_DECODER_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "layer/feed-forward.h"
+#include "layer/multi-head-attention.h"
+#include "model/model-config.h"
+#include "model/sublayer.h"
+
+namespace u2moe {
+
+// A batch for a decoder: label sequences one after another, each belonging to one encoder output.
+struct DecoderInput {
+  std::vector<int32_t> tokens;  // what goes in: [sos] + labels (reversed for right to left)
+  RaggedShape shape;            // their lengths: labels + 1
+  std::vector<int> memory;      // encoder sequence of each
+};
+
+// The inputs for a set of label sequences: sos in front; reversed for the right-to-left decoder.
+DecoderInput MakeDecoderInput(const std::vector<std::vector<int32_t>> &labels,
+                              const std::vector<int> &memory, int32_t sos, bool reverse);
+
+// One attention decoder, left to right or right to left (WeNet decoder.py, TransformerDecoder):
+// embedding * sqrt(D) + sine positions, pre-norm blocks of causal self-attention, attention to the
+// encoder and feed-forward, final norm and output layer.
+class Decoder {
+ public:
+  struct BlockTape {
+    SublayerTape self, source, ffn;
+    MultiHeadAttention::Tape self_inner, source_inner;
+    std::unique_ptr<FeedForwardTape> ffn_inner;
+  };
+  struct Tape {
+    DropoutMask input_mask;
+    std::vector<BlockTape> blocks;
+    Tensor after_x, after_stats, after;  // input and output of the final norm
+  };
+
+  Decoder(const DecoderConfig &config, int num_blocks, int64_t dim, int64_t vocab_size);
+
+  // logits [sum (labels+1), V], before log-softmax. encoder_out [sum T, D] with its shape.
+  void Forward(const Context &ctx, const DecoderInput &input, ConstView encoder_out,
+               const RaggedShape &encoder_shape, DropoutSeeds *dropout, RouteSink *routes,
+               Tensor *logits, Tape *tape) const;
+  // Adds to grad and to dencoder_out.
+  void Backward(const Context &ctx, const DecoderInput &input, ConstView encoder_out,
+                const RaggedShape &encoder_shape, const Tape &tape, ConstView dlogits,
+                Decoder *grad, View dencoder_out) const;
+  void VisitParams(ParamVisitor *v);
+  int64_t NumFeedForwardActiveParams() const;
+
+ private:
+  struct Block {
+    MultiHeadAttention self_attn, src_attn;
+    std::unique_ptr<FeedForward> feed_forward;
+    LayerNorm norm1, norm2, norm3;
+    void VisitParams(ParamVisitor *v);
+  };
+
+  float dropout_, positional_dropout_;
+  Tensor embed_;  // [V, D]
+  std::vector<Block> blocks_;
+  LayerNorm after_norm_;
+  Linear output_layer_;
+};
+
+}  // namespace u2moe
+
+#endif  // U2MOE_MODEL_DECODER_H_

@@ -1,0 +1,138 @@
+#include "model/encoder.h"
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+#include <utility>
+
+#include "ops/embedding.h"
+
+namespace u2moe {
+
+Encoder::Encoder(const EncoderConfig &c)
+    : config_(c),
+      cmvn_mean_({c.feature_dim}),
+      cmvn_istd_({c.feature_dim}),
+      embed_(c.feature_dim, c.model_dim, c.subsampling),
+      after_norm_(c.model_dim) {
+  for (int i = 0; i < c.num_blocks; ++i) blocks_.emplace_back(c);
+}
+
+PositionRows Encoder::Positions(const Context &ctx, const ForwardMode &mode,
+                                const RaggedShape &shape) const {
+  PositionRows positions;
+  if (mode.streams.empty()) {
+    positions.table = Tensor(shape.MaxLength(), config_.model_dim);
+    PositionTable(ctx, 0, positions.table);
+    positions.begin.assign(static_cast<size_t>(shape.NumSequences()), 0);
+    return positions;
+  }
+  int64_t rows = 0;
+  for (int b = 0; b < shape.NumSequences(); ++b) {
+    positions.begin.push_back(rows);
+    rows += mode.streams[static_cast<size_t>(b)]->blocks[0].attention.k.Rows() + shape.Length(b);
+  }
+  positions.table = Tensor(rows, config_.model_dim);
+  for (int b = 0; b < shape.NumSequences(); ++b) {
+    // The first cached key stands at offset - cached frames.
+    const StreamState &stream = *mode.streams[static_cast<size_t>(b)];
+    const int64_t past = stream.blocks[0].attention.k.Rows();
+    PositionTable(ctx, stream.offset - past,
+                  positions.table.View().RowRange(positions.begin[static_cast<size_t>(b)],
+                                                  past + shape.Length(b)));
+  }
+  return positions;
+}
+
+void Encoder::Forward(const Context &ctx, const ForwardMode &mode, ConstView feats,
+                      const RaggedShape &shape, Tensor *out, RaggedShape *out_shape, Tape *tape,
+                      Encoder *running) const {
+  if (feats.Cols() != config_.feature_dim) {
+    throw DataError("features have ", feats.Cols(), " dimensions, the model wants ",
+                    config_.feature_dim, "; extract them with the model's options (nnet-info)");
+  }
+  const RaggedShape sub_shape = embed_.OutShape(shape);
+  for (int b = 0; b < shape.NumSequences(); ++b) {
+    if (sub_shape.Length(b) == 0) {
+      throw DataError(shape.Length(b), " feature frames are too few; the model needs at least ",
+                      embed_.RightContext() + 1);
+    }
+  }
+  Tensor normalized(feats.Rows(), feats.Cols());
+  Normalize(ctx, feats, cmvn_mean_, cmvn_istd_, normalized);
+  Subsampling::Packed packed;
+  if (packed_ == nullptr || tape != nullptr) packed = embed_.Pack(ctx);
+  Tensor x(sub_shape.TotalRows(), config_.model_dim);
+  embed_.Forward(ctx, packed_ != nullptr && tape == nullptr ? *packed_ : packed, normalized, shape,
+                 x, tape != nullptr ? &tape->subsampling : nullptr);
+  ScaleBy(ctx, std::sqrt(static_cast<float>(config_.model_dim)), x);
+  PositionRows positions = Positions(ctx, mode, sub_shape);
+  const DropoutMask input_mask = DropoutMask::Draw(mode.dropout, config_.positional_dropout);
+  input_mask.Apply(ctx, x);
+  DropoutMask::Draw(mode.dropout, config_.positional_dropout).Apply(ctx, positions.table);
+  if (tape != nullptr) tape->blocks.resize(blocks_.size());
+  for (size_t i = 0; i < blocks_.size(); ++i) {
+    blocks_[i].Forward(ctx, mode, static_cast<int>(i), sub_shape, positions, &x,
+                       tape != nullptr ? &tape->blocks[i] : nullptr,
+                       running != nullptr ? &running->blocks_[i] : nullptr);
+  }
+  *out = Tensor(x.Rows(), x.Cols());
+  after_norm_.Forward(ctx, x, *out, tape != nullptr ? &tape->after_stats : nullptr);
+  for (int b = 0; b < static_cast<int>(mode.streams.size()); ++b) {
+    mode.streams[static_cast<size_t>(b)]->offset += sub_shape.Length(b);
+  }
+  *out_shape = sub_shape;
+  if (tape != nullptr) {
+    tape->subsampling.packed = std::move(packed);
+    tape->shape = sub_shape;
+    tape->positions = std::move(positions);
+    tape->input_mask = input_mask;
+    tape->after_x = std::move(x);
+  }
+}
+
+void Encoder::Backward(const Context &ctx, const Tape &tape, Tensor *dout, Encoder *grad) const {
+  after_norm_.Backward(ctx, tape.after_x, tape.after_stats, *dout, &grad->after_norm_, *dout);
+  for (size_t i = blocks_.size(); i-- > 0;) {
+    blocks_[i].Backward(ctx, tape.shape, tape.positions, tape.blocks[i], &grad->blocks_[i], dout);
+  }
+  tape.input_mask.Apply(ctx, *dout);
+  ScaleBy(ctx, std::sqrt(static_cast<float>(config_.model_dim)), *dout);
+  embed_.Backward(ctx, tape.subsampling, *dout, &grad->embed_);
+}
+
+void Encoder::PrepareForInference(const Context &ctx) {
+  packed_ = std::make_shared<const Subsampling::Packed>(embed_.Pack(ctx));
+}
+
+StreamState Encoder::NewStream() const {
+  if (!config_.causal) {
+    throw DataError(
+        "this model's convolution looks ahead (causal=false): it cannot stream; decode whole "
+        "utterances");
+  }
+  StreamState state;
+  state.blocks.resize(blocks_.size());
+  for (StreamState::Block &block : state.blocks) {
+    block.attention.k = Tensor(0, config_.model_dim);
+    block.attention.v = Tensor(0, config_.model_dim);
+  }
+  return state;
+}
+
+void Encoder::VisitParams(ParamVisitor *v) {
+  v->Buffer("global_cmvn.mean", &cmvn_mean_, ParamInit::Constant(0));
+  v->Buffer("global_cmvn.istd", &cmvn_istd_, ParamInit::Constant(1));
+  v->Scope("embed", &embed_);
+  v->Scope("after_norm", &after_norm_);
+  for (size_t i = 0; i < blocks_.size(); ++i)
+    v->Scope("encoders." + std::to_string(i), &blocks_[i]);
+}
+
+int64_t Encoder::NumFeedForwardActiveParams() const {
+  int64_t n = 0;
+  for (const ConformerBlock &block : blocks_) n += block.NumFeedForwardActiveParams();
+  return n;
+}
+
+}  // namespace u2moe

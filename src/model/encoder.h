@@ -1,0 +1,65 @@
+#ifndef U2MOE_MODEL_ENCODER_H_
+#define U2MOE_MODEL_ENCODER_H_
+
+#include <memory>
+#include <vector>
+
+#include "layer/subsampling.h"
+#include "model/conformer-block.h"
+#include "model/model-config.h"
+
+namespace u2moe {
+
+// The Conformer encoder with global CMVN inside (WeNet encoder.py, ConformerEncoder).
+class Encoder {
+ public:
+  struct Tape {
+    Subsampling::Tape subsampling;
+    RaggedShape shape;  // after subsampling
+    PositionRows positions;
+    DropoutMask input_mask;
+    std::vector<ConformerBlock::Tape> blocks;
+    Tensor after_x, after_stats;
+  };
+
+  explicit Encoder(const EncoderConfig &config);
+
+  int64_t OutLength(int64_t num_frames) const { return embed_.OutLength(num_frames); }
+  int64_t SubsamplingRate() const { return embed_.Rate(); }
+  // Input frames of a streaming window that yields `chunk` output frames; windows start
+  // chunk * SubsamplingRate() frames apart.
+  int64_t WindowLength(int64_t chunk) const {
+    return (chunk - 1) * embed_.Rate() + embed_.RightContext() + 1;
+  }
+
+  // feats [sum T, F] before CMVN -> out [sum OutLength(T), D]. With mode.streams, each sequence is
+  // one window of its stream. Throws DataError if a sequence is too short for one output frame.
+  // tape: null at inference; running: receives moved batch-norm statistics in training, may be
+  // null.
+  void Forward(const Context &ctx, const ForwardMode &mode, ConstView feats,
+               const RaggedShape &shape, Tensor *out, RaggedShape *out_shape, Tape *tape,
+               Encoder *running) const;
+  // dout: gradient of out, used up. Adds to grad.
+  void Backward(const Context &ctx, const Tape &tape, Tensor *dout, Encoder *grad) const;
+
+  // Packs weights for inference once; a model being trained must not (its weights move).
+  void PrepareForInference(const Context &ctx);
+  StreamState NewStream() const;
+  void VisitParams(ParamVisitor *v);
+  int64_t NumFeedForwardActiveParams() const;
+
+ private:
+  PositionRows Positions(const Context &ctx, const ForwardMode &mode,
+                         const RaggedShape &shape) const;
+
+  EncoderConfig config_;
+  Tensor cmvn_mean_, cmvn_istd_;
+  Subsampling embed_;
+  std::shared_ptr<const Subsampling::Packed> packed_;
+  std::vector<ConformerBlock> blocks_;
+  LayerNorm after_norm_;
+};
+
+}  // namespace u2moe
+
+#endif  // U2MOE_MODEL_ENCODER_H_

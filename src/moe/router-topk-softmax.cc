@@ -1,0 +1,66 @@
+#include "moe/router-topk-softmax.h"
+
+#include <cmath>
+
+#include "tensor/gemm.h"
+
+namespace u2moe {
+
+TopKSoftmaxRouter::TopKSoftmaxRouter(int64_t dim, int num_experts, int num_choices)
+    : gate_(dim, num_experts, false), num_choices_(num_choices) {
+  CHECK(num_choices >= 1 && num_choices <= num_experts) << num_choices << " of " << num_experts;
+}
+
+void TopKSoftmax(ConstView logits, int num_choices, Routes *routes) {
+  const size_t k = static_cast<size_t>(num_choices);
+  routes->num_choices = num_choices;
+  routes->experts.resize(static_cast<size_t>(logits.Rows()) * k);
+  routes->gates.resize(routes->experts.size());
+  for (int64_t t = 0; t < logits.Rows(); ++t) {
+    const float *row = logits.Row(t);
+    int32_t *chosen = &routes->experts[static_cast<size_t>(t) * k];
+    float *gates = &routes->gates[static_cast<size_t>(t) * k];
+    // Insertion into a sorted list of K: an expert passes another only if strictly better, so ties
+    // keep the lower id. NaN never passes; it is refused below.
+    size_t n = 0;
+    for (int32_t e = 0; e < logits.Cols(); ++e) {
+      size_t i = n < k ? n++ : k;
+      if (i == k && !(row[e] > row[chosen[k - 1]])) continue;
+      if (i == k) i = k - 1;
+      for (; i > 0 && row[e] > row[chosen[i - 1]]; --i) chosen[i] = chosen[i - 1];
+      chosen[i] = e;
+    }
+    float sum = 0;
+    for (size_t i = 0; i < k; ++i) sum += gates[i] = std::exp(row[chosen[i]] - row[chosen[0]]);
+    if (!(sum > 0))
+      throw DataError("the router's input holds NaN at frame ", t, "; check the features");
+    for (size_t i = 0; i < k; ++i) gates[i] /= sum;
+  }
+}
+
+void TopKSoftmaxRouter::Forward(const Context &ctx, ConstView x, Routes *routes) const {
+  routes->logits = Tensor(x.Rows(), gate_.OutDim());
+  gate_.Forward(ctx, x, routes->logits);
+  TopKSoftmax(routes->logits, num_choices_, routes);
+}
+
+void TopKSoftmaxRouter::Backward(const Context &ctx, ConstView x, const Routes &routes,
+                                 const std::vector<float> &dgates, Router *grad, View dx) const {
+  // d loss / d logit_i = g_i (dg_i - sum_j g_j dg_j) over the chosen, 0 elsewhere.
+  Tensor dlogits = Tensor::Zeros(x.Rows(), gate_.OutDim());
+  const size_t k = static_cast<size_t>(num_choices_);
+  for (int64_t t = 0; t < x.Rows(); ++t) {
+    const size_t base = static_cast<size_t>(t) * k;
+    float mean = 0;
+    for (size_t i = base; i < base + k; ++i) mean += routes.gates[i] * dgates[i];
+    for (size_t i = base; i < base + k; ++i)
+      dlogits(t, routes.experts[i]) = routes.gates[i] * (dgates[i] - mean);
+  }
+  auto *g = &dynamic_cast<TopKSoftmaxRouter &>(*grad);
+  Gemm(ctx, 1, dlogits, Trans::kYes, x, Trans::kNo, 1, *g->gate_.MutableWeight());
+  Gemm(ctx, 1, dlogits, Trans::kNo, gate_.Weight(), Trans::kNo, 1, dx);
+}
+
+void TopKSoftmaxRouter::VisitParams(ParamVisitor *v) { v->Scope("gate", &gate_); }
+
+}  // namespace u2moe
