@@ -1,0 +1,72 @@
+// Tables of matrices and vectors of reals, as Kaldi, kaldiio and kaldi-native-io write them.
+#ifndef U2MOE_TENSOR_KALDI_TABLES_H_
+#define U2MOE_TENSOR_KALDI_TABLES_H_
+
+#include <cstdint>
+#include <istream>
+#include <ostream>
+#include <string>
+#include <vector>
+
+#include "tensor/tensor.h"
+#include "util/table.h"
+
+namespace u2moe {
+
+// A matrix of doubles [rows, cols], row by row: statistics that floats are too short for.
+struct DoubleMatrix {
+  int64_t rows = 0, cols = 0;
+  std::vector<double> data;
+};
+
+// Float [rows, cols]. Reads FM, DM (converted), compressed CM, CM2, CM3, and text; writes FM and
+// text with the digits that give the same floats back. ExtractRange: "r" or "r,c" with inclusive
+// "begin:end".
+struct MatrixHolder {
+  using T = Tensor;
+  static void Read(std::istream &is, T *value);
+  static void Write(std::ostream &os, bool binary, const T &value);
+  static void ExtractRange(const std::string &range, T *value);
+};
+
+// As MatrixHolder, in double throughout; writes DM.
+struct DoubleMatrixHolder {
+  using T = DoubleMatrix;
+  static void Read(std::istream &is, T *value);
+  static void Write(std::ostream &os, bool binary, const T &value);
+};
+
+// Reads FV, DV (converted) and text, writes FV and text.
+struct VectorHolder {
+  using T = std::vector<float>;
+  static void Read(std::istream &is, T *value);
+  static void Write(std::ostream &os, bool binary, const T &value);
+  static void ExtractRange(const std::string &range, T *value);
+};
+
+// Reads DV, FV and text, writes DV and text.
+struct DoubleVectorHolder {
+  using T = std::vector<double>;
+  static void Read(std::istream &is, T *value);
+  static void Write(std::ostream &os, bool binary, const T &value);
+};
+
+using SequentialMatrixReader = SequentialTableReader<MatrixHolder>;
+using RandomAccessMatrixReader = RandomAccessTableReader<MatrixHolder>;
+using MatrixWriter = TableWriter<MatrixHolder>;
+
+using SequentialDoubleMatrixReader = SequentialTableReader<DoubleMatrixHolder>;
+using RandomAccessDoubleMatrixReader = RandomAccessTableReader<DoubleMatrixHolder>;
+using DoubleMatrixWriter = TableWriter<DoubleMatrixHolder>;
+
+using SequentialVectorReader = SequentialTableReader<VectorHolder>;
+using RandomAccessVectorReader = RandomAccessTableReader<VectorHolder>;
+using VectorWriter = TableWriter<VectorHolder>;
+
+using SequentialDoubleVectorReader = SequentialTableReader<DoubleVectorHolder>;
+using RandomAccessDoubleVectorReader = RandomAccessTableReader<DoubleVectorHolder>;
+using DoubleVectorWriter = TableWriter<DoubleVectorHolder>;
+
+}  // namespace u2moe
+
+#endif  // U2MOE_TENSOR_KALDI_TABLES_H_

@@ -1,0 +1,273 @@
+#include "util/io.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <climits>
+#include <cstdlib>
+#include <cstring>
+#include <utility>
+
+#include "base/error.h"
+#include "util/fd-stream.h"
+#include "util/text.h"
+
+namespace u2moe {
+namespace {
+
+// A name that only a table can open, or that a shell has mangled, gets an explanation.
+void RefuseStrangeName(const std::string &name, bool reading) {
+  const char *what = reading ? "input" : "output";
+  if (name.empty()) throw UsageError("the ", what, " name is empty; '-' is the standard ", what);
+  if (IsSpace(name.front()) || IsSpace(name.back())) {
+    throw UsageError("the ", what, " name '", name, "' has a space at an end; remove it");
+  }
+  if (name.front() == '|' && name.back() == '|') {
+    throw UsageError("'", name, "': a command has one '|', after it to read, before it to write");
+  }
+  if (reading && name.front() == '|') {
+    throw UsageError("'", name, "' would write to a command; to read from one, write 'command |'");
+  }
+  if (!reading && name.back() == '|') {
+    throw UsageError("'", name, "' would read from a command; to write to one, write '| command'");
+  }
+  const bool table = StartsWith(name, "ark:") || StartsWith(name, "ark,") ||
+                     StartsWith(name, "scp:") || StartsWith(name, "scp,");
+  if (table && access(name.c_str(), F_OK) != 0) {
+    throw UsageError("'", name, "' names a table, but a plain ", what, " file is expected here");
+  }
+}
+
+std::string CommandOf(const std::string &name) {
+  std::string_view s = name;
+  if (s.front() == '|') s.remove_prefix(1);
+  if (s.back() == '|') s.remove_suffix(1);
+  return std::string(Trim(s));
+}
+
+// The file that a chain of symbolic links leads to, so that writing replaces that and not the link.
+std::string ResolveLink(const std::string &path) {
+  char resolved[PATH_MAX];
+  struct stat st;
+  if (lstat(path.c_str(), &st) == 0 && S_ISLNK(st.st_mode) && realpath(path.c_str(), resolved)) {
+    return resolved;
+  }
+  return path;
+}
+
+std::string DirectoryOf(const std::string &path) {
+  const size_t slash = path.rfind('/');
+  return slash == path.npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
+}
+
+std::string TemporaryName(const std::string &path) {
+  static std::atomic<int> counter{0};
+  const size_t slash = path.rfind('/');
+  const std::string base = slash == path.npos ? path : path.substr(slash + 1);
+  return (slash == path.npos ? "" : path.substr(0, slash + 1)) + "." + base.substr(0, 200) +
+         ".tmp-" + std::to_string(getpid()) + "-" + std::to_string(counter++);
+}
+
+}  // namespace
+
+FileAndOffset SplitOffset(const std::string &rxfilename) {
+  const size_t colon = rxfilename.rfind(':');
+  int64_t offset = -1;
+  if (colon != rxfilename.npos && colon > 0 && colon + 1 < rxfilename.size() &&
+      rxfilename.find_first_not_of("0123456789", colon + 1) == rxfilename.npos) {
+    if (!ParseNumber(std::string_view(rxfilename).substr(colon + 1), &offset)) {
+      throw Error(rxfilename, ": the offset after ':' is too large");
+    }
+    return {rxfilename.substr(0, colon), offset};
+  }
+  return {rxfilename, -1};
+}
+
+bool IsPipe(const std::string &name) {
+  return !name.empty() && (name.front() == '|' || name.back() == '|');
+}
+
+struct Input::Impl {
+  explicit Impl(const std::string &rxfilename) : name(rxfilename) {
+    RefuseStrangeName(name, true);
+    if (name == "-") {
+      fd = 0;
+    } else if (IsPipe(name)) {
+      child = std::make_unique<ChildProcess>(CommandOf(name), false);
+      fd = child->Fd();
+    } else {
+      const FileAndOffset file = SplitOffset(name);
+      path = file.path;
+      fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+      if (fd < 0) throw Error("cannot open ", path, ": ", std::strerror(errno));
+      struct stat st;
+      if (fstat(fd, &st) == 0 && S_ISDIR(st.st_mode)) {
+        close(fd);
+        throw Error("cannot read ", path, ": it is a directory");
+      }
+      regular = S_ISREG(st.st_mode);
+      owned = true;
+      buffer = std::make_unique<FdStreambuf>(fd);
+      stream.rdbuf(buffer.get());
+      try {
+        if (file.offset >= 0) Seek(file.offset);
+      } catch (...) {
+        close(fd);
+        throw;
+      }
+      return;
+    }
+    buffer = std::make_unique<FdStreambuf>(fd);
+    stream.rdbuf(buffer.get());
+  }
+
+  ~Impl() {
+    if (owned) close(fd);
+  }
+
+  void Seek(int64_t offset) {
+    if (!regular) throw Error(name, ": offsets need a regular file");
+    struct stat st;
+    if (fstat(fd, &st) == 0 && offset > st.st_size) {
+      throw Error(path, ": offset ", offset, " is past the end of the file (", st.st_size,
+                  " bytes); was the archive replaced after its script was written?");
+    }
+    if (!buffer->Seek(offset)) throw Error(path, ": cannot seek: ", std::strerror(errno));
+    stream.clear();
+  }
+
+  void Close() {
+    if (closed) return;
+    closed = true;
+    const int error = buffer->LastError();
+    const bool cut_off = !buffer->AtEof();
+    if (owned) close(fd);
+    owned = false;
+    if (child) {
+      const std::string status = DescribeStatus(child->Wait());
+      if (!status.empty() && !cut_off) throw Error("the command '", CommandOf(name), "' ", status);
+    }
+    if (error != 0) throw Error("cannot read ", name, ": ", std::strerror(error));
+  }
+
+  std::string name, path;
+  int fd = -1;
+  bool owned = false, regular = false, closed = false;
+  std::unique_ptr<ChildProcess> child;
+  std::unique_ptr<FdStreambuf> buffer;
+  std::istream stream{nullptr};
+};
+
+Input::Input(const std::string &rxfilename) : impl_(std::make_unique<Impl>(rxfilename)) {}
+Input::~Input() = default;
+Input::Input(Input &&) noexcept = default;
+Input &Input::operator=(Input &&) noexcept = default;
+std::istream &Input::Stream() { return impl_->stream; }
+const std::string &Input::Name() const { return impl_->name; }
+int64_t Input::Position() const { return impl_->buffer->Position(); }
+void Input::Seek(int64_t offset) { impl_->Seek(offset); }
+void Input::Close() { impl_->Close(); }
+
+struct Output::Impl {
+  explicit Impl(const std::string &wxfilename) : name(wxfilename) {
+    RefuseStrangeName(name, false);
+    if (name == "-") {
+      fd = 1;
+    } else if (IsPipe(name)) {
+      child = std::make_unique<ChildProcess>(CommandOf(name), true);
+      fd = child->Fd();
+    } else {
+      OpenFile();
+    }
+    buffer = std::make_unique<FdStreambuf>(fd);
+    stream.rdbuf(buffer.get());
+  }
+
+  ~Impl() {
+    if (owned) close(fd);
+    if (!temporary.empty()) unlink(temporary.c_str());
+  }
+
+  void OpenFile() {
+    final_path = ResolveLink(name);
+    struct stat st;
+    const bool exists = stat(final_path.c_str(), &st) == 0;
+    const auto fail = [&] {
+      const int error = errno;
+      throw Error("cannot write ", name, ": ", std::strerror(error),
+                  error == ENOENT ? Cat("; does the directory ", DirectoryOf(final_path), " exist?")
+                                  : std::string());
+    };
+    if (exists && S_ISDIR(st.st_mode)) throw Error("cannot write ", name, ": it is a directory");
+    if (exists && !S_ISREG(st.st_mode)) {
+      fd = open(final_path.c_str(), O_WRONLY | O_CLOEXEC);
+      if (fd < 0) fail();
+    } else {
+      const std::string path = TemporaryName(final_path);
+      fd = open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
+                exists ? st.st_mode & 0777 : 0666);
+      if (fd < 0) fail();
+      temporary = path;
+    }
+    owned = true;
+  }
+
+  void Check() {
+    if (!stream.good() || buffer->LastError() != 0) {
+      const int error = buffer->LastError();
+      throw Error("cannot write ", name, ": ", error != 0 ? std::strerror(error) : "write failed");
+    }
+  }
+
+  void Close() {
+    if (closed) return;
+    closed = true;
+    stream.flush();
+    int error = buffer->LastError();
+    if (!stream.good() && error == 0) error = EIO;
+    if (owned) {
+      if (error == 0 && !temporary.empty() && fsync(fd) != 0) error = errno;
+      if (close(fd) != 0 && error == 0) error = errno;
+      owned = false;
+    }
+    if (child) {
+      const std::string status = DescribeStatus(child->Wait());
+      if (!status.empty()) throw Error("the command '", CommandOf(name), "' ", status);
+    }
+    if (error == 0 && !temporary.empty()) {
+      if (rename(temporary.c_str(), final_path.c_str()) != 0) {
+        error = errno;
+      } else {
+        temporary.clear();
+      }
+    }
+    if (error != 0) throw Error("cannot write ", name, ": ", std::strerror(error));
+  }
+
+  std::string name, final_path, temporary;
+  int fd = -1;
+  bool owned = false, closed = false;
+  std::unique_ptr<ChildProcess> child;
+  std::unique_ptr<FdStreambuf> buffer;
+  std::ostream stream{nullptr};
+};
+
+Output::Output(const std::string &wxfilename) : impl_(std::make_unique<Impl>(wxfilename)) {}
+Output::~Output() = default;
+Output::Output(Output &&) noexcept = default;
+Output &Output::operator=(Output &&) noexcept = default;
+std::ostream &Output::Stream() { return impl_->stream; }
+const std::string &Output::Name() const { return impl_->name; }
+int64_t Output::Position() const { return impl_->buffer->Position(); }
+void Output::Check() { impl_->Check(); }
+void Output::Close() { impl_->Close(); }
+
+void Output::Flush() {
+  impl_->stream.flush();
+  impl_->Check();
+}
+
+}  // namespace u2moe

@@ -1,0 +1,78 @@
+// Where bytes come from and go to. A name on the command line is a file, "-" for standard input or
+// output, "command |" or "| command" for a pipe through /bin/sh, or, for reading, "file:offset".
+// Failures carry the name, the cause and, for pipes, the command and its exit status.
+#ifndef U2MOE_UTIL_IO_H_
+#define U2MOE_UTIL_IO_H_
+
+#include <cstdint>
+#include <istream>
+#include <memory>
+#include <ostream>
+#include <string>
+
+namespace u2moe {
+
+// Splits "file:offset" in two; a name without a final ":digits" has offset -1.
+struct FileAndOffset {
+  std::string path;
+  int64_t offset;
+};
+FileAndOffset SplitOffset(const std::string &rxfilename);
+
+bool IsPipe(const std::string &xfilename);  // "command |" or "| command"
+
+class Input {
+ public:
+  // Opens; throws Error, or UsageError for a name that is no rxfilename ("ark:x", "| command", "").
+  explicit Input(const std::string &rxfilename);
+  ~Input();
+  Input(Input &&) noexcept;
+  Input &operator=(Input &&) noexcept;
+
+  std::istream &Stream();
+  const std::string &Name() const;
+
+  // Bytes consumed so far, pipes included; for files, the position in the file.
+  int64_t Position() const;
+  // Moves to a byte of a regular file; throws Error past its end or for anything else than a file.
+  void Seek(int64_t offset);
+
+  // Closes. Throws Error if reading had failed or if the command ended with a non-zero status; a
+  // command that was cut off because not all of its output was wanted is no error. Idempotent.
+  void Close();
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+// A file is written under a temporary name in the same directory and gets its final name only in
+// Close, when all of it is on disk. Without Close nothing appears under the final name. Devices and
+// named pipes are written directly.
+class Output {
+ public:
+  explicit Output(const std::string &wxfilename);
+  ~Output();
+  Output(Output &&) noexcept;
+  Output &operator=(Output &&) noexcept;
+
+  std::ostream &Stream();
+  const std::string &Name() const;
+  int64_t Position() const;  // bytes written so far
+
+  // Throws Error if a write has failed, with the cause (disk full, pipe closed).
+  void Check();
+  void Flush();
+
+  // Makes the file durable and gives it its final name; waits for a command and throws Error if its
+  // status is not zero. Idempotent.
+  void Close();
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace u2moe
+
+#endif  // U2MOE_UTIL_IO_H_

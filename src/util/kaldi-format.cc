@@ -1,0 +1,89 @@
+#include "util/kaldi-format.h"
+
+#include <cstring>
+
+#include "base/error.h"
+#include "util/text.h"
+
+namespace u2moe {
+namespace {
+
+// All machines we build for are little endian, and so is Kaldi's format.
+static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "Kaldi's binary format is little endian");
+
+}  // namespace
+
+bool ReadBinaryHeader(std::istream &is) {
+  if (is.peek() != 0) return false;
+  is.get();
+  const int c = is.get();
+  if (c != 'B')
+    throw Error("expected Kaldi's binary mark \\0B, found \\0 and ",
+                c < 0 ? "the end" : Cat("byte ", c));
+  return true;
+}
+
+void WriteBinaryHeader(std::ostream &os) { os.write("\0B", 2); }
+
+void ReadBytes(std::istream &is, char *data, int64_t n, int64_t done, int64_t total) {
+  const int64_t got = is.rdbuf()->sgetn(data, n);
+  if (got != n) {
+    is.setstate(std::ios::eofbit | std::ios::failbit);
+    throw Error("the data end after ", done + got, " of ", total,
+                " bytes; the file is truncated, or its sizes are corrupt; make it again");
+  }
+}
+
+int32_t ReadBinaryInt32(std::istream &is) {
+  char bytes[5];
+  ReadBytes(is, bytes, 5, 0, 5);
+  if (bytes[0] != 4) {
+    throw Error("expected a 32-bit integer (size byte 4), found size byte ",
+                static_cast<int>(bytes[0]), "; the file is corrupt or holds another type");
+  }
+  int32_t value;
+  std::memcpy(&value, bytes + 1, 4);
+  return value;
+}
+
+void WriteBinaryInt32(std::ostream &os, int32_t value) {
+  char bytes[5] = {4};
+  std::memcpy(bytes + 1, &value, 4);
+  os.write(bytes, 5);
+}
+
+std::string ReadBinaryToken(std::istream &is) {
+  std::string token;
+  while (true) {
+    const int c = is.rdbuf()->sbumpc();
+    if (c == ' ') return token;
+    if (c < 0)
+      throw Error("the data end where a type such as 'FM' is expected; the file is truncated");
+    token += static_cast<char>(c);
+    if (token.size() > 16) {
+      throw Error("expected a type such as 'FM', found '", Printable(token),
+                  "'; the file is corrupt or holds another type");
+    }
+  }
+}
+
+int32_t CheckCount(int32_t count, const char *what) {
+  if (count < 0) throw Error("negative ", what, " (", count, "); the file is corrupt");
+  return count;
+}
+
+void ReadTextLine(std::istream &is, std::string *line) {
+  if (!std::getline(is, *line)) throw Error("the file ends where a line is expected");
+  if (!line->empty() && line->back() == '\r') line->pop_back();
+}
+
+std::string DescribeNext(std::istream &is) {
+  std::string s;
+  for (int c = is.peek(); c >= 0 && s.size() < 60 && !(IsSpace(static_cast<char>(c)) && !s.empty());
+       c = is.peek()) {
+    s += static_cast<char>(is.get());
+  }
+  return s.empty() ? "the end of the file" : Cat("'", Printable(s), "'");
+}
+
+}  // namespace u2moe

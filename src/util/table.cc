@@ -1,0 +1,348 @@
+#include "util/table.h"
+
+#include <exception>
+#include <limits>
+#include <string_view>
+#include <vector>
+
+#include "base/log.h"
+#include "util/text.h"
+
+namespace u2moe {
+namespace {
+
+constexpr size_t kMaxKeyBytes = 4096;
+
+struct SplitSpecifier {
+  std::vector<std::string> words;
+  std::string rest;
+};
+
+SplitSpecifier SplitAtColon(const std::string &specifier, const char *kind) {
+  const size_t colon = specifier.find(':');
+  if (colon == specifier.npos) {
+    throw UsageError("'", specifier, "' is not a ", kind, ": write ark:FILE or scp:FILE");
+  }
+  if (IsSpace(specifier.front()) || IsSpace(specifier.back())) {
+    throw UsageError("the ", kind, " '", specifier, "' has a space at an end; remove it");
+  }
+  return {Split(std::string_view(specifier).substr(0, colon), ','), specifier.substr(colon + 1)};
+}
+
+[[noreturn]] void UnknownOption(const std::string &word, const std::string &specifier,
+                                const char *kind, const char *known) {
+  throw UsageError("unknown option '", word, "' in the ", kind, " '", specifier,
+                   "'; known: ", known);
+}
+
+// Kaldi's archives of the formats people mix up with them.
+std::string ForeignFormat(std::string_view head) {
+  if (StartsWith(head, "RIFF")) return "it is a WAV file; list it in a script file (wav.scp)";
+  if (StartsWith(head, "fLaC")) return "it is a FLAC file; list it in a script file (wav.scp)";
+  if (StartsWith(head, "\x1f\x8b")) return "it is compressed; read it as 'ark:gunzip -c FILE |'";
+  if (StartsWith(head, "PK\x03\x04")) return "it is a zip file";
+  if (StartsWith(head, "\x93NUMPY")) return "it is a NumPy file";
+  return "is it an archive at all?";
+}
+
+// A file whose value is expected at its first byte, but which begins "key \0B" or "key [".
+bool LooksLikeArchive(const std::string &path) {
+  try {
+    Input input(path);
+    std::string head(kMaxKeyBytes, '\0');
+    input.Stream().read(head.data(), static_cast<std::streamsize>(head.size()));
+    head.resize(static_cast<size_t>(input.Stream().gcount()));
+    const size_t space = head.find_first_of(" \t");
+    if (space == head.npos || space == 0 || head.find('\0') < space) return false;
+    const std::string_view value = std::string_view(head).substr(space + 1);
+    return StartsWith(value, std::string_view("\0B", 2)) || StartsWith(Trim(value), "[");
+  } catch (const Error &) {
+    return false;
+  }
+}
+
+}  // namespace
+
+Rspecifier ParseRspecifier(const std::string &rspecifier) {
+  const SplitSpecifier split = SplitAtColon(rspecifier, "rspecifier");
+  Rspecifier spec;
+  spec.rxfilename = split.rest;
+  bool kind_given = false;
+  for (const std::string &word : split.words) {
+    if (word == "ark" || word == "scp") {
+      if (kind_given)
+        throw UsageError("'", rspecifier, "': one of ark and scp can be read, not both");
+      kind_given = true;
+      spec.is_script = word == "scp";
+    } else if (word == "o" || word == "no") {
+      spec.once = word == "o";
+    } else if (word == "s" || word == "ns") {
+      spec.sorted = word == "s";
+    } else if (word == "cs" || word == "ncs") {
+      spec.called_sorted = word == "cs";
+    } else if (word == "p" || word == "np") {
+      spec.permissive = word == "p";
+    } else if (word != "b" && word != "t" && word != "bg") {
+      UnknownOption(word, rspecifier, "rspecifier", "ark scp s ns cs ncs o no p np b t bg");
+    }
+  }
+  if (!kind_given) throw UsageError("the rspecifier '", rspecifier, "' lacks ark or scp");
+  if (spec.rxfilename.empty())
+    throw UsageError("the rspecifier '", rspecifier, "' lacks a file name");
+  return spec;
+}
+
+Wspecifier ParseWspecifier(const std::string &wspecifier) {
+  const SplitSpecifier split = SplitAtColon(wspecifier, "wspecifier");
+  Wspecifier spec;
+  bool archive = false, script = false;
+  for (const std::string &word : split.words) {
+    if (word == "ark") {
+      if (archive || script) throw UsageError("'", wspecifier, "': write ark, scp or ark,scp");
+      archive = true;
+    } else if (word == "scp") {
+      if (script) throw UsageError("'", wspecifier, "': write ark, scp or ark,scp");
+      script = true;
+    } else if (word == "b" || word == "t") {
+      spec.binary = word == "b";
+    } else if (word == "f" || word == "nf") {
+      spec.flush = word == "f";
+    } else if (word == "p") {
+      spec.permissive = true;
+    } else {
+      UnknownOption(word, wspecifier, "wspecifier", "ark scp b t f nf p");
+    }
+  }
+  if (!archive && !script) throw UsageError("the wspecifier '", wspecifier, "' lacks ark or scp");
+  std::string first = split.rest, second;
+  if (archive && script) {
+    const size_t comma = split.rest.find(',');
+    if (comma == split.rest.npos) {
+      throw UsageError("the wspecifier '", wspecifier, "' needs two names: ark,scp:ARCHIVE,SCRIPT");
+    }
+    first = split.rest.substr(0, comma);
+    second = split.rest.substr(comma + 1);
+    if (first == "-" || IsPipe(first)) {
+      throw UsageError("'", wspecifier, "': script lines cannot point into a stream; name a file");
+    }
+    if (first == second)
+      throw UsageError("'", wspecifier, "': archive and script are the same file");
+  }
+  if (first.empty() || (archive && script && second.empty())) {
+    throw UsageError("the wspecifier '", wspecifier, "' lacks a file name");
+  }
+  if (archive) spec.archive = first;
+  if (script) spec.script = archive ? second : first;
+  return spec;
+}
+
+namespace internal {
+
+ScriptReader::ScriptReader(const Rspecifier &spec)
+    : input_(spec.rxfilename), sorted_(spec.sorted) {}
+
+bool ScriptReader::Next(ScriptEntry *entry) {
+  std::string text;
+  while (std::getline(input_.Stream(), text)) {
+    ++line_;
+    const std::string_view line = Trim(text);
+    if (line.empty()) continue;
+    size_t end = 0;
+    while (end < line.size() && !IsSpace(line[end])) ++end;
+    const auto fail = [&](const std::string &cause) {
+      throw Error(input_.Name(), ":", line_, ": ", cause);
+    };
+    entry->key = line.substr(0, end);
+    entry->xfilename = Trim(line.substr(end));
+    entry->range.clear();
+    entry->line = line_;
+    if (line.find('\0') != line.npos) {
+      fail("not a script file: '" + Printable(entry->key) +
+           "' is followed by binary data; if it is an archive, write ark: instead of scp:");
+    }
+    if (entry->xfilename.empty()) {
+      fail("expected a key and a file, found only '" + Printable(line) + "'");
+    }
+    if (entry->xfilename[0] == '[') {
+      fail("key '" + Printable(entry->key) +
+           "' is followed by numbers; if this is an archive, write ark: instead of scp:");
+    }
+    if (entry->xfilename.back() == ']') {
+      const size_t bracket = entry->xfilename.rfind('[');
+      if (bracket == std::string::npos) fail("']' without '[' in '" + entry->xfilename + "'");
+      entry->range = entry->xfilename.substr(bracket + 1, entry->xfilename.size() - bracket - 2);
+      entry->xfilename.resize(bracket);
+    }
+    if (sorted_ && line_ > 1 && entry->key <= previous_key_) {
+      fail("key '" + entry->key + "' after '" + previous_key_ +
+           "' is not sorted, as option s promises; sort with LC_ALL=C sort, or drop the s");
+    }
+    previous_key_ = entry->key;
+    return true;
+  }
+  input_.Close();
+  return false;
+}
+
+std::istream &ScriptValueSource::Open(const ScriptEntry &entry) {
+  const FileAndOffset file =
+      IsPipe(entry.xfilename) ? FileAndOffset{"", -1} : SplitOffset(entry.xfilename);
+  if (input_ && file.offset >= 0 && file.path == open_path_) {
+    input_->Seek(file.offset);
+  } else {
+    input_.reset();
+    input_.emplace(entry.xfilename);
+    open_path_ = file.offset >= 0 ? file.path : "";
+  }
+  return input_->Stream();
+}
+
+void ScriptValueSource::Finish() {
+  if (!open_path_.empty()) return;
+  // What a command writes after the value is read off, so that its exit status is its own.
+  if (IsPipe(input_->Name())) input_->Stream().ignore(std::numeric_limits<std::streamsize>::max());
+  input_->Close();
+  input_.reset();
+}
+
+void ScriptValueSource::Fail(const ScriptEntry &entry, const std::string &cause) {
+  std::string message =
+      Cat(script_, ":", entry.line, ": key '", entry.key, "' from ", entry.xfilename, ": ", cause);
+  if (input_ && IsPipe(entry.xfilename)) {
+    try {
+      input_->Close();
+    } catch (const Error &e) {
+      message += Cat("; ", e.what());
+    }
+  }
+  input_.reset();
+  open_path_.clear();
+  if (!IsPipe(entry.xfilename) && SplitOffset(entry.xfilename).offset < 0 &&
+      entry.xfilename != "-" && LooksLikeArchive(entry.xfilename)) {
+    message += "; the file is an archive, so the line needs an offset like " + entry.xfilename +
+               ":123: make script and archive together with ark,scp:ARCHIVE,SCRIPT";
+  }
+  throw DataError(message);
+}
+
+ArchiveReader::ArchiveReader(const Rspecifier &spec)
+    : input_(spec.rxfilename), sorted_(spec.sorted) {}
+
+bool ArchiveReader::NextKey() {
+  std::streambuf *buffer = input_.Stream().rdbuf();
+  int c = buffer->sgetc();
+  while (c >= 0 && IsSpace(static_cast<char>(c))) c = buffer->snextc();
+  if (c < 0) {
+    input_.Close();
+    return false;
+  }
+  const bool first = position_ == 0;
+  position_ = input_.Position();
+  std::string key;
+  while (c >= 0 && !IsSpace(static_cast<char>(c))) {
+    key += static_cast<char>(c);
+    c = buffer->snextc();
+    if (key.size() > kMaxKeyBytes || static_cast<unsigned char>(key.back()) < 0x20) {
+      throw Error(input_.Name(), ": expected a key at byte ", position_, ", found '",
+                  Printable(key), "'; ",
+                  first ? ForeignFormat(key) : "the archive is corrupt here; make it again");
+    }
+  }
+  const std::string previous = std::exchange(key_, key);
+  if (c < 0) {
+    FailStream(Cat("the file ends within this key; ",
+                   first ? ForeignFormat(key) : "it is truncated; make it again"));
+  }
+  if (c != '\n') buffer->sbumpc();
+  if (sorted_ && !first && key_ <= previous) {
+    throw Error(Where(), "comes after '", previous,
+                "', which is not sorted, as option s promises; sort with LC_ALL=C, or drop the s");
+  }
+  return true;
+}
+
+std::string ArchiveReader::Where() const {
+  return Cat(input_.Name(), ": key '", Printable(key_, 200), "' at byte ", position_, ": ");
+}
+
+void ArchiveReader::FailValue(const std::string &cause) { throw DataError(Where(), cause); }
+
+void ArchiveReader::FailStream(const std::string &cause) {
+  std::string status;
+  try {
+    input_.Close();
+  } catch (const Error &e) {
+    status = Cat("; ", e.what());
+  }
+  throw Error(Where(), cause, status);
+}
+
+EntryWriter::EntryWriter(const std::string &wspecifier)
+    : name_(wspecifier), spec_(ParseWspecifier(wspecifier)) {
+  if (spec_.archive) {
+    archive_.emplace(*spec_.archive);
+    if (spec_.script) script_.emplace(*spec_.script);
+    return;
+  }
+  Rspecifier script;
+  script.rxfilename = *spec_.script;
+  ScriptReader reader(script);
+  for (ScriptEntry entry; reader.Next(&entry);) {
+    if (!files_.emplace(entry.key, entry.xfilename).second) {
+      throw Error(*spec_.script, ":", entry.line, ": key '", entry.key, "' is there twice");
+    }
+  }
+}
+
+EntryWriter::~EntryWriter() {
+  if (!closed_ && std::uncaught_exceptions() == 0) {
+    LOG_WARN << name_ << " was not closed, so nothing of it is kept";
+  }
+}
+
+bool EntryWriter::Wants(const std::string &key) const {
+  return archive_ || !spec_.permissive || files_.count(key) > 0;
+}
+
+void EntryWriter::Write(const std::string &key, const std::string &value) {
+  CHECK(!closed_) << "Write() after Close() of " << name_;
+  if (key.empty() || key.size() > kMaxKeyBytes) {
+    throw DataError(name_, ": a key of ", key.size(), " bytes cannot be written");
+  }
+  for (char c : key) {
+    if (static_cast<unsigned char>(c) <= 0x20) {
+      throw DataError(name_, ": the key '", Printable(key), "' has a space or control character");
+    }
+  }
+  if (archive_) {
+    std::ostream &os = archive_->Stream();
+    os << key << ' ';
+    if (script_) script_lines_ += Cat(key, ' ', *spec_.archive, ':', archive_->Position(), '\n');
+    os << value;
+    archive_->Check();
+    if (spec_.flush) archive_->Flush();
+    return;
+  }
+  const auto it = files_.find(key);
+  if (it == files_.end()) {
+    throw Error(name_, ": no line for key '", key,
+                "'; add one, or write scp,p: to leave such keys out");
+  }
+  Output output(it->second);
+  output.Stream() << value;
+  output.Close();
+}
+
+void EntryWriter::Close() {
+  if (closed_) return;
+  closed_ = true;
+  if (archive_) archive_->Close();
+  if (script_) {
+    // Only now, so that whoever reads the script can open the archive.
+    script_->Stream() << script_lines_;
+    script_->Close();
+  }
+}
+
+}  // namespace internal
+}  // namespace u2moe

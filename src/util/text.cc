@@ -1,0 +1,205 @@
+#include "util/text.h"
+
+#include <charconv>
+#include <cmath>
+#include <istream>
+#include <limits>
+#include <system_error>
+
+#include "base/error.h"
+#include "util/io.h"
+
+namespace u2moe {
+namespace {
+
+// from_chars takes no leading plus sign; "+-1" must stay wrong.
+std::string_view WithoutPlus(std::string_view s) {
+  if (s.size() > 1 && s[0] == '+' && s[1] != '-' && s[1] != '+') s.remove_prefix(1);
+  return s;
+}
+
+template <class T>
+std::errc FromChars(std::string_view s, T *value) {
+  const std::from_chars_result r = std::from_chars(s.data(), s.data() + s.size(), *value);
+  if (r.ec != std::errc()) return r.ec;
+  return r.ptr == s.data() + s.size() ? std::errc() : std::errc::invalid_argument;
+}
+
+// Wide holds the numbers that are merely too small for T.
+template <class T, class Wide>
+bool ParseReal(std::string_view s, T *value) {
+  s = WithoutPlus(s);
+  std::errc ec = FromChars(s, value);
+  if (ec == std::errc::result_out_of_range) {
+    Wide wide = 0;
+    ec = FromChars(s, &wide);
+    if (ec != std::errc() || std::fabs(wide) > static_cast<Wide>(1)) return false;
+    *value = static_cast<T>(wide);
+  }
+  return ec == std::errc();
+}
+
+template <class T>
+std::string RealToString(T value) {
+  if (std::isnan(value)) return "nan";  // Kaldi's readers know no "-nan"
+  char buffer[64];
+  const std::to_chars_result r = std::to_chars(buffer, buffer + sizeof(buffer), value);
+  return std::string(buffer, r.ptr);
+}
+
+}  // namespace
+
+std::string_view Trim(std::string_view s) {
+  while (!s.empty() && IsSpace(s.front())) s.remove_prefix(1);
+  while (!s.empty() && IsSpace(s.back())) s.remove_suffix(1);
+  return s;
+}
+
+std::vector<std::string> SplitWords(std::string_view s) {
+  std::vector<std::string> words;
+  size_t i = 0;
+  while (true) {
+    while (i < s.size() && IsSpace(s[i])) ++i;
+    if (i == s.size()) return words;
+    const size_t begin = i;
+    while (i < s.size() && !IsSpace(s[i])) ++i;
+    words.emplace_back(s.substr(begin, i - begin));
+  }
+}
+
+std::vector<std::string> Split(std::string_view s, char separator) {
+  std::vector<std::string> parts;
+  for (size_t begin = 0;;) {
+    const size_t end = s.find(separator, begin);
+    parts.emplace_back(s.substr(begin, end == s.npos ? s.npos : end - begin));
+    if (end == s.npos) return parts;
+    begin = end + 1;
+  }
+}
+
+std::string Join(const std::vector<std::string> &parts, std::string_view separator) {
+  std::string s;
+  for (size_t i = 0; i < parts.size(); ++i) {
+    if (i) s += separator;
+    s += parts[i];
+  }
+  return s;
+}
+
+bool StartsWith(std::string_view s, std::string_view prefix) {
+  return s.substr(0, prefix.size()) == prefix;
+}
+
+bool EndsWith(std::string_view s, std::string_view suffix) {
+  return s.size() >= suffix.size() && s.substr(s.size() - suffix.size()) == suffix;
+}
+
+bool ParseNumber(std::string_view s, int32_t *value) {
+  return FromChars(WithoutPlus(s), value) == std::errc();
+}
+
+bool ParseNumber(std::string_view s, int64_t *value) {
+  return FromChars(WithoutPlus(s), value) == std::errc();
+}
+
+bool ParseNumber(std::string_view s, float *value) { return ParseReal<float, double>(s, value); }
+
+bool ParseNumber(std::string_view s, double *value) {
+  return ParseReal<double, long double>(s, value);
+}
+
+std::string NumberToString(float value) { return RealToString(value); }
+std::string NumberToString(double value) { return RealToString(value); }
+
+std::string Printable(std::string_view s, size_t max_bytes) {
+  static const char kHex[] = "0123456789abcdef";
+  std::string out;
+  for (char c : s.substr(0, max_bytes)) {
+    const unsigned char u = static_cast<unsigned char>(c);
+    if (u < 0x20 || u == 0x7f) {
+      out += {'\\', 'x', kHex[u >> 4], kHex[u & 15]};
+    } else {
+      out += c;
+    }
+  }
+  // A word cut within a character would garble the terminal.
+  if (!IsValidUtf8(out)) {
+    std::string ascii;
+    for (char c : out) {
+      const unsigned char u = static_cast<unsigned char>(c);
+      if (u < 0x80) {
+        ascii += c;
+      } else {
+        ascii += {'\\', 'x', kHex[u >> 4], kHex[u & 15]};
+      }
+    }
+    out = ascii;
+  }
+  if (s.size() > max_bytes) out += "...";
+  return out;
+}
+
+bool IsValidUtf8(std::string_view s) {
+  for (size_t i = 0; i < s.size();) {
+    const auto byte = [&](size_t j) { return static_cast<unsigned char>(s[j]); };
+    const unsigned char c = byte(i);
+    const size_t length = c < 0x80 ? 1 : c >> 5 == 6 ? 2 : c >> 4 == 14 ? 3 : c >> 3 == 30 ? 4 : 0;
+    if (length == 0 || i + length > s.size()) return false;
+    uint32_t code = length == 1 ? c : c & (0x7f >> length);
+    for (size_t j = 1; j < length; ++j) {
+      if (byte(i + j) >> 6 != 2) return false;
+      code = code << 6 | (byte(i + j) & 0x3f);
+    }
+    static const uint32_t kSmallest[] = {0, 0, 0x80, 0x800, 0x10000};
+    if (code < kSmallest[length] || code > 0x10ffff || (code >= 0xd800 && code < 0xe000)) {
+      return false;
+    }
+    i += length;
+  }
+  return true;
+}
+
+std::vector<TableLine> ReadTable(const std::string &rxfilename, int min_values, int max_values) {
+  Input input(rxfilename);
+  std::vector<TableLine> table;
+  std::unordered_map<std::string, int64_t> seen;
+  std::string line;
+  for (int64_t number = 1; std::getline(input.Stream(), line); ++number) {
+    const auto at = [&] { return Cat(rxfilename, ":", number, ": "); };
+    std::string_view text = line;
+    if (number == 1 && StartsWith(text, "\xef\xbb\xbf")) text.remove_prefix(3);
+    if (!IsValidUtf8(text)) {
+      throw Error(at(), "not UTF-8: ", Printable(text), "; convert the file with iconv -t UTF-8");
+    }
+    TableLine entry{"", SplitWords(text), number};
+    if (entry.values.empty()) continue;
+    entry.key = entry.values.front();
+    entry.values.erase(entry.values.begin());
+    const int64_t n = static_cast<int64_t>(entry.values.size());
+    if (n < min_values || (max_values >= 0 && n > max_values)) {
+      const std::string wanted = max_values < 0             ? Cat("at least ", min_values)
+                                 : min_values == max_values ? Cat(min_values)
+                                                            : Cat(min_values, " to ", max_values);
+      throw Error(at(), "expected a key and ", wanted, " value(s), found ", n, " after '",
+                  Printable(entry.key), "'");
+    }
+    const auto [it, is_new] = seen.emplace(entry.key, number);
+    if (!is_new) {
+      throw Error(at(), "key '", entry.key, "' was already in line ", it->second,
+                  "; remove one of the two");
+    }
+    table.push_back(std::move(entry));
+  }
+  input.Close();
+  return table;
+}
+
+std::unordered_map<std::string, std::string> ReadMap(const std::string &rxfilename) {
+  std::unordered_map<std::string, std::string> map;
+  for (TableLine &line : ReadTable(rxfilename, 1, 1)) {
+    map.emplace(std::move(line.key), std::move(line.values[0]));
+  }
+  return map;
+}
+
+}  // namespace u2moe
