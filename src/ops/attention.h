@@ -1,4 +1,5 @@
-// Multi-head scaled dot-product attention over one sequence (a ragged batch is a loop over sequences).
+// Multi-head scaled dot-product attention over one sequence (a ragged batch is a loop over
+// sequences).
 #ifndef U2MOE_OPS_ATTENTION_H_
 #define U2MOE_OPS_ATTENTION_H_
 
@@ -13,7 +14,8 @@ namespace u2moe {
 // Which keys query row i may see: a range [Begin(i), End(i)), never more.
 // - kFull: all Tk keys.
 // - kCausal (decoders): keys [0, i].
-// - kChunk (encoder): from chunk (i/C - left) to the end of i's own chunk, C = chunk; left < 0: from 0.
+// - kChunk (encoder): from chunk (i/C - left) to the end of i's own chunk, C = chunk; left < 0:
+// from 0.
 struct AttentionMask {
   enum class Kind { kFull, kCausal, kChunk };
   Kind kind = Kind::kFull;
@@ -31,7 +33,9 @@ struct AttentionMask {
     return first < 0 ? 0 : first * chunk;
   }
   int64_t End(int64_t i, int64_t num_keys) const {
-    int64_t end = kind == Kind::kFull ? num_keys : kind == Kind::kCausal ? i + 1 : (i / chunk + 1) * chunk;
+    int64_t end = kind == Kind::kFull     ? num_keys
+                  : kind == Kind::kCausal ? i + 1
+                                          : (i / chunk + 1) * chunk;
     return end < num_keys ? end : num_keys;
   }
 };
@@ -39,26 +43,41 @@ struct AttentionMask {
 // For each head h (columns [h*dk, (h+1)*dk) of q, k, v, y; dk = D / num_heads):
 //   score_ij = (q_i . k_j + key_bias_jh) / sqrt(dk)   for j in the mask's range of i
 //   y_i = sum_j softmax_j(score_i)_j * v_j;           a row that sees no key gives 0
-// q, y [Tq, D]; k, v [Tk, D]; key_bias [Tk, H], or an empty view for none. probs receives the softmax for
-// backward: [H * Tq, Tk] (head-major), 0 outside the mask; nullptr at inference, where memory is
-// bounded: query rows are taken in blocks. Overwrites y and *probs.
-void AttentionForward(const Context &ctx, int num_heads, const AttentionMask &mask, ConstView q, ConstView k,
-                      ConstView v, ConstView key_bias, View y, Tensor *probs);
+// q, y [Tq, D]; k, v [Tk, D]; key_bias [Tk, H], or an empty view for none. probs receives the
+// softmax for backward: [H * Tq, Tk] (head-major), 0 outside the mask; nullptr at inference, where
+// memory is bounded: query rows are taken in blocks. Overwrites y and *probs.
+void AttentionForward(const Context &ctx, int num_heads, const AttentionMask &mask, ConstView q,
+                      ConstView k, ConstView v, ConstView key_bias, View y, Tensor *probs);
 
-// dq, dk, dv overwritten, dkey_bias (if key_bias was given) overwritten. None may alias dy, q, k, v.
+// dq, dk, dv overwritten, dkey_bias (if key_bias was given) overwritten. None may alias dy, q, k,
+// v.
 void AttentionBackward(const Context &ctx, int num_heads, ConstView q, ConstView k, ConstView v,
-                       const Tensor &probs, ConstView dy, View dq, View dk, View dv, View dkey_bias);
+                       const Tensor &probs, ConstView dy, View dq, View dk, View dv,
+                       View dkey_bias);
 
 // Relative positions as WeNet computes them (attention.py, RelPositionMultiHeadedAttention, without
-// rel-shift): ((q + u) . k_j + (q + vb) . p_j) / sqrt(dk) = (q . (k_j + p_j) + key_bias_j) / sqrt(dk) with
-// key_bias_jh = u_h . k_jh + vb_h . p_jh. So position costs one addition per key.
-// k, p, kp [T, D]; u, vb [H, dk] (any view of H*dk contiguous floats); key_bias [T, H].
-void RelPositionKeysForward(const Context &ctx, int num_heads, ConstView k, ConstView p, ConstView u,
-                            ConstView vb, View kp, View key_bias);
+// rel-shift): ((q + u) . k_j + (q + vb) . p_j) / sqrt(dk) = (q . (k_j + p_j) + key_bias_j) /
+// sqrt(dk) with key_bias_jh = u_h . k_jh + vb_h . p_jh. So position costs one addition per key. k,
+// p, kp [T, D]; u, vb [H, dk] (any view of H*dk contiguous floats); key_bias [T, H].
+void RelPositionKeysForward(const Context &ctx, int num_heads, ConstView k, ConstView p,
+                            ConstView u, ConstView vb, View kp, View key_bias);
 // From dkp [T, D] and dkey_bias [T, H]: dk overwritten, dp, du, dvb added to.
-void RelPositionKeysBackward(const Context &ctx, int num_heads, ConstView k, ConstView p, ConstView u,
-                             ConstView vb, ConstView dkp, ConstView dkey_bias, View dk, View dp, View du,
-                             View dvb);
+void RelPositionKeysBackward(const Context &ctx, int num_heads, ConstView k, ConstView p,
+                             ConstView u, ConstView vb, ConstView dkp, ConstView dkey_bias, View dk,
+                             View dp, View du, View dvb);
+
+namespace cpu {
+void AttentionForward(const Context &ctx, int num_heads, const AttentionMask &mask, ConstView q,
+                      ConstView k, ConstView v, ConstView key_bias, View y, Tensor *probs);
+void AttentionBackward(const Context &ctx, int num_heads, ConstView q, ConstView k, ConstView v,
+                       const Tensor &probs, ConstView dy, View dq, View dk, View dv,
+                       View dkey_bias);
+void RelPositionKeysForward(const Context &ctx, int num_heads, ConstView k, ConstView p,
+                            ConstView u, ConstView vb, View kp, View key_bias);
+void RelPositionKeysBackward(const Context &ctx, int num_heads, ConstView k, ConstView p,
+                             ConstView u, ConstView vb, ConstView dkp, ConstView dkey_bias, View dk,
+                             View dp, View du, View dvb);
+}  // namespace cpu
 
 }  // namespace u2moe
 

@@ -1,5 +1,5 @@
-// Strided 2-D convolution without padding over (time, frequency) of one sequence, as a GEMM over copied
-// patches (im2col). Activations keep channels last: a "plane" x is [T * F, C], row t*F + f.
+// Strided 2-D convolution without padding over (time, frequency) of one sequence, as a GEMM over
+// copied patches (im2col). Activations keep channels last: a "plane" x is [T * F, C], row t*F + f.
 #ifndef U2MOE_OPS_CONV2D_H_
 #define U2MOE_OPS_CONV2D_H_
 
@@ -15,21 +15,34 @@ struct Conv2dShape {
   int64_t kernel = 3, stride = 2;  // square: the same in time and frequency
   int64_t in_freq = 0;             // F of the input
   int64_t OutFreq() const { return (in_freq - kernel) / stride + 1; }
-  int64_t OutTime(int64_t in_time) const { return in_time < kernel ? 0 : (in_time - kernel) / stride + 1; }
+  int64_t OutTime(int64_t in_time) const {
+    return in_time < kernel ? 0 : (in_time - kernel) / stride + 1;
+  }
   int64_t PatchSize() const { return kernel * kernel * in_channels; }
 };
 
 // torch's weight [Cout, Cin, kt, kf] (viewed as [Cout, Cin*kt*kf]) to the order of patches:
 // packed [Cout, (kt*k + kf)*Cin + cin]. UnpackAdd is the transpose, for gradients: it adds.
 void Conv2dPackWeight(const Context &ctx, const Conv2dShape &shape, ConstView weight, View packed);
-void Conv2dUnpackWeightAdd(const Context &ctx, const Conv2dShape &shape, ConstView packed, View weight);
+void Conv2dUnpackWeightAdd(const Context &ctx, const Conv2dShape &shape, ConstView packed,
+                           View weight);
 
 // y = patches(x) * packed^T + bias; x [T*F, Cin], y [OutTime(T)*OutFreq, Cout], bias [1, Cout].
-void Conv2dForward(const Context &ctx, const Conv2dShape &shape, ConstView x, ConstView packed, ConstView bias,
-                   View y);
+void Conv2dForward(const Context &ctx, const Conv2dShape &shape, ConstView x, ConstView packed,
+                   ConstView bias, View y);
 // dx overwritten (pass a default View to skip it), dpacked and dbias added to.
-void Conv2dBackward(const Context &ctx, const Conv2dShape &shape, ConstView x, ConstView packed, ConstView dy,
-                    View dx, View dpacked, View dbias);
+void Conv2dBackward(const Context &ctx, const Conv2dShape &shape, ConstView x, ConstView packed,
+                    ConstView dy, View dx, View dpacked, View dbias);
+
+namespace cpu {
+void Conv2dPackWeight(const Context &ctx, const Conv2dShape &shape, ConstView weight, View packed);
+void Conv2dUnpackWeightAdd(const Context &ctx, const Conv2dShape &shape, ConstView packed,
+                           View weight);
+void Conv2dForward(const Context &ctx, const Conv2dShape &shape, ConstView x, ConstView packed,
+                   ConstView bias, View y);
+void Conv2dBackward(const Context &ctx, const Conv2dShape &shape, ConstView x, ConstView packed,
+                    ConstView dy, View dx, View dpacked, View dbias);
+}  // namespace cpu
 
 }  // namespace u2moe
 

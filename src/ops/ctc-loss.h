@@ -10,16 +10,21 @@
 namespace u2moe {
 
 // Connectionist temporal classification (Graves et al. 2006) of one sequence: returns
-// -log sum over paths of exp(sum of logp), +infinity if the labels do not fit (fewer frames than labels
-// plus repeats). logp [T, V] are log-softmax outputs, labels in [0, V) without the blank. dlogits
-// [T, V] receives weight * d loss / d logits, the gradient before log-softmax:
-// weight * (exp(logp) - occupancy); zero where the loss is infinite (WeNet: zero_infinity). A default
-// View skips the gradient. Sums in double. Frames where T = 0: loss 0 for empty labels, else infinite.
-double CtcLoss(const Context &ctx, ConstView logp, const std::vector<int32_t> &labels, int32_t blank,
-               float weight, View dlogits);
+// -log sum over paths of exp(sum of logp), +infinity if the labels do not fit (fewer frames than
+// labels plus repeats). logp [T, V] are log-softmax outputs, labels in [0, V) without the blank.
+// dlogits [T, V] receives weight * d loss / d logits, the gradient before log-softmax: weight *
+// (exp(logp) - occupancy); zero where the loss is infinite (WeNet: zero_infinity). A default View
+// skips the gradient. Sums in double. Frames where T = 0: loss 0 for empty labels, else infinite.
+double CtcLoss(const Context &ctx, ConstView logp, const std::vector<int32_t> &labels,
+               int32_t blank, float weight, View dlogits);
 
 // The fewest frames that can carry the labels: their number plus one per pair of equal neighbours.
 int64_t CtcMinFrames(const std::vector<int32_t> &labels);
+
+namespace cpu {
+double CtcLoss(const Context &ctx, ConstView logp, const std::vector<int32_t> &labels,
+               int32_t blank, float weight, View dlogits);
+}  // namespace cpu
 
 }  // namespace u2moe
 

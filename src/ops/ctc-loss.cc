@@ -1,0 +1,26 @@
+#include "ops/ctc-loss.h"
+
+#include "ops/dispatch.h"
+
+namespace u2moe {
+
+double CtcLoss(const Context &ctx, ConstView logp, const std::vector<int32_t> &labels,
+               int32_t blank, float weight, View dlogits) {
+  CHECK(blank >= 0 && (blank < logp.Cols() || logp.Rows() == 0)) << "blank " << blank;
+  for (int32_t label : labels) {
+    CHECK(label >= 0 && label != blank && (label < logp.Cols() || logp.Rows() == 0))
+        << "label " << label << " of " << logp.Cols() << ", blank " << blank;
+  }
+  if (dlogits.Data() != nullptr) {
+    CHECK_SHAPE(dlogits, logp.Rows(), logp.Cols());
+  }
+  return OPS_CALL(ctx, CtcLoss, logp, labels, blank, weight, dlogits);
+}
+
+int64_t CtcMinFrames(const std::vector<int32_t> &labels) {
+  int64_t n = static_cast<int64_t>(labels.size());
+  for (size_t i = 1; i < labels.size(); ++i) n += labels[i] == labels[i - 1] ? 1 : 0;
+  return n;
+}
+
+}  // namespace u2moe
