@@ -25,6 +25,15 @@ void ReadReals(std::istream &is, int64_t n, std::vector<Real> *values) {
   }
 }
 
+// The number of elements, or Error for one that can only come from a corrupt header.
+int64_t NumElements(int64_t rows, int64_t cols) {
+  const int64_t n = rows * cols;  // each below 2^31
+  if (n > (int64_t{1} << 40) || (cols == 0 && rows > 0)) {
+    throw Error("a matrix of ", rows, " rows and ", cols, " columns; the file is corrupt");
+  }
+  return n;
+}
+
 // Kaldi's CompressedMatrix, in its float arithmetic.
 struct CompressedHeader {
   float min_value, range;
@@ -75,6 +84,7 @@ void ReadCompressed(std::istream &is, const std::string &type, RawMatrix<Real> *
   ReadBytes(is, reinterpret_cast<char *>(&h), sizeof(h), 0, sizeof(h));
   matrix->rows = CheckCount(h.rows, "number of rows");
   matrix->cols = CheckCount(h.cols, "number of columns");
+  NumElements(h.rows, h.cols);
   if (type == "CM") {
     UnpackColumns(is, h, &matrix->data);
   } else if (type == "CM2") {
@@ -184,10 +194,7 @@ void ReadMatrix(std::istream &is, RawMatrix<Real> *matrix) {
   if (type == "FM" || type == "DM") {
     matrix->rows = CheckCount(ReadBinaryInt32(is), "number of rows");
     matrix->cols = CheckCount(ReadBinaryInt32(is), "number of columns");
-    if (matrix->rows > 0 && matrix->cols == 0) {
-      throw Error(matrix->rows, " rows of no columns; the file is corrupt");
-    }
-    const int64_t n = matrix->rows * matrix->cols;
+    const int64_t n = NumElements(matrix->rows, matrix->cols);
     type == "FM" ? ReadReals<float>(is, n, &matrix->data) : ReadReals<double>(is, n, &matrix->data);
   } else if (type == "CM" || type == "CM2" || type == "CM3") {
     ReadCompressed(is, type, matrix);

@@ -136,6 +136,15 @@ Wspecifier ParseWspecifier(const std::string &wspecifier) {
   return spec;
 }
 
+bool IsTable(const std::string &name) {
+  const size_t colon = name.find(':');
+  if (colon == name.npos) return false;
+  for (const std::string &word : Split(std::string_view(name).substr(0, colon), ',')) {
+    if (word == "ark" || word == "scp") return true;
+  }
+  return false;
+}
+
 namespace internal {
 
 ScriptReader::ScriptReader(const Rspecifier &spec)

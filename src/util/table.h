@@ -49,6 +49,9 @@ struct Wspecifier {
 Rspecifier ParseRspecifier(const std::string &rspecifier);
 Wspecifier ParseWspecifier(const std::string &wspecifier);
 
+// True if the name reads as a table ("ark:", "scp,t:" and so on) rather than as a plain file.
+bool IsTable(const std::string &name);
+
 // A Holder teaches the tables one type of value:
 //   struct Holder {
 //     using T = ...;
@@ -448,6 +451,27 @@ class TableWriter {
  private:
   internal::EntryWriter writer_;
 };
+
+// One value in a file of its own, without key. Throws Error.
+template <class Holder>
+typename Holder::T ReadObject(const std::string &rxfilename) {
+  Input input(rxfilename);
+  typename Holder::T value;
+  try {
+    Holder::Read(input.Stream(), &value);
+  } catch (const Error &e) {
+    throw Error(rxfilename, ": ", e.what());
+  }
+  input.Close();
+  return value;
+}
+
+template <class Holder>
+void WriteObject(const std::string &wxfilename, bool binary, const typename Holder::T &value) {
+  Output output(wxfilename);
+  Holder::Write(output.Stream(), binary, value);
+  output.Close();
+}
 
 }  // namespace u2moe
 

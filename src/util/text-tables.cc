@@ -49,6 +49,27 @@ void Int32VectorHolder::Write(std::ostream &os, bool binary, const T &value) {
   os << line << '\n';
 }
 
+void Int32Holder::Read(std::istream &is, int32_t *value) {
+  if (ReadBinaryHeader(is)) {
+    *value = ReadBinaryInt32(is);
+    return;
+  }
+  std::string line;
+  ReadTextLine(is, &line);
+  if (!ParseNumber(Trim(line), value)) {
+    throw DataError("expected one 32-bit integer, found '", Printable(line), "'");
+  }
+}
+
+void Int32Holder::Write(std::ostream &os, bool binary, const int32_t &value) {
+  if (binary) {
+    WriteBinaryHeader(os);
+    WriteBinaryInt32(os, value);
+  } else {
+    os << std::to_string(value) << " \n";
+  }
+}
+
 void TokenVectorHolder::Read(std::istream &is, T *value) {
   value->clear();
   if (is.peek() == 0) throw Error("binary data where words are expected");

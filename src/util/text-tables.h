@@ -20,6 +20,13 @@ struct Int32VectorHolder {
   static void Write(std::ostream &os, bool binary, const T &value);
 };
 
+// One number: lengths, dimensions, counts. Binary: size byte 4 and the number; text: one line.
+struct Int32Holder {
+  using T = int32_t;
+  static void Read(std::istream &is, T *value);
+  static void Write(std::ostream &os, bool binary, const T &value);
+};
+
 // Always text, one line per entry, as Kaldi's TokenVectorHolder. Words are separated by ASCII white
 // space and may be any bytes, so also UTF-8. An empty line is an empty vector.
 struct TokenVectorHolder {
@@ -31,6 +38,10 @@ struct TokenVectorHolder {
 using SequentialInt32VectorReader = SequentialTableReader<Int32VectorHolder>;
 using RandomAccessInt32VectorReader = RandomAccessTableReader<Int32VectorHolder>;
 using Int32VectorWriter = TableWriter<Int32VectorHolder>;
+
+using SequentialInt32Reader = SequentialTableReader<Int32Holder>;
+using RandomAccessInt32Reader = RandomAccessTableReader<Int32Holder>;
+using Int32Writer = TableWriter<Int32Holder>;
 
 using SequentialTokenVectorReader = SequentialTableReader<TokenVectorHolder>;
 using RandomAccessTokenVectorReader = RandomAccessTableReader<TokenVectorHolder>;

@@ -1,0 +1,47 @@
+#include "base/error.h"
+#include "base/log.h"
+#include "base/main.h"
+#include "tensor/kaldi-tables.h"
+#include "util/options.h"
+#include "util/tally.h"
+
+namespace u2moe {
+
+int Run(int argc, char *argv[]) {
+  OptionParser po(
+      "Copies vectors of reals: a table to a table, or one file to one file.\n\n"
+      "Usage: copy-vector [options] <vectors-rspecifier> <vectors-wspecifier>\n"
+      "   or: copy-vector [options] <vector-rxfilename> <vector-wxfilename>\n"
+      "  e.g. copy-vector --binary=false scores.vec -\n");
+  bool binary = true, change_sign = false;
+  float scale = 1;
+  po.Register("binary", &binary, "write binary, where no table specifier says so");
+  po.Register("change-sign", &change_sign, "negate every element");
+  po.Register("scale", &scale, "factor for every element");
+  UtteranceTally tally(&po);
+  if (!po.Parse(argc, argv, 2, 2)) return 0;
+
+  if (IsTable(po.Arg(0)) != IsTable(po.Arg(1))) {
+    throw UsageError("give two tables or two files, not one of each: ", po.Arg(0), " ", po.Arg(1));
+  }
+  const auto scaled = [&](std::vector<float> v) {
+    for (float &x : v) x = change_sign ? -scale * x : scale * x;
+    return v;
+  };
+  if (!IsTable(po.Arg(0))) {
+    WriteObject<VectorHolder>(po.Arg(1), binary, scaled(ReadObject<VectorHolder>(po.Arg(0))));
+    LOG_INFO << "Copied the vector to " << po.Arg(1);
+    return 0;
+  }
+  SequentialVectorReader reader(po.Arg(0));
+  VectorWriter writer(po.Arg(1));
+  for (; !reader.Done(); reader.Next()) {
+    tally.Try(reader.Key(), [&] { writer.Write(reader.Key(), scaled(reader.Value())); });
+  }
+  writer.Close();
+  return tally.Finish("vectors");
+}
+
+}  // namespace u2moe
+
+U2MOE_MAIN(u2moe::Run)
