@@ -14,6 +14,32 @@ HWY_BEFORE_NAMESPACE();
 namespace u2moe {
 namespace HWY_NAMESPACE {
 
+struct Moments {
+  float sum, squares;
+};
+
+// The sums of d and d * d with d = x - mean.
+HWY_INLINE Moments MomentsOfRow(const float *x, float mean, int64_t cols) {
+  const int64_t width = Width();
+  const FloatVec m = Set(mean);
+  FloatVec s0 = Zero(), s1 = Zero(), q0 = Zero(), q1 = Zero();
+  int64_t j = 0;
+  for (; j + 2 * width <= cols; j += 2 * width) {
+    const FloatVec d0 = hn::Sub(LoadU(x + j), m), d1 = hn::Sub(LoadU(x + j + width), m);
+    s0 = hn::Add(s0, d0);
+    s1 = hn::Add(s1, d1);
+    q0 = hn::MulAdd(d0, d0, q0);
+    q1 = hn::MulAdd(d1, d1, q1);
+  }
+  for (; j < cols; j += width) {
+    const int64_t n = cols - j;
+    const FloatVec d = n < width ? KeepN(hn::Sub(LoadN(x + j, n), m), n) : hn::Sub(LoadU(x + j), m);
+    s0 = hn::Add(s0, d);
+    q0 = hn::MulAdd(d, d, q0);
+  }
+  return {Sum(hn::Add(s0, s1)), Sum(hn::Add(q0, q1))};
+}
+
 void LayerNormForwardKernel(ConstView x, ConstView gamma, ConstView beta, float eps, View y,
                             View stats) {
   const int64_t cols = x.Cols();
@@ -22,20 +48,19 @@ void LayerNormForwardKernel(ConstView x, ConstView gamma, ConstView beta, float 
   for (int64_t i = 0; i < x.Rows(); ++i) {
     const float *xi = x.Row(i);
     const float mean = SumOfRow(xi, cols) * inv;
+    // The mean of the deviations is what rounding took from the mean.
     const FloatVec m = Set(mean);
-    const auto add_square = [m](FloatVec s, FloatVec v) HWY_ATTR {
-      const FloatVec d = hn::Sub(v, m);
-      return hn::MulAdd(d, d, s);
-    };
-    const float var = ReduceRow(cols, add_square, xi) * inv;
-    const float rstd = 1.f / std::sqrt(var + eps);
+    const Moments moments = MomentsOfRow(xi, mean, cols);
+    const float residual = moments.sum * inv;
+    const float rstd = 1.f / std::sqrt(moments.squares * inv - residual * residual + eps);
     if (!stats.Empty()) {
       stats(i, 0) = mean;
       stats(i, 1) = rstd;
     }
-    const FloatVec r = Set(rstd);
-    const auto normalize = [m, r](FloatVec v, FloatVec g, FloatVec b)
-                               HWY_ATTR { return hn::MulAdd(hn::Mul(hn::Sub(v, m), r), g, b); };
+    const FloatVec r = Set(rstd), shift = Set(-residual * rstd);
+    const auto normalize = [m, r, shift](FloatVec v, FloatVec g, FloatVec b) HWY_ATTR {
+      return hn::MulAdd(hn::MulAdd(hn::Sub(v, m), r, shift), g, b);
+    };
     MapRow(cols, y.Row(i), normalize, xi, gamma.Row(0), beta.Row(0));
   }
 }
