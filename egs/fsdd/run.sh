@@ -1,0 +1,85 @@
+#!/usr/bin/env bash
+# Dense against MoE on real speech: connected digits of the Free Spoken Digit Dataset, letters as units.
+#
+# Usage: egs/fsdd/run.sh --data DIR [options]
+#   --data DIR          the prepared corpus: DIR/data/{train,dev,test_clean,test_noisy}. Without it
+#                       local/download.sh fetches the public recordings and builds the corpus here
+#   --seeds "777 778 779"
+#   --models "dense-wide moe dense"   conf/<model>.conf each; the one that trains longest first
+#   --epochs N          default: conf/train.conf
+#   --chunks "-1 4 8 16"   chunk sizes in encoder frames of 40 ms; -1: whole utterances
+#   --stage 1, --stop-stage 5   1 data, 2 features, 3 training, 4 decoding, 5 report
+#   --cut true          few utterances and epochs: shows in a few minutes that all parts run, no more
+# The folders data, dump and exp are made where the recipe is.
+here=$PWD
+cd "$(dirname "$0")" || exit 1
+. ./path.sh
+. "$U2MOE_ROOT/utils/recipe.sh"
+. ./cmd.sh
+data=
+seeds="777 778 779"
+models="dense-wide moe dense"
+epochs=
+chunks="-1 4 8 16"
+cut=false
+parse_options "$@"
+[[ ${#args[@]} -eq 0 ]] || usage_error "unknown argument '${args[0]}'"
+if $cut; then
+  seeds=${seeds%% *} epochs=${epochs:-2} chunks="-1 16"
+fi
+
+runs=
+for seed in $seeds; do for model in $models; do runs+=${runs:+,}$model/$seed; done; done
+sets=(train dev test_clean test_noisy)
+
+if begin_stage 1 "data"; then
+  if [[ -z $data ]]; then
+    local/download.sh corpus
+    data=corpus
+  elif [[ $data != /* ]]; then
+    data=$here/$data
+  fi
+  need_file "$data/data/train/wav.scp" "--data names the folder that contains data/train"
+  for set in "${sets[@]}"; do
+    mkdir -p "data/$set"
+    for table in text utt2spk spk2utt utt2dur utt2snr; do
+      if [[ -e $data/data/$set/$table ]]; then cp "$data/data/$set/$table" "data/$set/"; fi
+    done
+    # Paths in its wav.scp are relative to the folder that contains data/.
+    awk -v root="$data" '{ path = substr($0, length($1) + 2); if (path !~ /^\//) path = root "/" path
+                           print $1, path }' "$data/data/$set/wav.scp" > "data/$set/wav.scp"
+    if $cut; then
+      n=40
+      if [[ $set == train ]]; then n=200; fi
+      rm -rf data/whole && mv "data/$set" data/whole
+      subset_data_dir.sh data/whole "$n" "data/$set"
+      rm -rf data/whole
+    fi
+  done
+fi
+
+if begin_stage 2 "features"; then
+  features.sh --nj "$nj" --train-dither 1 data dump "${sets[@]}"
+fi
+
+if begin_stage 3 "training of $runs, $train_jobs at a time"; then
+  run-jobs --title=training --max-jobs="$train_jobs" JOB="$runs" exp/JOB/log/train.log \
+    train.sh --epochs "$epochs" dump exp/JOB
+fi
+
+if begin_stage 4 "decoding"; then
+  for set in test_clean test_noisy; do
+    run-jobs --title="decoding $set" --max-jobs="$decode_jobs" JOB="$runs" \
+      "exp/JOB/log/decode.$set.log" decode.sh --chunks "$chunks" dump "$set" exp/JOB
+    run-jobs --title="scoring $set" JOB="$runs" "exp/JOB/log/score.$set.log" \
+      score.sh "data/$set/text" "$set" exp/JOB
+  done
+  run-jobs --title=routing JOB="$runs" exp/JOB/log/routing.log \
+    routing.sh --labels data/test_clean/utt2spk dump test_clean exp/JOB
+fi
+
+if begin_stage 5 "report"; then
+  report.py --title "fsdd: connected digits, real speech" \
+    --models "$models" --seeds "$seeds" --sets "test_clean test_noisy" --chunks "$chunks" \
+    --data data --dump dump --exp exp --out exp/report --processes "$decode_jobs"
+fi

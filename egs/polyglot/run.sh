@@ -1,0 +1,65 @@
+#!/usr/bin/env bash
+# From nothing to the table of dense against MoE, on words spoken by espeak-ng in several languages.
+#
+# Usage: egs/polyglot/run.sh [options]
+#   --seeds "1"         seeds of training; with two or more the report knows how much they matter
+#   --models "dense-wide moe dense"   conf/<model>.conf each; the one that trains longest first
+#   --langs "de ..."    languages of espeak-ng with a list in local/words
+#   --train 1200        utterances of the training set; --dev, --test likewise
+#   --epochs N          default: conf/train.conf
+#   --chunks "-1 16 4"  chunk sizes in encoder frames of 40 ms; -1: whole utterances
+#   --stage 1, --stop-stage 5   1 corpus, 2 features, 3 training, 4 decoding, 5 report
+#   --cut true          a small corpus and few epochs: shows in a few minutes that all parts run, no more
+cd "$(dirname "$0")" || exit 1
+. ./path.sh
+. "$U2MOE_ROOT/utils/recipe.sh"
+. ./cmd.sh
+seeds=1
+models="dense-wide moe dense"
+langs="de en-us es fi fr-fr it pl tr"
+train=1200
+dev=120
+test=150
+epochs=
+chunks="-1 16 4"
+corpus_seed=1
+cut=false
+parse_options "$@"
+[[ ${#args[@]} -eq 0 ]] || usage_error "unknown argument '${args[0]}'"
+if $cut; then
+  train=300 dev=40 test=40 epochs=${epochs:-3} chunks="-1 16"
+fi
+
+runs=
+for seed in $seeds; do for model in $models; do runs+=${runs:+,}$model/$seed; done; done
+
+if begin_stage 1 "corpus: $train utterances to train, in $(wc -w <<< "$langs") languages"; then
+  local/make_corpus.sh --langs "$langs" --train "$train" --dev "$dev" --test "$test" \
+    --seed "$corpus_seed" --nj "$nj" corpus data
+fi
+
+if begin_stage 2 "features"; then
+  features.sh --nj "$nj" data dump train dev test_clean test_noisy
+fi
+
+if begin_stage 3 "training of $runs, $train_jobs at a time"; then
+  run-jobs --title=training --max-jobs="$train_jobs" JOB="$runs" exp/JOB/log/train.log \
+    train.sh --epochs "$epochs" dump exp/JOB
+fi
+
+if begin_stage 4 "decoding"; then
+  for set in test_clean test_noisy; do
+    run-jobs --title="decoding $set" --max-jobs="$decode_jobs" JOB="$runs" \
+      "exp/JOB/log/decode.$set.log" decode.sh --chunks "$chunks" dump "$set" exp/JOB
+    run-jobs --title="scoring $set" JOB="$runs" "exp/JOB/log/score.$set.log" \
+      score.sh "data/$set/text" "$set" exp/JOB
+  done
+  run-jobs --title=routing JOB="$runs" exp/JOB/log/routing.log \
+    routing.sh --labels data/test_clean/utt2lang dump test_clean exp/JOB
+fi
+
+if begin_stage 5 "report"; then
+  report.py --title "polyglot: spoken words in $(wc -w <<< "$langs") languages" \
+    --models "$models" --seeds "$seeds" --sets "test_clean test_noisy" --chunks "$chunks" \
+    --data data --dump dump --exp exp --out exp/report --processes "$decode_jobs"
+fi

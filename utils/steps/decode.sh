@@ -1,0 +1,55 @@
+#!/usr/bin/env bash
+# Decodes a test set with a trained model: whole utterances and in chunks; CTC greedy search, CTC
+# prefix beam search, and its n-best list rescored by both attention decoders.
+#
+# Usage: decode.sh [options] <dump-dir> <set> <model-dir>
+#   e.g. decode.sh --chunks "-1 16" dump test_clean exp/moe/777
+#   --chunks "-1 16 4"     chunk sizes in encoder frames; -1 sees the whole utterance, the others
+#                          stream with caches, all frames to the left in sight
+#   --beam 10, --ctc-weight 0.5, --reverse-weight 0.3   of search and rescoring
+#   --threads 1            of each tool
+#
+# Reads <model-dir>/final.safetensors. Writes <model-dir>/decode/<set>/<chunk>/{greedy,prefix,
+# rescoring}.text and {forward,greedy,prefix,rescoring}.json with the time each took.
+. ./path.sh
+. "$U2MOE_ROOT/utils/recipe.sh"
+chunks="-1 16"
+beam=10
+ctc_weight=0.5
+reverse_weight=0.3
+threads=1
+parse_options "$@"
+[[ ${#args[@]} -eq 3 ]] || usage_error "a dump folder, a set and a model folder are needed"
+dump=${args[0]} set=${args[1]} exp=${args[2]}
+model=$exp/final.safetensors
+need_file "$model" "train it first (--stage 3)"
+need_file "$dump/$set/feats.scp" "make the features first (--stage 2)"
+export OPENBLAS_NUM_THREADS=$threads
+
+began=$SECONDS
+read -ra chunk_list <<< "$chunks"
+n=0
+for chunk in "${chunk_list[@]}"; do
+  dir=$exp/decode/$set/$chunk
+  mkdir -p "$dir"
+  streaming=false
+  if ((chunk > 0)); then streaming=true; fi
+  nnet-forward --chunk-size="$chunk" --num-left-chunks=-1 --streaming=$streaming \
+    --threads="$threads" --stats="$dir/forward.json" \
+    "$model" "scp:$dump/$set/feats.scp" "ark:$dir/logp.ark" "ark:$dir/encoder.ark"
+  ctc-decode --method=greedy --stats="$dir/greedy.json" \
+    "ark:$dir/logp.ark" "ark,t:$dir/greedy.tokens"
+  ctc-decode --method=prefix-beam --beam="$beam" --nbest="$beam" --stats="$dir/prefix.json" \
+    "ark:$dir/logp.ark" "ark,t:$dir/nbest.tokens" "ark,t:$dir/nbest.scores"
+  awk '$1 ~ /-1$/ { sub(/-1$/, "", $1); print }' "$dir/nbest.tokens" > "$dir/prefix.tokens"
+  attention-rescore --ctc-weight="$ctc_weight" --reverse-weight="$reverse_weight" \
+    --threads="$threads" --stats="$dir/rescoring.json" "$model" "ark:$dir/encoder.ark" \
+    "ark,t:$dir/nbest.tokens" "ark,t:$dir/nbest.scores" "ark,t:$dir/rescoring.tokens"
+  for mode in greedy prefix rescoring; do
+    tokens-to-text "$dump/units.txt" "ark,t:$dir/$mode.tokens" "ark,t:$dir/$mode.text"
+  done
+  rm -f "$dir/logp.ark" "$dir/encoder.ark"
+  n=$((n + 1))
+  say "chunk $chunk decoded, $n of ${#chunk_list[@]}," \
+    "$(duration $(((SECONDS - began) * (${#chunk_list[@]} - n) / n))) left"
+done

@@ -1,0 +1,48 @@
+#!/usr/bin/env bash
+# Filter-bank features and token ids of data directories, in Kaldi archives.
+#
+# Usage: features.sh [options] <data-dir> <dump-dir> <set>...
+#   e.g. features.sh --nj 2 data dump train dev test_clean
+#   --nj 2            processes at a time
+#   --train-dither 0  dither of the set "train" (the others have none)
+#
+# Reads conf/fbank.conf and <data-dir>/<set>. Writes <dump-dir>/units.txt (letters of the training
+# text), <dump-dir>/cmvn.stats (training set, no dither), and for each set feats.scp, tokens, and
+# fbank.N.json with the time it took.
+. ./path.sh
+. "$U2MOE_ROOT/utils/recipe.sh"
+nj=$(nproc)
+train_dither=0
+parse_options "$@"
+[[ ${#args[@]} -ge 3 ]] || usage_error "a data folder, a dump folder and sets are needed"
+data=${args[0]} dump=${args[1]}
+sets=("${args[@]:2}")
+need_commands compute-fbank-feats compute-cmvn-stats text-to-tokens
+
+mkdir -p "$dump"
+for set in "${sets[@]}"; do validate_data_dir.sh "$data/$set"; done
+make_units.py "$data/train/text" > "$dump/units.txt.tmp"
+mv "$dump/units.txt.tmp" "$dump/units.txt"
+
+for set in "${sets[@]}"; do
+  out=$dump/$set
+  mkdir -p "$out/log"
+  parts=()
+  for ((i = 1; i <= nj; i++)); do parts+=("$out/wav.$i.scp"); done
+  split_scp.sh "$data/$set/wav.scp" "${parts[@]}"
+  dither=0
+  if [[ $set == train ]]; then dither=$train_dither; fi
+  run-jobs --title="features of $set" --max-jobs="$nj" JOB="1:$nj" "$out/log/fbank.JOB.log" \
+    compute-fbank-feats --config=conf/fbank.conf --dither="$dither" --stats="$out/fbank.JOB.json" \
+    "scp:$out/wav.JOB.scp" "ark,scp:$out/feats.JOB.ark,$out/feats.JOB.scp"
+  for ((i = 1; i <= nj; i++)); do cat "$out/feats.$i.scp"; done > "$out/feats.scp"
+  run-jobs "$out/log/tokens.log" \
+    text-to-tokens "$dump/units.txt" "ark:$data/$set/text" "ark,t:$out/tokens"
+done
+
+if [[ $train_dither == 0 ]]; then
+  plain=scp:$dump/train/feats.scp
+else
+  plain="ark:compute-fbank-feats --config=conf/fbank.conf --dither=0 scp:$data/train/wav.scp ark:- |"
+fi
+run-jobs "$dump/log/cmvn.log" compute-cmvn-stats "$plain" "$dump/cmvn.stats"

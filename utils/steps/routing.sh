@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# Which experts a model chooses on a test set; does nothing for a model without experts.
+#
+# Usage: routing.sh [--labels <utt2label>] <dump-dir> <set> <model-dir>
+#   e.g. routing.sh --labels data/test_clean/utt2lang dump test_clean exp/moe/777
+#
+# Writes <model-dir>/routing.{txt,json}.
+. ./path.sh
+. "$U2MOE_ROOT/utils/recipe.sh"
+labels=
+parse_options "$@"
+[[ ${#args[@]} -eq 3 ]] || usage_error "a dump folder, a set and a model folder are needed"
+dump=${args[0]} set=${args[1]} exp=${args[2]}
+need_file "$exp/info.json" "train the model first (--stage 3)"
+if ! grep -q '"num_experts": *[1-9]' "$exp/info.json"; then
+  say "$exp has no experts"
+  exit 0
+fi
+moe-route-stats ${labels:+--labels="ark:$labels"} --json="$exp/routing.json.tmp" \
+  "$exp/final.safetensors" "scp:$dump/$set/feats.scp" > "$exp/routing.txt"
+mv "$exp/routing.json.tmp" "$exp/routing.json"

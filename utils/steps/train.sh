@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# Trains one model from one seed and averages its best epochs.
+#
+# Usage: train.sh [options] <dump-dir> <model-dir>
+#   e.g. train.sh --epochs 20 dump exp/moe/777
+#   --epochs N    default: conf/train.conf
+#   --average 5   epochs of lowest dev loss to average
+#   --threads 1
+#
+# The folder's last two names say what to train: conf/<model>.conf, from seed <seed>. Writes
+# init.safetensors, checkpoints, log.jsonl, final.safetensors (the average) and info.json.
+. ./path.sh
+. "$U2MOE_ROOT/utils/recipe.sh"
+epochs=
+average=5
+threads=1
+parse_options "$@"
+[[ ${#args[@]} -eq 2 ]] || usage_error "a dump folder and a model folder are needed"
+dump=${args[0]} exp=${args[1]}
+seed=${exp##*/}
+model=${exp%/*}
+model=${model##*/}
+need_file "conf/$model.conf" "the last two names of the folder are <model>/<seed>"
+[[ $seed =~ ^[0-9]+$ ]] || usage_error "the folder '$exp' ends with no seed"
+export OPENBLAS_NUM_THREADS=$threads
+mkdir -p "$exp"
+
+nnet-init --units="$dump/units.txt" --cmvn="$dump/cmvn.stats" --fbank-config=conf/fbank.conf \
+  --seed="$seed" "conf/$model.conf" "$exp/init.safetensors"
+nnet-train --config=conf/train.conf ${epochs:+--epochs="$epochs"} --seed="$seed" \
+  --threads="$threads" --exp-dir="$exp" \
+  --dev-feats="scp:$dump/dev/feats.scp" --dev-tokens="ark,t:$dump/dev/tokens" \
+  "$exp/init.safetensors" "scp:$dump/train/feats.scp" "ark,t:$dump/train/tokens" \
+  "$exp/last.safetensors"
+nnet-average --best="$average" --log="$exp/log.jsonl" "$exp" "$exp/final.safetensors"
+nnet-info --json=true "$exp/final.safetensors" > "$exp/info.json"
