@@ -1,0 +1,226 @@
+#!/usr/bin/env python3
+"""Compares trained models: error rates with intervals, speed by stage, and what the experts do.
+
+Reads what utils/steps/{train,decode,score,routing}.sh left under --exp/<model>/<seed>, prints the
+report, and writes report.txt, report.json and wer-vs-rtf.png into --out.
+"""
+import argparse
+import json
+import os
+import subprocess
+import sys
+
+import intervals
+import report_plot
+import report_text
+
+MODES = ['greedy', 'prefix', 'rescoring']
+
+
+class Missing(Exception):
+    pass
+
+
+def read_json(path):
+    try:
+        with open(path, encoding='utf-8') as f:
+            return json.load(f)
+    except FileNotFoundError:
+        raise Missing(f'{path} is missing: has its stage been run for all models and seeds?') from None
+    except ValueError as e:
+        raise Missing(f'{path} is not JSON: {e}') from None
+
+
+def read_counts(path):
+    """{utterance: (errors, words)} from the lines "utterance #csid c s i d" of compute-wer --per-utt."""
+    counts = {}
+    try:
+        with open(path, encoding='utf-8') as f:
+            for line in f:
+                words = line.split()
+                if len(words) == 6 and words[1] == '#csid':
+                    c, s, i, d = map(int, words[2:])
+                    counts[words[0]] = (s + i + d, c + s + d)
+    except FileNotFoundError:
+        raise Missing(f'{path} is missing: score first (--stage 4)') from None
+    if not counts:
+        raise Missing(f'{path} holds no utterance')
+    return counts
+
+
+def read_table_column(path):
+    with open(path, encoding='utf-8') as f:
+        return [line.split()[1] for line in f if line.strip()]
+
+
+def machine():
+    model, flags = 'unknown processor', set()
+    try:
+        with open('/proc/cpuinfo', encoding='utf-8') as f:
+            for line in f:
+                name, _, value = line.partition(':')
+                if name.strip() == 'model name':
+                    model = value.strip()
+                if name.strip() == 'flags':
+                    flags = set(value.split())
+    except OSError:
+        pass
+    has = [label for flag, label in [('avx2', 'AVX2'), ('fma', 'FMA'), ('avx512f', 'AVX-512')]
+           if flag in flags]
+    return dict(processor=model, processors=os.cpu_count(), instruction_sets=has,
+                system=' '.join(os.uname()[i] for i in (0, 2, 4)))
+
+
+def training(exp):
+    """Sums of log.jsonl, one line per epoch."""
+    rows = []
+    try:
+        with open(f'{exp}/log.jsonl', encoding='utf-8') as f:
+            rows = [json.loads(line) for line in f if line.strip()]
+    except FileNotFoundError:
+        raise Missing(f'{exp}/log.jsonl is missing: train first (--stage 3)') from None
+    cpu = sum(r.get('cpu_seconds', 0) for r in rows)
+    return dict(epochs=len(rows), wall_seconds=sum(r.get('wall_seconds', 0) for r in rows),
+                cpu_seconds=cpu, frames=sum(r.get('frames', 0) for r in rows),
+                best_dev_loss=min(r['dev_loss'] for r in rows),
+                frames_per_cpu_second=sum(r.get('frames', 0) for r in rows) / cpu if cpu else None)
+
+
+def collect_results(args, model):
+    """{(set, chunk, mode, unit): result as utils/intervals.py has it}; unit is wer or cer."""
+    results = {}
+    for name in args.sets:
+        for chunk in args.chunks:
+            for mode in MODES:
+                base = f'decode/{name}/{chunk}/{mode}'
+                for unit in ('wer', 'cer'):
+                    results[name, chunk, mode, unit] = [
+                        read_counts(f'{args.exp}/{model}/{seed}/{base}.{unit}.per_utt')
+                        for seed in args.seeds]
+    return results
+
+
+def pool_speed(files, audio=None):
+    """Real-time factors over several measurements; audio: seconds, where the files do not say."""
+    rows = [read_json(f) for f in files]
+    total = sum(r['audio_seconds'] for r in rows) or audio
+    out = dict(wall=sum(r['wall_seconds'] for r in rows) / total,
+               cpu=sum(r['cpu_seconds'] for r in rows) / total, audio_seconds=total)
+    for q in ('p50', 'p90', 'p99'):
+        values = [r['rtf'][q] for r in rows if r.get('rtf', {}).get(q)]
+        if values:
+            out[q] = sum(values) / len(values)
+    for note in ('instruction_set', 'threads', 'precision', 'batch_size', 'num_left_chunks'):
+        if note in rows[0]:
+            out[note] = rows[0][note]
+    return out
+
+
+def collect_speed(args, model):
+    """{chunk: {stage: real-time factors}}, the sets and seeds pooled."""
+    out = {}
+    for chunk in args.chunks:
+        folders = [f'{args.exp}/{model}/{seed}/decode/{name}/{chunk}'
+                   for seed in args.seeds for name in args.sets]
+        row = {'encoder': pool_speed([f'{d}/forward.json' for d in folders])}
+        for mode in MODES:
+            row[mode] = pool_speed([f'{d}/{mode}.json' for d in folders],
+                                   row['encoder']['audio_seconds'])
+        out[chunk] = row
+    return out
+
+
+def feature_speed(args):
+    files = [f'{args.dump}/{name}/{f}' for name in args.sets
+             for f in sorted(os.listdir(f'{args.dump}/{name}'))
+             if f.startswith('fbank.') and f.endswith('.json')]
+    return pool_speed(files) if files else None
+
+
+def test_sets(args):
+    out = {}
+    for name in args.sets:
+        with open(f'{args.data}/{name}/text', encoding='utf-8') as f:
+            lines = [line.split() for line in f if line.strip()]
+        seconds = sum(float(x) for x in read_table_column(f'{args.data}/{name}/utt2dur'))
+        out[name] = dict(utterances=len(lines), words=sum(len(x) - 1 for x in lines), seconds=seconds)
+    return out
+
+
+def build(args):
+    report = dict(title=args.title, machine=machine(), sets=test_sets(args), seeds=args.seeds,
+                  chunks=args.chunks, processes=args.processes, cut=args.cut, models={},
+                  differences=[], features=feature_speed(args))
+    counts = {}
+    for model in args.models:
+        runs = {seed: training(f'{args.exp}/{model}/{seed}') for seed in args.seeds}
+        info = read_json(f'{args.exp}/{model}/{args.seeds[0]}/info.json')
+        routing = {}
+        for seed in args.seeds:
+            path = f'{args.exp}/{model}/{seed}/routing.json'
+            if os.path.exists(path):
+                routing[seed] = read_json(path)
+        counts[model] = collect_results(args, model)
+        report['models'][model] = dict(
+            parameters=info['parameters']['total'],
+            active_per_frame=info['parameters']['active_per_frame'],
+            feed_forward=info['parameters']['feed_forward'],
+            training=runs, speed=collect_speed(args, model), routing=routing, results=[])
+    report['models'] = dict(sorted(report['models'].items(), key=lambda x: x[1]['active_per_frame']))
+
+    draws = {name: intervals.Bootstrap(counts[args.models[0]][name, args.chunks[0], MODES[0], 'wer'][0])
+             for name in args.sets}
+    baseline = args.baseline if args.baseline in report['models'] else next(iter(report['models']))
+    report['baseline'] = baseline
+    for model in report['models']:
+        for (name, chunk, mode, unit), result in counts[model].items():
+            where = dict(set=name, chunk=chunk, mode=mode, unit=unit)
+            report['models'][model]['results'].append(
+                {**where, **intervals.summarise(result, draws[name])})
+            if model != baseline and unit == 'wer':
+                other = counts[baseline][name, chunk, mode, unit]
+                report['differences'].append(
+                    {'model': model, **where, **intervals.difference(result, other, draws[name])})
+    return report
+
+
+def main():
+    ap = argparse.ArgumentParser(description=__doc__.split('\n\n')[0])
+    ap.add_argument('--title', required=True)
+    ap.add_argument('--models', required=True, type=str.split, help='as "dense moe"')
+    ap.add_argument('--seeds', required=True, type=str.split)
+    ap.add_argument('--sets', required=True, type=str.split)
+    ap.add_argument('--chunks', required=True, type=str.split, help='-1: whole utterances')
+    ap.add_argument('--baseline', default='dense', help='model the others are compared with')
+    ap.add_argument('--data', default='data')
+    ap.add_argument('--dump', default='dump')
+    ap.add_argument('--exp', default='exp')
+    ap.add_argument('--out', default='exp/report')
+    ap.add_argument('--processes', type=int, default=1, help='decoding processes at a time')
+    ap.add_argument('--cut', default='false', choices=['true', 'false'],
+                    help='true: a shortened run, whose figures mean nothing')
+    args = ap.parse_args()
+    args.cut = args.cut == 'true'
+    try:
+        report = build(args)
+    except Missing as e:
+        sys.exit(f'report.py: error: {e}')
+
+    os.makedirs(args.out, exist_ok=True)
+    text = report_text.render(report)
+    with open(f'{args.out}/report.txt', 'w', encoding='utf-8') as f:
+        f.write(text)
+    with open(f'{args.out}/report.json', 'w', encoding='utf-8') as f:
+        json.dump(report, f, indent=1, ensure_ascii=False)
+        f.write('\n')
+    sys.stdout.reconfigure(encoding='utf-8')
+    print(text, end='')
+    try:
+        report_plot.plot(report, f'{args.out}/wer-vs-rtf')
+    except (OSError, subprocess.CalledProcessError) as e:
+        sys.exit(f'report.py: error: gnuplot could not draw {args.out}/wer-vs-rtf.png: {e}')
+    print(f'\nFiles: {args.out}/report.txt, report.json, wer-vs-rtf.png')
+
+
+if __name__ == '__main__':
+    main()
