@@ -12,6 +12,7 @@ PYTHON ?= python3
 CXXFLAGS ?= $(if $(DEBUG),-O0 -g,-O3 -g1 -DNDEBUG)
 # Compilations go through ccache where it is installed; CCACHE= turns that off.
 CCACHE ?= $(shell command -v ccache)
+export CCACHE_NOHASHDIR := 1# clones and worktrees share it; debuggers may see another's directory
 INCLUDES := -Isrc -Itests -I/usr/include/$(shell $(CXX) -print-multiarch)/openblas-pthread -I/usr/include/kissfft
 CXXFLAGS_ALL := -std=c++17 $(INCLUDES) -Wall -Wextra -ffp-contract=off -MMD -MP -pthread $(if $(WERROR),-Werror) \
   $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=undefined) $(CXXFLAGS)
@@ -56,6 +57,8 @@ $(BUILD)/.build-deps $(BUILD)/.test-deps: $(BUILD)/.%-deps: utils/check-deps.sh
 	@mkdir -p $(@D) && touch $@
 $(LIB_OBJ) $(BIN_OBJ) $(TEST_OBJ) $(SUPPORT_OBJ) $(BENCH_OBJ): | $(BUILD)/.build-deps
 $(TEST_OBJ): | $(BUILD)/.test-deps
+# Tests are compiled more often than they run.
+$(TEST_OBJ): CXXFLAGS_ALL += $(if $(DEBUG),,-O1)
 
 # Objects are made anew when the compiler or its flags change.
 $(BUILD)/.flags: FORCE
