@@ -10,6 +10,8 @@ PREFIX ?= /usr/local
 PYTHON ?= python3
 
 CXXFLAGS ?= $(if $(DEBUG),-O0 -g,-O3 -g1 -DNDEBUG)
+# Tests are compiled more often than they run.
+TEST_CXXFLAGS ?= $(if $(DEBUG),,-O1)
 # Compilations go through ccache where it is installed; CCACHE= turns that off.
 CCACHE ?= $(shell command -v ccache)
 export CCACHE_NOHASHDIR := 1# clones and worktrees share it; debuggers may see another's directory
@@ -57,8 +59,6 @@ $(BUILD)/.build-deps $(BUILD)/.test-deps: $(BUILD)/.%-deps: utils/check-deps.sh
 	@mkdir -p $(@D) && touch $@
 $(LIB_OBJ) $(BIN_OBJ) $(TEST_OBJ) $(SUPPORT_OBJ) $(BENCH_OBJ): | $(BUILD)/.build-deps
 $(TEST_OBJ): | $(BUILD)/.test-deps
-# Tests are compiled more often than they run.
-$(TEST_OBJ): CXXFLAGS_ALL += $(if $(DEBUG),,-O1)
 
 # Objects are made anew when the compiler or its flags change.
 $(BUILD)/.flags: FORCE
@@ -69,7 +69,7 @@ FORCE:
 $(BUILD)/obj/%.o: %.cc $(BUILD)/.flags
 	@mkdir -p $(@D)
 	$(if $(Q),@echo "  CXX  $<")
-	$(Q)$(CCACHE) $(CXX) $(CXXFLAGS_ALL) -c $< -o $@
+	$(Q)$(CCACHE) $(CXX) $(CXXFLAGS_ALL) $(if $(filter tests/%,$<),$(TEST_CXXFLAGS)) -c $< -o $@
 
 $(LIB): $(LIB_OBJ)
 $(SUPPORT_LIB): $(SUPPORT_OBJ)
