@@ -44,12 +44,12 @@ double Rng::Uniform(double low, double high) { return low + (high - low) * Unifo
 
 int64_t Rng::UniformInt(int64_t low, int64_t high) {
   CHECK_LE(low, high);
-  const uint64_t range = static_cast<uint64_t>(high - low) + 1;
+  const uint64_t range = static_cast<uint64_t>(high) - static_cast<uint64_t>(low) + 1;
   if (range == 0) return static_cast<int64_t>(Next());
   const uint64_t limit = UINT64_MAX - UINT64_MAX % range;  // rejects the biased tail
   uint64_t x = Next();
   while (x >= limit) x = Next();
-  return low + static_cast<int64_t>(x % range);
+  return static_cast<int64_t>(static_cast<uint64_t>(low) + x % range);  // no overflow on the way
 }
 
 double Rng::Normal() {  // Marsaglia's polar method

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace u2moe {
@@ -23,7 +24,7 @@ class Rng {
 
   uint64_t Next();
   double Uniform();                               // in [0, 1)
-  double Uniform(double low, double high);        // in [low, high)
+  double Uniform(double low, double high);        // in [low, high), high itself only by rounding
   int64_t UniformInt(int64_t low, int64_t high);  // in [low, high], both included; low <= high
   double Normal();                                // mean 0, variance 1
 

@@ -9,10 +9,17 @@ namespace u2moe {
 
 ThreadPool::ThreadPool(int num_threads) {
   CHECK_GE(num_threads, 1);
-  for (int i = 0; i < num_threads; ++i) workers_.emplace_back([this] { Work(); });
+  try {
+    for (int i = 0; i < num_threads; ++i) workers_.emplace_back([this] { Work(); });
+  } catch (...) {  // the system gives no more threads: end those that run, then say so
+    Stop();
+    throw;
+  }
 }
 
-ThreadPool::~ThreadPool() {
+ThreadPool::~ThreadPool() { Stop(); }
+
+void ThreadPool::Stop() {
   {
     std::lock_guard<std::mutex> lock(mutex_);
     stop_ = true;

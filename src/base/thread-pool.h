@@ -26,11 +26,13 @@ class ThreadPool {
   std::future<void> Submit(std::function<void()> task);
 
   // Runs fn(0), ..., fn(n - 1) on the workers and waits for all of them. If any throws, the
-  // exception of the lowest index is rethrown after all have ended.
+  // exception of the lowest index is rethrown after all have ended. Not to be called from a task of
+  // the same pool: with all workers waiting, nothing would run.
   void ParallelFor(int64_t n, const std::function<void(int64_t)> &fn);
 
  private:
   void Work();
+  void Stop();
 
   std::mutex mutex_;
   std::condition_variable wake_;

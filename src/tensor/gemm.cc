@@ -3,6 +3,7 @@
 #include <cblas.h>
 
 #include <algorithm>
+#include <limits>
 
 namespace u2moe {
 
@@ -13,6 +14,9 @@ void Gemm(const Context &, float alpha, ConstView a, Trans trans_a, ConstView b,
   const int64_t n = trans_b == Trans::kNo ? b.Cols() : b.Rows();
   CHECK_EQ(k, trans_b == Trans::kNo ? b.Rows() : b.Cols());
   CHECK_SHAPE(c, m, n);
+  constexpr int64_t kMax = std::numeric_limits<blasint>::max();
+  CHECK(std::max({m, n, k, a.Stride(), b.Stride(), c.Stride()}) <= kMax)
+      << "larger than this BLAS can index: " << m << "x" << k << " times " << k << "x" << n;
   if (m == 0 || n == 0) return;
   if (k == 0) {
     for (int64_t i = 0; i < m; ++i) {

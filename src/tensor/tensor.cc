@@ -7,21 +7,25 @@
 #include "tensor/allocator.h"
 
 namespace u2moe {
-namespace {
 
-int64_t SizeOf(const std::vector<int64_t> &shape) {
+void Tensor::SetShape(std::vector<int64_t> shape) {
   CHECK_LE(shape.size(), 4u);
-  int64_t size = shape.empty() ? 0 : 1;
-  for (int64_t d : shape) {
-    CHECK_GE(d, 0);
-    size *= d;
+  // A vector [D] is one row; all dimensions after the first are columns.
+  const size_t first_col = shape.size() < 2 ? 0 : 1;
+  rows_ = shape.empty() ? 0 : first_col == 0 ? 1 : shape[0];
+  cols_ = shape.empty() ? 0 : 1;
+  bool fits = true;
+  for (size_t i = 0; i < shape.size(); ++i) {
+    CHECK_GE(shape[i], 0);
+    if (i >= first_col) fits &= !__builtin_mul_overflow(cols_, shape[i], &cols_);
   }
-  return size;
+  fits &= !__builtin_mul_overflow(rows_, cols_, &size_);
+  CHECK(fits) << "a shape of more than 2^63 floats";
+  shape_ = std::move(shape);
 }
 
-}  // namespace
-
-Tensor::Tensor(std::vector<int64_t> shape) : shape_(std::move(shape)), size_(SizeOf(shape_)) {
+Tensor::Tensor(std::vector<int64_t> shape) {
+  SetShape(std::move(shape));
   data_ = AllocateFloats(size_);
 }
 
@@ -40,8 +44,7 @@ Tensor Tensor::Copy(ConstView v) {
 Tensor Tensor::Borrow(std::shared_ptr<float> data, std::vector<int64_t> shape) {
   Tensor t;
   t.data_ = std::move(data);
-  t.shape_ = std::move(shape);
-  t.size_ = SizeOf(t.shape_);
+  t.SetShape(std::move(shape));
   return t;
 }
 
@@ -54,6 +57,23 @@ Tensor &Tensor::operator=(const Tensor &other) {
   return *this;
 }
 
+Tensor::Tensor(Tensor &&other) noexcept
+    : data_(std::move(other.data_)),
+      shape_(std::exchange(other.shape_, {})),
+      rows_(std::exchange(other.rows_, 0)),
+      cols_(std::exchange(other.cols_, 0)),
+      size_(std::exchange(other.size_, 0)) {}
+
+Tensor &Tensor::operator=(Tensor &&other) noexcept {
+  if (this == &other) return *this;
+  data_ = std::move(other.data_);
+  shape_ = std::exchange(other.shape_, {});
+  rows_ = std::exchange(other.rows_, 0);
+  cols_ = std::exchange(other.cols_, 0);
+  size_ = std::exchange(other.size_, 0);
+  return *this;
+}
+
 void Tensor::SetZero() {
   if (size_ > 0) std::memset(Data(), 0, static_cast<size_t>(size_) * sizeof(float));
 }
@@ -62,12 +82,6 @@ std::string Tensor::ShapeString() const {
   std::string s = "[";
   for (size_t i = 0; i < shape_.size(); ++i) s += (i ? ", " : "") + std::to_string(shape_[i]);
   return s + "]";
-}
-
-int64_t Tensor::InnerSize() const {
-  int64_t size = 1;
-  for (size_t i = 1; i < shape_.size(); ++i) size *= shape_[i];
-  return size;
 }
 
 }  // namespace u2moe

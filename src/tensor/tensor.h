@@ -30,8 +30,8 @@ class Tensor {
 
   Tensor(const Tensor &other);
   Tensor &operator=(const Tensor &other);
-  Tensor(Tensor &&) noexcept = default;
-  Tensor &operator=(Tensor &&) noexcept = default;
+  Tensor(Tensor &&other) noexcept;  // other becomes empty
+  Tensor &operator=(Tensor &&other) noexcept;
 
   const std::vector<int64_t> &Shape() const { return shape_; }
   int64_t Dim(int i) const { return shape_.at(static_cast<size_t>(i)); }
@@ -41,27 +41,25 @@ class Tensor {
   const float *Data() const { return data_.get(); }
 
   // As a matrix: [D] is 1 x D; [a, b, c, ...] is a x (b*c*...).
-  int64_t Rows() const { return shape_.size() < 2 ? (shape_.empty() ? 0 : 1) : shape_[0]; }
-  int64_t Cols() const {
-    return Rows() == 0 ? (shape_.size() > 1 ? InnerSize() : 0) : size_ / Rows();
-  }
+  int64_t Rows() const { return rows_; }
+  int64_t Cols() const { return cols_; }
   u2moe::View View() { return {Data(), Rows(), Cols()}; }
   ConstView View() const { return {Data(), Rows(), Cols()}; }
   operator u2moe::View() { return View(); }      // NOLINT(runtime/explicit)
   operator ConstView() const { return View(); }  // NOLINT(runtime/explicit)
   operator ConstView() { return View(); }        // NOLINT(runtime/explicit)
-  float &operator()(int64_t i, int64_t j) { return data_.get()[i * Cols() + j]; }
-  float operator()(int64_t i, int64_t j) const { return data_.get()[i * Cols() + j]; }
+  float &operator()(int64_t i, int64_t j) { return data_.get()[i * cols_ + j]; }
+  float operator()(int64_t i, int64_t j) const { return data_.get()[i * cols_ + j]; }
 
   void SetZero();
   std::string ShapeString() const;  // "[8, 96, 3, 3]"
 
  private:
-  int64_t InnerSize() const;
+  void SetShape(std::vector<int64_t> shape);
 
   std::shared_ptr<float> data_;
   std::vector<int64_t> shape_;
-  int64_t size_ = 0;
+  int64_t rows_ = 0, cols_ = 0, size_ = 0;
 };
 
 }  // namespace u2moe

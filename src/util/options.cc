@@ -4,8 +4,8 @@
 #include <boost/program_options.hpp>
 #include <fstream>
 #include <iostream>
-#include <map>
 #include <set>
+#include <utility>
 
 #include "base/check.h"
 #include "base/error.h"
@@ -32,6 +32,14 @@ size_t EditDistance(const std::string &a, const std::string &b) {
   return row[b.size()];
 }
 
+constexpr char kSpace[] = " \t\r";
+
+std::string NormalizeName(std::string name) {
+  name.erase(name.find_last_not_of(kSpace) + 1);
+  std::replace(name.begin(), name.end(), '_', '-');
+  return name;
+}
+
 std::string DefaultText(bool v) { return v ? "true" : "false"; }
 std::string DefaultText(const std::string &v) { return "\"" + v + "\""; }
 template <class T>
@@ -49,6 +57,7 @@ struct OptionParser::Impl {
   po::options_description description;
   std::vector<Row> rows;  // in order of registration, for --help
   std::set<std::string> given;
+  std::vector<std::function<void()>> checks;
   std::string config;
   bool help = false, print_args = true;
   int32_t verbose = 0;
@@ -61,9 +70,36 @@ struct OptionParser::Impl {
     description.add_options()(name.c_str(), po::value<T>(value), doc.c_str());
   }
 
+  bool Known(const std::string &name) const {
+    return std::any_of(rows.begin(), rows.end(), [&](const Row &row) { return row.name == name; });
+  }
+
+  // "name=value" or, for a boolean, "name"; underscores stand for hyphens as in Kaldi. `where`
+  // begins the message of an error; it is "" for the command line.
+  po::option ParseOption(const std::string &text, const std::string &where) const {
+    const size_t eq = text.find('=');
+    po::option option;
+    option.string_key = NormalizeName(text.substr(0, eq));
+    CheckKnown(option.string_key, where);
+    if (eq != std::string::npos) {
+      std::string value = text.substr(eq + 1);
+      if (!where.empty()) value.erase(0, value.find_first_not_of(kSpace));
+      option.value.push_back(value);
+    } else {
+      for (const Row &row : rows) {
+        if (row.name == option.string_key && row.type != "bool") {
+          throw UsageError(where, "option --", row.name, " needs a value: --", row.name, "=VALUE");
+        }
+      }
+      option.value.push_back("true");
+    }
+    option.original_tokens.push_back(text);
+    return option;
+  }
+
   void CheckKnown(const std::string &name, const std::string &where) const {
     const Row *best = nullptr;
-    size_t best_distance = 4;
+    size_t best_distance = std::min<size_t>(4, 1 + name.size() / 2);  // more is no typing error
     for (const Row &row : rows) {
       if (row.name == name) return;
       size_t d = EditDistance(row.name, name);
@@ -76,27 +112,24 @@ struct OptionParser::Impl {
                      best ? "; did you mean --" + best->name + "?" : std::string());
   }
 
-  void Store(const po::parsed_options &parsed, const std::string &where) {
-    // Kaldi lets a later value replace an earlier one; Boost refuses repeats, so keep the last.
-    po::parsed_options last(&description);
-    std::map<std::string, size_t> seen;
-    for (const auto &option : parsed.options) {
-      auto it = seen.find(option.string_key);
-      if (it == seen.end()) {
-        seen[option.string_key] = last.options.size();
-        last.options.push_back(option);
-      } else {
-        last.options[it->second] = option;
-      }
-    }
+  // One option at a time: Boost refuses repeats, while in Kaldi a later value replaces an earlier
+  // one.
+  void Store(const po::option &option, const std::string &where) {
+    po::parsed_options parsed(&description);
+    parsed.options.push_back(option);
     try {
       po::variables_map map;
-      po::store(last, map);
+      po::store(parsed, map);
       po::notify(map);
-    } catch (const po::error &e) {
-      throw UsageError(where, e.what());
+    } catch (const po::error &) {
+      const auto row = std::find_if(rows.begin(), rows.end(),
+                                    [&](const Row &r) { return r.name == option.string_key; });
+      throw UsageError(where, "--", row->name, "=", option.value[0], ": expected ",
+                       row->type == "bool"  ? "true or false"
+                       : row->type == "int" ? "a whole number that is not too large"
+                                            : "a number");
     }
-    for (const auto &option : parsed.options) given.insert(option.string_key);
+    given.insert(option.string_key);
   }
 };
 
@@ -129,47 +162,45 @@ void OptionParser::Register(const std::string &name, std::string *value, const s
   impl_->Add(name, value, "string", doc);
 }
 
+void OptionParser::AddCheck(std::function<void()> check) {
+  impl_->checks.push_back(std::move(check));
+}
+
 bool OptionParser::Parse(int argc, const char *const *argv, int min_args, int max_args) {
   // Only "--name" and "--name=value" are options, as in Kaldi; "-" and everything after the first
   // positional argument or "--" are arguments, so a file name never needs quoting tricks.
-  po::parsed_options parsed(&impl_->description);
+  std::vector<po::option> parsed;
   int i = 1;
+  bool separator = false;
   for (; i < argc; ++i) {
     std::string arg = argv[i];
     if (arg == "--") {
+      separator = true;
       ++i;
       break;
     }
     if (arg.size() < 2 || arg[0] != '-') break;
     if (arg == "-h") arg = "--help";
     if (arg[1] != '-') throw UsageError("unknown option ", arg, "; options begin with --");
-    const size_t eq = arg.find('=');
-    po::option option;
-    option.string_key = arg.substr(2, eq == std::string::npos ? eq : eq - 2);
-    std::replace(option.string_key.begin(), option.string_key.end(), '_', '-');
-    impl_->CheckKnown(option.string_key, "");
-    if (eq != std::string::npos) {
-      option.value.push_back(arg.substr(eq + 1));
-    } else {
-      for (const Impl::Row &row : impl_->rows) {
-        if (row.name == option.string_key && row.type != "bool") {
-          throw UsageError("option ", arg, " needs a value: ", arg, "=VALUE");
-        }
-      }
-      option.value.push_back("true");
-    }
-    option.original_tokens.push_back(arg);
-    parsed.options.push_back(option);
+    parsed.push_back(impl_->ParseOption(arg.substr(2), ""));
   }
-  for (const auto &option : parsed.options) {
+  for (const po::option &option : parsed) {
     if (option.string_key == "config") ReadConfigFile(option.value[0]);
   }
-  impl_->Store(parsed, "");
+  for (const po::option &option : parsed) impl_->Store(option, "");
   if (impl_->help) {
     PrintHelp();
     return false;
   }
   args_.assign(argv + i, argv + argc);
+  for (const std::string &arg : args_) {
+    // An option that came too late would pass for a file name, and be missed.
+    if (!separator && arg.compare(0, 2, "--") == 0 &&
+        impl_->Known(NormalizeName(arg.substr(2, arg.find('=') - 2)))) {
+      throw UsageError("option ", arg, " must come before the arguments (or put -- before a file ",
+                       "of that name)");
+    }
+  }
   SetVerbosity(impl_->verbose);
   if (NumArgs() < min_args || (max_args >= 0 && NumArgs() > max_args)) {
     const size_t usage = impl_->usage.find("Usage:");
@@ -177,6 +208,7 @@ bool OptionParser::Parse(int argc, const char *const *argv, int min_args, int ma
     throw UsageError(NumArgs(), " arguments given. ",
                      usage == std::string::npos ? "" : impl_->usage.substr(usage, end - usage));
   }
+  for (const auto &check : impl_->checks) check();
   if (impl_->print_args) {
     std::string line;
     for (int k = 0; k < argc; ++k) line += (k ? " " : "") + ShellQuote(argv[k]);
@@ -190,28 +222,24 @@ bool OptionParser::WasGiven(const std::string &name) const { return impl_->given
 void OptionParser::ReadConfigFile(const std::string &path) {
   std::ifstream in(path);
   if (!in) throw UsageError("cannot read configuration file ", path);
-  po::parsed_options parsed(&impl_->description);
   std::string line;
   for (int number = 1; std::getline(in, line); ++number) {
     line = line.substr(0, line.find('#'));
-    const char *space = " \t\r";
-    line.erase(0, line.find_first_not_of(space));
-    line.erase(line.find_last_not_of(space) + 1);
+    line.erase(0, line.find_first_not_of(kSpace));
+    line.erase(line.find_last_not_of(kSpace) + 1);
     if (line.empty()) continue;
     const std::string where = Cat(path, ":", number, ": ");
     if (line.compare(0, 2, "--") == 0) line.erase(0, 2);
-    const size_t eq = line.find('=');
-    if (eq == std::string::npos) throw UsageError(where, "expected name=value, found '", line, "'");
-    po::option option;
-    option.string_key = line.substr(0, eq);
-    option.string_key.erase(option.string_key.find_last_not_of(space) + 1);
-    impl_->CheckKnown(option.string_key, where);
-    std::string value = line.substr(eq + 1);
-    value.erase(0, value.find_first_not_of(space));
-    option.value.push_back(value);
-    parsed.options.push_back(option);
+    if (line.find('=') == std::string::npos && !impl_->Known(NormalizeName(line))) {
+      throw UsageError(where, "expected name=value, found '", line, "'");
+    }
+    const po::option option = impl_->ParseOption(line, where);
+    if (option.string_key == "config") {
+      throw UsageError(where, "a configuration file cannot name another");
+    }
+    impl_->Store(option, where);
   }
-  impl_->Store(parsed, path + ": ");
+  if (in.bad()) throw UsageError("cannot read configuration file ", path);
 }
 
 void OptionParser::PrintHelp() const {

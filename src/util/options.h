@@ -11,6 +11,7 @@
 #define U2MOE_UTIL_OPTIONS_H_
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -30,6 +31,9 @@ class OptionParser {
   void Register(const std::string &name, float *value, const std::string &doc);
   void Register(const std::string &name, double *value, const std::string &doc);
   void Register(const std::string &name, std::string *value, const std::string &doc);
+
+  // A check to be made at the end of Parse, for values that are used only much later.
+  void AddCheck(std::function<void()> check);
 
   // Parses the command line, then prints it to stderr (unless --print-args=false). Returns false if
   // --help was given, after printing it to stdout. Throws UsageError for an unknown option (naming

@@ -2,15 +2,32 @@
 
 #include <cmath>
 #include <cstdlib>
+#include <utility>
 
 #include "base/log.h"
 
 namespace u2moe {
 
+namespace {
+
+// "3" is {3, false}, "5%" is {5, true}.
+std::pair<double, bool> ParseMaxFailures(const std::string &text) {
+  char *end = nullptr;
+  const double limit = std::strtod(text.c_str(), &end);
+  const bool percent = std::string(end) == "%";
+  if (end == text.c_str() || (*end && !percent) || !(limit >= 0)) {
+    throw UsageError("--max-failures=", text, ": expected a count or a percentage like 5%");
+  }
+  return {limit, percent};
+}
+
+}  // namespace
+
 UtteranceTally::UtteranceTally(OptionParser *po) {
   po->Register(
       "max-failures", &max_failures_,
       "how many utterances may fail before the exit status is 1: a count, or a share like 5%");
+  po->AddCheck([this] { ParseMaxFailures(max_failures_); });
 }
 
 void UtteranceTally::Fail(const std::string &key, const std::string &cause) {
@@ -19,15 +36,9 @@ void UtteranceTally::Fail(const std::string &key, const std::string &cause) {
 }
 
 int UtteranceTally::Finish(const std::string &what) const {
-  char *end = nullptr;
-  double limit = std::strtod(max_failures_.c_str(), &end);
-  const bool percent = std::string(end) == "%";
-  if (end == max_failures_.c_str() || (*end && !percent) || !(limit >= 0)) {
-    throw UsageError("--max-failures=", max_failures_,
-                     ": expected a count or a percentage like 5%");
-  }
+  auto [limit, percent] = ParseMaxFailures(max_failures_);
   const int64_t total = num_done_ + num_failed_;
-  if (percent) limit = std::floor(limit / 100 * static_cast<double>(total));
+  if (percent) limit = std::floor(limit * static_cast<double>(total) / 100);
   LOG_INFO << "Done " << num_done_ << " " << what << ", " << num_failed_ << " failed.";
   if (total == 0) {
     LOG_ERROR << "no " << what

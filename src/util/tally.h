@@ -18,6 +18,8 @@ namespace u2moe {
 class UtteranceTally {
  public:
   explicit UtteranceTally(OptionParser *po);
+  UtteranceTally(const UtteranceTally &) = delete;
+  UtteranceTally &operator=(const UtteranceTally &) = delete;
 
   // Runs fn(); returns whether it ended without a DataError.
   template <class Fn>
