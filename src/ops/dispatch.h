@@ -6,7 +6,8 @@
 #include "tensor/context.h"
 
 #if HAVE_CUDA
-#define OPS_CALL(ctx, fn, ...) ((ctx).OnCuda() ? cuda::fn(ctx, __VA_ARGS__) : cpu::fn(ctx, __VA_ARGS__))
+#define OPS_CALL(ctx, fn, ...) \
+  ((ctx).OnCuda() ? cuda::fn(ctx, __VA_ARGS__) : cpu::fn(ctx, __VA_ARGS__))
 #else  // a CUDA Context cannot be made in this build
 #define OPS_CALL(ctx, fn, ...) cpu::fn(ctx, __VA_ARGS__)
 #endif
