@@ -4,10 +4,13 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "moe/feed-forward-factory.h"
 
 namespace u2moe {
+
+class OptionParser;
 
 enum class ConvNorm { kLayerNorm, kBatchNorm };
 
@@ -45,6 +48,55 @@ struct ModelConfig {
   float ctc_weight = 0.3f, reverse_weight = 0.3f, label_smoothing = 0.1f;
   bool length_normalized_loss = false;
 };
+
+// ModelConfig as named options: on a command line, in a model.conf of name=value lines, and in the
+// header of a model file. A decoder value that is not given (negative, 0 or "", as documented) is
+// the encoder's.
+struct ModelOptions {
+  int32_t feature_dim = 80, model_dim = 256, num_blocks = 12, num_heads = 4, subsampling = 4,
+          conv_kernel = 8;
+  bool causal = true;
+  std::string conv_norm = "layer-norm";
+  bool dynamic_chunk = true, dynamic_left_chunk = false;
+  int32_t hidden_dim = 2048, num_experts = 0, experts_per_frame = 2;
+  std::string router = "topk-softmax", activation = "swish";
+  bool ffn_bias = true;
+  float dropout = 0.1f, positional_dropout = -1;
+  int32_t decoder_blocks = 3, reverse_decoder_blocks = 3, decoder_heads = 0, decoder_hidden_dim = 0;
+  int32_t decoder_num_experts = -1, decoder_experts_per_frame = 0;
+  std::string decoder_router, decoder_activation = "relu";
+  bool decoder_ffn_bias = true;
+  float decoder_dropout = -1, decoder_positional_dropout = -1;
+  int32_t vocab_size = 0, blank = -1, sos = -1, eos = -1;
+  float ctc_weight = 0.3f, reverse_weight = 0.3f, label_smoothing = 0.1f;
+  bool length_normalized_loss = false;
+
+  ModelOptions() = default;
+  explicit ModelOptions(const ModelConfig &config);  // every value given
+
+  void Register(OptionParser *po);
+  // Takes over from `other` the values of the options that were given to po.
+  void TakeGiven(const OptionParser &po, const ModelOptions &other);
+  // Fills vocab_size, blank, sos and eos, where not given, from the list of units: <blank>, and
+  // <sos/eos> or <sos> and <eos>, else the last unit. Throws UsageError if vocab_size was given and
+  // differs.
+  void SetUnits(const std::vector<std::string> &units);
+  // Throws UsageError naming the option, its value and what is allowed.
+  void Check() const;
+  // The checked configuration.
+  ModelConfig Config() const;
+
+  std::string ToString() const;  // name=value lines, as ReadConfigFile reads them
+  // One JSON object of all options; reading needs exactly these names and types, else DataError
+  // that begins with source. Read values are not checked for their meaning: see Check.
+  std::string ToJson() const;
+  static ModelOptions FromJson(const std::string &text, const std::string &source);
+};
+
+// A lower bound of the number of floats in such a model, in double so that no configuration
+// overflows it. It lets a reader refuse a header whose model would not fit its file, before
+// anything is allocated.
+double MinModelFloats(const ModelConfig &config);
 
 }  // namespace u2moe
 

@@ -1,0 +1,30 @@
+#include <nlohmann/json.hpp>
+
+#include "base/log.h"
+#include "base/main.h"
+#include "model/model-average.h"
+#include "util/options.h"
+
+namespace u2moe {
+
+int Run(int argc, char *argv[]) {
+  OptionParser po(
+      "Averages the weights of models of one shape, such as the checkpoints of one training.\n\n"
+      "Usage: nnet-average [options] <model-out> <model-in>...\n"
+      "  e.g. nnet-average exp/final.safetensors exp/18.safetensors exp/19.safetensors\n");
+  if (!po.Parse(argc, argv, 2, -1)) return 0;
+
+  std::vector<std::string> inputs;
+  for (int i = 1; i < po.NumArgs(); ++i) inputs.push_back(po.Arg(i));
+  ModelInfo info;
+  std::unique_ptr<AsrModel> model = AverageModels(inputs, &info);
+  const nlohmann::json step = {{"tool", "nnet-average"}, {"models", inputs}};
+  AddHistory(step.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace), &info);
+  WriteModel(po.Arg(0), model.get(), info);
+  LOG_INFO << "Averaged " << inputs.size() << " models into " << po.Arg(0) << ".";
+  return 0;
+}
+
+}  // namespace u2moe
+
+U2MOE_MAIN(u2moe::Run)

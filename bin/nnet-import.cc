@@ -1,0 +1,45 @@
+#include <nlohmann/json.hpp>
+
+#include "base/log.h"
+#include "base/main.h"
+#include "model/cmvn-file.h"
+#include "model/param-count.h"
+#include "model/wenet-import.h"
+#include "util/options.h"
+
+namespace u2moe {
+
+int Run(int argc, char *argv[]) {
+  OptionParser po(
+      "Makes a model of a WeNet configuration (train.yaml as JSON) and its weights in safetensors "
+      "form.\n\n"
+      "Usage: nnet-import [options] <config.json> <weights.safetensors> <model-out>\n"
+      "  e.g. nnet-import --units=units.txt train.json final.safetensors model.safetensors\n");
+  std::string units, cmvn;
+  po.Register("units", &units,
+              "file of 'unit id' lines; empty: the list in the configuration, if there is one");
+  po.Register(
+      "cmvn", &cmvn,
+      "Kaldi's or WeNet's global CMVN statistics, in place of those in weights and configuration");
+  if (!po.Parse(argc, argv, 3, 3)) return 0;
+
+  WenetConfig config =
+      ReadWenetConfig(po.Arg(0), units.empty() ? std::vector<std::string>() : ReadUnits(units));
+  if (!cmvn.empty()) config.cmvn = ReadGlobalCmvn(cmvn);
+  std::unique_ptr<AsrModel> model = ImportWenet(config, po.Arg(1));
+  if (!cmvn.empty()) SetGlobalCmvn(*config.cmvn, cmvn, model.get());
+  if (config.info.units.empty())
+    LOG_WARN << po.Arg(0) << " names no units; give them with --units=units.txt";
+  if (config.info.features.empty())
+    LOG_WARN << po.Arg(0) << " has no feature options, so the model cannot check them";
+  const nlohmann::json step = {
+      {"tool", "nnet-import"}, {"config", po.Arg(0)}, {"weights", po.Arg(1)}};
+  AddHistory(step.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace), &config.info);
+  WriteModel(po.Arg(2), model.get(), config.info);
+  LOG_INFO << "Wrote " << po.Arg(2) << ", " << CountParams(model.get()).total << " parameters.";
+  return 0;
+}
+
+}  // namespace u2moe
+
+U2MOE_MAIN(u2moe::Run)

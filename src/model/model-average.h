@@ -1,0 +1,21 @@
+#ifndef U2MOE_MODEL_MODEL_AVERAGE_H_
+#define U2MOE_MODEL_MODEL_AVERAGE_H_
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "model/model-file.h"
+
+namespace u2moe {
+
+// The mean of the tensors of models of one shape, running statistics included, each sum in double
+// in the order of the names. info receives what the models have in common: shape, units, feature
+// options and the steps at the beginning of their histories. Throws DataError naming the file that
+// differs from the first in shape, units or features, or that holds a value which is not finite.
+std::unique_ptr<AsrModel> AverageModels(const std::vector<std::string> &rxfilenames,
+                                        ModelInfo *info);
+
+}  // namespace u2moe
+
+#endif  // U2MOE_MODEL_MODEL_AVERAGE_H_

@@ -1,0 +1,340 @@
+#include "model/model-config.h"
+
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <type_traits>
+
+#include "base/check.h"
+#include "base/error.h"
+#include "moe/router-registry.h"
+#include "util/json.h"
+#include "util/options.h"
+#include "util/text.h"
+
+namespace u2moe {
+namespace {
+
+using nlohmann::json;
+
+// The one list of the options: fn(name, value, description) for each.
+template <class Options, class Fn>
+void VisitOptions(Options *o, Fn fn) {
+  fn("feature-dim", &o->feature_dim, "dimensions of a feature frame");
+  fn("model-dim", &o->model_dim, "width of encoder and decoders; even, a multiple of the heads");
+  fn("num-blocks", &o->num_blocks, "encoder blocks");
+  fn("num-heads", &o->num_heads, "attention heads of an encoder block");
+  fn("subsampling", &o->subsampling, "feature frames per encoder frame: 4, 6 or 8");
+  fn("conv-kernel", &o->conv_kernel,
+     "width of the depthwise convolution in encoder frames; odd unless causal");
+  fn("causal", &o->causal, "the convolution sees no future frame; streaming needs it");
+  fn("conv-norm", &o->conv_norm,
+     "normalisation after the depthwise convolution: layer-norm or batch-norm");
+  fn("dynamic-chunk", &o->dynamic_chunk, "train with random chunk sizes; streaming needs it");
+  fn("dynamic-left-chunk", &o->dynamic_left_chunk, "train with random left context too");
+  fn("hidden-dim", &o->hidden_dim,
+     "hidden units of an encoder feed-forward block, or of each expert");
+  fn("num-experts", &o->num_experts,
+     "experts of each feed-forward block, encoder and decoders; 0: dense");
+  fn("experts-per-frame", &o->experts_per_frame, "experts that work on one frame");
+  fn("router", &o->router, "how experts are chosen: topk-softmax");
+  fn("activation", &o->activation,
+     "activation of the encoder's feed-forward blocks: swish or relu");
+  fn("ffn-bias", &o->ffn_bias, "biases in the encoder's feed-forward blocks");
+  fn("dropout", &o->dropout, "dropout rate");
+  fn("positional-dropout", &o->positional_dropout,
+     "dropout rate after the position table; -1: dropout");
+  fn("decoder-blocks", &o->decoder_blocks, "blocks of the left-to-right decoder");
+  fn("reverse-decoder-blocks", &o->reverse_decoder_blocks,
+     "blocks of the right-to-left decoder; 0: none");
+  fn("decoder-heads", &o->decoder_heads, "attention heads of a decoder block; 0: num-heads");
+  fn("decoder-hidden-dim", &o->decoder_hidden_dim, "as hidden-dim, of the decoders; 0: hidden-dim");
+  fn("decoder-num-experts", &o->decoder_num_experts,
+     "as num-experts, of the decoders; -1: num-experts");
+  fn("decoder-experts-per-frame", &o->decoder_experts_per_frame,
+     "experts that work on one token; 0: experts-per-frame");
+  fn("decoder-router", &o->decoder_router, "as router, of the decoders; empty: router");
+  fn("decoder-activation", &o->decoder_activation, "as activation, of the decoders");
+  fn("decoder-ffn-bias", &o->decoder_ffn_bias, "as ffn-bias, of the decoders");
+  fn("decoder-dropout", &o->decoder_dropout, "as dropout, of the decoders; -1: dropout");
+  fn("decoder-positional-dropout", &o->decoder_positional_dropout,
+     "as positional-dropout, of the decoders; -1: decoder-dropout");
+  fn("vocab-size", &o->vocab_size, "number of units; 0: counted from the list of units");
+  fn("blank", &o->blank, "id of the CTC blank; -1: that of <blank>, or 0");
+  fn("sos", &o->sos,
+     "id of the start of a sentence; -1: that of <sos/eos> or <sos>, or the last unit");
+  fn("eos", &o->eos,
+     "id of the end of a sentence; -1: that of <sos/eos> or <eos>, or the last unit");
+  fn("ctc-weight", &o->ctc_weight,
+     "training: weight of the CTC loss; the attention losses get the rest");
+  fn("reverse-weight", &o->reverse_weight,
+     "training: share of the right-to-left decoder in the attention loss");
+  fn("label-smoothing", &o->label_smoothing, "training: probability given to wrong units");
+  fn("length-normalized-loss", &o->length_normalized_loss,
+     "training: divide the attention loss by tokens, not by utterances");
+}
+
+template <class... Args>
+void Require(bool ok, const Args &...message) {
+  if (!ok) throw UsageError(message...);
+}
+
+template <class T>
+void RequireRange(const char *name, T value, T low, T high) {
+  Require(value >= low && value <= high, name, "=", value, " is outside ", low, " to ", high);
+}
+
+void CheckFfn(const std::string &prefix, const FeedForwardConfig &ffn) {
+  RequireRange((prefix + "hidden-dim").c_str(), ffn.hidden_dim, 1, 1 << 20);
+  RequireRange((prefix + "num-experts").c_str(), ffn.num_experts, 0, 1 << 14);
+  const std::vector<std::string> routers = RouterNames();
+  Require(std::count(routers.begin(), routers.end(), ffn.router) > 0, prefix, "router=", ffn.router,
+          " is unknown; there is ", Join(routers, ", "));
+  if (ffn.num_experts == 0) return;
+  Require(ffn.experts_per_frame >= 1 && ffn.experts_per_frame <= ffn.num_experts, prefix,
+          "experts-per-frame=", ffn.experts_per_frame, " is outside 1 to ", prefix,
+          "num-experts=", ffn.num_experts);
+  // The softmax over one chosen expert is constantly 1, so the router would never get a gradient.
+  Require(ffn.experts_per_frame > 1 || ffn.num_experts == 1, prefix, "experts-per-frame=1 with ",
+          prefix, "num-experts=", ffn.num_experts,
+          ": the router cannot learn from one expert per frame; use 2 or more");
+}
+
+void CheckConfig(const ModelConfig &c) {
+  const EncoderConfig &e = c.encoder;
+  const DecoderConfig &d = c.decoder;
+  Require(e.subsampling == 4 || e.subsampling == 6 || e.subsampling == 8,
+          "subsampling=", e.subsampling, " is not 4, 6 or 8");
+  RequireRange("feature-dim", e.feature_dim,
+               e.subsampling == 4   ? 7
+               : e.subsampling == 6 ? 11
+                                    : 15,
+               1 << 14);
+  RequireRange("model-dim", e.model_dim, 2, 1 << 16);
+  Require(e.model_dim % 2 == 0, "model-dim=", e.model_dim,
+          " is odd; sines and cosines of positions come in pairs");
+  RequireRange("num-blocks", e.num_blocks, 1, 1000);
+  RequireRange("decoder-blocks", d.num_blocks, 1, 1000);
+  RequireRange("reverse-decoder-blocks", d.num_reverse_blocks, 0, 1000);
+  for (auto [name, heads] :
+       {std::make_pair("num-heads", e.num_heads), std::make_pair("decoder-heads", d.num_heads)}) {
+    Require(heads >= 1 && e.model_dim % heads == 0, name, "=", heads,
+            " does not divide model-dim=", e.model_dim);
+  }
+  RequireRange("conv-kernel", e.conv_kernel, 1, 1000);
+  Require(e.causal || e.conv_kernel % 2 == 1, "conv-kernel=", e.conv_kernel,
+          " is even; without causal=true the convolution needs an odd one");
+  CheckFfn("", e.ffn);
+  CheckFfn("decoder-", d.ffn);
+  const std::pair<const char *, float> rates[] = {
+      {"dropout", e.dropout},
+      {"positional-dropout", e.positional_dropout},
+      {"decoder-dropout", d.dropout},
+      {"decoder-positional-dropout", d.positional_dropout},
+      {"label-smoothing", c.label_smoothing},
+      {"reverse-weight", c.reverse_weight}};
+  for (auto [name, rate] : rates)
+    Require(rate >= 0 && rate < 1, name, "=", rate, " is not in [0, 1)");
+  Require(c.ctc_weight >= 0 && c.ctc_weight <= 1, "ctc-weight=", c.ctc_weight, " is not in [0, 1]");
+  Require(c.reverse_weight == 0 || d.num_reverse_blocks > 0, "reverse-weight=", c.reverse_weight,
+          " needs a right-to-left decoder; set reverse-decoder-blocks, or reverse-weight=0");
+  RequireRange("vocab-size", c.vocab_size, 2, 1 << 24);
+  for (auto [name, id] : {std::make_pair("blank", c.blank), std::make_pair("sos", c.sos),
+                          std::make_pair("eos", c.eos)}) {
+    Require(id >= 0 && id < c.vocab_size, name, "=", id, " is not the id of one of the ",
+            c.vocab_size, " units");
+  }
+  Require(c.blank != c.sos && c.blank != c.eos, "blank=", c.blank, " is also the id of sos or eos");
+}
+
+ConvNorm ParseConvNorm(const std::string &name) {
+  Require(name == "layer-norm" || name == "batch-norm", "conv-norm=", name,
+          " is neither layer-norm nor batch-norm");
+  return name == "layer-norm" ? ConvNorm::kLayerNorm : ConvNorm::kBatchNorm;
+}
+
+// Here and not in ops: the message must name the option.
+Activation ParseActivationOption(const char *option, const std::string &name) {
+  Require(name == "swish" || name == "relu", option, "=", name, " is neither swish nor relu");
+  return name == "swish" ? Activation::kSwish : Activation::kRelu;
+}
+
+std::string ActivationName(Activation a) { return a == Activation::kSwish ? "swish" : "relu"; }
+
+std::string ValueText(bool v) { return v ? "true" : "false"; }
+std::string ValueText(int32_t v) { return std::to_string(v); }
+std::string ValueText(float v) { return NumberToString(v); }
+std::string ValueText(const std::string &v) { return v; }
+
+// The shortest decimal of the float, not the long one of its exact value.
+json ToJsonValue(float v) { return json::parse(NumberToString(v)); }
+template <class T>
+json ToJsonValue(const T &v) {
+  return v;
+}
+
+bool FromJsonValue(const json &j, bool *v) {
+  return j.is_boolean() ? (*v = j.get<bool>(), true) : false;
+}
+bool FromJsonValue(const json &j, std::string *v) {
+  return j.is_string() ? (*v = j.get<std::string>(), true) : false;
+}
+bool FromJsonValue(const json &j, int32_t *v) {
+  if (!j.is_number_integer() || (j.is_number_unsigned() && j.get<uint64_t>() > INT32_MAX))
+    return false;
+  const int64_t value = j.get<int64_t>();
+  *v = static_cast<int32_t>(value);
+  return *v == value;
+}
+bool FromJsonValue(const json &j, float *v) {
+  if (!j.is_number()) return false;
+  *v = static_cast<float>(j.get<double>());
+  return std::isfinite(*v);
+}
+
+// -1 if there is no such unit.
+int32_t FindUnit(const std::vector<std::string> &units, const std::string &unit) {
+  auto it = std::find(units.begin(), units.end(), unit);
+  return it == units.end() ? -1 : static_cast<int32_t>(it - units.begin());
+}
+
+double FfnFloats(const FeedForwardConfig &ffn, double dim) {
+  return 2 * dim * ffn.hidden_dim * std::max(1, ffn.num_experts);
+}
+
+}  // namespace
+
+ModelOptions::ModelOptions(const ModelConfig &c) {
+  const EncoderConfig &e = c.encoder;
+  const DecoderConfig &d = c.decoder;
+  feature_dim = e.feature_dim, model_dim = e.model_dim, num_blocks = e.num_blocks,
+  num_heads = e.num_heads;
+  subsampling = e.subsampling, conv_kernel = e.conv_kernel, causal = e.causal;
+  conv_norm = e.conv_norm == ConvNorm::kLayerNorm ? "layer-norm" : "batch-norm";
+  dynamic_chunk = e.dynamic_chunk, dynamic_left_chunk = e.dynamic_left_chunk;
+  hidden_dim = e.ffn.hidden_dim, num_experts = e.ffn.num_experts,
+  experts_per_frame = e.ffn.experts_per_frame;
+  router = e.ffn.router, activation = ActivationName(e.ffn.activation), ffn_bias = e.ffn.bias;
+  dropout = e.dropout, positional_dropout = e.positional_dropout;
+  decoder_blocks = d.num_blocks, reverse_decoder_blocks = d.num_reverse_blocks,
+  decoder_heads = d.num_heads;
+  decoder_hidden_dim = d.ffn.hidden_dim, decoder_num_experts = d.ffn.num_experts;
+  decoder_experts_per_frame = d.ffn.experts_per_frame, decoder_router = d.ffn.router;
+  decoder_activation = ActivationName(d.ffn.activation), decoder_ffn_bias = d.ffn.bias;
+  decoder_dropout = d.dropout, decoder_positional_dropout = d.positional_dropout;
+  vocab_size = c.vocab_size, blank = c.blank, sos = c.sos, eos = c.eos;
+  ctc_weight = c.ctc_weight, reverse_weight = c.reverse_weight, label_smoothing = c.label_smoothing;
+  length_normalized_loss = c.length_normalized_loss;
+}
+
+void ModelOptions::Register(OptionParser *po) {
+  VisitOptions(this, [po](const char *name, auto *value, const char *doc) {
+    po->Register(name, value, doc);
+  });
+}
+
+void ModelOptions::TakeGiven(const OptionParser &po, const ModelOptions &other) {
+  std::vector<const void *> theirs;
+  VisitOptions(&other,
+               [&](const char *, const auto *value, const char *) { theirs.push_back(value); });
+  size_t i = 0;
+  VisitOptions(this, [&](const char *name, auto *value, const char *) {
+    const void *source = theirs[i++];
+    if (po.WasGiven(name)) *value = *static_cast<decltype(value)>(const_cast<void *>(source));
+  });
+}
+
+void ModelOptions::SetUnits(const std::vector<std::string> &units) {
+  const int32_t size = static_cast<int32_t>(units.size());
+  Require(vocab_size == 0 || vocab_size == size, "vocab-size=", vocab_size, ", but there are ",
+          size, " units");
+  vocab_size = size;
+  if (blank < 0) blank = std::max(0, FindUnit(units, "<blank>"));
+  auto mark = [&](const char *name) {
+    const int32_t id = FindUnit(units, name), both = FindUnit(units, "<sos/eos>");
+    return id >= 0 ? id : both >= 0 ? both : size - 1;
+  };
+  if (sos < 0) sos = mark("<sos>");
+  if (eos < 0) eos = mark("<eos>");
+}
+
+ModelConfig ModelOptions::Config() const {
+  ModelConfig c;
+  EncoderConfig &e = c.encoder;
+  DecoderConfig &d = c.decoder;
+  e.feature_dim = feature_dim, e.model_dim = model_dim, e.num_blocks = num_blocks,
+  e.num_heads = num_heads;
+  e.subsampling = subsampling, e.conv_kernel = conv_kernel, e.causal = causal;
+  e.conv_norm = ParseConvNorm(conv_norm);
+  e.dynamic_chunk = dynamic_chunk, e.dynamic_left_chunk = dynamic_left_chunk;
+  e.ffn.hidden_dim = hidden_dim, e.ffn.num_experts = num_experts,
+  e.ffn.experts_per_frame = experts_per_frame;
+  e.ffn.router = router, e.ffn.activation = ParseActivationOption("activation", activation),
+  e.ffn.bias = ffn_bias;
+  e.dropout = dropout,
+  e.positional_dropout = positional_dropout == -1 ? dropout : positional_dropout;
+  d.num_blocks = decoder_blocks, d.num_reverse_blocks = reverse_decoder_blocks;
+  d.num_heads = decoder_heads == 0 ? num_heads : decoder_heads;
+  d.ffn.hidden_dim = decoder_hidden_dim == 0 ? hidden_dim : decoder_hidden_dim;
+  d.ffn.num_experts = decoder_num_experts == -1 ? num_experts : decoder_num_experts;
+  d.ffn.experts_per_frame =
+      decoder_experts_per_frame == 0 ? experts_per_frame : decoder_experts_per_frame;
+  d.ffn.router = decoder_router.empty() ? router : decoder_router;
+  d.ffn.activation = ParseActivationOption("decoder-activation", decoder_activation);
+  d.ffn.bias = decoder_ffn_bias;
+  d.dropout = decoder_dropout == -1 ? dropout : decoder_dropout;
+  d.positional_dropout = decoder_positional_dropout == -1 ? d.dropout : decoder_positional_dropout;
+  c.vocab_size = vocab_size, c.blank = blank, c.sos = sos, c.eos = eos;
+  c.ctc_weight = ctc_weight, c.reverse_weight = reverse_weight, c.label_smoothing = label_smoothing;
+  c.length_normalized_loss = length_normalized_loss;
+  CheckConfig(c);
+  return c;
+}
+
+void ModelOptions::Check() const { Config(); }
+
+std::string ModelOptions::ToString() const {
+  std::string text;
+  VisitOptions(this, [&](const char *name, const auto *value, const char *) {
+    text += std::string(name) + "=" + ValueText(*value) + "\n";
+  });
+  return text;
+}
+
+std::string ModelOptions::ToJson() const {
+  json object = json::object();
+  VisitOptions(this, [&](const char *name, const auto *value, const char *) {
+    object[name] = ToJsonValue(*value);
+  });
+  return object.dump();
+}
+
+ModelOptions ModelOptions::FromJson(const std::string &text, const std::string &source) {
+  json object = ParseJson(text, source, 2);
+  if (!object.is_object()) throw DataError(source, ": no JSON object");
+  ModelOptions options;
+  VisitOptions(&options, [&](const char *name, auto *value, const char *) {
+    auto it = object.find(name);
+    if (it == object.end()) throw DataError(source, ": ", name, " is missing");
+    if (!FromJsonValue(*it, value))
+      throw DataError(source, ": wrong value ", it->dump(), " of ", name);
+    object.erase(it);
+  });
+  if (!object.empty()) {
+    throw DataError(source, ": unknown entry ", object.begin().key(),
+                    "; was the model made by a newer u2moe?");
+  }
+  return options;
+}
+
+double MinModelFloats(const ModelConfig &c) {
+  const double dim = c.encoder.model_dim;
+  double floats = 2.0 * c.encoder.feature_dim + 9 * dim * dim + 2 * dim * c.vocab_size;
+  floats += c.encoder.num_blocks *
+            (2 * FfnFloats(c.encoder.ffn, dim) + (8.0 + c.encoder.conv_kernel / dim) * dim * dim);
+  floats += (c.decoder.num_blocks + c.decoder.num_reverse_blocks) *
+            (FfnFloats(c.decoder.ffn, dim) + 8 * dim * dim);
+  return floats;
+}
+
+}  // namespace u2moe

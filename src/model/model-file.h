@@ -1,0 +1,60 @@
+// A model is one .safetensors file: tensors under WeNet's parameter names and, in the header's
+// metadata, the model's shape, units, feature options and training history as JSON. It is all that
+// decoding needs.
+#ifndef U2MOE_MODEL_MODEL_FILE_H_
+#define U2MOE_MODEL_MODEL_FILE_H_
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "model/asr-model.h"
+#include "model/model-config.h"
+
+namespace u2moe {
+
+struct ModelInfo {
+  ModelConfig config;
+  std::vector<std::string> units;  // by id; empty where they are not known
+  // Options of compute-fbank-feats that made the training features, sample-frequency among them;
+  // empty where they are not known.
+  std::map<std::string, std::string> features;
+  std::string history = "[]";  // JSON array: what was done to the model, one object per step
+};
+
+// Reads and checks a model file. Its tensors are borrowed from a private mapping of the file:
+// nothing is copied, and training may write to them. info may be null. Throws DataError naming the
+// file, the tensor and what to do for a file of another kind, a damaged one, and tensors that are
+// missing, too many or of another shape.
+std::unique_ptr<AsrModel> ReadModel(const std::string &rxfilename, ModelInfo *info);
+
+// The metadata alone, with the same checks of it. For tools that need units or feature options
+// only.
+ModelInfo ReadModelInfo(const std::string &rxfilename);
+
+// Writes the model with its own Config() in place of info.config. Equal models give equal bytes;
+// the file appears under its name only when complete. Throws UsageError if info does not fit the
+// model.
+void WriteModel(const std::string &wxfilename, AsrModel *model, const ModelInfo &info);
+
+// Fills all tensors as their layers declare (ParamInit). Each tensor has its own stream of random
+// numbers, made of the seed and its name, so that models of different shapes share the values of
+// their common tensors.
+void InitModel(AsrModel *model, uint64_t seed);
+
+// Throws UsageError unless the units are as many as the vocabulary, distinct and free of spaces,
+// the feature options give features of config.encoder.feature_dim dimensions, and the history is a
+// JSON array. Units and features may be empty.
+void CheckModelInfo(const ModelInfo &info);
+
+// Appends one JSON object, e.g. {"tool": "nnet-train", "epochs": 3}, to the history.
+void AddHistory(const std::string &json_object, ModelInfo *info);
+
+// Reads "unit id" lines with ids from 0 on, in any order. Throws DataError naming file and line.
+std::vector<std::string> ReadUnits(const std::string &rxfilename);
+
+}  // namespace u2moe
+
+#endif  // U2MOE_MODEL_MODEL_FILE_H_
