@@ -1,0 +1,40 @@
+#include <cstdio>
+
+#include "base/log.h"
+#include "base/main.h"
+#include "feat/wave-reader.h"
+#include "util/options.h"
+#include "util/tally.h"
+#include "util/text-tables.h"
+
+namespace u2moe {
+
+int Run(int argc, char *argv[]) {
+  OptionParser po(
+      "Durations of audio files in seconds.\n\n"
+      "Usage: wav-to-duration [options] <wav-rspecifier> <duration-wspecifier>\n"
+      "  e.g. wav-to-duration scp:wav.scp ark,t:utt2dur\n");
+  UtteranceTally tally(&po);
+  if (!po.Parse(argc, argv, 2, 2)) return 0;
+
+  SequentialWaveReader reader(po.Arg(0));
+  TokenVectorWriter writer(po.Arg(1));
+  double total = 0;
+  for (; !reader.Done(); reader.Next()) {
+    tally.Try(reader.Key(), [&] {
+      const double seconds = reader.Value().Duration();
+      char text[32];
+      std::snprintf(text, sizeof text, "%.7g", seconds);
+      writer.Write(reader.Key(), {text});
+      total += seconds;
+    });
+  }
+  reader.Close();
+  writer.Close();
+  LOG_INFO << total << " s of audio (" << total / 3600 << " hours).";
+  return tally.Finish();
+}
+
+}  // namespace u2moe
+
+U2MOE_MAIN(u2moe::Run)

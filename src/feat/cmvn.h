@@ -1,0 +1,36 @@
+// Cepstral mean and variance normalisation with Kaldi's statistics: a 2 x (D + 1) matrix of
+// doubles, row 0 the sums and the number of frames, row 1 the sums of squares and 0.
+#ifndef U2MOE_FEAT_CMVN_H_
+#define U2MOE_FEAT_CMVN_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "tensor/kaldi-tables.h"
+#include "tensor/view.h"
+
+namespace u2moe {
+
+// Adds the frames of feats [T, D] to *stats; empty stats become 2 x (D + 1) first. Throws DataError
+// if D differs from the statistics' dimension or a feature is not finite.
+void AccumulateCmvn(ConstView feats, DoubleMatrix *stats);
+
+// Adds stats to *sum; an empty sum becomes a copy. Throws DataError if the dimensions differ.
+void AddCmvnStats(const DoubleMatrix &stats, DoubleMatrix *sum);
+
+// y = (x - mean) / deviation per dimension, both in double. The variance is floored at 1e-20.
+struct CmvnTransform {
+  std::vector<double> mean;   // [D]
+  std::vector<double> scale;  // [D], 1 / deviation; 1 without normalisation of variances
+
+  // Throws DataError if stats are no CMVN statistics, hold no frame or numbers that are not finite.
+  // norm_vars needs norm_means.
+  CmvnTransform(const DoubleMatrix &stats, bool norm_means, bool norm_vars);
+
+  // feats [T, D] in place: normalises, or with reverse undoes it. Throws DataError if D differs.
+  void Apply(bool reverse, View feats) const;
+};
+
+}  // namespace u2moe
+
+#endif  // U2MOE_FEAT_CMVN_H_

@@ -1,0 +1,72 @@
+// Log mel filter-bank energies, as Kaldi computes them. Samples are floats in the int16 range.
+#ifndef U2MOE_FEAT_FBANK_H_
+#define U2MOE_FEAT_FBANK_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "feat/mel.h"
+#include "feat/window.h"
+#include "tensor/tensor.h"
+#include "util/options.h"
+
+struct kiss_fftr_state;
+
+namespace u2moe {
+
+struct FbankOptions {
+  FrameOptions frame;
+  MelOptions mel;
+  bool use_energy = false;
+  float energy_floor = 0;
+  bool raw_energy = true;
+  bool htk_compat = false;
+  bool use_log_fbank = true;
+  bool use_power = true;
+
+  void Register(OptionParser *po);
+  void Check() const;  // throws UsageError
+  std::string ToString() const;
+};
+
+// Holds the window, the filters, the FFT plan and scratch space: one per thread, for any number of
+// waveforms.
+class Fbank {
+ public:
+  explicit Fbank(const FbankOptions &opts);  // throws UsageError for options that Check() refuses
+  ~Fbank();
+  Fbank(const Fbank &) = delete;
+  Fbank &operator=(const Fbank &) = delete;
+
+  const FbankOptions &Options() const { return opts_; }
+  int64_t Dim() const { return mel_.NumBins() + (opts_.use_energy ? 1 : 0); }
+  int64_t NumFrames(int64_t num_samples) const { return opts_.frame.NumFrames(num_samples); }
+
+  // Features [NumFrames(n), Dim()] of samples [1, n]. The log energy, if asked for, is column 0,
+  // with htk_compat the last one. The dither depends on dither_seed and the sample's place alone.
+  // Throws DataError if the waveform is too short for one frame.
+  Tensor Compute(ConstView samples, uint64_t dither_seed = 0);
+
+  // The same into out, which has the right shape.
+  void Compute(ConstView samples, uint64_t dither_seed, View out);
+
+ private:
+  const float *AddDither(const float *samples, int64_t num_samples, uint64_t seed);
+  void ComputeFrame(const float *frame, float *out);
+
+  FbankOptions opts_;
+  std::vector<float> window_;
+  MelBanks mel_;
+  kiss_fftr_state *fft_;
+  std::vector<float> dithered_;   // the waveform with noise
+  std::vector<float> reflected_;  // a frame that reaches over an end of the waveform
+  std::vector<float> frame_;      // [FftSize()], windowed; zeros after WindowSize()
+  std::vector<float> complex_;    // [FftSize() / 2 + 1] pairs: real, imaginary
+  std::vector<float> spectrum_;   // [FftSize() / 2 + 1 + MelBanks::kSlack]
+};
+
+}  // namespace u2moe
+
+#endif  // U2MOE_FEAT_FBANK_H_

@@ -1,0 +1,87 @@
+#include "feat/mel.h"
+
+#include <cmath>
+
+#include "base/error.h"
+
+namespace u2moe {
+namespace {
+
+float MelScale(float hz) { return 1127.0f * std::log(1.0f + hz / 700.0f); }
+
+float HighFrequency(const MelOptions &opts, float sample_frequency) {
+  const float nyquist = 0.5f * sample_frequency;
+  return opts.high_freq > 0 ? opts.high_freq : nyquist + opts.high_freq;
+}
+
+}  // namespace
+
+void MelOptions::Register(OptionParser *po) {
+  po->Register("num-mel-bins", &num_bins, "number of triangular mel filters");
+  po->Register("low-freq", &low_freq, "lower edge of the first filter in Hz");
+  po->Register(
+      "high-freq", &high_freq,
+      "upper edge of the last filter in Hz; 0 or negative: counted from half the sampling rate");
+}
+
+void MelOptions::Check(float sample_frequency) const {
+  if (num_bins < 3 || num_bins > 10000) {
+    throw UsageError("--num-mel-bins=", num_bins, ": expected 3 to 10000");
+  }
+  const float high = HighFrequency(*this, sample_frequency), nyquist = 0.5f * sample_frequency;
+  if (!(low_freq >= 0 && low_freq < nyquist && high > low_freq && high <= nyquist)) {
+    throw UsageError("--low-freq=", low_freq, " --high-freq=", high_freq, ": the band ", low_freq,
+                     " to ", high, " Hz must lie within 0 to ", nyquist,
+                     " Hz, half of --sample-frequency=", sample_frequency);
+  }
+}
+
+std::string MelOptions::ToString() const {
+  return Cat("num-mel-bins=", num_bins, " low-freq=", low_freq, " high-freq=", high_freq);
+}
+
+// Float arithmetic throughout, as in Kaldi: the weights are then the same to the last bit or two.
+MelBanks::MelBanks(const MelOptions &opts, float sample_frequency, int64_t fft_size) {
+  opts.Check(sample_frequency);
+  const int64_t num_fft_bins = fft_size / 2;  // the bin at half the sampling rate has no weight
+  const float bin_width = sample_frequency / static_cast<float>(fft_size);
+  const float mel_low = MelScale(opts.low_freq);
+  const float mel_high = MelScale(HighFrequency(opts, sample_frequency));
+  const float delta = (mel_high - mel_low) / static_cast<float>(opts.num_bins + 1);
+  for (int32_t b = 0; b < opts.num_bins; ++b) {
+    const float left = mel_low + static_cast<float>(b) * delta;
+    const float center = mel_low + static_cast<float>(b + 1) * delta;
+    const float right = mel_low + static_cast<float>(b + 2) * delta;
+    Filter filter{-1, static_cast<int64_t>(weights_.size()), 0};
+    for (int64_t k = 0; k < num_fft_bins; ++k) {
+      const float mel = MelScale(bin_width * static_cast<float>(k));
+      if (mel <= left || mel >= right) continue;
+      if (filter.first_bin < 0) filter.first_bin = k;
+      weights_.push_back(mel <= center ? (mel - left) / (center - left)
+                                       : (right - mel) / (right - center));
+    }
+    if (filter.first_bin < 0) {
+      throw UsageError("--num-mel-bins=", opts.num_bins, " is too many: filter ", b + 1,
+                       " lies between two bins of a ", fft_size, "-point spectrum at ",
+                       sample_frequency, " Hz; use fewer filters or a longer --frame-length");
+    }
+    while ((weights_.size() - static_cast<size_t>(filter.begin)) % 4 != 0) weights_.push_back(0);
+    filter.groups = (static_cast<int64_t>(weights_.size()) - filter.begin) / 4;
+    filters_.push_back(filter);
+  }
+}
+
+void MelBanks::Compute(const float *spectrum, float *out) const {
+  // Four partial sums, because a compiler may not reorder a float sum by itself.
+  for (size_t b = 0; b < filters_.size(); ++b) {
+    const Filter &filter = filters_[b];
+    const float *x = spectrum + filter.first_bin, *w = weights_.data() + filter.begin;
+    float sum[4] = {0, 0, 0, 0};
+    for (int64_t g = 0; g < filter.groups; ++g) {
+      for (int64_t j = 0; j < 4; ++j) sum[j] += x[4 * g + j] * w[4 * g + j];
+    }
+    out[b] = (sum[0] + sum[2]) + (sum[1] + sum[3]);
+  }
+}
+
+}  // namespace u2moe

@@ -1,0 +1,49 @@
+#ifndef U2MOE_FEAT_MEL_H_
+#define U2MOE_FEAT_MEL_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "util/options.h"
+
+namespace u2moe {
+
+struct MelOptions {
+  int32_t num_bins = 23;
+  float low_freq = 20;  // Hz
+  float high_freq = 0;  // Hz; 0 or less counts from half the sampling rate
+
+  void Register(OptionParser *po);
+  void Check(float sample_frequency) const;  // throws UsageError
+  std::string ToString() const;
+};
+
+// Triangular filters, equally wide and half overlapping on the mel scale 1127 ln(1 + f/700), over
+// the bins of a power spectrum. Only the weights that are not zero are kept.
+class MelBanks {
+ public:
+  // A power spectrum handed to Compute must have this many readable floats after its bins; their
+  // values do not matter as long as they are finite.
+  static constexpr int64_t kSlack = 8;
+
+  // Throws UsageError if some filter would lie between two bins of the spectrum and be empty.
+  MelBanks(const MelOptions &opts, float sample_frequency, int64_t fft_size);
+
+  int64_t NumBins() const { return static_cast<int64_t>(filters_.size()); }
+
+  // out[b] = sum over bins k of weight[b][k] * spectrum[k], for spectrum [fft_size / 2 + 1 +
+  // kSlack].
+  void Compute(const float *spectrum, float *out) const;
+
+ private:
+  struct Filter {
+    int64_t first_bin, begin, groups;  // weights_[begin, begin + 4 * groups), zero-filled
+  };
+  std::vector<Filter> filters_;
+  std::vector<float> weights_;
+};
+
+}  // namespace u2moe
+
+#endif  // U2MOE_FEAT_MEL_H_

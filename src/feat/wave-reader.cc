@@ -1,0 +1,14 @@
+#include "feat/wave-reader.h"
+
+#include "base/error.h"
+
+namespace u2moe {
+
+void WaveHolder::Read(std::istream &is, T *value) { *value = ReadAudio(is); }
+
+void WaveHolder::Write(std::ostream &os, bool binary, const T &value) {
+  if (!binary) throw UsageError("audio has no text form: use ark: instead of ark,t:");
+  WriteWav(value, os);
+}
+
+}  // namespace u2moe

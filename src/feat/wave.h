@@ -1,0 +1,42 @@
+// Audio in memory, and reading and writing it through libsndfile.
+#ifndef U2MOE_FEAT_WAVE_H_
+#define U2MOE_FEAT_WAVE_H_
+
+#include <cstdint>
+#include <istream>
+#include <ostream>
+#include <string>
+
+#include "tensor/tensor.h"
+
+namespace u2moe {
+
+struct WaveData {
+  float sample_rate = 0;  // Hz
+  Tensor samples;         // [channels, n], in the int16 range whatever the file's encoding
+
+  int64_t NumChannels() const { return samples.Rows(); }
+  int64_t NumSamples() const { return samples.Cols(); }
+  double Duration() const { return static_cast<double>(NumSamples()) / sample_rate; }  // s
+};
+
+// Reads one audio file of any format that libsndfile knows (WAV, FLAC, Ogg, AIFF, NIST SPHERE...).
+// A WAV file is read up to its end as its header says, so that several can follow one another in an
+// archive; its sizes may be the markers that programs write into pipes. Other formats are read to
+// the end of the stream. Throws DataError, saying which, if there is nothing to read, if it is no
+// audio, broken, cut off, without samples, or has samples that are not numbers.
+WaveData ReadAudio(std::istream &is);
+
+// Writes a 16-bit WAV file; samples are rounded, and cut to the int16 range.
+void WriteWav(const WaveData &wave, std::ostream &os);
+
+// Throws DataError unless wave is sampled at `wanted` Hz; the message says how to resample.
+void CheckSampleRate(const WaveData &wave, float wanted);
+
+// One channel [1, n], from 0; -1 stands for the only channel. Throws DataError if there are several
+// and -1 is asked for, or if there is no such channel.
+ConstView SelectChannel(const WaveData &wave, int32_t channel);
+
+}  // namespace u2moe
+
+#endif  // U2MOE_FEAT_WAVE_H_

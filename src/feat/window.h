@@ -1,0 +1,51 @@
+// Cutting a waveform into overlapping frames, with Kaldi's options, defaults and arithmetic.
+#ifndef U2MOE_FEAT_WINDOW_H_
+#define U2MOE_FEAT_WINDOW_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "util/options.h"
+
+namespace u2moe {
+
+struct FrameOptions {
+  float sample_frequency = 16000;  // Hz
+  float frame_length = 25;         // ms
+  float frame_shift = 10;          // ms
+  float dither = 1;                // standard deviation of the added noise, in int16 steps
+  float preemphasis_coefficient = 0.97f;
+  bool remove_dc_offset = true;
+  std::string window_type = "povey";
+  bool round_to_power_of_two = true;
+  float blackman_coeff = 0.42f;
+  bool snip_edges = true;
+
+  void Register(OptionParser *po);
+  void Check() const;  // throws UsageError
+  std::string ToString() const;
+
+  int64_t WindowShift() const;  // samples
+  int64_t WindowSize() const;   // samples
+  int64_t FftSize() const;      // WindowSize(), or the next power of two
+
+  // Frames of a waveform. With snip_edges only frames that lie wholly inside it count; without,
+  // there is one per frame shift and the waveform is reflected at its ends.
+  int64_t NumFrames(int64_t num_samples) const;
+  // Index of the first sample of a frame; negative at the start without snip_edges.
+  int64_t FirstSample(int64_t frame) const;
+};
+
+// The WindowSize() weights of opts.window_type: povey (hanning to the power 0.85, zero at both
+// ends), hamming, hanning, rectangular or blackman.
+std::vector<float> MakeWindow(const FrameOptions &opts);
+
+// Copies WindowSize() samples from `first` on to out; samples before the start and after the end
+// are reflected (sample -1 is sample 0, -2 is 1). num_samples >= 1.
+void CopyReflected(const float *samples, int64_t num_samples, int64_t first, int64_t window_size,
+                   float *out);
+
+}  // namespace u2moe
+
+#endif  // U2MOE_FEAT_WINDOW_H_

@@ -1,0 +1,56 @@
+#!/usr/bin/env bash
+# compute-cmvn-stats and apply-cmvn.
+. "$(dirname "$0")/../support/cli.sh"
+cd "$tmp" || exit 1
+
+cat >feats.txt <<'T'
+a1  [
+  1 10
+  3 10 ]
+a2  [
+  5 40 ]
+b1  [
+  -2 0
+  -4 8 ]
+T
+printf 'a a1 a2\nb b1\n' >spk2utt
+printf 'a1 a\na2 a\nb1 b\n' >utt2spk
+text() { copy-feats --print-args=false "$1" ark,t:- 2>/dev/null | tr -s ' \n' ' '; }
+
+check "global statistics as text" compute-cmvn-stats --binary=false ark:feats.txt global.txt
+check_equal "sums, count, squares" "$(tr -s ' \n' ' ' <global.txt)" " [ 3 68 5 55 1864 0 ] "
+check "global statistics in binary" compute-cmvn-stats ark:feats.txt global
+check_equal "are Kaldi's double matrix" "$(head -c 5 global | tr '\0' '0')" "0BDM "
+check "per utterance" compute-cmvn-stats ark:feats.txt ark,t:utt.txt
+check_equal "one matrix each" "$(grep -c '\[' utt.txt)" 3
+check "per speaker" compute-cmvn-stats --spk2utt=ark:spk2utt ark:feats.txt ark,scp:spk.ark,spk.scp
+check_equal "one matrix each" "$(wc -l <spk.scp)" 2
+
+check "means of speakers" apply-cmvn --utt2spk=ark:utt2spk scp:spk.scp ark:feats.txt ark:by_spk.ark
+check_equal "a - (3, 20), b - (-3, 4)" "$(text ark:by_spk.ark)" \
+  "a1 [ -2 -10 0 -10 ] a2 [ 2 20 ] b1 [ 1 -4 -1 4 ] "
+check "means and variances of utterances" apply-cmvn --norm-vars=true ark:utt.txt "ark:head -n 3 feats.txt; tail -n 3 feats.txt |" ark:by_utt.ark
+check_equal "a constant stays finite" "$(text ark:by_utt.ark)" "a1 [ -1 0 1 0 ] b1 [ 1 -1 -1 1 ] "
+check "global, from text" apply-cmvn --norm-vars=true global.txt ark:feats.txt ark:normalised.ark
+check "global, from binary" apply-cmvn --norm-vars=true global ark:feats.txt ark:normalised2.ark
+check "give the same" cmp normalised.ark normalised2.ark
+check "and back" apply-cmvn --norm-vars=true --reverse=true global ark:normalised.ark ark,t:back.txt
+check_equal "to the beginning" "$(awk '{for (i = 1; i <= NF; i++) printf "%s ", ($i ~ /^[-.0-9e]+$/ ? int($i * 100 + 1000.5) / 100 - 10 : $i)}' back.txt)" \
+  "$(tr -s ' \n' ' ' <feats.txt)"
+check "nothing asked for" apply-cmvn --norm-means=false global ark:feats.txt ark:same.ark
+check_equal "changes nothing" "$(text ark:same.ark)" "$(text ark:feats.txt)"
+
+grep -v b1 utt2spk >utt2spk_missing
+check_fails "a speaker that is missing" 1 "utterance b1: .*b1" apply-cmvn --utt2spk=ark:utt2spk_missing scp:spk.scp ark:feats.txt ark:x.ark
+printf 'a1  [\n  1 nan ]\nb1  [\n  1 2 3 ]\nc1  [\n  1 2 ]\n' >bad.txt
+check_fails "NaN in features" 1 "utterance a1: .*NaN" compute-cmvn-stats ark:bad.txt ark:x.ark
+check_fails "another dimension" 1 "utterance c1: .*dimensions" compute-cmvn-stats "ark:tail -n 4 bad.txt |" x
+check_fails "a missing utterance of a speaker" 1 "utterance a2: " compute-cmvn-stats --spk2utt=ark:spk2utt "ark:sed '/^a2/,+1d' feats.txt |" ark:x.ark
+check_fails "statistics of another dimension" 1 "3 dimensions" apply-cmvn global "ark:tail -n 4 bad.txt | head -n 2 |" ark:x.ark
+check_fails "a file that is no statistics" 1 "feats.txt" apply-cmvn feats.txt ark:feats.txt ark:x.ark
+check_fails "a missing file" 1 "nowhere" apply-cmvn nowhere ark:feats.txt ark:x.ark
+check_fails "variances without means" 2 "norm-vars" apply-cmvn --norm-means=false --norm-vars=true global ark:feats.txt ark:x.ark
+check_fails "speakers with a single file" 2 "spk2utt" compute-cmvn-stats --spk2utt=ark:spk2utt ark:feats.txt global2
+: >none
+check_fails "no features" 1 "no utterances" compute-cmvn-stats ark:none none_stats
+check_equal "leave no file" "$(ls none_stats 2>/dev/null)" ""
