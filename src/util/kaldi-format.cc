@@ -17,9 +17,8 @@ bool ReadBinaryHeader(std::istream &is) {
   if (is.peek() != 0) return false;
   is.get();
   const int c = is.get();
-  if (c != 'B')
-    throw Error("expected Kaldi's binary mark \\0B, found \\0 and ",
-                c < 0 ? "the end" : Cat("byte ", c));
+  if (c < 0) throw Error("the file ends within Kaldi's mark of binary data; it is truncated");
+  if (c != 'B') throw Error("expected Kaldi's mark of binary data, \\0B, found \\0 and byte ", c);
   return true;
 }
 
@@ -73,7 +72,8 @@ int32_t CheckCount(int32_t count, const char *what) {
 }
 
 void ReadTextLine(std::istream &is, std::string *line) {
-  if (!std::getline(is, *line)) throw Error("the file ends where a line is expected");
+  if (!std::getline(is, *line))
+    throw Error("the file ends where a value is expected; it is truncated, make it again");
   if (!line->empty() && line->back() == '\r') line->pop_back();
 }
 

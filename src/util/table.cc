@@ -42,7 +42,7 @@ std::string ForeignFormat(std::string_view head) {
   if (StartsWith(head, "\x1f\x8b")) return "it is compressed; read it as 'ark:gunzip -c FILE |'";
   if (StartsWith(head, "PK\x03\x04")) return "it is a zip file";
   if (StartsWith(head, "\x93NUMPY")) return "it is a NumPy file";
-  return "is it an archive at all?";
+  return "it is no Kaldi archive";
 }
 
 // A file whose value is expected at its first byte, but which begins "key \0B" or "key [".
@@ -245,13 +245,16 @@ bool ArchiveReader::NextKey() {
     input_.Close();
     return false;
   }
-  const bool first = position_ == 0;
+  const bool first = std::exchange(first_, false);
   position_ = input_.Position();
   std::string key;
   while (c >= 0 && !IsSpace(static_cast<char>(c))) {
     key += static_cast<char>(c);
     c = buffer->snextc();
     if (key.size() > kMaxKeyBytes || static_cast<unsigned char>(key.back()) < 0x20) {
+      for (c = buffer->sgetc(); c >= 0 && key.size() < 8; c = buffer->snextc()) {
+        key += static_cast<char>(c);  // enough to tell what file it is
+      }
       throw Error(input_.Name(), ": expected a key at byte ", position_, ", found '",
                   Printable(key), "'; ",
                   first ? ForeignFormat(key) : "the archive is corrupt here; make it again");
@@ -259,8 +262,7 @@ bool ArchiveReader::NextKey() {
   }
   const std::string previous = std::exchange(key_, key);
   if (c < 0) {
-    FailStream(Cat("the file ends within this key; ",
-                   first ? ForeignFormat(key) : "it is truncated; make it again"));
+    FailStream("the file ends within this key; it is truncated, or no archive; make it again");
   }
   if (c != '\n') buffer->sbumpc();
   if (sorted_ && !first && key_ <= previous) {

@@ -115,7 +115,7 @@ class ArchiveReader {
   std::string Where() const;
 
   Input input_;
-  bool sorted_;
+  bool sorted_, first_ = true;
   std::string key_;
   int64_t position_ = 0;
 };

@@ -27,7 +27,11 @@ void Int32VectorHolder::Read(std::istream &is, T *value) {
   }
   std::string line;
   ReadTextLine(is, &line);
-  for (const std::string &word : SplitWords(line)) {
+  std::vector<std::string> words = SplitWords(line);
+  if (words.size() >= 2 && words.front() == "[" && words.back() == "]") {  // kaldiio's text form
+    words = {words.begin() + 1, words.end() - 1};
+  }
+  for (const std::string &word : words) {
     int32_t number;
     if (!ParseNumber(word, &number)) {
       value->clear();
