@@ -1,0 +1,138 @@
+#include "score/wer-report.h"
+
+#include <cmath>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+
+namespace u2moe {
+namespace {
+
+std::string Fixed(double x) {
+  if (x > -0.005 && x < 0) x = 0;  // no "-0.00"
+  char buffer[64];
+  std::snprintf(buffer, sizeof buffer, "%.2f", x);
+  return buffer;
+}
+
+std::string Percent(const Interval &i) {
+  return "[ " + Fixed(100 * i.low) + ", " + Fixed(100 * i.high) + " ]";
+}
+
+std::string Counts(const EditCounts &c) {
+  return Cat(Fixed(ErrorPercent(c.Errors(), c.RefLength())), " [ ", c.Errors(), " / ",
+             c.RefLength(), ", ", c.insertions, " ins, ", c.deletions, " del, ", c.substitutions,
+             " sub ]");
+}
+
+// Code points, for columns of text; a unit that is not UTF-8 counts its bytes that begin one.
+size_t Width(const std::string &s) {
+  size_t n = 0;
+  for (char c : s) n += (static_cast<unsigned char>(c) & 0xC0) != 0x80;
+  return n;
+}
+
+double Number(const WerResult &r) { return ErrorPercent(r.totals.Errors(), r.totals.RefLength()); }
+
+nlohmann::ordered_json Finite(double x) {
+  return std::isfinite(x) ? nlohmann::ordered_json(x) : nlohmann::ordered_json(nullptr);
+}
+
+nlohmann::ordered_json ToJson(const WerResult &r) {
+  return {{"error_rate", Finite(Number(r))},
+          {"errors", r.totals.Errors()},
+          {"units", r.totals.RefLength()},
+          {"correct", r.totals.correct},
+          {"substitutions", r.totals.substitutions},
+          {"deletions", r.totals.deletions},
+          {"insertions", r.totals.insertions},
+          {"sentence_error_rate",
+           Finite(ErrorPercent(r.sentence_errors, static_cast<int64_t>(r.utterances.size())))},
+          {"sentence_errors", r.sentence_errors},
+          {"sentences", r.utterances.size()},
+          {"missing", r.num_missing},
+          {"extra", r.num_extra}};
+}
+
+nlohmann::ordered_json ToJson(const Interval &i) { return {100 * i.low, 100 * i.high}; }
+
+}  // namespace
+
+std::string Verdict(const BootstrapResult &bootstrap) {
+  if (bootstrap.difference.Holds(0)) return "no difference";
+  return bootstrap.difference.high < 0 ? "the second is better" : "the first is better";
+}
+
+void WriteWerText(std::ostream &os, const WerReport &report) {
+  const WerResult &r = *report.first;
+  os << '%' << report.opts.RateName() << ' ' << Counts(r.totals)
+     << (r.num_missing ? " [PARTIAL]" : "") << '\n';
+  const int64_t sentences = static_cast<int64_t>(r.utterances.size());
+  os << "%SER " << Fixed(ErrorPercent(r.sentence_errors, sentences)) << " [ " << r.sentence_errors
+     << " / " << sentences << " ]\n";
+  os << "Scored " << sentences << " sentences, " << r.num_missing << " not present in hyp.\n";
+  if (!report.bootstrap) return;
+  const BootstrapResult &b = *report.bootstrap;
+  os << "Interval 95% " << Percent(b.rate) << " by bootstrap over " << report.drawn << ", "
+     << b.num_draws << " draws, seed " << report.seed << '\n';
+  if (!report.second) return;
+  os << "Second " << Counts(report.second->totals) << ", interval 95% " << Percent(b.rate2) << '\n';
+  const double difference = Number(*report.second) - Number(r);
+  os << "Difference " << Fixed(std::isnan(difference) ? 0 : difference)
+     << " (second - first), interval 95% " << Percent(b.difference) << ": " << Verdict(b) << '\n';
+}
+
+void WriteWerJson(std::ostream &os, const WerReport &report) {
+  nlohmann::ordered_json j = {{"rate", report.opts.RateName()},
+                              {"counted", report.opts.UnitName()},
+                              {"align", report.opts.align},
+                              {"normalize", TextNormalizer(report.opts.normalize).Name()},
+                              {"mode", report.opts.mode}};
+  j.update(ToJson(*report.first));
+  if (report.bootstrap) {
+    const BootstrapResult &b = *report.bootstrap;
+    j["interval95"] = ToJson(b.rate);
+    j["bootstrap"] = {{"over", report.drawn}, {"draws", b.num_draws}, {"seed", report.seed}};
+    if (report.second) {
+      j["second"] = ToJson(*report.second);
+      j["second"]["interval95"] = ToJson(b.rate2);
+      j["difference"] = {
+          {"second_minus_first", Finite(Number(*report.second) - Number(*report.first))},
+          {"interval95", ToJson(b.difference)},
+          {"second_better_share", b.second_better},
+          {"verdict", Verdict(b)}};
+    }
+  }
+  // Keys and words never get into this object, so a replacement character can only come from a name
+  // given on the command line.
+  os << j.dump(1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) << '\n';
+}
+
+void WritePerUtterance(std::ostream &os, const WerResult &result) {
+  const std::string none = "***", space = "<space>";
+  for (const ScoredUtterance &u : result.utterances) {
+    std::string ref = u.key + " ref ", hyp = u.key + " hyp ", op = u.key + " op  ";
+    size_t i = 0, j = 0;
+    for (Edit edit : u.edits) {
+      std::string a = edit == Edit::kInsertion ? none : u.ref.at(i++);
+      std::string b = edit == Edit::kDeletion ? none : u.hyp.at(j++);
+      if (a == " ") a = space;
+      if (b == " ") b = space;
+      const char what = "CSDI"[static_cast<size_t>(edit)];
+      const size_t width = std::max(Width(a), Width(b));
+      ref += ' ' + a + std::string(width - Width(a), ' ');
+      hyp += ' ' + b + std::string(width - Width(b), ' ');
+      op += ' ' + std::string(1, what) + std::string(width - 1, ' ');
+    }
+    for (std::string *line : {&ref, &hyp, &op}) {
+      line->erase(line->find_last_not_of(' ') + 1);
+      os << *line << '\n';
+    }
+    os << u.key << " #csid " << u.counts.correct << ' ' << u.counts.substitutions << ' '
+       << u.counts.insertions << ' ' << u.counts.deletions
+       << (u.missing ? " not present in hyp" : "") << '\n';
+  }
+}
+
+}  // namespace u2moe

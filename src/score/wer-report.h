@@ -1,0 +1,47 @@
+// How results of scoring are written.
+#ifndef U2MOE_SCORE_WER_REPORT_H_
+#define U2MOE_SCORE_WER_REPORT_H_
+
+#include <ostream>
+#include <string>
+
+#include "score/bootstrap.h"
+#include "score/wer.h"
+
+namespace u2moe {
+
+// All there is to say. second and bootstrap may be null; second only with bootstrap.
+struct WerReport {
+  WerOptions opts;
+  const WerResult *first = nullptr, *second = nullptr;
+  const BootstrapResult *bootstrap = nullptr;
+  std::string drawn;  // what the bootstrap drew: "150 utterances", "6 speakers"
+  uint64_t seed = 0;
+};
+
+// Kaldi's three lines:
+//   %WER 12.34 [ 12 / 97, 1 ins, 2 del, 9 sub ]          %CER for characters; [PARTIAL] as Kaldi
+//   %SER 40.00 [ 4 / 10 ]
+//   Scored 10 sentences, 0 not present in hyp.
+// then, with a bootstrap,
+//   Interval 95% [ 8.10, 17.02 ] by bootstrap over 10 utterances, 10000 draws, seed 1
+// and, with a second hypothesis,
+//   Second 11.34 [ 11 / 97, 1 ins, 2 del, 8 sub ], interval 95% [ 7.00, 16.10 ]
+//   Difference -1.00 (second - first), interval 95% [ -3.01, 0.98 ]: no difference
+void WriteWerText(std::ostream &os, const WerReport &report);
+
+// One JSON object of the same. Rates in percent; null where there is none.
+void WriteWerJson(std::ostream &os, const WerReport &report);
+
+// Four lines per utterance, as Kaldi's wer_per_utt_details: the units of reference and hypothesis
+// under each other (*** where there is none), what was done (C, S, D, I), and the counts of C, S,
+// I, D. The counts add up to the summary.
+void WritePerUtterance(std::ostream &os, const WerResult &result);
+
+// "no difference", "the second is better" or "the first is better", by the interval of the
+// difference.
+std::string Verdict(const BootstrapResult &bootstrap);
+
+}  // namespace u2moe
+
+#endif  // U2MOE_SCORE_WER_REPORT_H_

@@ -1,0 +1,209 @@
+#include "score/wer.h"
+
+#include <limits>
+#include <unordered_set>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "util/text-tables.h"
+
+namespace u2moe {
+namespace {
+
+// Numbers for words, so that the aligner compares integers.
+class Vocabulary {
+ public:
+  void Map(const std::vector<std::string> &words, std::vector<int32_t> *ids) {
+    ids->clear();
+    for (const std::string &w : words) {
+      ids->push_back(ids_.emplace(w, static_cast<int32_t>(ids_.size())).first->second);
+    }
+  }
+
+ private:
+  std::unordered_map<std::string, int32_t> ids_;
+};
+
+// "a, b, c and 7 more"
+std::string SomeKeys(const std::vector<const std::string *> &keys) {
+  constexpr size_t kShown = 5;
+  std::string s;
+  for (size_t i = 0; i < keys.size() && i < kShown; ++i) s += (i ? ", " : "") + *keys[i];
+  if (keys.size() > kShown) s += Cat(" and ", keys.size() - kShown, " more");
+  return s;
+}
+
+}  // namespace
+
+void WerOptions::Register(OptionParser *po) {
+  po->Register(
+      "mode", &mode,
+      "utterances in only one of the tables: strict (an error), present (references without "
+      "hypothesis are left out), all (they count as empty hypotheses)");
+  po->Register(
+      "align", &align,
+      "kaldi: minimum edit distance, costs 1/1/1; sclite: costs 4/3/3 as NIST's tool, whose "
+      "totals can be higher");
+  po->Register(
+      "normalize", &normalize,
+      "steps done to both sides before comparing, with commas: none, lowercase, no-punctuation");
+  po->Register("cer", &cer, "count characters, and the single spaces between words");
+  po->Register("char", &chars, "count characters without spaces");
+}
+
+void WerOptions::Check() const {
+  if (mode != "strict" && mode != "present" && mode != "all") {
+    throw UsageError("--mode=", mode, ": unknown; known modes are strict, present, all");
+  }
+  ParseAlignRule(align);
+  TextNormalizer check(normalize);
+  if (cer && chars) throw UsageError("--cer counts spaces and --char does not; give one of them");
+}
+
+ScoreUnit WerOptions::Unit() const {
+  return cer ? ScoreUnit::kCharAndSpace : chars ? ScoreUnit::kChar : ScoreUnit::kWord;
+}
+
+std::string WerOptions::UnitName() const {
+  return cer ? "characters and spaces" : chars ? "characters" : "words";
+}
+
+std::string WerOptions::RateName() const { return cer || chars ? "CER" : "WER"; }
+
+std::string WerOptions::ToString() const {
+  return Cat("counting ", UnitName(), ", alignment ", align, ", normalisation ",
+             TextNormalizer(normalize).Name(), ", mode ", mode);
+}
+
+std::vector<Transcript> ReadTranscripts(const std::string &rspecifier) {
+  std::vector<Transcript> result;
+  std::unordered_set<std::string> seen;
+  SequentialTokenVectorReader reader(rspecifier);
+  for (; !reader.Done(); reader.Next()) {
+    if (!seen.insert(reader.Key()).second) {
+      throw Error(rspecifier, ": utterance ", reader.Key(), " occurs twice; keep one of them");
+    }
+    result.push_back({reader.Key(), reader.Value()});
+  }
+  reader.Close();
+  return result;
+}
+
+double ErrorPercent(int64_t errors, int64_t units) {
+  if (units == 0) return errors == 0 ? 0 : std::numeric_limits<double>::infinity();
+  return 100.0 * static_cast<double>(errors) / static_cast<double>(units);
+}
+
+WerResult ScoreTranscripts(const std::vector<Transcript> &refs, const std::vector<Transcript> &hyps,
+                           const WerOptions &opts, bool keep_alignment) {
+  opts.Check();
+  std::unordered_map<std::string, const Transcript *> hyp_of;
+  for (const Transcript &h : hyps) hyp_of.emplace(h.key, &h);
+  std::vector<const std::string *> missing, extra;
+  std::unordered_set<std::string> ref_keys;
+  for (const Transcript &r : refs) {
+    if (!hyp_of.count(r.key)) missing.push_back(&r.key);
+    ref_keys.insert(r.key);
+  }
+  for (const Transcript &h : hyps) {
+    if (!ref_keys.count(h.key)) extra.push_back(&h.key);
+  }
+  const std::string problem =
+      Cat(missing.size(), " of ", refs.size(), " references have no hypothesis",
+          missing.empty() ? "" : " (" + SomeKeys(missing) + ")", "; ", extra.size(), " of ",
+          hyps.size(), " hypotheses have no reference",
+          extra.empty() ? "" : " (" + SomeKeys(extra) + ")");
+  if (!missing.empty() || !extra.empty()) {
+    if (opts.mode == "strict") {
+      throw Error(problem, "; complete the tables, or give --mode=present or --mode=all");
+    }
+    LOG_WARN << problem;
+  }
+
+  WerResult result;
+  result.num_missing = static_cast<int64_t>(missing.size());
+  result.num_extra = static_cast<int64_t>(extra.size());
+  const TextNormalizer normalizer(opts.normalize);
+  const ScoreUnit unit = opts.Unit();
+  Aligner aligner(ParseAlignRule(opts.align));
+  Vocabulary vocabulary;
+  std::vector<int32_t> ref_ids, hyp_ids;
+  const bool as_it_is = unit == ScoreUnit::kWord && normalizer.Name() == "none";
+  const std::vector<std::string> no_words;
+  result.utterances.reserve(refs.size());
+  for (const Transcript &r : refs) {
+    const auto found = hyp_of.find(r.key);
+    const bool has_hyp = found != hyp_of.end();
+    if (!has_hyp && opts.mode == "present") continue;
+    ScoredUtterance u;
+    u.key = r.key;
+    u.missing = !has_hyp;
+    const std::vector<std::string> *ref = &r.words,
+                                   *hyp = has_hyp ? &found->second->words : &no_words;
+    std::vector<std::string> ref_units, hyp_units;
+    if (!as_it_is) {
+      try {
+        ref_units = SplitIntoUnits(normalizer.Apply(*ref), unit);
+        hyp_units = SplitIntoUnits(normalizer.Apply(*hyp), unit);
+      } catch (const DataError &e) {
+        throw DataError("utterance ", r.key, ": ", e.what());
+      }
+      ref = &ref_units;
+      hyp = &hyp_units;
+    }
+    vocabulary.Map(*ref, &ref_ids);
+    vocabulary.Map(*hyp, &hyp_ids);
+    u.counts = aligner.Align(ref_ids, hyp_ids, keep_alignment ? &u.edits : nullptr);
+    if (keep_alignment) {
+      u.ref = *ref;
+      u.hyp = *hyp;
+    }
+    result.totals += u.counts;
+    // As Kaldi: a missing utterance whose reference is empty has no error.
+    result.sentence_errors += u.counts.Errors() > 0;
+    result.utterances.push_back(std::move(u));
+  }
+  if (result.utterances.empty()) {
+    throw Error("no utterance to score: ", problem, "; do the two tables belong together?");
+  }
+  if (result.totals.RefLength() == 0) {
+    LOG_WARN << "all " << result.utterances.size()
+             << " references are empty: there is no error rate";
+  }
+  return result;
+}
+
+std::vector<BootstrapUnit> BootstrapUnits(
+    const WerResult &first, const WerResult *second,
+    const std::unordered_map<std::string, std::string> &utt2spk) {
+  const char *const remedy = "; both hypotheses must be scored on the same utterances";
+  if (second && second->utterances.size() != first.utterances.size()) {
+    throw Error("the first hypothesis has ", first.utterances.size(),
+                " scored utterances, the second ", second->utterances.size(), remedy);
+  }
+  std::vector<BootstrapUnit> units;
+  std::unordered_map<std::string, size_t> unit_of_speaker;
+  for (size_t i = 0; i < first.utterances.size(); ++i) {
+    const ScoredUtterance &u = first.utterances[i];
+    size_t k = units.size();
+    if (!utt2spk.empty()) {
+      const auto speaker = utt2spk.find(u.key);
+      if (speaker == utt2spk.end()) throw Error("utterance ", u.key, " is not in --utt2spk");
+      k = unit_of_speaker.emplace(speaker->second, k).first->second;
+    }
+    if (k == units.size()) units.emplace_back();
+    units[k].errors += u.counts.Errors();
+    units[k].words += u.counts.RefLength();
+    if (second) {
+      const ScoredUtterance &v = second->utterances[i];
+      if (v.key != u.key || v.counts.RefLength() != u.counts.RefLength()) {
+        throw Error("utterance ", u.key, " of the first hypothesis faces ", v.key, " of the second",
+                    remedy);
+      }
+      units[k].errors2 += v.counts.Errors();
+    }
+  }
+  return units;
+}
+
+}  // namespace u2moe
