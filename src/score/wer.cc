@@ -16,7 +16,7 @@ class Vocabulary {
   void Map(const std::vector<std::string> &words, std::vector<int32_t> *ids) {
     ids->clear();
     for (const std::string &w : words) {
-      ids->push_back(ids_.emplace(w, static_cast<int32_t>(ids_.size())).first->second);
+      ids->push_back(ids_.try_emplace(w, static_cast<int32_t>(ids_.size())).first->second);
     }
   }
 

@@ -1,0 +1,152 @@
+// CTC searches against WeNet's results (tests/golden/ctc_search, models/*/decode.json).
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "decode/ctc-search.h"
+#include "support/test-util.h"
+#include "tensor/kaldi-tables.h"
+
+namespace u2moe {
+namespace {
+
+using Ids = std::vector<int32_t>;
+using nlohmann::json;
+
+CtcSearchOptions Options(const std::string &method, int beam) {
+  CtcSearchOptions opts;
+  opts.method = method;
+  opts.beam = beam;
+  opts.nbest = method == "greedy" ? 1 : beam;
+  return opts;
+}
+
+std::vector<CtcHypothesis> Decode(const CtcSearchOptions &opts, ConstView logp) {
+  return CtcDecode(logp, opts.nbest, MakeCtcSearch(opts).get());
+}
+
+std::map<std::string, Tensor> ReadMatrices(const std::string &path) {
+  std::map<std::string, Tensor> result;
+  for (SequentialMatrixReader reader("ark:" + path); !reader.Done(); reader.Next()) {
+    result[reader.Key()] = reader.Value();
+  }
+  return result;
+}
+
+void ExpectNBest(const std::vector<CtcHypothesis> &got, const json &want, const std::string &what) {
+  ASSERT_EQ(got.size(), want["tokens"].size()) << what;
+  for (size_t i = 0; i < got.size(); ++i) {
+    EXPECT_EQ(got[i].tokens, want["tokens"][i].get<Ids>()) << what << " hypothesis " << i;
+    EXPECT_EQ(got[i].times, want["times"][i].get<Ids>()) << what << " hypothesis " << i;
+    EXPECT_NEAR(got[i].score, want["scores"][i].get<double>(), 1e-6) << what << " hypothesis " << i;
+  }
+}
+
+TEST(CtcGolden, GreedyAndNBest) {
+  const std::string dir = GoldenPath("ctc_search");
+  if (dir.empty()) GTEST_SKIP() << "no ctc_search";
+  const auto logp = ReadMatrices(dir + "/logprobs.ark");
+  const json golden = json::parse(ReadFile(dir + "/nbest.json"));
+  int num_lists = 0;
+  for (const auto &entry : golden.items()) {
+    const Tensor &x = logp.at(entry.key());
+    EXPECT_EQ(Decode(Options("greedy", 1), x)[0].tokens, entry.value()["greedy"].get<Ids>());
+    for (int beam : {1, 4, 10}) {
+      const std::string name = "beam" + std::to_string(beam);
+      if (!entry.value().contains(name)) continue;
+      ExpectNBest(Decode(Options("prefix-beam", beam), x), entry.value()[name],
+                  entry.key() + " " + name);
+      ++num_lists;
+    }
+    if (entry.value().contains("blank_id_2")) {
+      const json &want = entry.value()["blank_id_2"];
+      CtcSearchOptions greedy = Options("greedy", 1);
+      greedy.blank = 2;
+      EXPECT_EQ(Decode(greedy, x)[0].tokens, want["greedy"].get<Ids>());
+      for (const auto &list : want.items()) {
+        if (list.key() == "greedy") continue;
+        CtcSearchOptions opts = Options("prefix-beam", std::stoi(list.key().substr(4)));
+        opts.blank = 2;
+        ExpectNBest(Decode(opts, x), list.value(), entry.key() + " blank 2 " + list.key());
+        ++num_lists;
+      }
+    }
+  }
+  EXPECT_GE(num_lists, 40);
+}
+
+TEST(CtcGolden, TinyCasesAgainstAllPathsAndWenet) {
+  const std::string dir = GoldenPath("ctc_search");
+  if (dir.empty()) GTEST_SKIP() << "no ctc_search";
+  const auto logp = ReadMatrices(dir + "/tiny_logprobs.ark");
+  const json golden = json::parse(ReadFile(dir + "/tiny_exact.json"));
+  EXPECT_EQ(golden.size(), 8u);
+  for (const auto &entry : golden.items()) {
+    const Tensor &x = logp.at(entry.key());
+    ExpectNBest(Decode(Options("prefix-beam", entry.value()["beam"]), x), entry.value()["nbest"],
+                entry.key());
+    // Nothing pruned: the exact probabilities of all label sequences.
+    const auto all = Decode(Options("prefix-beam", 100000), x);
+    const json &tokens = entry.value()["exact_tokens"];
+    ASSERT_EQ(all.size(), tokens.size()) << entry.key();
+    std::map<Ids, double> scores;
+    for (const CtcHypothesis &h : all) scores[h.tokens] = h.score;
+    for (size_t i = 0; i < tokens.size(); ++i) {
+      EXPECT_NEAR(scores.at(tokens[i].get<Ids>()), entry.value()["exact_logprob"][i].get<double>(),
+                  1e-6);
+    }
+    EXPECT_EQ(all[0].tokens, tokens[0].get<Ids>());
+  }
+}
+
+// The log-posteriors of the golden models, with WeNet's searches on top, blank penalty 2 included.
+TEST(CtcGolden, ModelDecodes) {
+  const std::map<std::string, std::string> arks = {
+      {"offline", "ctc_offline.ark"},
+      {"masked_chunk4_leftall", "ctc_masked_chunk4_leftall.ark"},
+      {"stream_chunk4_left2", "ctc_stream_chunk4_left2.ark"}};
+  int num_utterances = 0;
+  for (const char *model : {"dense", "moe", "dense_offline", "moe_conv2d6"}) {
+    const std::string dir = GoldenPath(std::string("models/") + model);
+    if (dir.empty()) GTEST_SKIP() << "no models/" << model;
+    const json golden = json::parse(ReadFile(dir + "/decode.json"));
+    for (const auto &mode : golden["results"].items()) {
+      const auto logp = ReadMatrices(dir + "/" + arks.at(mode.key()));
+      for (const auto &utt : mode.value().items()) {
+        const std::string what = std::string(model) + " " + mode.key() + " " + utt.key();
+        const Tensor &x = logp.at(utt.key());
+        const json &want = utt.value();
+        EXPECT_EQ(x.Rows(), want["frames"].get<int64_t>());
+        EXPECT_EQ(Decode(Options("greedy", 1), x)[0].tokens, want["ctc_greedy_search"].get<Ids>())
+            << what;
+        const auto nbest = Decode(Options("prefix-beam", golden["settings"]["beam_size"]), x);
+        ASSERT_EQ(nbest.size(), want["nbest"].size()) << what;
+        for (size_t i = 0; i < nbest.size(); ++i) {
+          EXPECT_EQ(nbest[i].tokens, want["nbest"][i]["tokens"].get<Ids>()) << what;
+          EXPECT_EQ(nbest[i].times, want["nbest"][i]["times"].get<Ids>()) << what;
+          EXPECT_NEAR(nbest[i].score, want["nbest"][i]["ctc_score"].get<double>(), 1e-4) << what;
+        }
+        const json &penalised = want["blank_penalty_2"];
+        for (const char *method : {"greedy", "prefix-beam"}) {
+          CtcSearchOptions opts = Options(method, golden["settings"]["beam_size"]);
+          opts.blank_penalty = 2;
+          const auto best = Decode(opts, x)[0];
+          if (method == std::string("greedy")) {
+            EXPECT_EQ(best.tokens, penalised["ctc_greedy_search"].get<Ids>()) << what;
+          } else {
+            const json &beam = penalised["ctc_prefix_beam_search"];
+            EXPECT_EQ(best.tokens, beam["tokens"].get<Ids>()) << what;
+            EXPECT_NEAR(best.score, beam["score"].get<double>(), 1e-4) << what;
+          }
+        }
+        ++num_utterances;
+      }
+    }
+  }
+  EXPECT_GE(num_utterances, 16);
+}
+
+}  // namespace
+}  // namespace u2moe
