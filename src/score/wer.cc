@@ -1,6 +1,7 @@
 #include "score/wer.h"
 
 #include <limits>
+#include <string_view>
 #include <unordered_set>
 
 #include "base/error.h"
@@ -77,13 +78,14 @@ std::string WerOptions::ToString() const {
 
 std::vector<Transcript> ReadTranscripts(const std::string &rspecifier) {
   std::vector<Transcript> result;
-  std::unordered_set<std::string> seen;
   SequentialTokenVectorReader reader(rspecifier);
-  for (; !reader.Done(); reader.Next()) {
-    if (!seen.insert(reader.Key()).second) {
-      throw Error(rspecifier, ": utterance ", reader.Key(), " occurs twice; keep one of them");
+  for (; !reader.Done(); reader.Next()) result.push_back({reader.Key(), reader.Value()});
+  std::unordered_set<std::string_view> seen;
+  seen.reserve(result.size());
+  for (const Transcript &t : result) {
+    if (!seen.insert(t.key).second) {
+      throw Error(rspecifier, ": utterance ", t.key, " occurs twice; keep one of them");
     }
-    result.push_back({reader.Key(), reader.Value()});
   }
   reader.Close();
   return result;
@@ -97,16 +99,23 @@ double ErrorPercent(int64_t errors, int64_t units) {
 WerResult ScoreTranscripts(const std::vector<Transcript> &refs, const std::vector<Transcript> &hyps,
                            const WerOptions &opts, bool keep_alignment) {
   opts.Check();
-  std::unordered_map<std::string, const Transcript *> hyp_of;
-  for (const Transcript &h : hyps) hyp_of.emplace(h.key, &h);
+  std::unordered_map<std::string_view, size_t> index_of;
+  index_of.reserve(hyps.size());
+  for (size_t i = 0; i < hyps.size(); ++i) index_of.emplace(hyps[i].key, i);
+  std::vector<const Transcript *> hyp_of(refs.size(), nullptr);
+  std::vector<bool> used(hyps.size(), false);
   std::vector<const std::string *> missing, extra;
-  std::unordered_set<std::string> ref_keys;
-  for (const Transcript &r : refs) {
-    if (!hyp_of.count(r.key)) missing.push_back(&r.key);
-    ref_keys.insert(r.key);
+  for (size_t i = 0; i < refs.size(); ++i) {
+    const auto found = index_of.find(refs[i].key);
+    if (found == index_of.end()) {
+      missing.push_back(&refs[i].key);
+    } else {
+      hyp_of[i] = &hyps[found->second];
+      used[found->second] = true;
+    }
   }
-  for (const Transcript &h : hyps) {
-    if (!ref_keys.count(h.key)) extra.push_back(&h.key);
+  for (size_t i = 0; i < hyps.size(); ++i) {
+    if (!used[i]) extra.push_back(&hyps[i].key);
   }
   const std::string problem =
       Cat(missing.size(), " of ", refs.size(), " references have no hypothesis",
@@ -131,15 +140,14 @@ WerResult ScoreTranscripts(const std::vector<Transcript> &refs, const std::vecto
   const bool as_it_is = unit == ScoreUnit::kWord && normalizer.Name() == "none";
   const std::vector<std::string> no_words;
   result.utterances.reserve(refs.size());
-  for (const Transcript &r : refs) {
-    const auto found = hyp_of.find(r.key);
-    const bool has_hyp = found != hyp_of.end();
-    if (!has_hyp && opts.mode == "present") continue;
+  for (size_t i = 0; i < refs.size(); ++i) {
+    const Transcript &r = refs[i];
+    if (!hyp_of[i] && opts.mode == "present") continue;
     ScoredUtterance u;
     u.key = r.key;
-    u.missing = !has_hyp;
+    u.missing = !hyp_of[i];
     const std::vector<std::string> *ref = &r.words,
-                                   *hyp = has_hyp ? &found->second->words : &no_words;
+                                   *hyp = hyp_of[i] ? &hyp_of[i]->words : &no_words;
     std::vector<std::string> ref_units, hyp_units;
     if (!as_it_is) {
       try {
