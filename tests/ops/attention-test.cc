@@ -1,0 +1,366 @@
+#include "ops/attention.h"
+
+#include <array>
+#include <nlohmann/json.hpp>
+
+#include "ops/ref/attention.h"
+#include "support/for-targets.h"
+#include "support/op-test.h"
+
+namespace u2moe {
+namespace {
+
+struct Case {
+  int64_t tq, tk;
+  int heads;
+  int64_t dk;
+  AttentionMask mask;
+  bool bias;
+};
+
+const AttentionMask kFull = AttentionMask::Full(), kCausal = AttentionMask::Causal();
+
+// Odd sizes, one row, one head, more and fewer keys than queries, rows that see no key.
+std::vector<Case> SmallCases() {
+  return {{1, 1, 1, 1, kFull, false},
+          {1, 7, 1, 5, kFull, true},
+          {3, 1, 2, 3, kFull, true},
+          {6, 6, 3, 4, kCausal, false},
+          {9, 9, 1, 8, AttentionMask::Chunk(4, -1), true},
+          {11, 11, 2, 3, AttentionMask::Chunk(2, 1), true},
+          {7, 7, 2, 5, AttentionMask::Chunk(3, 0), true},
+          {5, 12, 2, 6, kFull, true},
+          {12, 5, 2, 7, kCausal, true},
+          {9, 4, 1, 3, AttentionMask::Chunk(2, 1), true},  // the last rows see no key
+          {2, 0, 2, 2, kFull, true}};
+}
+
+// Sizes with whole and broken tiles, several blocks of rows, and the real ones.
+std::vector<Case> LargeCases() {
+  return {{70, 70, 4, 24, kFull, true},
+          {70, 131, 3, 17, kFull, true},
+          {200, 200, 2, 24, AttentionMask::Chunk(16, 2), true},
+          {200, 200, 2, 24, AttentionMask::Chunk(25, -1), true},
+          {150, 150, 2, 8, AttentionMask::Chunk(100, 0), false},
+          {130, 130, 2, 64, kCausal, false},
+          {250, 250, 2, 64, kFull, true},
+          {5, 4000, 1, 16, kFull, true},
+          {60, 4000, 1, 16, kFull, false}};
+}
+
+struct Inputs {
+  Inputs(Rng *rng, const Case &c, int64_t padding)
+      : q(RandomTensor(rng, c.tq, c.heads * c.dk), padding),
+        k(RandomTensor(rng, c.tk, c.heads * c.dk), padding),
+        v(RandomTensor(rng, c.tk, c.heads * c.dk), padding),
+        bias(RandomTensor(rng, c.tk, c.heads), padding),
+        y(c.tq, c.heads * c.dk, padding) {}
+  ConstView Bias(const Case &c) { return c.bias ? ConstView(bias.View()) : ConstView(); }
+
+  GuardedMatrix q, k, v, bias, y;
+};
+
+std::string Describe(const Case &c) {
+  return Cat("Tq ", c.tq, " Tk ", c.tk, " heads ", c.heads, " dk ", c.dk, " mask ",
+             static_cast<int>(c.mask.kind), " chunk ", c.mask.chunk, " left ", c.mask.left);
+}
+
+TEST(Attention, ForwardIsTheReference) {
+  Context ctx;
+  Rng rng(1);
+  std::vector<Case> cases = SmallCases();
+  for (const Case &c : LargeCases()) cases.push_back(c);
+  ForTargets([&] {
+    for (const Case &c : cases) {
+      SCOPED_TRACE(Describe(c));
+      for (int64_t padding : {0, 5}) {
+        Inputs in(&rng, c, padding);
+        Tensor probs;
+        AttentionForward(ctx, c.heads, c.mask, in.q, in.k, in.v, in.Bias(c), in.y, &probs);
+        const RefMatrix want =
+            ref::Attention<double>(c.heads, c.mask, RefMatrix(in.q), RefMatrix(in.k),
+                                   RefMatrix(in.v), RefMatrix(in.Bias(c)));
+        EXPECT_LT(MaxAbsDiff(in.y, want), 3e-6);
+        EXPECT_TRUE(in.y.Intact() && in.q.Intact() && in.k.Intact() && in.v.Intact());
+
+        // The probabilities: of the mask's shape, with sum 1.
+        ASSERT_EQ(probs.Size(), c.heads * c.tq * c.tk);
+        for (int64_t r = 0; r < c.heads * c.tq; ++r) {
+          const int64_t i = r % c.tq, begin = c.mask.Begin(i), end = c.mask.End(i, c.tk);
+          double sum = 0;
+          for (int64_t j = 0; j < c.tk; ++j) {
+            const float p = probs.Data()[r * c.tk + j];
+            if (j < begin || j >= end) ASSERT_EQ(p, 0.f);
+            sum += p;
+          }
+          ASSERT_NEAR(sum, begin < end ? 1 : 0, 1e-5);
+        }
+
+        // Inference gives the same bits.
+        const Tensor y1 = Tensor::Copy(in.y.View());
+        AttentionForward(ctx, c.heads, c.mask, in.q, in.k, in.v, in.Bias(c), in.y, nullptr);
+        EXPECT_EQ(MaxAbsDiff(in.y, y1), 0);
+      }
+    }
+  });
+}
+
+TEST(Attention, BackwardIsTheGradient) {
+  Context ctx;
+  Rng rng(2);
+  ForTargets([&] {
+    for (const Case &c : SmallCases()) {
+      SCOPED_TRACE(Describe(c));
+      for (int64_t padding : {0, 5}) {
+        Inputs in(&rng, c, padding);
+        GuardedMatrix dy(RandomTensor(&rng, c.tq, c.heads * c.dk), padding),
+            dq(c.tq, c.heads * c.dk, padding), dk(c.tk, c.heads * c.dk, padding),
+            dv(c.tk, c.heads * c.dk, padding), dbias(c.tk, c.heads, padding);
+        Tensor probs;
+        AttentionForward(ctx, c.heads, c.mask, in.q, in.k, in.v, in.Bias(c), in.y, &probs);
+        AttentionBackward(ctx, c.heads, in.q, in.k, in.v, probs, dy, dq, dk, dv,
+                          c.bias ? dbias.View() : View());
+        EXPECT_TRUE(dq.Intact() && dk.Intact() && dv.Intact() && dbias.Intact());
+
+        RefMatrix q(in.q), k(in.k), v(in.v), bias(in.Bias(c));
+        const RefMatrix upstream(dy.View());
+        const auto loss = [&] {
+          return ref::Dot(upstream, ref::Attention<double>(c.heads, c.mask, q, k, v, bias));
+        };
+        EXPECT_LT(GradientError(loss, &q, dq), 1e-5);
+        EXPECT_LT(GradientError(loss, &k, dk), 1e-5);
+        EXPECT_LT(GradientError(loss, &v, dv), 1e-5);
+        if (c.bias) EXPECT_LT(GradientError(loss, &bias, dbias), 1e-5);
+      }
+    }
+  });
+}
+
+// Large shapes against the gradient written out in double.
+TEST(Attention, BackwardOfLargeShapes) {
+  Context ctx;
+  Rng rng(3);
+  ForTargets([&] {
+    for (const Case &c : LargeCases()) {
+      SCOPED_TRACE(Describe(c));
+      Inputs in(&rng, c, 3);
+      const int64_t dim = c.heads * c.dk;
+      GuardedMatrix dy(RandomTensor(&rng, c.tq, dim), 3), dq(c.tq, dim, 3), dk(c.tk, dim, 3),
+          dv(c.tk, dim, 3), dbias(c.tk, c.heads, 3);
+      Tensor probs;
+      AttentionForward(ctx, c.heads, c.mask, in.q, in.k, in.v, in.Bias(c), in.y, &probs);
+      AttentionBackward(ctx, c.heads, in.q, in.k, in.v, probs, dy, dq, dk, dv, dbias);
+      EXPECT_TRUE(dq.Intact() && dk.Intact() && dv.Intact() && dbias.Intact());
+
+      RefMatrix q(in.q), k(in.k), v(in.v), g(dy), want_q(c.tq, dim), want_k(c.tk, dim),
+          want_v(c.tk, dim), want_bias(c.tk, c.heads);
+      const double scale = 1 / std::sqrt(static_cast<double>(c.dk));
+      for (int h = 0; h < c.heads; ++h) {
+        for (int64_t i = 0; i < c.tq; ++i) {
+          const float *p = probs.Data() + (h * c.tq + i) * c.tk;
+          std::vector<double> dp(static_cast<size_t>(c.tk), 0.0);
+          double mean = 0;
+          for (int64_t j = 0; j < c.tk; ++j) {
+            double &x = dp[static_cast<size_t>(j)];
+            for (int64_t d = h * c.dk; d < (h + 1) * c.dk; ++d) x += g(i, d) * v(j, d);
+            mean += p[j] * x;
+          }
+          for (int64_t j = 0; j < c.tk; ++j) {
+            const double ds = scale * p[j] * (dp[static_cast<size_t>(j)] - mean);
+            want_bias(j, h) += ds;
+            for (int64_t d = h * c.dk; d < (h + 1) * c.dk; ++d) {
+              want_q(i, d) += ds * k(j, d);
+              want_k(j, d) += ds * q(i, d);
+              want_v(j, d) += p[j] * g(i, d);
+            }
+          }
+        }
+      }
+      EXPECT_LT(MaxAbsDiff(dq, want_q), 1e-5);
+      EXPECT_LT(MaxAbsDiff(dk, want_k), 1e-5);
+      EXPECT_LT(MaxAbsDiff(dv, want_v), 1e-5);
+      EXPECT_LT(MaxAbsDiff(dbias, want_bias), 1e-5);
+    }
+  });
+}
+
+// A query row must not feel which other rows are in the call: streaming relies on it.
+TEST(Attention, RowsDoNotDependOnEachOther) {
+  Context ctx;
+  Rng rng(4);
+  const Case c{150, 150, 2, 24, kFull, true};
+  Inputs in(&rng, c, 0);
+  AttentionForward(ctx, 2, kFull, in.q, in.k, in.v, in.bias, in.y, nullptr);
+  Tensor y1(7, 48);
+  for (int64_t i : {0, 3, 63, 100, 143}) {
+    AttentionForward(ctx, 2, kFull, in.q.View().RowRange(i, 7), in.k, in.v, in.bias, y1, nullptr);
+    EXPECT_EQ(MaxAbsDiff(y1, in.y.View().RowRange(i, 7)), 0);
+  }
+  // Chunk after chunk with all earlier keys is the chunk mask.
+  AttentionForward(ctx, 2, AttentionMask::Chunk(16, -1), in.q, in.k, in.v, in.bias, in.y, nullptr);
+  for (int64_t i = 0; i < 150; i += 16) {
+    const int64_t n = std::min<int64_t>(16, 150 - i);
+    AttentionForward(ctx, 2, kFull, in.q.View().RowRange(i, n), in.k.View().RowRange(0, i + n),
+                     in.v.View().RowRange(0, i + n), in.bias.View().RowRange(0, i + n),
+                     y1 = Tensor(n, 48), nullptr);
+    EXPECT_LT(MaxAbsDiff(y1, in.y.View().RowRange(i, n)), 1e-6);
+  }
+}
+
+// Scores far apart: the maximum is subtracted, nothing overflows.
+TEST(Attention, LargeScores) {
+  Context ctx;
+  Rng rng(5);
+  const Case c{20, 30, 2, 8, kFull, true};
+  Inputs in(&rng, c, 0);
+  for (GuardedMatrix *m : {&in.q, &in.k}) {
+    for (int64_t i = 0; i < m->View().Rows(); ++i) {
+      for (int64_t j = 0; j < 16; ++j) m->View()(i, j) *= 30;
+    }
+  }
+  AttentionForward(ctx, 2, kFull, in.q, in.k, in.v, in.bias, in.y, nullptr);
+  RefMatrix q(in.q), k(in.k);
+  const auto score = [&](int64_t i, int64_t j, int h) {
+    double sum = in.bias.View()(j, h);
+    for (int64_t d = h * 8; d < h * 8 + 8; ++d) sum += q(i, d) * k(j, d);
+    double largest = -1e300;
+    for (int64_t l = 0; l < 30; ++l) {
+      double s = in.bias.View()(l, h);
+      for (int64_t d = h * 8; d < h * 8 + 8; ++d) s += q(i, d) * k(l, d);
+      largest = std::max(largest, s);
+    }
+    return (sum - largest) / std::sqrt(8.0);
+  };
+  EXPECT_LT(MaxAbsDiff(in.y, ref::Attend<double>(2, kFull, 20, score, RefMatrix(in.v))), 2e-3);
+}
+
+TEST(Attention, NanInNanOut) {
+  Context ctx;
+  Rng rng(6);
+  const Case c{5, 9, 1, 4, kFull, true};
+  Inputs in(&rng, c, 0);
+  in.q.View()(2, 1) = std::numeric_limits<float>::quiet_NaN();
+  AttentionForward(ctx, 1, kFull, in.q, in.k, in.v, in.bias, in.y, nullptr);
+  for (int64_t j = 0; j < 4; ++j) {
+    EXPECT_TRUE(std::isfinite(in.y.View()(1, j)));
+    EXPECT_TRUE(std::isnan(in.y.View()(2, j)));
+  }
+}
+
+TEST(Attention, WrongShapesThrow) {
+  Context ctx;
+  Tensor q(3, 6), k(4, 6), y(3, 6), bias(4, 2), short_bias(3, 2), narrow(4, 4), probs(6, 3);
+  EXPECT_THROW(AttentionForward(ctx, 4, kFull, q, k, k, ConstView(), y, nullptr), Error);
+  EXPECT_THROW(AttentionForward(ctx, 2, kFull, q, k, narrow, ConstView(), y, nullptr), Error);
+  EXPECT_THROW(AttentionForward(ctx, 2, kFull, q, k, k, short_bias, y, nullptr), Error);
+  EXPECT_THROW(AttentionForward(ctx, 2, kFull, q, k, k, bias, k, nullptr), Error);
+  EXPECT_THROW(AttentionBackward(ctx, 2, q, k, k, probs, y, y, k, k, bias), Error);
+}
+
+TEST(RelPosition, IsThePublishedFormula) {
+  Context ctx;
+  Rng rng(7);
+  ForTargets([&] {
+    for (const Case &c : SmallCases()) {
+      if (c.tq != c.tk) continue;
+      SCOPED_TRACE(Describe(c));
+      const int64_t dim = c.heads * c.dk;
+      Inputs in(&rng, c, 3);
+      GuardedMatrix p(RandomTensor(&rng, c.tk, dim), 1), kp(c.tk, dim, 2);
+      Tensor u = RandomTensor(&rng, c.heads, c.dk), vb = RandomTensor(&rng, c.heads, c.dk);
+      RelPositionKeysForward(ctx, c.heads, in.k, p, u, vb, kp, in.bias);
+      AttentionForward(ctx, c.heads, c.mask, in.q, kp, in.v, in.bias, in.y, nullptr);
+      EXPECT_TRUE(kp.Intact() && in.bias.Intact());
+      const RefMatrix want = ref::RelPositionAttention<double>(
+          c.heads, c.mask, RefMatrix(in.q), RefMatrix(in.k), RefMatrix(in.v), RefMatrix(p),
+          RefMatrix(u.View()), RefMatrix(vb.View()));
+      EXPECT_LT(MaxAbsDiff(in.y, want), 3e-6);
+    }
+  });
+}
+
+TEST(RelPosition, BackwardIsTheGradient) {
+  Context ctx;
+  Rng rng(8);
+  ForTargets([&] {
+    for (const auto &shape :
+         {std::array<int64_t, 3>{1, 1, 1}, {5, 3, 7}, {9, 2, 8}, {4, 1, 33}, {0, 2, 3}}) {
+      const int64_t t = shape[0], dim = shape[1] * shape[2];
+      const int heads = static_cast<int>(shape[1]);
+      GuardedMatrix k(RandomTensor(&rng, t, dim), 3), p(RandomTensor(&rng, t, dim), 1),
+          dkp(RandomTensor(&rng, t, dim), 2), dbias(RandomTensor(&rng, t, heads), 1), dk(t, dim, 4),
+          dp(Tensor::Zeros(t, dim), 2), du(Tensor::Zeros(1, dim), 0), dvb(Tensor::Zeros(1, dim), 0);
+      Tensor u = RandomTensor(&rng, heads, shape[2]), vb = RandomTensor(&rng, heads, shape[2]);
+      RelPositionKeysBackward(ctx, heads, k, p, u, vb, dkp, dbias, dk, dp, du, dvb);
+      EXPECT_TRUE(dk.Intact() && dp.Intact() && du.Intact() && dvb.Intact());
+      RefMatrix rk(k), rp(p), ru(u.View()), rv(vb.View());
+      const RefMatrix up(dkp.View()), up_bias(dbias.View());
+      const auto loss = [&] {
+        RefMatrix kp, bias;
+        ref::RelPositionKeys(heads, rk, rp, ru, rv, &kp, &bias);
+        return ref::Dot(up, kp) + ref::Dot(up_bias, bias);
+      };
+      EXPECT_LT(GradientError(loss, &rk, dk), 1e-5);
+      EXPECT_LT(GradientError(loss, &rp, dp), 1e-5);
+      ru.rows = 1, ru.cols = dim, rv.rows = 1, rv.cols = dim;
+      EXPECT_LT(GradientError(loss, &ru, du), 1e-5);
+      EXPECT_LT(GradientError(loss, &rv, dvb), 1e-5);
+
+      // dk is overwritten; dp, du, dvb add.
+      const Tensor dk1 = Tensor::Copy(dk.View()), dp1 = Tensor::Copy(dp.View()),
+                   du1 = Tensor::Copy(du.View());
+      RelPositionKeysBackward(ctx, heads, k, p, u, vb, dkp, dbias, dk, dp, du, dvb);
+      EXPECT_EQ(MaxAbsDiff(dk, dk1), 0);
+      for (int64_t c = 0; c < dim; ++c) {
+        EXPECT_NEAR(du.View()(0, c), 2 * du1(0, c), 1e-5);
+        for (int64_t j = 0; j < t; ++j) EXPECT_NEAR(dp.View()(j, c), 2 * dp1(j, c), 1e-5);
+      }
+    }
+  });
+}
+
+void CheckMask(const std::string &name, const AttentionMask &mask, const nlohmann::json &want) {
+  SCOPED_TRACE(name);
+  const int64_t size = static_cast<int64_t>(want.size());
+  for (int64_t i = 0; i < size; ++i) {
+    for (int64_t j = 0; j < size; ++j) {
+      const bool seen = j >= mask.Begin(i) && j < mask.End(i, size);
+      EXPECT_EQ(seen ? 1 : 0, want.at(static_cast<size_t>(i)).at(static_cast<size_t>(j)).get<int>())
+          << i << ", " << j;
+    }
+  }
+}
+
+TEST(AttentionMask, ChunkIsWenets) {
+  const std::string path = GoldenPath("masks/subsequent_chunk_mask.json");
+  if (path.empty()) GTEST_SKIP() << "no golden masks";
+  const nlohmann::json golden = nlohmann::json::parse(ReadFile(path));
+  ASSERT_GT(golden.size(), 5u);
+  for (const auto &item : golden.items()) {
+    int size = 0, chunk = 0, left = 0;
+    ASSERT_EQ(std::sscanf(item.key().c_str(), "size%d_chunk%d_left%d", &size, &chunk, &left), 3)
+        << item.key();
+    ASSERT_EQ(item.value().size(), static_cast<size_t>(size));
+    CheckMask(item.key(), AttentionMask::Chunk(chunk, left), item.value());
+  }
+}
+
+TEST(AttentionMask, CausalIsWenets) {
+  const std::string path = GoldenPath("masks/subsequent_mask.json");
+  if (path.empty()) GTEST_SKIP() << "no golden masks";
+  const nlohmann::json golden = nlohmann::json::parse(ReadFile(path));
+  ASSERT_GT(golden.size(), 2u);
+  for (const auto &item : golden.items())
+    CheckMask(item.key(), AttentionMask::Causal(), item.value());
+}
+
+TEST(AttentionMask, NoChunkIsFullWhateverTheLeftLimit) {
+  for (int64_t chunk : {0, -1}) {
+    const AttentionMask mask = AttentionMask::Chunk(chunk, 2);
+    EXPECT_EQ(mask.Begin(100), 0);
+    EXPECT_EQ(mask.End(0, 101), 101);
+  }
+}
+
+}  // namespace
+}  // namespace u2moe
