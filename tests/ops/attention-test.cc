@@ -90,7 +90,9 @@ TEST(Attention, ForwardIsTheReference) {
           double sum = 0;
           for (int64_t j = 0; j < c.tk; ++j) {
             const float p = probs.Data()[r * c.tk + j];
-            if (j < begin || j >= end) ASSERT_EQ(p, 0.f);
+            if (j < begin || j >= end) {
+              ASSERT_EQ(p, 0.f);
+            }
             sum += p;
           }
           ASSERT_NEAR(sum, begin < end ? 1 : 0, 1e-5);
@@ -130,7 +132,9 @@ TEST(Attention, BackwardIsTheGradient) {
         EXPECT_LT(GradientError(loss, &q, dq), 1e-5);
         EXPECT_LT(GradientError(loss, &k, dk), 1e-5);
         EXPECT_LT(GradientError(loss, &v, dv), 1e-5);
-        if (c.bias) EXPECT_LT(GradientError(loss, &bias, dbias), 1e-5);
+        if (c.bias) {
+          EXPECT_LT(GradientError(loss, &bias, dbias), 1e-5);
+        }
       }
     }
   });

@@ -13,29 +13,33 @@ struct Case {
   int64_t time, padding;
 };
 
-Conv2dShape Shape(int64_t in_channels, int64_t out_channels, int64_t kernel, int64_t stride, int64_t in_freq) {
+Conv2dShape Shape(int64_t in_channels, int64_t out_channels, int64_t kernel, int64_t stride,
+                  int64_t in_freq) {
   Conv2dShape s;
   s.in_channels = in_channels, s.out_channels = out_channels;
   s.kernel = kernel, s.stride = stride, s.in_freq = in_freq;
   return s;
 }
 
-// One channel and several, one output only, frames and frequencies left over at the end, strides 1 to 3,
-// patches larger than what the tile kernel takes.
+// One channel and several, one output only, frames and frequencies left over at the end, strides 1
+// to 3, patches larger than what the tile kernel takes.
 std::vector<Case> SmallCases() {
-  return {{Shape(1, 1, 1, 1, 1), 1, 0},  {Shape(1, 5, 3, 2, 3), 3, 2},  {Shape(1, 8, 3, 2, 8), 9, 0},
-          {Shape(2, 3, 3, 2, 6), 6, 3},  {Shape(3, 4, 5, 3, 9), 12, 0}, {Shape(9, 5, 3, 2, 5), 7, 0},
+  return {{Shape(1, 1, 1, 1, 1), 1, 0},  {Shape(1, 5, 3, 2, 3), 3, 2},
+          {Shape(1, 8, 3, 2, 8), 9, 0},  {Shape(2, 3, 3, 2, 6), 6, 3},
+          {Shape(3, 4, 5, 3, 9), 12, 0}, {Shape(9, 5, 3, 2, 5), 7, 0},
           {Shape(10, 3, 3, 1, 4), 5, 1}, {Shape(2, 2, 2, 2, 5), 2, 0}};
 }
 
 std::vector<Case> LargeCases() {
-  return {{Shape(1, 96, 3, 2, 40), 61, 0}, {Shape(96, 96, 3, 2, 19), 30, 0}, {Shape(24, 40, 3, 2, 39), 83, 3},
+  return {{Shape(1, 96, 3, 2, 40), 61, 0},
+          {Shape(96, 96, 3, 2, 19), 30, 0},
+          {Shape(24, 40, 3, 2, 39), 83, 3},
           {Shape(1, 33, 3, 2, 80), 120, 1}};
 }
 
 std::string Describe(const Case &c) {
-  return Cat(c.shape.in_channels, " to ", c.shape.out_channels, " kernel ", c.shape.kernel, " stride ",
-             c.shape.stride, " of ", c.time, "x", c.shape.in_freq);
+  return Cat(c.shape.in_channels, " to ", c.shape.out_channels, " kernel ", c.shape.kernel,
+             " stride ", c.shape.stride, " of ", c.time, "x", c.shape.in_freq);
 }
 
 struct Inputs {
@@ -61,8 +65,8 @@ TEST(Conv2d, ForwardIsTheReference) {
       SCOPED_TRACE(Describe(c));
       Inputs in(&rng, c);
       Conv2dForward(ctx, c.shape, in.x, in.packed, in.bias, in.y);
-      const RefMatrix want = ref::Conv2d<double>(c.shape, RefMatrix(in.x), RefMatrix(in.weight.View()),
-                                                 RefMatrix(in.bias.View()));
+      const RefMatrix want = ref::Conv2d<double>(
+          c.shape, RefMatrix(in.x), RefMatrix(in.weight.View()), RefMatrix(in.bias.View()));
       EXPECT_LT(MaxAbsDiff(in.y, want), 1e-6 * static_cast<double>(c.shape.PatchSize() + 5));
       EXPECT_TRUE(in.y.Intact() && in.x.Intact() && in.packed.Intact());
     }
@@ -113,7 +117,8 @@ TEST(Conv2d, BackwardOfLargeShapes) {
       Inputs in(&rng, c);
       const Tensor dy = RandomTensor(&rng, in.y.View().Rows(), in.y.View().Cols());
       GuardedMatrix dx(in.x.View().Rows(), in.x.View().Cols(), c.padding);
-      Tensor dpacked = Tensor::Zeros(s.out_channels, s.PatchSize()), dbias = Tensor::Zeros(1, s.out_channels);
+      Tensor dpacked = Tensor::Zeros(s.out_channels, s.PatchSize()),
+             dbias = Tensor::Zeros(1, s.out_channels);
       Conv2dBackward(ctx, s, in.x, in.packed, dy, dx, dpacked, dbias);
 
       RefMatrix want_x(in.x.View().Rows(), s.in_channels), want_w(s.out_channels, s.PatchSize()),
@@ -152,14 +157,16 @@ TEST(Conv2d, FramesDoNotDependOnEachOther) {
     const int64_t freq = c.shape.in_freq, out_freq = c.shape.OutFreq();
     Tensor part(2 * out_freq, c.shape.out_channels);
     Conv2dForward(ctx, c.shape, in.x.View().RowRange(6 * freq, 5 * freq), in.packed, in.bias, part);
-    EXPECT_LT(MaxAbsDiff(part, in.y.View().RowRange(3 * out_freq, 2 * out_freq)), 2e-5);
+    EXPECT_LT(MaxAbsDiff(part, in.y.View().RowRange(3 * out_freq, 2 * out_freq)),
+              1e-6 * static_cast<double>(c.shape.PatchSize() + 5));
   }
 }
 
 TEST(Conv2d, TooShortGivesNothing) {
   Context ctx;
   const Conv2dShape s = Shape(2, 3, 3, 2, 5);
-  Tensor x = Tensor::Zeros(10, 2), packed = Tensor::Zeros(3, 18), bias = Tensor::Zeros(1, 3), dx(10, 2);
+  Tensor x = Tensor::Zeros(10, 2), packed = Tensor::Zeros(3, 18), bias = Tensor::Zeros(1, 3),
+         dx(10, 2);
   EXPECT_EQ(s.OutTime(2), 0);
   dx(3, 1) = 7;
   Conv2dForward(ctx, s, x, packed, bias, View(nullptr, 0, 3));

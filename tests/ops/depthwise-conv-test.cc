@@ -12,9 +12,11 @@ struct Case {
   int64_t rows, dim, taps, padding;  // rows of the output
 };
 
-// Shorter than the kernel, one row, one channel, one tap, odd and whole vectors, several blocks of rows.
-const Case kCases[] = {{1, 1, 1, 0},  {1, 5, 8, 3},  {3, 9, 15, 0}, {7, 8, 8, 3},   {8, 16, 7, 0},  {9, 17, 4, 2},
-                       {20, 3, 5, 1}, {40, 2, 15, 0}, {9, 33, 1, 0}, {14, 6, 15, 2}, {15, 6, 15, 2}, {2, 40, 3, 5}};
+// Shorter than the kernel, one row, one channel, one tap, odd and whole vectors, several blocks of
+// rows.
+const Case kCases[] = {{1, 1, 1, 0},  {1, 5, 8, 3},   {3, 9, 15, 0},  {7, 8, 8, 3},
+                       {8, 16, 7, 0}, {9, 17, 4, 2},  {20, 3, 5, 1},  {40, 2, 15, 0},
+                       {9, 33, 1, 0}, {14, 6, 15, 2}, {15, 6, 15, 2}, {2, 40, 3, 5}};
 const Case kLargeCases[] = {{120, 96, 8, 0}, {130, 96, 15, 4}, {250, 131, 15, 0}};
 
 TEST(DepthwiseConv, ForwardIsTheReference) {
@@ -25,8 +27,8 @@ TEST(DepthwiseConv, ForwardIsTheReference) {
   ForTargets([&] {
     for (const Case &c : cases) {
       SCOPED_TRACE(Cat(c.rows, "x", c.dim, " taps ", c.taps));
-      GuardedMatrix x(RandomTensor(&rng, c.rows + c.taps - 1, c.dim), c.padding), y(c.rows, c.dim, c.padding),
-          weight(RandomTensor(&rng, c.dim, c.taps), c.padding);
+      GuardedMatrix x(RandomTensor(&rng, c.rows + c.taps - 1, c.dim), c.padding),
+          y(c.rows, c.dim, c.padding), weight(RandomTensor(&rng, c.dim, c.taps), c.padding);
       Tensor bias = RandomTensor(&rng, 1, c.dim);
       DepthwiseConvForward(ctx, x, weight, bias, y);
       const RefMatrix want =
@@ -44,9 +46,9 @@ TEST(DepthwiseConv, BackwardIsTheGradient) {
     for (const Case &c : kCases) {
       SCOPED_TRACE(Cat(c.rows, "x", c.dim, " taps ", c.taps));
       const int64_t in = c.rows + c.taps - 1;
-      GuardedMatrix x(RandomTensor(&rng, in, c.dim), c.padding), dy(RandomTensor(&rng, c.rows, c.dim), c.padding),
-          dx(in, c.dim, c.padding), dweight(Tensor::Zeros(c.dim, c.taps), c.padding),
-          dbias(Tensor::Zeros(1, c.dim), 0);
+      GuardedMatrix x(RandomTensor(&rng, in, c.dim), c.padding),
+          dy(RandomTensor(&rng, c.rows, c.dim), c.padding), dx(in, c.dim, c.padding),
+          dweight(Tensor::Zeros(c.dim, c.taps), c.padding), dbias(Tensor::Zeros(1, c.dim), 0);
       Tensor weight = RandomTensor(&rng, c.dim, c.taps), bias = RandomTensor(&rng, 1, c.dim);
       DepthwiseConvBackward(ctx, x, weight, dy, dx, dweight, dbias);
       EXPECT_TRUE(dx.Intact() && dweight.Intact() && dbias.Intact());
@@ -77,7 +79,8 @@ TEST(DepthwiseConv, BackwardOfLargeShapes) {
     for (const Case &c : kLargeCases) {
       SCOPED_TRACE(Cat(c.rows, "x", c.dim, " taps ", c.taps));
       const int64_t in = c.rows + c.taps - 1;
-      Tensor x = RandomTensor(&rng, in, c.dim), dy = RandomTensor(&rng, c.rows, c.dim), dx(in, c.dim);
+      Tensor x = RandomTensor(&rng, in, c.dim), dy = RandomTensor(&rng, c.rows, c.dim),
+             dx(in, c.dim);
       Tensor weight = RandomTensor(&rng, c.dim, c.taps);
       Tensor dweight = Tensor::Zeros(c.dim, c.taps), dbias = Tensor::Zeros(1, c.dim);
       DepthwiseConvBackward(ctx, x, weight, dy, dx, dweight, dbias);
@@ -102,7 +105,8 @@ TEST(DepthwiseConv, BackwardOfLargeShapes) {
 TEST(DepthwiseConv, RowsDoNotDependOnEachOther) {
   Context ctx;
   Rng rng(4);
-  Tensor x = RandomTensor(&rng, 47, 21), weight = RandomTensor(&rng, 21, 8), bias = RandomTensor(&rng, 1, 21);
+  Tensor x = RandomTensor(&rng, 47, 21), weight = RandomTensor(&rng, 21, 8),
+         bias = RandomTensor(&rng, 1, 21);
   Tensor y(40, 21);
   DepthwiseConvForward(ctx, x, weight, bias, y);
   for (int64_t n : {1, 5, 16}) {

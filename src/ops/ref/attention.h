@@ -2,6 +2,7 @@
 #define U2MOE_OPS_REF_ATTENTION_H_
 
 #include <cmath>
+#include <vector>
 
 #include "ops/attention.h"
 #include "ops/ref/matrix.h"
@@ -17,13 +18,15 @@ Matrix<Real> Attend(int num_heads, const AttentionMask &mask, int64_t num_querie
   Matrix<Real> y(num_queries, v.cols);
   for (int h = 0; h < num_heads; ++h) {
     for (int64_t i = 0; i < num_queries; ++i) {
+      std::vector<Real> weights;
       Real total = 0;
-      for (int64_t j = mask.Begin(i); j < mask.End(i, v.rows); ++j)
-        total += std::exp(score(i, j, h));
       for (int64_t j = mask.Begin(i); j < mask.End(i, v.rows); ++j) {
-        for (int64_t c = h * dk; c < (h + 1) * dk; ++c) {
-          y(i, c) += std::exp(score(i, j, h)) / total * v(j, c);
-        }
+        weights.push_back(std::exp(score(i, j, h)));
+        total += weights.back();
+      }
+      for (size_t n = 0; n < weights.size(); ++n) {
+        const int64_t j = mask.Begin(i) + static_cast<int64_t>(n);
+        for (int64_t c = h * dk; c < (h + 1) * dk; ++c) y(i, c) += weights[n] / total * v(j, c);
       }
     }
   }

@@ -1,0 +1,204 @@
+#include "ops/ctc-loss.h"
+
+#include <nlohmann/json.hpp>
+
+#include "ops/ref/ctc-loss.h"
+#include "ops/softmax.h"
+#include "support/for-targets.h"
+#include "support/op-test.h"
+#include "tensor/kaldi-tables.h"
+
+namespace u2moe {
+namespace {
+
+RefMatrix LogSoftmax(const RefMatrix &x) {
+  RefMatrix y = x;
+  for (int64_t t = 0; t < x.rows; ++t) {
+    double total = 0;
+    for (int64_t v = 0; v < x.cols; ++v) total += std::exp(x(t, v));
+    for (int64_t v = 0; v < x.cols; ++v) y(t, v) -= std::log(total);
+  }
+  return y;
+}
+
+// All label sequences up to max_length over V - 1 labels.
+std::vector<std::vector<int32_t>> AllLabels(int64_t vocabulary, int32_t blank, size_t max_length) {
+  std::vector<std::vector<int32_t>> all{{}};
+  for (size_t i = 0; i < all.size(); ++i) {
+    if (all[i].size() == max_length) continue;
+    for (int32_t v = 0; v < vocabulary; ++v) {
+      if (v == blank) continue;
+      all.push_back(all[i]);
+      all.back().push_back(v);
+    }
+  }
+  return all;
+}
+
+// Every label sequence, also longer ones than the frames can carry.
+TEST(CtcLoss, IsTheSumOverAllPaths) {
+  Context ctx;
+  Rng rng(1);
+  int64_t impossible = 0, possible = 0;
+  ForTargets([&] {
+    for (int64_t vocabulary = 1; vocabulary <= 4; ++vocabulary) {
+      for (int64_t frames = 1; frames <= 5; ++frames) {
+        const int32_t blank = static_cast<int32_t>((frames + vocabulary) % vocabulary);
+        Tensor logp = RandomTensor(&rng, frames, vocabulary, 2);
+        LogSoftmaxForward(ctx, logp, logp);
+        const RefMatrix reference(logp.View());
+        for (const auto &labels : AllLabels(vocabulary, blank, vocabulary == 4 ? 3 : 6)) {
+          Tensor d(frames, vocabulary);
+          const double loss = CtcLoss(ctx, logp, labels, blank, 1, d);
+          if (CtcMinFrames(labels) > frames) {
+            ++impossible;
+            EXPECT_EQ(loss, std::numeric_limits<double>::infinity());
+            EXPECT_EQ(MaxAbsDiff(d, Tensor::Zeros(frames, vocabulary)), 0);
+          } else {
+            ++possible;
+            EXPECT_NEAR(loss, ref::CtcLossByPaths<double>(reference, labels, blank), 1e-6);
+          }
+        }
+      }
+    }
+  });
+  EXPECT_GT(impossible, 100);
+  EXPECT_GT(possible, 100);
+}
+
+TEST(CtcLoss, GradientIsOfTheLogits) {
+  Context ctx;
+  Rng rng(2);
+  struct Case {
+    int64_t frames, vocabulary;
+    int32_t blank;
+    std::vector<int32_t> labels;
+  };
+  const std::vector<Case> cases = {{1, 1, 0, {}},
+                                   {1, 3, 0, {2}},
+                                   {4, 3, 2, {}},
+                                   {7, 5, 0, {1, 1, 3}},
+                                   {5, 5, 3, {1, 1, 1}},  // just fits
+                                   {9, 4, 1, {0, 2, 3, 3, 0}},
+                                   {20, 19, 0, {5, 18, 5, 5, 7, 1}},
+                                   {12, 17, 16, {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11}}};
+  ForTargets([&] {
+    for (const Case &c : cases) {
+      for (int64_t padding : {0, 3}) {
+        SCOPED_TRACE(Cat(c.frames, "x", c.vocabulary, " labels ", c.labels.size()));
+        Tensor x = RandomTensor(&rng, c.frames, c.vocabulary, 2);
+        GuardedMatrix logp(x, padding), d(c.frames, c.vocabulary, padding);
+        LogSoftmaxForward(ctx, logp, logp);
+        const double got = CtcLoss(ctx, logp, c.labels, c.blank, 0.3f, d);
+        EXPECT_TRUE(d.Intact());
+        RefMatrix logits(x.View());
+        const auto loss = [&] {
+          return ref::CtcLoss<double>(LogSoftmax(logits), c.labels, c.blank);
+        };
+        EXPECT_NEAR(got, loss(), 1e-5);
+        const auto weighted = [&] { return 0.3 * loss(); };
+        EXPECT_LT(GradientError(weighted, &logits, d), 2e-6);
+        EXPECT_EQ(CtcLoss(ctx, logp, c.labels, c.blank, 0.3f, View()), got);
+      }
+    }
+  });
+}
+
+TEST(CtcLoss, IsWenets) {
+  const std::string path = GoldenPath("losses/ctc.json");
+  if (path.empty()) GTEST_SKIP() << "no golden losses";
+  Context ctx;
+  const nlohmann::json golden = nlohmann::json::parse(ReadFile(path));
+  RandomAccessMatrixReader logits("ark:" + GoldenPath("losses/ctc_logits.ark")),
+      gradients("ark:" + GoldenPath("losses/ctc_grad.ark"));
+  const auto frames = golden.at("frames").get<std::vector<int64_t>>();
+  const auto lengths = golden.at("target_lengths").get<std::vector<int64_t>>();
+  ASSERT_EQ(frames.size(), 5u);
+  double loss = 0;
+  for (size_t r = 0; r < frames.size(); ++r) {
+    SCOPED_TRACE(r);
+    const std::string key = Cat("row", r);
+    auto labels = golden.at("target").at(r).get<std::vector<int32_t>>();
+    labels.resize(static_cast<size_t>(lengths[r]));
+    const Tensor x = logits.Value(key), want = gradients.Value(key);
+    Tensor logp(frames[r], x.Cols()), d(frames[r], x.Cols());
+    LogSoftmaxForward(ctx, x.View().RowRange(0, frames[r]), logp);
+    const double row = CtcLoss(ctx, logp, labels, 0, 1.f / 5, d);
+    EXPECT_EQ(std::isinf(row), r == 3);
+    if (r != 3) loss += row;
+    EXPECT_LT(MaxAbsDiff(d, want.View().RowRange(0, frames[r])), 2e-5);
+  }
+  EXPECT_NEAR(loss / 5, golden.at("loss").get<double>(), 9e-5);
+}
+
+// Long utterances with very unlikely labels: probabilities of e^-5000 and less.
+TEST(CtcLoss, DoesNotUnderflow) {
+  Context ctx;
+  Rng rng(3);
+  const int64_t frames = 3000, vocabulary = 6;
+  Tensor logp(frames, vocabulary), d(frames, vocabulary);
+  for (int64_t t = 0; t < frames; ++t) {
+    for (int64_t v = 0; v < vocabulary; ++v) logp(t, v) = v == 0 ? -0.001f : -80.f;
+  }
+  std::vector<int32_t> labels;
+  for (int i = 0; i < 200; ++i) labels.push_back(1 + i % 5);
+  const double loss = CtcLoss(ctx, logp, labels, 0, 1, d);
+  // Nearly all probability lies on paths with one frame a label: C(3000, 200) of them.
+  const double ways = std::lgamma(3001) - std::lgamma(201) - std::lgamma(2801);
+  EXPECT_NEAR(loss, 200 * 80 + 2800 * 0.001 - ways, 0.01);
+  double sum = 0;
+  for (int64_t t = 0; t < frames; ++t) {
+    for (int64_t v = 1; v < vocabulary; ++v) sum -= d(t, v);
+  }
+  EXPECT_NEAR(sum, 200, 0.01);  // expected frames with a label
+}
+
+// Where a path is cut off by probability 0, the others count.
+TEST(CtcLoss, ZeroProbabilities) {
+  Context ctx;
+  const float inf = std::numeric_limits<float>::infinity();
+  Tensor logp(2, 3), d(2, 3);
+  const float half = std::log(0.5f);
+  const float rows[2][3] = {{half, half, -inf}, {-inf, 0.f, -inf}};
+  for (int64_t t = 0; t < 2; ++t) std::copy(rows[t], rows[t] + 3, logp.View().Row(t));
+  EXPECT_NEAR(CtcLoss(ctx, logp, {1}, 0, 1, d), 0, 1e-7);
+  EXPECT_NEAR(d(0, 0), 0, 1e-7);
+  EXPECT_EQ(d(0, 2), 0);
+  EXPECT_EQ(CtcLoss(ctx, logp, {2}, 0, 1, d), inf);
+  EXPECT_EQ(MaxAbsDiff(d, Tensor::Zeros(2, 3)), 0);
+}
+
+TEST(CtcLoss, NoFrames) {
+  Context ctx;
+  EXPECT_EQ(CtcLoss(ctx, ConstView(nullptr, 0, 4), {}, 0, 1, View()), 0);
+  EXPECT_EQ(CtcLoss(ctx, ConstView(nullptr, 0, 4), {2}, 0, 1, View()),
+            std::numeric_limits<double>::infinity());
+}
+
+TEST(CtcLoss, NanInNanOut) {
+  Context ctx;
+  Rng rng(4);
+  Tensor logp = RandomTensor(&rng, 6, 5), d(6, 5);
+  logp(3, 2) = std::numeric_limits<float>::quiet_NaN();
+  EXPECT_TRUE(std::isnan(CtcLoss(ctx, logp, {2, 1}, 0, 1, d)));
+  EXPECT_TRUE(std::isnan(d(0, 0)));
+}
+
+TEST(CtcLoss, WrongArgumentsThrow) {
+  Context ctx;
+  Tensor logp = Tensor::Zeros(4, 3), d(3, 3);
+  EXPECT_THROW(CtcLoss(ctx, logp, {1}, 3, 1, View()), Error);
+  EXPECT_THROW(CtcLoss(ctx, logp, {3}, 0, 1, View()), Error);
+  EXPECT_THROW(CtcLoss(ctx, logp, {-1}, 0, 1, View()), Error);
+  EXPECT_THROW(CtcLoss(ctx, logp, {0}, 0, 1, View()), Error);
+  EXPECT_THROW(CtcLoss(ctx, logp, {1}, 0, 1, d), Error);
+}
+
+TEST(CtcLoss, MinFramesCountsRepeats) {
+  EXPECT_EQ(CtcMinFrames({}), 0);
+  EXPECT_EQ(CtcMinFrames({7}), 1);
+  EXPECT_EQ(CtcMinFrames({7, 7, 8, 8, 8}), 8);
+}
+
+}  // namespace
+}  // namespace u2moe
