@@ -6,7 +6,7 @@ what=$1
 shift
 compile=() # e.g. g++ -std=c++17 -I/usr/include/kissfft
 for word in "$@"; do
-  case $word in -MMD | -MP) ;; *) compile+=("$word") ;; esac # no dependency files
+  case $word in -MD | -MP) ;; *) compile+=("$word") ;; esac # no dependency files
 done
 
 # what   header               library                  Debian package
