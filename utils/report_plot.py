@@ -29,7 +29,7 @@ def plot(report, base):
         'set offsets graph 0, graph 0, graph 0.08, 0',
         'set grid',
         'set key top right font ",8"',
-        f'set multiplot layout 1,{len(sets)} title "{report["title"]}"',
+        f'set multiplot layout 1,{len(sets)} title "{report["title"]}" noenhanced',
     ]
     for name in sets:
         curves, data = [], []

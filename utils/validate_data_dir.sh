@@ -68,7 +68,11 @@ for table in text feats.scp utt2lang utt2dur utt2snr segments "$keys"; do
     NR == FNR { first[$1]; next }
     !($1 in first) { printf "\"%s\" is in %s, not in %s\n", $1, two, one; bad = 1; exit 1 }
     { delete first[$1] }
-    END { if (!bad) for (u in first) { printf "\"%s\" is in %s, not in %s\n", u, one, two; exit 1 } }' \
+    END {
+      if (bad) exit 1
+      for (u in first) if (missing == "" || u < missing) missing = u
+      if (missing != "") { printf "\"%s\" is in %s, not in %s\n", missing, one, two; exit 1 }
+    }' \
     "$dir/utt2spk" "$dir/$table") || fail "$problem"
 done
 

@@ -81,5 +81,5 @@ fi
 if begin_stage 5 "report"; then
   report.py --title "fsdd: connected digits, real speech" \
     --models "$models" --seeds "$seeds" --sets "test_clean test_noisy" --chunks "$chunks" \
-    --data data --dump dump --exp exp --out exp/report --processes "$decode_jobs"
+    --data data --dump dump --exp exp --out exp/report --processes "$decode_jobs" --cut "$cut"
 fi

@@ -61,5 +61,5 @@ fi
 if begin_stage 5 "report"; then
   report.py --title "polyglot: spoken words in $(wc -w <<< "$langs") languages" \
     --models "$models" --seeds "$seeds" --sets "test_clean test_noisy" --chunks "$chunks" \
-    --data data --dump dump --exp exp --out exp/report --processes "$decode_jobs"
+    --data data --dump dump --exp exp --out exp/report --processes "$decode_jobs" --cut "$cut"
 fi

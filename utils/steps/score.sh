@@ -4,7 +4,8 @@
 # Usage: score.sh <text> <set> <model-dir>
 #   e.g. score.sh data/test_clean/text test_clean exp/moe/777
 #
-# Writes <model-dir>/decode/<set>/<chunk>/<mode>.{wer,wer.json,per_utt}.
+# Writes <model-dir>/decode/<set>/<chunk>/<mode>.{wer,cer}: words, and characters without spaces; with
+# .json for programs and .per_utt with the alignment of each utterance beside each.
 . ./path.sh
 . "$U2MOE_ROOT/utils/recipe.sh"
 parse_options "$@"
@@ -13,6 +14,10 @@ text=${args[0]} set=${args[1]} exp=${args[2]}
 for hyp in "$exp/decode/$set"/*/*.text; do
   base=${hyp%.text}
   need_file "$hyp" "decode first (--stage 4)"
-  compute-wer --bootstrap=1000 --per-utt="$base.per_utt" --json="$base.wer.json" \
-    "ark:$text" "ark:$hyp" > "$base.wer"
+  for unit in wer cer; do
+    chars=false
+    if [[ $unit == cer ]]; then chars=true; fi
+    compute-wer --char=$chars --bootstrap --json="$base.$unit.json" \
+      --per-utt="$base.$unit.per_utt" "ark:$text" "ark:$hyp" > "$base.$unit"
+  done
 done
