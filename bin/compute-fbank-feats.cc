@@ -11,6 +11,7 @@
 #include "tensor/kaldi-tables.h"
 #include "util/options.h"
 #include "util/progress.h"
+#include "util/speed-report.h"
 #include "util/tally.h"
 #include "util/text-tables.h"
 
@@ -59,6 +60,7 @@ int Run(int argc, char *argv[]) {
   ToolOptions tool;
   opts.Register(&po);
   tool.Register(&po);
+  SpeedReport speed(&po);
   UtteranceTally tally(&po);
   if (!po.Parse(argc, argv, 2, 2)) return 0;
   opts.Check();
@@ -72,7 +74,6 @@ int Run(int argc, char *argv[]) {
   if (!tool.write_utt2dur.empty()) durations.emplace(tool.write_utt2dur);
 
   Progress progress("fbank", 0);
-  double seconds = 0;
   int64_t num_skipped = 0;
   for (; !reader.Done(); reader.Next(), progress.Add(1)) {
     const std::string key = reader.Key();
@@ -86,22 +87,25 @@ int Run(int argc, char *argv[]) {
         ++num_skipped;
         return;
       }
-      Tensor feats = fbank.Compute(samples, SubSeed(static_cast<uint64_t>(tool.seed), key));
-      if (tool.subtract_mean) {
-        DoubleMatrix stats;
-        AccumulateCmvn(feats, &stats);
-        CmvnTransform(stats, true, false).Apply(false, feats);
+      Tensor feats;
+      {
+        SpeedReport::Scope scope(&speed, wave.Duration());
+        feats = fbank.Compute(samples, SubSeed(static_cast<uint64_t>(tool.seed), key));
+        if (tool.subtract_mean) {
+          DoubleMatrix stats;
+          AccumulateCmvn(feats, &stats);
+          CmvnTransform(stats, true, false).Apply(false, feats);
+        }
       }
       writer.Write(key, feats);
       if (durations) durations->Write(key, {FormatSeconds(wave.Duration())});
-      seconds += wave.Duration();
     });
   }
   writer.Close();
   if (durations) durations->Close();
   reader.Close();
   if (num_skipped > 0) LOG_INFO << num_skipped << " utterances were shorter than --min-duration.";
-  LOG_INFO << seconds << " s of audio in " << progress.Elapsed() << " s.";
+  speed.Finish();
   return tally.Finish();
 }
 
