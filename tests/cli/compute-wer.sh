@@ -1,0 +1,95 @@
+#!/usr/bin/env bash
+# compute-wer: Kaldi's lines, modes, units, alignments, intervals, comparison, files.
+. "$(dirname "$0")/../support/cli.sh"
+
+printf '%s\n' 'u1 THE CAT SAT' 'u2 A B' 'u3' >"$tmp/ref"
+printf '%s\n' 'u2 B' 'u3' 'u1 THE BAT SAT ON' >"$tmp/hyp"
+wer() { compute-wer "$@" 2>/dev/null; }
+
+check_equal "Kaldi's summary" "$(wer "ark:$tmp/ref" "ark:$tmp/hyp")" \
+  '%WER 60.00 [ 3 / 5, 1 ins, 1 del, 1 sub ]
+%SER 66.67 [ 2 / 3 ]
+Scored 3 sentences, 0 not present in hyp.'
+check_equal "from standard input" "$(wer "ark:$tmp/ref" ark:- <"$tmp/hyp" | head -n 1)" \
+  '%WER 60.00 [ 3 / 5, 1 ins, 1 del, 1 sub ]'
+check "stdout is data only" test -z "$(compute-wer "ark:$tmp/ref" "ark:$tmp/hyp" 2>/dev/null | grep LOG)"
+
+head -n 2 "$tmp/hyp" >"$tmp/short"
+check_fails "strict: a missing hypothesis" 1 '1 of 3 references have no hypothesis \(u1\)' \
+  compute-wer "ark:$tmp/ref" "ark:$tmp/short"
+check_fails "strict: a hypothesis too many" 1 '1 of 3 hypotheses have no reference \(u1\)' \
+  compute-wer "ark:$tmp/short" "ark:$tmp/hyp"
+check_equal "nothing on stdout then" "$(wer "ark:$tmp/ref" "ark:$tmp/short")" ''
+check_equal "present" "$(wer --mode=present "ark:$tmp/ref" "ark:$tmp/short" | tr '\n' ' ')" \
+  '%WER 50.00 [ 1 / 2, 0 ins, 1 del, 0 sub ] [PARTIAL] %SER 50.00 [ 1 / 2 ] Scored 2 sentences, 1 not present in hyp. '
+check_equal "all" "$(wer --mode=all "ark:$tmp/ref" "ark:$tmp/short" | head -n 1)" \
+  '%WER 80.00 [ 4 / 5, 0 ins, 4 del, 0 sub ] [PARTIAL]'
+cat "$tmp/hyp" "$tmp/short" >"$tmp/twice"
+check_fails "a key twice in the hypotheses" 1 'twice: utterance u2 occurs twice' compute-wer "ark:$tmp/ref" "ark:$tmp/twice"
+check_fails "a key twice in the references" 1 'utterance u2 occurs twice' compute-wer "ark:$tmp/twice" "ark:$tmp/hyp"
+: >"$tmp/empty"
+check_fails "nothing to score" 1 'no utterance to score' compute-wer --mode=present "ark:$tmp/empty" "ark:$tmp/hyp"
+
+printf '%s\n' 'u ÄB 中文' >"$tmp/cref"
+printf '%s\n' 'u ÄB中 文' >"$tmp/chyp"
+check_equal "characters and spaces" "$(wer --cer "ark:$tmp/cref" "ark:$tmp/chyp" | head -n 1)" \
+  '%CER 40.00 [ 2 / 5, 1 ins, 1 del, 0 sub ]'
+check_equal "characters" "$(wer --char "ark:$tmp/cref" "ark:$tmp/chyp" | head -n 1)" \
+  '%CER 0.00 [ 0 / 4, 0 ins, 0 del, 0 sub ]'
+check_fails "not both" 2 'one of them' compute-wer --cer --char "ark:$tmp/cref" "ark:$tmp/chyp"
+printf 'u \377\n' >"$tmp/latin1"
+check_fails "characters that are not UTF-8" 1 'utterance u: not UTF-8' compute-wer --cer "ark:$tmp/cref" "ark:$tmp/latin1"
+printf '%s\n' 'u1 The cat, sat.' 'u2 a b' 'u3 ...' >"$tmp/written"
+check_equal "normalised" "$(wer --normalize=lowercase,no-punctuation "ark:$tmp/ref" "ark:$tmp/written" | head -n 1)" \
+  '%WER 0.00 [ 0 / 5, 0 ins, 0 del, 0 sub ]'
+check_fails "an unknown step" 2 'known steps are none, lowercase' compute-wer --normalize=upper "ark:$tmp/ref" "ark:$tmp/hyp"
+check_fails "an unknown mode" 2 'known modes are strict, present, all' compute-wer --mode=lax "ark:$tmp/ref" "ark:$tmp/hyp"
+check_fails "an unknown alignment" 2 'known rules are kaldi, sclite' compute-wer --align=x "ark:$tmp/ref" "ark:$tmp/hyp"
+check_fails "too few arguments" 2 argument compute-wer "ark:$tmp/ref"
+
+golden_ref=$(golden_path wer/ref.txt)
+if [ -n "$golden_ref" ]; then
+  golden_hyp=${golden_ref%ref.txt}hyp.txt
+  check_equal "golden set, minimum edit distance" "$(wer "ark:$golden_ref" "ark:$golden_hyp" | cut -d, -f1 | head -n 1)" \
+    '%WER 51.61 [ 847 / 1641'
+  check_equal "golden set, sclite's weights" "$(wer --align=sclite "ark:$golden_ref" "ark:$golden_hyp" | head -n 1)" \
+    '%WER 52.10 [ 855 / 1641, 267 ins, 274 del, 314 sub ]'
+  wer --per-utt="$tmp/per-utt" "ark:$golden_ref" "ark:$golden_hyp" >"$tmp/summary"
+  check_equal "the table per utterance adds up to the summary" \
+    "$(awk '$2 == "#csid" { s += $4; i += $5; d += $6; n += $3 + $4 + $6 } END { print s + i + d, n, i, d, s }' "$tmp/per-utt")" \
+    "$(sed -n '1s/[^0-9 ]//gp' "$tmp/summary" | awk '{ print $2, $3, $4, $5, $6 }')"
+  check_equal "two runs, the same interval" "$(wer --bootstrap "ark:$golden_ref" "ark:$golden_hyp")" \
+    "$(wer --bootstrap "ark:$golden_ref" "ark:$golden_hyp")"
+  check_equal "interval line" "$(wer --bootstrap "ark:$golden_ref" "ark:$golden_hyp" | tail -n 1 | sed 's/[0-9.]*, [0-9.]* \]/X ]/')" \
+    'Interval 95% [ X ] by bootstrap over 300 utterances, 10000 draws, seed 1'
+  awk '{ print $1, "spk" NR % 7 }' "$golden_ref" >"$tmp/utt2spk"
+  check_equal "speakers are drawn" \
+    "$(wer --bootstrap --utt2spk="$tmp/utt2spk" "ark:$golden_ref" "ark:$golden_hyp" | grep -c 'over 7 speakers')" 1
+  check_equal "the same hypotheses do not differ" \
+    "$(wer --compare="ark:$golden_hyp" "ark:$golden_ref" "ark:$golden_hyp" | tail -n 1)" \
+    'Difference 0.00 (second - first), interval 95% [ 0.00, 0.00 ]: no difference'
+  check_equal "perfect hypotheses are better" \
+    "$(wer --compare="ark:$golden_ref" "ark:$golden_ref" "ark:$golden_hyp" | tail -n 1 | sed 's/.*: //')" 'the second is better'
+  check "JSON" compute-wer --compare="ark:$golden_ref" --json="$tmp/wer.json" "ark:$golden_ref" "ark:$golden_hyp"
+  if command -v python3 >/dev/null; then
+    check_equal "JSON holds the same numbers" "$(python3 -c '
+import json, sys
+j = json.load(open(sys.argv[1]))
+print(j["errors"], j["units"], round(j["error_rate"], 2), j["second"]["errors"], j["difference"]["verdict"])' "$tmp/wer.json")" \
+      '847 1641 51.61 0 the second is better'
+  else
+    skip "JSON holds the same numbers" "no python3"
+  fi
+else
+  skip "golden set" "no wer/ref.txt"
+fi
+check_fails "a second hypothesis of other utterances" 1 'no hypothesis' \
+  compute-wer --compare="ark:$tmp/short" "ark:$tmp/ref" "ark:$tmp/hyp"
+check_fails "an utterance without speaker" 1 'u1 is not in' \
+  compute-wer --bootstrap --utt2spk=<(echo u2 s) "ark:$tmp/ref" "ark:$tmp/hyp"
+check_fails "a report that cannot be written" 1 'none/x' compute-wer --per-utt="$tmp/none/x" "ark:$tmp/ref" "ark:$tmp/hyp"
+check_fails "a full disk" 1 'write' bash -c 'compute-wer "$1" "$2" >/dev/full' - "ark:$tmp/ref" "ark:$tmp/hyp"
+printf 'u1\n' >"$tmp/nothing"
+check_equal "empty references" "$(wer "ark:$tmp/nothing" "ark:$tmp/nothing" | head -n 1)" \
+  '%WER 0.00 [ 0 / 0, 0 ins, 0 del, 0 sub ]'
+check "help" compute-wer --help
