@@ -4,10 +4,10 @@
 #include "base/log.h"
 #include "base/main.h"
 #include "base/thread-pool.h"
-#include "base/timer.h"
 #include "decode/ctc-search.h"
 #include "tensor/kaldi-tables.h"
 #include "util/options.h"
+#include "util/speed-report.h"
 #include "util/tally.h"
 #include "util/text-tables.h"
 
@@ -50,6 +50,7 @@ int Run(int argc, char *argv[]) {
   po.Register("times", &times_wspecifier,
               "wspecifier for the frame of each token, int32 vectors with the keys of the tokens");
   po.Register("threads", &threads, "utterances searched at once; the results do not depend on it");
+  SpeedReport speed(&po);
   UtteranceTally tally(&po);
   if (!po.Parse(argc, argv, 2, 3)) return 0;
   opts.Check();
@@ -70,7 +71,6 @@ int Run(int argc, char *argv[]) {
   std::unique_ptr<ThreadPool> pool;
   if (threads > 1) pool = std::make_unique<ThreadPool>(threads);
   int64_t frames = 0;
-  double seconds = 0;
   while (!reader.Done()) {
     jobs.clear();
     for (; !reader.Done() && jobs.size() < batch; reader.Next()) {
@@ -82,16 +82,17 @@ int Run(int argc, char *argv[]) {
         jobs.back().error = std::current_exception();
       }
     }
-    Timer timer;
     const auto search = [&](int64_t i) {
       Search(opts, searches[static_cast<size_t>(i)].get(), &jobs[static_cast<size_t>(i)]);
     };
-    if (pool) {
-      pool->ParallelFor(static_cast<int64_t>(jobs.size()), search);
-    } else {
-      search(0);
+    {
+      SpeedReport::Scope scope(&speed, 0);  // frames do not say how long they last
+      if (pool) {
+        pool->ParallelFor(static_cast<int64_t>(jobs.size()), search);
+      } else {
+        search(0);
+      }
     }
-    seconds += timer.Elapsed();
     for (const Job &job : jobs) {
       tally.Try(job.key, [&] {
         if (job.error) std::rethrow_exception(job.error);
@@ -110,8 +111,9 @@ int Run(int argc, char *argv[]) {
   tokens.Close();
   if (scores) scores->Close();
   if (times) times->Close();
-  LOG_INFO << "searched " << frames << " frames in " << seconds << " s with " << threads
+  LOG_INFO << "searched " << frames << " frames in " << speed.WallSeconds() << " s with " << threads
            << " thread" << (threads > 1 ? "s" : "");
+  speed.Finish();
   return tally.Finish();
 }
 

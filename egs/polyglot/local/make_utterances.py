@@ -48,9 +48,9 @@ def draw(name, tag, count, langs, words, seed):
     rng = random.Random(f'{seed}-{name}')  # a stream per set: one set's size leaves the others alone
     voices = VOICES[name]
     decks = {lang: Deck(words[lang], rng) for lang in langs}
-    pairs = Deck([(v, lang) for v in voices for lang in langs], rng)
+    speakers, languages = Deck(voices, rng), Deck(langs, rng)
     for n in range(count):
-        voice, lang = pairs.deal()
+        voice, lang = speakers.deal(), languages.deal()
         said = [decks[lang].deal() for _ in range(rng.randint(*WORDS))]
         yield dict(utt=f'{voice}-{lang.split("-")[0]}-{tag}{n:04d}', voice=voice, lang=lang, words=said,
                    pitch=rng.randint(*PITCH), speed=rng.randint(*SPEED),
