@@ -12,7 +12,7 @@ def main():
         print(__doc__.strip(), file=sys.stderr)
         sys.exit(0 if sys.argv[1:] == ['--help'] else 2)
     with open(sys.argv[1], encoding='utf-8') as f:
-        rows = {r['epoch']: r['dev_loss'] for r in map(json.loads, filter(str.strip, f))}
+        rows = {r['epoch']: r['dev']['loss'] for r in map(json.loads, filter(str.strip, f))}
     if not rows:
         sys.exit(f'best_epochs.py: error: {sys.argv[1]} holds no epoch')
     best = sorted(rows, key=lambda epoch: (rows[epoch], epoch))[:int(sys.argv[2])]

@@ -79,11 +79,10 @@ def training(exp):
             rows = [json.loads(line) for line in f if line.strip()]
     except FileNotFoundError:
         raise Missing(f'{exp}/log.jsonl is missing: train first (--stage 3)') from None
-    cpu = sum(r.get('cpu_seconds', 0) for r in rows)
-    return dict(epochs=len(rows), wall_seconds=sum(r.get('wall_seconds', 0) for r in rows),
-                cpu_seconds=cpu, frames=sum(r.get('frames', 0) for r in rows),
-                best_dev_loss=min(r['dev_loss'] for r in rows),
-                frames_per_cpu_second=sum(r.get('frames', 0) for r in rows) / cpu if cpu else None)
+    cpu, frames = sum(r['cpu_s'] for r in rows), sum(r['frames'] for r in rows)
+    return dict(epochs=len(rows), wall_seconds=sum(r['wall_s'] + r['dev_s'] for r in rows),
+                cpu_seconds=cpu, frames=frames, frames_per_cpu_second=frames / max(cpu, 1e-9),
+                best_dev_loss=min(r['dev']['loss'] for r in rows))
 
 
 def collect_results(args, model):

@@ -31,11 +31,11 @@ def models_part(report):
     for name, m in report['models'].items():
         runs = list(m['training'].values())
         loss = [r['best_dev_loss'] for r in runs]
-        speed = [r['frames_per_cpu_second'] for r in runs if r['frames_per_cpu_second']]
+        speed = [r['frames_per_cpu_second'] for r in runs]
         rows.append([name, f'{m["parameters"]:,}', f'{m["parameters"] / base["parameters"]:.2f}x',
                      f'{m["active_per_frame"]:,}', runs[0]['epochs'],
                      minutes(sum(r['wall_seconds'] for r in runs) / len(runs)),
-                     f'{sum(speed) / len(speed):,.0f}' if speed else '-',
+                     f'{sum(speed) / len(speed):,.0f}',
                      f'{sum(loss) / len(loss):.3f}'])
     return ['Models (means over seeds)'] + table(
         ['model', 'parameters', f'of {report["baseline"]}', 'active per frame', 'epochs',
