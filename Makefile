@@ -41,7 +41,7 @@ SUPPORT_LIB := $(BUILD)/libtest-support.a
 
 Q := $(if $(V),,@)
 
-.PHONY: all help deps test test-build lint format demo bench install clean
+.PHONY: all help deps test test-build unit-build lint format demo bench install clean
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -94,7 +94,8 @@ $(BENCHES): $(BUILD)/%: $(BUILD)/obj/%.o $(LIB)
 	$(if $(Q),@echo "  LD   $@")
 	$(Q)$(CXX) $(LDFLAGS_ALL) $< $(LIB) $(LIBS) -o $@
 
-test-build: all $(TESTS)
+unit-build: $(TESTS)
+test-build: all unit-build
 
 test: test-build  ## build and run all tests (ONLY="ctc wer": those with such names)
 	$(Q)utils/run-tests.sh $(BUILD) $(ONLY)
