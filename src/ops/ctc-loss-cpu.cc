@@ -8,6 +8,7 @@
 #define HWY_TARGET_INCLUDE "ops/ctc-loss-cpu.cc"
 #include "ops/simd-targets.h"
 
+#include "hwy/contrib/math/math-inl.h"
 #include "ops/simd-math-inl.h"
 
 HWY_BEFORE_NAMESPACE();

@@ -64,25 +64,32 @@ struct OpCase {
   int64_t rows, cols, padding;
 };
 
+// Calls test(target) for every instruction set of this machine that the ops are compiled for.
+template <class Test>
+void ForOpTargets(const Test &test) {
+  for (int64_t target : {HWY_AVX3, HWY_AVX2, HWY_EMU128}) {
+    if (target != HWY_EMU128 && (hwy::SupportedTargets() & target) == 0) continue;
+    SCOPED_TRACE(hwy::TargetName(target));
+    hwy::GetChosenTarget().Update(target);
+    test(target);
+  }
+  hwy::GetChosenTarget().Update(hwy::SupportedTargets());
+}
+
 // Calls test(const OpCase &) for one row, one column, no rows, odd and even sizes, contiguous and
-// strided, on every instruction set of this machine that the ops are compiled for.
+// strided, on every instruction set.
 template <class Test>
 void ForOpCases(const Test &test) {
   const int64_t shapes[][2] = {{1, 1},  {1, 7},  {5, 1},  {0, 5},   {3, 2},   {2, 8},
                                {7, 33}, {4, 96}, {9, 63}, {2, 131}, {19, 64}, {35, 21}};
-  const int64_t targets[] = {HWY_AVX3, HWY_AVX2, HWY_EMU128};
-  for (int64_t target : targets) {
-    if (target != HWY_EMU128 && (hwy::SupportedTargets() & target) == 0) continue;
-    hwy::GetChosenTarget().Update(target);
+  ForOpTargets([&](int64_t) {
     for (const auto &shape : shapes) {
       for (int64_t padding : {0, 3}) {
-        SCOPED_TRACE(
-            Cat(hwy::TargetName(target), " ", shape[0], "x", shape[1], " padding ", padding));
+        SCOPED_TRACE(Cat(shape[0], "x", shape[1], " padding ", padding));
         test(OpCase{shape[0], shape[1], padding});
       }
     }
-  }
-  hwy::GetChosenTarget().Update(hwy::SupportedTargets());
+  });
 }
 
 // The largest |a - b|; infinite if anything in a is not finite.
