@@ -2,7 +2,8 @@
 
 namespace u2moe {
 
-AttentionMask DrawChunkMask(int64_t max_length, int64_t rate, bool dynamic_left, const DrawInteger &draw) {
+AttentionMask DrawChunkMask(int64_t max_length, int64_t rate, bool dynamic_left,
+                            const DrawInteger &draw) {
   if (max_length < 2) return AttentionMask::Full();
   const int64_t n = draw(1, max_length - 1);
   if (n > max_length / 2) return AttentionMask::Full();

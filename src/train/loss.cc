@@ -11,26 +11,30 @@ namespace u2moe {
 namespace {
 
 // One direction's smoothed cross-entropy, summed over the batch. weight: of its gradient.
-double DecoderLoss(const Context &ctx, const Decoder &decoder, const TrainBatch &batch, const ModelConfig &config,
-                   bool reverse, float weight, DropoutSeeds *dropout, ConstView encoder_out,
-                   const RaggedShape &encoder_shape, Decoder *grad, View dencoder_out, int64_t *num_correct) {
+double DecoderLoss(const Context &ctx, const Decoder &decoder, const TrainBatch &batch,
+                   const ModelConfig &config, bool reverse, float weight, DropoutSeeds *dropout,
+                   ConstView encoder_out, const RaggedShape &encoder_shape, Decoder *grad,
+                   View dencoder_out, int64_t *num_correct) {
   std::vector<int> memory(batch.labels.size());
   std::iota(memory.begin(), memory.end(), 0);
   const DecoderInput input = MakeDecoderInput(batch.labels, memory, config.sos, reverse);
   std::vector<int32_t> targets;
   for (int b = 0; b < input.shape.NumSequences(); ++b) {
-    const auto begin = input.tokens.begin() + input.shape.Begin(b), end = input.tokens.begin() + input.shape.End(b);
+    const auto begin = input.tokens.begin() + input.shape.Begin(b),
+               end = input.tokens.begin() + input.shape.End(b);
     targets.insert(targets.end(), begin + 1, end);
     targets.push_back(config.eos);
   }
   Tensor logits;
   Decoder::Tape tape;
-  decoder.Forward(ctx, input, encoder_out, encoder_shape, dropout, nullptr, &logits, grad ? &tape : nullptr);
+  decoder.Forward(ctx, input, encoder_out, encoder_shape, dropout, nullptr, &logits,
+                  grad ? &tape : nullptr);
   Tensor dlogits;
   if (grad) dlogits = Tensor(logits.Rows(), logits.Cols());
   const double loss = LabelSmoothingLoss(ctx, logits, targets, config.label_smoothing, weight,
                                          grad ? dlogits.View() : View(), num_correct);
-  if (grad) decoder.Backward(ctx, input, encoder_out, encoder_shape, tape, dlogits, grad, dencoder_out);
+  if (grad)
+    decoder.Backward(ctx, input, encoder_out, encoder_shape, tape, dlogits, grad, dencoder_out);
   return loss;
 }
 
@@ -53,8 +57,8 @@ void LossSums::Add(const LossSums &o) {
   num_infinite_ctc += o.num_infinite_ctc;
 }
 
-LossSums ComputeLoss(const Context &ctx, const AsrModel &model, const TrainBatch &batch, const LossOptions &opts,
-                     AsrModel *grad, AsrModel *running) {
+LossSums ComputeLoss(const Context &ctx, const AsrModel &model, const TrainBatch &batch,
+                     const LossOptions &opts, AsrModel *grad, AsrModel *running) {
   const ModelConfig &config = model.Config();
   CHECK_EQ(batch.shape.NumSequences(), batch.NumUtterances());
   ForwardMode mode;
@@ -63,8 +67,8 @@ LossSums ComputeLoss(const Context &ctx, const AsrModel &model, const TrainBatch
   Encoder::Tape tape;
   Tensor encoder_out;
   RaggedShape shape;
-  model.Encoder().Forward(ctx, mode, batch.feats, batch.shape, &encoder_out, &shape, grad ? &tape : nullptr,
-                          running ? running->MutableEncoder() : nullptr);
+  model.Encoder().Forward(ctx, mode, batch.feats, batch.shape, &encoder_out, &shape,
+                          grad ? &tape : nullptr, running ? running->MutableEncoder() : nullptr);
   LossSums sums;
   sums.num_utterances = batch.NumUtterances();
   sums.num_tokens = batch.NumTokens();
@@ -77,9 +81,10 @@ LossSums ComputeLoss(const Context &ctx, const AsrModel &model, const TrainBatch
     Tensor dlogits;
     if (grad) dlogits = Tensor(logp.Rows(), logp.Cols());
     for (int b = 0; b < shape.NumSequences(); ++b) {
-      const double loss = CtcLoss(ctx, shape.Rows(logp.View(), b), batch.labels[static_cast<size_t>(b)], config.blank,
-                                  static_cast<float>(w / opts.utterance_divisor),
-                                  grad ? shape.Rows(dlogits.View(), b) : View());
+      const double loss =
+          CtcLoss(ctx, shape.Rows(logp.View(), b), batch.labels[static_cast<size_t>(b)],
+                  config.blank, static_cast<float>(w / opts.utterance_divisor),
+                  grad ? shape.Rows(dlogits.View(), b) : View());
       if (std::isinf(loss)) {
         ++sums.num_infinite_ctc;
       } else {
@@ -92,18 +97,21 @@ LossSums ComputeLoss(const Context &ctx, const AsrModel &model, const TrainBatch
       AddTo(ctx, 1, dctc, dencoder_out);
     }
   }
-  const double divisor = config.length_normalized_loss ? opts.token_divisor : opts.utterance_divisor;
+  const double divisor =
+      config.length_normalized_loss ? opts.token_divisor : opts.utterance_divisor;
   const double r = model.HasRightDecoder() ? config.reverse_weight : 0;
   double attention = 0;
   if (w < 1) {
     sums.l2r = DecoderLoss(ctx, model.LeftDecoder(), batch, config, false,
-                           static_cast<float>((1 - w) * (1 - r) / divisor), opts.dropout, encoder_out, shape,
-                           grad ? grad->MutableLeftDecoder() : nullptr, dencoder_out, &sums.num_correct);
+                           static_cast<float>((1 - w) * (1 - r) / divisor), opts.dropout,
+                           encoder_out, shape, grad ? grad->MutableLeftDecoder() : nullptr,
+                           dencoder_out, &sums.num_correct);
     attention = sums.l2r;
     if (r > 0) {
-      sums.r2l = DecoderLoss(ctx, model.RightDecoder(), batch, config, true, static_cast<float>((1 - w) * r / divisor),
-                             opts.dropout, encoder_out, shape, grad ? grad->MutableRightDecoder() : nullptr,
-                             dencoder_out, nullptr);
+      sums.r2l =
+          DecoderLoss(ctx, model.RightDecoder(), batch, config, true,
+                      static_cast<float>((1 - w) * r / divisor), opts.dropout, encoder_out, shape,
+                      grad ? grad->MutableRightDecoder() : nullptr, dencoder_out, nullptr);
       attention = (1 - r) * sums.l2r + r * sums.r2l;
     }
   }

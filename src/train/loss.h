@@ -20,7 +20,7 @@ struct TrainBatch {
 
 // Sums over utterances; divide by num_utterances for WeNet's figures.
 struct LossSums {
-  double loss = 0;           // w * ctc + (1 - w) * attention, as below
+  double loss = 0;  // w * ctc + (1 - w) * attention, as below
   double ctc = 0, l2r = 0, r2l = 0;
   int64_t num_utterances = 0, num_tokens = 0, num_correct = 0;  // correct: L2R argmax, eos included
   int64_t num_infinite_ctc = 0;  // utterances whose labels do not fit their frames; they count 0
@@ -29,18 +29,18 @@ struct LossSums {
 };
 
 struct LossOptions {
-  AttentionMask mask;                // chunk mask of the encoder
-  DropoutSeeds *dropout = nullptr;   // null: no dropout
+  AttentionMask mask;               // chunk mask of the encoder
+  DropoutSeeds *dropout = nullptr;  // null: no dropout
   // Gradients are of the summed loss divided by these; a shard of a batch passes the whole batch's.
   double utterance_divisor = 1, token_divisor = 1;
 };
 
-// The U2++ objective (WeNet asr_model.py): w * CTC + (1 - w) * ((1 - r) * L2R + r * R2L), with label
-// smoothing in the attention losses. CTC is divided by utterances; the attention losses too, or by tokens
-// with length_normalized_loss. *grad, if not null, is added to; running, if not null, receives moved
-// batch-norm statistics. Throws DataError for utterances too short for one frame.
-LossSums ComputeLoss(const Context &ctx, const AsrModel &model, const TrainBatch &batch, const LossOptions &opts,
-                     AsrModel *grad, AsrModel *running);
+// The U2++ objective (WeNet asr_model.py): w * CTC + (1 - w) * ((1 - r) * L2R + r * R2L), with
+// label smoothing in the attention losses. CTC is divided by utterances; the attention losses too,
+// or by tokens with length_normalized_loss. *grad, if not null, is added to; running, if not null,
+// receives moved batch-norm statistics. Throws DataError for utterances too short for one frame.
+LossSums ComputeLoss(const Context &ctx, const AsrModel &model, const TrainBatch &batch,
+                     const LossOptions &opts, AsrModel *grad, AsrModel *running);
 
 }  // namespace u2moe
 

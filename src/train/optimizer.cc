@@ -14,26 +14,29 @@ namespace u2moe {
 double WarmupLearningRate(double lr, int64_t warmup_steps, int64_t step) {
   CHECK_GE(step, 1);
   if (warmup_steps == 0) return lr;
-  const double n = static_cast<double>(std::max<int64_t>(1, step - 1)), w = static_cast<double>(warmup_steps);
+  const double n = static_cast<double>(std::max<int64_t>(1, step - 1)),
+               w = static_cast<double>(warmup_steps);
   return lr * std::sqrt(w) * std::min(1 / std::sqrt(n), n * std::pow(w, -1.5));
 }
 
 std::vector<Tensor *> TrainableTensors(AsrModel *model) {
   std::vector<Tensor *> tensors;
-  ForEachParam(model, [&tensors](const std::string &, Tensor *t, const ParamInit &, bool trainable) {
-    if (trainable) tensors.push_back(t);
-  });
+  ForEachParam(model,
+               [&tensors](const std::string &, Tensor *t, const ParamInit &, bool trainable) {
+                 if (trainable) tensors.push_back(t);
+               });
   return tensors;
 }
 
 Optimizer::Optimizer(const AdamOptions &opts, double grad_clip, AsrModel *model)
     : opts_(opts), grad_clip_(grad_clip), params_(TrainableTensors(model)) {
-  ForEachParam(model, [this](const std::string &name, Tensor *t, const ParamInit &, bool trainable) {
-    if (!trainable) return;
-    names_.push_back(name);
-    m_.push_back(Tensor::Zeros(t->Shape()));
-    v_.push_back(Tensor::Zeros(t->Shape()));
-  });
+  ForEachParam(model,
+               [this](const std::string &name, Tensor *t, const ParamInit &, bool trainable) {
+                 if (!trainable) return;
+                 names_.push_back(name);
+                 m_.push_back(Tensor::Zeros(t->Shape()));
+                 v_.push_back(Tensor::Zeros(t->Shape()));
+               });
 }
 
 double Optimizer::Step(const Context &ctx, double learning_rate, AsrModel *grad) {
@@ -49,8 +52,8 @@ double Optimizer::Step(const Context &ctx, double learning_rate, AsrModel *grad)
   ++num_steps_;
   const double scale = grad_clip_ > 0 ? std::min(1.0, grad_clip_ / (norm + 1e-6)) : 1.0;
   for (size_t i = 0; i < params_.size(); ++i) {
-    AdamUpdate(ctx, opts_, num_steps_, static_cast<float>(learning_rate), static_cast<float>(scale), *grads[i],
-               *params_[i], m_[i], v_[i]);
+    AdamUpdate(ctx, opts_, num_steps_, static_cast<float>(learning_rate), static_cast<float>(scale),
+               *grads[i], *params_[i], m_[i], v_[i]);
   }
   return norm;
 }
@@ -61,22 +64,24 @@ void Optimizer::Save(const std::string &path) const {
     tensors.emplace_back("m." + names_[i], &m_[i]);
     tensors.emplace_back("v." + names_[i], &v_[i]);
   }
-  WriteSafetensors(path, tensors,
-                   {{"optimizer", "adam"}, {"steps", Cat(num_steps_)}, {"skipped", Cat(num_skipped_)}});
+  WriteSafetensors(
+      path, tensors,
+      {{"optimizer", "adam"}, {"steps", Cat(num_steps_)}, {"skipped", Cat(num_skipped_)}});
 }
 
 void Optimizer::Load(const std::string &path) {
   const SafetensorsFile file(path);
   const auto &metadata = file.Metadata();
-  if (metadata.count("optimizer") == 0 || metadata.count("steps") == 0 || metadata.count("skipped") == 0) {
+  if (metadata.count("optimizer") == 0 || metadata.count("steps") == 0 ||
+      metadata.count("skipped") == 0) {
     throw DataError(path, ": not an optimizer state of nnet-train; remove it to begin anew");
   }
   for (size_t i = 0; i < names_.size(); ++i) {
     for (const auto &[prefix, moments] : {std::make_pair("m.", &m_), std::make_pair("v.", &v_)}) {
       Tensor read = file.Floats(prefix + names_[i]);
       if (read.Shape() != params_[i]->Shape()) {
-        throw DataError(path, ": ", prefix, names_[i], " has shape ", read.ShapeString(), ", the model ",
-                        params_[i]->ShapeString(), "; it belongs to another model");
+        throw DataError(path, ": ", prefix, names_[i], " has shape ", read.ShapeString(),
+                        ", the model ", params_[i]->ShapeString(), "; it belongs to another model");
       }
       (*moments)[i] = read;  // copies, so that the mapping can go
     }

@@ -11,8 +11,8 @@
 namespace u2moe {
 
 // WeNet's WarmupLR as its training loop runs it: the rate for the optimizer's step s (from 1) is
-// lr * sqrt(warmup) * min(n^-0.5, n * warmup^-1.5) with n = max(1, s - 1), so the first two steps share one
-// rate (wenet_quirks 38). warmup 0: constant lr.
+// lr * sqrt(warmup) * min(n^-0.5, n * warmup^-1.5) with n = max(1, s - 1), so the first two steps
+// share one rate (wenet_quirks 38). warmup 0: constant lr.
 double WarmupLearningRate(double lr, int64_t warmup_steps, int64_t step);
 
 // The trainable tensors of a model, in the order of VisitParams.
@@ -23,15 +23,15 @@ class Optimizer {
  public:
   Optimizer(const AdamOptions &opts, double grad_clip, AsrModel *model);
 
-  // One step with the gradients in *grad, at the given rate. Returns the norm before clipping. A non-finite
-  // norm leaves the model as it is and is counted.
+  // One step with the gradients in *grad, at the given rate. Returns the norm before clipping. A
+  // non-finite norm leaves the model as it is and is counted.
   double Step(const Context &ctx, double learning_rate, AsrModel *grad);
 
   int64_t NumSteps() const { return num_steps_; }
   int64_t NumSkipped() const { return num_skipped_; }
 
-  // Moments and step count, for checkpoints: a safetensors file. Load throws DataError if the file is not
-  // of this model.
+  // Moments and step count, for checkpoints: a safetensors file. Load throws DataError if the file
+  // is not of this model.
   void Save(const std::string &path) const;
   void Load(const std::string &path);
 

@@ -28,15 +28,20 @@ uint64_t StreamSeed(int32_t seed, Stream stream, int32_t epoch, int64_t index) {
 void TrainOptions::Register(OptionParser *po) {
   po->Register("epochs", &epochs, "passes over the training data");
   po->Register("batch-size", &batch_size, "utterances per batch");
-  po->Register("bucket-size", &bucket_size, "utterances that are sorted by length together before they are batched");
-  po->Register("learning-rate", &learning_rate, "highest learning rate, reached after --warmup-steps");
-  po->Register("warmup-steps", &warmup_steps, "optimizer steps of rising rate; afterwards it falls as 1/sqrt(step)");
+  po->Register("bucket-size", &bucket_size,
+               "utterances that are sorted by length together before they are batched");
+  po->Register("learning-rate", &learning_rate,
+               "highest learning rate, reached after --warmup-steps");
+  po->Register("warmup-steps", &warmup_steps,
+               "optimizer steps of rising rate; afterwards it falls as 1/sqrt(step)");
   po->Register("grad-clip", &grad_clip, "largest 2-norm of the whole gradient; 0: no clipping");
   po->Register("accum-grad", &accum_grad, "batches whose gradients are averaged into one step");
   po->Register("seed", &seed, "seed of data order, chunk sizes, masks and dropout");
   po->Register("threads", &threads, "threads that share each batch");
-  po->Register("max-skipped-steps", &max_skipped_steps, "stop after this many steps without a finite gradient");
-  po->Register("spec-augment", &spec_augment, "mask stretches of time and frequency, and substitute frames");
+  po->Register("max-skipped-steps", &max_skipped_steps,
+               "stop after this many steps without a finite gradient");
+  po->Register("spec-augment", &spec_augment,
+               "mask stretches of time and frequency, and substitute frames");
   spec.Register(po);
 }
 
@@ -44,7 +49,8 @@ void TrainOptions::Check() const {
   if (epochs < 1) throw UsageError("--epochs=", epochs, ": expected at least 1");
   if (batch_size < 1) throw UsageError("--batch-size=", batch_size, ": expected at least 1");
   if (bucket_size < 1) throw UsageError("--bucket-size=", bucket_size, ": expected at least 1");
-  if (!(learning_rate > 0)) throw UsageError("--learning-rate=", learning_rate, ": expected a positive number");
+  if (!(learning_rate > 0))
+    throw UsageError("--learning-rate=", learning_rate, ": expected a positive number");
   if (warmup_steps < 0) throw UsageError("--warmup-steps=", warmup_steps, ": expected 0 or more");
   if (!(grad_clip >= 0)) throw UsageError("--grad-clip=", grad_clip, ": expected 0 or more");
   if (accum_grad < 1) throw UsageError("--accum-grad=", accum_grad, ": expected at least 1");
@@ -54,35 +60,35 @@ void TrainOptions::Check() const {
 
 std::string TrainOptions::ToString() const {
   return Cat("epochs=", epochs, " batch-size=", batch_size, " bucket-size=", bucket_size,
-             " learning-rate=", learning_rate, " warmup-steps=", warmup_steps, " grad-clip=", grad_clip,
-             " accum-grad=", accum_grad, " seed=", seed, " threads=", threads, " spec-augment=", spec_augment,
+             " learning-rate=", learning_rate, " warmup-steps=", warmup_steps,
+             " grad-clip=", grad_clip, " accum-grad=", accum_grad, " seed=", seed,
+             " threads=", threads, " spec-augment=", spec_augment,
              spec_augment ? " " + spec.ToString() : std::string());
 }
 
 std::string EpochReport::ToJson() const {
-  const auto sums = [](const LossSums &s) {
+  nlohmann::ordered_json j{{"epoch", epoch}};
+  const auto add = [&j](const std::string &set, const LossSums &s) {
     const double n = static_cast<double>(std::max<int64_t>(1, s.num_utterances));
-    return nlohmann::ordered_json{
-        {"loss", s.loss / n},
-        {"ctc", s.ctc / n},
-        {"l2r", s.l2r / n},
-        {"r2l", s.r2l / n},
-        {"accuracy", static_cast<double>(s.num_correct) / static_cast<double>(std::max<int64_t>(1, s.num_tokens))},
-        {"utterances", s.num_utterances}};
+    j[set + "_loss"] = s.loss / n;
+    j[set + "_ctc"] = s.ctc / n;
+    j[set + "_l2r"] = s.l2r / n;
+    j[set + "_r2l"] = s.r2l / n;
+    j[set + "_accuracy"] =
+        static_cast<double>(s.num_correct) / static_cast<double>(std::max<int64_t>(1, s.num_tokens));
   };
-  nlohmann::ordered_json j{{"epoch", epoch},
-                           {"steps", steps},
-                           {"skipped_steps", skipped_steps},
-                           {"learning_rate", learning_rate},
-                           {"train", sums(train)},
-                           {"grad_norm", grad_norm},
-                           {"frames", frames},
-                           {"wall_s", wall_seconds},
-                           {"cpu_s", cpu_seconds},
-                           {"frames_per_s", static_cast<double>(frames) / std::max(wall_seconds, 1e-9)},
-                           {"frames_per_cpu_s", static_cast<double>(frames) / std::max(cpu_seconds, 1e-9)},
-                           {"dev_s", dev_seconds}};
-  if (dev.num_utterances > 0) j["dev"] = sums(dev);
+  add("train", train);
+  if (dev.num_utterances > 0) add("dev", dev);
+  j["steps"] = steps;
+  j["skipped_steps"] = skipped_steps;
+  j["learning_rate"] = learning_rate;
+  j["grad_norm"] = grad_norm;
+  j["frames"] = frames;
+  j["wall_seconds"] = wall_seconds;
+  j["cpu_seconds"] = cpu_seconds;
+  j["frames_per_second"] = static_cast<double>(frames) / std::max(wall_seconds, 1e-9);
+  j["frames_per_cpu_second"] = static_cast<double>(frames) / std::max(cpu_seconds, 1e-9);
+  j["dev_seconds"] = dev_seconds;
   return j.dump();
 }
 
@@ -90,13 +96,14 @@ bool IsTrainable(const AsrModel &model, const TrainUtterance &u, std::string *wh
   const ModelConfig &config = model.Config();
   for (int32_t label : u.labels) {
     if (label < 0 || label >= config.vocab_size || label == config.blank) {
-      *why = Cat("label ", label, " is not a unit of the model (1 to ", config.vocab_size - 1, ", blank ",
-                 config.blank, "); were the tokens made with the model's units.txt?");
+      *why = Cat("label ", label, " is not a unit of the model (1 to ", config.vocab_size - 1,
+                 ", blank ", config.blank, "); were the tokens made with the model's units.txt?");
       return false;
     }
   }
   if (u.feats.Cols() != config.encoder.feature_dim) {
-    *why = Cat("features have ", u.feats.Cols(), " dimensions, the model wants ", config.encoder.feature_dim);
+    *why = Cat("features have ", u.feats.Cols(), " dimensions, the model wants ",
+               config.encoder.feature_dim);
     return false;
   }
   const float *x = u.feats.Data();
@@ -106,15 +113,20 @@ bool IsTrainable(const AsrModel &model, const TrainUtterance &u, std::string *wh
   }
   const int64_t frames = model.Encoder().OutLength(u.feats.Rows()), needed = CtcMinFrames(u.labels);
   if (frames < std::max<int64_t>(1, needed)) {
-    *why = Cat(u.feats.Rows(), " feature frames give ", frames, " encoder frames, too few for ", u.labels.size(),
-               " labels, which need ", std::max<int64_t>(1, needed), "; is the transcript right?");
+    *why = Cat(u.feats.Rows(), " feature frames give ", frames, " encoder frames, too few for ",
+               u.labels.size(), " labels, which need ", std::max<int64_t>(1, needed),
+               "; is the transcript right?");
     return false;
   }
   return true;
 }
 
 Trainer::Trainer(const TrainOptions &opts, AsrModel *model, const std::vector<TrainUtterance> *data)
-    : opts_(opts), model_(model), data_(data), pool_(opts.threads), optimizer_(AdamOptions(), opts.grad_clip, model) {
+    : opts_(opts),
+      model_(model),
+      data_(data),
+      pool_(opts.threads),
+      optimizer_(AdamOptions(), opts.grad_clip, model) {
   for (const TrainUtterance &u : *data) lengths_.push_back(u.feats.Rows());
   for (int i = 0; i < opts.threads; ++i) {
     grads_.push_back(std::make_unique<AsrModel>(model->Config()));
@@ -133,7 +145,8 @@ TrainBatch Trainer::MakeBatch(const std::vector<int> &utterances, int32_t epoch)
       Rng rng(SubSeed(StreamSeed(opts_.seed, kAugmentStream, epoch, 0), u.key));
       const int64_t kept = ApplySpecAugment(opts_.spec, DrawFrom(&rng), x);
       // Trimming must not make the labels unfit.
-      if (model_->Encoder().OutLength(kept) >= std::max<int64_t>(1, CtcMinFrames(u.labels))) frames = kept;
+      if (model_->Encoder().OutLength(kept) >= std::max<int64_t>(1, CtcMinFrames(u.labels)))
+        frames = kept;
     }
     batch.shape.Append(frames);
     batch.labels.push_back(u.labels);
@@ -168,12 +181,14 @@ LossSums Trainer::RunBatch(const std::vector<int> &batch, int32_t epoch, int64_t
     const std::vector<int> &shard = shards[static_cast<size_t>(s)];
     if (shard.empty()) return;
     const TrainBatch part = MakeBatch(shard, epoch);
-    DropoutSeeds dropout(SubSeed(StreamSeed(opts_.seed, kDropoutStream, epoch, index), static_cast<uint64_t>(s)));
+    DropoutSeeds dropout(
+        SubSeed(StreamSeed(opts_.seed, kDropoutStream, epoch, index), static_cast<uint64_t>(s)));
     LossOptions shard_options = options;
     shard_options.dropout = &dropout;
     // Running statistics of batch norm follow the first shard: threads must not race for them.
-    sums[static_cast<size_t>(s)] = ComputeLoss(ctx_, *model_, part, shard_options, grads_[static_cast<size_t>(s)].get(),
-                                               s == 0 ? model_ : nullptr);
+    sums[static_cast<size_t>(s)] =
+        ComputeLoss(ctx_, *model_, part, shard_options, grads_[static_cast<size_t>(s)].get(),
+                    s == 0 ? model_ : nullptr);
   };
   if (opts_.threads == 1) {
     run(0);
@@ -192,19 +207,22 @@ EpochReport Trainer::TrainEpoch(int32_t epoch) {
   const auto batches = MakeEpochBatches(lengths_, opts_.batch_size, opts_.bucket_size, &order);
   const Timer timer;
   const double cpu_begin = ProcessCpuSeconds();
-  Progress progress(Cat("epoch ", epoch, " of ", opts_.epochs, ", batches"), static_cast<int64_t>(batches.size()));
+  Progress progress(Cat("epoch ", epoch, " of ", opts_.epochs, ", batches"),
+                    static_cast<int64_t>(batches.size()));
   double norms = 0;
   int64_t steps = 0;
   for (size_t i = 0; i < batches.size(); ++i) {
     report.train.Add(RunBatch(batches[i], epoch, static_cast<int64_t>(i)));
     for (int u : batches[i]) report.frames += lengths_[static_cast<size_t>(u)];
     const double n = static_cast<double>(report.train.num_utterances);
-    progress.Add(1, Cat("loss ", report.train.loss / n, ", ",
-                        std::llround(static_cast<double>(report.frames) / timer.Elapsed()), " frames/s"));
+    progress.Add(
+        1, Cat("loss ", report.train.loss / n, ", ",
+               std::llround(static_cast<double>(report.frames) / timer.Elapsed()), " frames/s"));
     if ((i + 1) % static_cast<size_t>(opts_.accum_grad) != 0 && i + 1 != batches.size()) continue;
     // Thread by thread in a fixed order: the same bits in every run.
     for (size_t t = 1; t < grads_.size(); ++t) {
-      const std::vector<Tensor *> from = TrainableTensors(grads_[t].get()), to = TrainableTensors(grads_[0].get());
+      const std::vector<Tensor *> from = TrainableTensors(grads_[t].get()),
+                                  to = TrainableTensors(grads_[0].get());
       for (size_t p = 0; p < to.size(); ++p) AddTo(ctx_, 1, *from[p], *to[p]);
       SetZero(grads_[t].get());
     }
@@ -219,7 +237,8 @@ EpochReport Trainer::TrainEpoch(int32_t epoch) {
     }
     LOG_WARN << "epoch " << epoch << " batch " << i << ": gradient is not finite; step skipped";
     if (optimizer_.NumSkipped() > opts_.max_skipped_steps) {
-      throw Error(optimizer_.NumSkipped(), " steps without a finite gradient; lower --learning-rate or look at the data");
+      throw Error(optimizer_.NumSkipped(),
+                  " steps without a finite gradient; lower --learning-rate or look at the data");
     }
   }
   report.steps = optimizer_.NumSteps();
@@ -238,7 +257,8 @@ LossSums Trainer::DevLoss(const std::vector<TrainUtterance> &dev) {
     batch.feats = u.feats;
     batch.shape = RaggedShape::Single(u.feats.Rows());
     batch.labels.push_back(u.labels);
-    sums[static_cast<size_t>(i)] = ComputeLoss(ctx_, *model_, batch, LossOptions(), nullptr, nullptr);
+    sums[static_cast<size_t>(i)] =
+        ComputeLoss(ctx_, *model_, batch, LossOptions(), nullptr, nullptr);
   });
   LossSums total;
   for (const LossSums &s : sums) total.Add(s);

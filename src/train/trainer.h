@@ -22,7 +22,7 @@ struct TrainOptions {
   double learning_rate = 1e-3;
   int32_t warmup_steps = 400;
   double grad_clip = 5.0;
-  int32_t accum_grad = 1;     // batches per step
+  int32_t accum_grad = 1;  // batches per step
   int32_t seed = 777;
   int32_t threads = 1;
   int32_t max_skipped_steps = 20;
@@ -46,16 +46,16 @@ struct EpochReport {
   std::string ToJson() const;
 };
 
-// Trains a U2++ model on utterances in memory. Data order, chunk sizes, masks and dropout depend on the
-// seed, the epoch and the place in the epoch only, so a run that is stopped and resumed gives the same bits
-// as one that is not. Batches are split over threads; gradients are summed in a fixed order, so the same
-// seed and thread count give the same bits.
+// Trains a U2++ model on utterances in memory. Data order, chunk sizes, masks and dropout depend on
+// the seed, the epoch and the place in the epoch only, so a run that is stopped and resumed gives
+// the same bits as one that is not. Batches are split over threads; gradients are summed in a fixed
+// order, so the same seed and thread count give the same bits.
 class Trainer {
  public:
   Trainer(const TrainOptions &opts, AsrModel *model, const std::vector<TrainUtterance> *data);
 
-  EpochReport TrainEpoch(int32_t epoch);                                // epochs count from 1
-  LossSums DevLoss(const std::vector<TrainUtterance> &dev);             // full context, no dropout
+  EpochReport TrainEpoch(int32_t epoch);                     // epochs count from 1
+  LossSums DevLoss(const std::vector<TrainUtterance> &dev);  // full context, no dropout
   u2moe::Optimizer *Optimizer() { return &optimizer_; }
 
  private:

@@ -1,4 +1,5 @@
-// Parity with WeNet on every golden model: encoder, CTC and decoder outputs, routing, streaming caches.
+// Parity with WeNet on every golden model: encoder, CTC and decoder outputs, routing, streaming
+// caches.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -20,7 +21,8 @@ class GoldenModelTest : public testing::TestWithParam<std::string> {
     mode.routes = routes;
     Tensor out;
     RaggedShape shape;
-    golden_.model->Encoder().Forward(ctx_, mode, feats, RaggedShape::Single(feats.Rows()), &out, &shape, nullptr, nullptr);
+    golden_.model->Encoder().Forward(ctx_, mode, feats, RaggedShape::Single(feats.Rows()), &out,
+                                     &shape, nullptr, nullptr);
     return out;
   }
 
@@ -38,15 +40,18 @@ class GoldenModelTest : public testing::TestWithParam<std::string> {
       const int64_t length = std::min(encoder.WindowLength(chunk), feats.Rows() - begin);
       Tensor y;
       RaggedShape shape;
-      encoder.Forward(ctx_, mode, feats.RowRange(begin, length), RaggedShape::Single(length), &y, &shape, nullptr, nullptr);
-      for (int64_t i = 0; i < y.Rows(); ++i) std::copy_n(y.View().Row(i), y.Cols(), out.View().Row(done + i));
+      encoder.Forward(ctx_, mode, feats.RowRange(begin, length), RaggedShape::Single(length), &y,
+                      &shape, nullptr, nullptr);
+      for (int64_t i = 0; i < y.Rows(); ++i)
+        std::copy_n(y.View().Row(i), y.Cols(), out.View().Row(done + i));
       done += y.Rows();
     }
     return out;
   }
 
   template <class Fn>
-  void CheckArchive(const std::string &feats, const std::string &encoder_file, const std::string &ctc_file, Fn encode) {
+  void CheckArchive(const std::string &feats, const std::string &encoder_file,
+                    const std::string &ctc_file, Fn encode) {
     std::map<std::string, Tensor> want_ctc;
     if (!ctc_file.empty()) {
       for (auto &[key, t] : ReadArchive(golden_.dir + "/" + ctc_file)) want_ctc[key] = t;
@@ -60,16 +65,19 @@ class GoldenModelTest : public testing::TestWithParam<std::string> {
       ASSERT_EQ(got.Rows(), want.Rows()) << key;
       worst = std::max(worst, MaxAbsDiff(got, want));
       if (!ctc_file.empty()) {
-        worst_ctc = std::max(worst_ctc, MaxAbsDiff(golden_.model->CtcLogProbs(ctx_, got), want_ctc.at(key)));
+        worst_ctc = std::max(worst_ctc,
+                             MaxAbsDiff(golden_.model->CtcLogProbs(ctx_, got), want_ctc.at(key)));
       }
       ++n;
     }
     EXPECT_GT(n, 0);
     const double atol = golden_.Atol(encoder_file);
-    std::printf("  %s/%s: worst %.2e (atol %.0e)\n", golden_.name.c_str(), encoder_file.c_str(), worst, atol);
+    std::printf("  %s/%s: worst %.2e (atol %.0e)\n", golden_.name.c_str(), encoder_file.c_str(),
+                worst, atol);
     EXPECT_LE(worst, atol) << encoder_file;
     if (ctc_file.empty()) return;
-    std::printf("  %s/%s: worst %.2e (atol %.0e)\n", golden_.name.c_str(), ctc_file.c_str(), worst_ctc, golden_.Atol(ctc_file));
+    std::printf("  %s/%s: worst %.2e (atol %.0e)\n", golden_.name.c_str(), ctc_file.c_str(),
+                worst_ctc, golden_.Atol(ctc_file));
     EXPECT_LE(worst_ctc, golden_.Atol(ctc_file)) << ctc_file;
   }
 
@@ -102,7 +110,8 @@ TEST_P(GoldenModelTest, RaggedBatchEqualsSingles) {
   }
   Tensor out;
   RaggedShape out_shape;
-  golden_.model->Encoder().Forward(ctx_, ForwardMode(), all, shape, &out, &out_shape, nullptr, nullptr);
+  golden_.model->Encoder().Forward(ctx_, ForwardMode(), all, shape, &out, &out_shape, nullptr,
+                                   nullptr);
   for (int b = 0; b < shape.NumSequences(); ++b) {
     const Tensor single = Encode(feats[static_cast<size_t>(b)].second, AttentionMask::Full());
     EXPECT_LE(MaxAbsDiff(out_shape.Rows(out.View(), b), single), 1e-5) << b;
@@ -113,20 +122,23 @@ TEST_P(GoldenModelTest, ChunkMasksAndStreams) {
   if (!golden_.Streams()) GTEST_SKIP() << golden_.name << " was made for whole utterances only";
   const int64_t chunk = golden_.config["golden"]["decoding_chunk_size"];
   for (int64_t left : golden_.config["golden"]["num_decoding_left_chunks"]) {
-    const std::string suffix = "_chunk" + std::to_string(chunk) + "_left" + (left < 0 ? "all" : std::to_string(left)) + ".ark";
+    const std::string suffix = "_chunk" + std::to_string(chunk) + "_left" +
+                               (left < 0 ? "all" : std::to_string(left)) + ".ark";
     CheckArchive("feats.ark", "enc_masked" + suffix, "ctc_masked" + suffix,
                  [&](const Tensor &x) { return Encode(x, AttentionMask::Chunk(chunk, left)); });
     CheckArchive("feats.ark", "enc_stream" + suffix, "ctc_stream" + suffix,
                  [&](const Tensor &x) { return Stream(x, chunk, left); });
   }
-  CheckArchive("edge_feats.ark", "edge_enc_stream_chunk1_left1.ark", "", [&](const Tensor &x) { return Stream(x, 1, 1); });
+  CheckArchive("edge_feats.ark", "edge_enc_stream_chunk1_left1.ark", "",
+               [&](const Tensor &x) { return Stream(x, 1, 1); });
 }
 
 TEST_P(GoldenModelTest, StreamsAdvanceTogetherAsAlone) {
   if (!golden_.Streams()) GTEST_SKIP() << golden_.name << " cannot stream";
   const Encoder &encoder = golden_.model->Encoder();
   const auto feats = ReadArchive(golden_.dir + "/feats.ark");
-  const int64_t chunk = 2, left = 3, window = encoder.WindowLength(chunk), shift = chunk * encoder.SubsamplingRate();
+  const int64_t chunk = 2, left = 3, window = encoder.WindowLength(chunk),
+                shift = chunk * encoder.SubsamplingRate();
   // Three streams that started at different times, one step of all three against one step of each.
   std::vector<StreamState> together, alone;
   Tensor batch(3 * window, feats[0].second.Cols());
@@ -142,7 +154,8 @@ TEST_P(GoldenModelTest, StreamsAdvanceTogetherAsAlone) {
     for (int step = 0; step <= b; ++step) {
       if (step == b) together.push_back(state);
       mode.streams = {&state};
-      encoder.Forward(ctx_, mode, x.View().RowRange(step * shift, window), RaggedShape::Single(window), &y, &y_shape, nullptr, nullptr);
+      encoder.Forward(ctx_, mode, x.View().RowRange(step * shift, window),
+                      RaggedShape::Single(window), &y, &y_shape, nullptr, nullptr);
     }
     single.push_back(y);
     std::copy_n(x.View().Row(b * shift), window * x.Cols(), batch.View().Row(b * window));
@@ -153,7 +166,8 @@ TEST_P(GoldenModelTest, StreamsAdvanceTogetherAsAlone) {
   Tensor y;
   RaggedShape y_shape;
   encoder.Forward(ctx_, mode, batch, shape, &y, &y_shape, nullptr, nullptr);
-  for (int b = 0; b < 3; ++b) EXPECT_LE(MaxAbsDiff(y_shape.Rows(y.View(), b), single[static_cast<size_t>(b)]), 1e-5) << b;
+  for (int b = 0; b < 3; ++b)
+    EXPECT_LE(MaxAbsDiff(y_shape.Rows(y.View(), b), single[static_cast<size_t>(b)]), 1e-5) << b;
 }
 
 TEST_P(GoldenModelTest, Decoders) {
@@ -169,19 +183,23 @@ TEST_P(GoldenModelTest, Decoders) {
     for (const auto &[utt, list] : hyps.items()) {
       // All hypotheses of an utterance in one ragged batch.
       const std::vector<std::vector<int32_t>> labels = list;
-      const DecoderInput input =
-          MakeDecoderInput(labels, std::vector<int>(labels.size(), 0), golden_.model->Config().sos, reverse);
+      const DecoderInput input = MakeDecoderInput(labels, std::vector<int>(labels.size(), 0),
+                                                  golden_.model->Config().sos, reverse);
       const Tensor &memory = encoded.at(utt);
       Tensor logits;
-      const Decoder &decoder = reverse ? golden_.model->RightDecoder() : golden_.model->LeftDecoder();
-      decoder.Forward(ctx_, input, memory, RaggedShape::Single(memory.Rows()), nullptr, nullptr, &logits, nullptr);
+      const Decoder &decoder =
+          reverse ? golden_.model->RightDecoder() : golden_.model->LeftDecoder();
+      decoder.Forward(ctx_, input, memory, RaggedShape::Single(memory.Rows()), nullptr, nullptr,
+                      &logits, nullptr);
       LogSoftmaxForward(ctx_, logits, logits);
       for (int h = 0; h < input.shape.NumSequences(); ++h, ++n) {
-        worst = std::max(worst, MaxAbsDiff(input.shape.Rows(logits.View(), h), want.at(utt + "-h" + std::to_string(h))));
+        worst = std::max(worst, MaxAbsDiff(input.shape.Rows(logits.View(), h),
+                                           want.at(utt + "-h" + std::to_string(h))));
       }
     }
     EXPECT_EQ(n, want.size());
-    std::printf("  %s/%s: worst %.2e (atol %.0e)\n", golden_.name.c_str(), file.c_str(), worst, golden_.Atol(file));
+    std::printf("  %s/%s: worst %.2e (atol %.0e)\n", golden_.name.c_str(), file.c_str(), worst,
+                golden_.Atol(file));
     EXPECT_LE(worst, golden_.Atol(file));
   }
 }
@@ -193,16 +211,18 @@ struct Recorder : RouteSink {
     std::vector<float> gates;
   };
   std::vector<Call> calls;
-  void OnRoute(ConstView logits, const std::vector<int32_t> &experts, const std::vector<float> &gates) override {
+  void OnRoute(ConstView logits, const std::vector<int32_t> &experts,
+               const std::vector<float> &gates) override {
     calls.push_back({Tensor::Copy(logits), experts, gates});
   }
 };
 
 TEST_P(GoldenModelTest, Routing) {
-  if (golden_.model->Config().encoder.ffn.num_experts == 0) GTEST_SKIP() << golden_.name << " has no experts";
+  if (golden_.model->Config().encoder.ffn.num_experts == 0)
+    GTEST_SKIP() << golden_.name << " has no experts";
   const nlohmann::json selected = ReadJson(golden_.dir + "/moe/experts.json")["selected"];
-  const auto check = [&](const std::string &layer, const std::string &key, const Recorder::Call &call, ConstView rows,
-                         int64_t begin) {
+  const auto check = [&](const std::string &layer, const std::string &key,
+                         const Recorder::Call &call, ConstView rows, int64_t begin) {
     const std::vector<std::vector<int32_t>> want = selected.at(layer).at(key);
     ASSERT_EQ(static_cast<int64_t>(want.size()), rows.Rows()) << layer << " " << key;
     for (size_t t = 0; t < want.size(); ++t) {
@@ -220,14 +240,17 @@ TEST_P(GoldenModelTest, Routing) {
     encoded[key] = Encode(x, AttentionMask::Full(), &recorder);
     ASSERT_EQ(recorder.calls.size(), static_cast<size_t>(2 * blocks));
     for (int i = 0; i < 2 * blocks; ++i, ++checked) {
-      const std::string layer = "encoder.encoders." + std::to_string(i / 2) + (i % 2 ? ".feed_forward" : ".feed_forward_macaron");
+      const std::string layer = "encoder.encoders." + std::to_string(i / 2) +
+                                (i % 2 ? ".feed_forward" : ".feed_forward_macaron");
       const Recorder::Call &call = recorder.calls[static_cast<size_t>(i)];
       check(layer, key, call, call.logits, 0);
       for (const char *what : {"router", "gates"}) {
         const std::string file = std::string("moe/") + layer + "." + what + ".ark";
         RandomAccessMatrixReader reader("ark:" + golden_.dir + "/" + file);
         ConstView got = call.logits;
-        if (what[0] == 'g') got = ConstView(call.gates.data(), call.logits.Rows(), static_cast<int64_t>(call.gates.size()) / call.logits.Rows());
+        if (what[0] == 'g')
+          got = ConstView(call.gates.data(), call.logits.Rows(),
+                          static_cast<int64_t>(call.gates.size()) / call.logits.Rows());
         EXPECT_LE(MaxAbsDiff(got, reader.Value(key)), golden_.Atol(file)) << file << " " << key;
       }
     }
@@ -237,12 +260,15 @@ TEST_P(GoldenModelTest, Routing) {
     const Decoder &decoder = reverse ? golden_.model->RightDecoder() : golden_.model->LeftDecoder();
     for (const auto &[utt, list] : hyps.items()) {
       const std::vector<std::vector<int32_t>> labels = list;
-      const DecoderInput input = MakeDecoderInput(labels, std::vector<int>(labels.size(), 0), golden_.model->Config().sos, reverse);
+      const DecoderInput input = MakeDecoderInput(labels, std::vector<int>(labels.size(), 0),
+                                                  golden_.model->Config().sos, reverse);
       Recorder recorder;
       Tensor logits;
-      decoder.Forward(ctx_, input, encoded.at(utt), RaggedShape::Single(encoded.at(utt).Rows()), nullptr, &recorder, &logits, nullptr);
+      decoder.Forward(ctx_, input, encoded.at(utt), RaggedShape::Single(encoded.at(utt).Rows()),
+                      nullptr, &recorder, &logits, nullptr);
       for (size_t i = 0; i < recorder.calls.size(); ++i) {
-        const std::string layer = std::string("decoder.") + (reverse ? "right" : "left") + "_decoder.decoders." + std::to_string(i) + ".feed_forward";
+        const std::string layer = std::string("decoder.") + (reverse ? "right" : "left") +
+                                  "_decoder.decoders." + std::to_string(i) + ".feed_forward";
         for (int h = 0; h < input.shape.NumSequences(); ++h, ++checked) {
           check(layer, utt + "-h" + std::to_string(h), recorder.calls[i],
                 input.shape.Rows(recorder.calls[i].logits.View(), h), input.shape.Begin(h));
@@ -253,7 +279,8 @@ TEST_P(GoldenModelTest, Routing) {
   EXPECT_EQ(checked, 4 * 2 * blocks + 2 * 2 * 12);
 }
 
-INSTANTIATE_TEST_SUITE_P(All, GoldenModelTest, testing::ValuesIn(GoldenModelNames()), [](const auto &info) { return info.param; });
+INSTANTIATE_TEST_SUITE_P(All, GoldenModelTest, testing::ValuesIn(GoldenModelNames()),
+                         [](const auto &info) { return info.param; });
 
 }  // namespace
 }  // namespace u2moe

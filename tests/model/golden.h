@@ -16,8 +16,7 @@
 
 namespace u2moe {
 
-// Rounding of two float32 implementations is independent: ours may differ from WeNet's by twice what WeNet's
-// differs from float64. The golden README's atol is already ten times the latter; nothing is added.
+// All entries of a matrix archive in order.
 inline std::vector<std::pair<std::string, Tensor>> ReadArchive(const std::string &path) {
   std::vector<std::pair<std::string, Tensor>> items;
   SequentialMatrixReader reader("ark:" + path);
@@ -42,7 +41,8 @@ struct GoldenModel {
   double Atol(const std::string &file) const {
     static const nlohmann::json table = ReadJson(GoldenPath("tolerances.json"));
     for (const auto &row : table) {
-      if (row["file"] == "models/" + name + "/" + file && row["suggested_atol"].is_number()) return row["suggested_atol"];
+      if (row["file"] == "models/" + name + "/" + file && row["suggested_atol"].is_number())
+        return row["suggested_atol"];
     }
     throw Error("no tolerance for models/", name, "/", file);
   }

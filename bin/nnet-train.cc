@@ -1,0 +1,83 @@
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/log.h"
+#include "base/main.h"
+#include "model/model-file.h"
+#include "tensor/context.h"
+#include "tensor/kaldi-tables.h"
+#include "train/training-run.h"
+#include "util/options.h"
+#include "util/tally.h"
+#include "util/text-tables.h"
+
+namespace u2moe {
+namespace {
+
+// All utterances that can be trained on; the others are warned about and counted.
+std::vector<TrainUtterance> ReadData(const AsrModel &model, const std::string &feats_rspecifier,
+                                     const std::string &tokens_rspecifier, UtteranceTally *tally) {
+  SequentialMatrixReader feats(feats_rspecifier);
+  RandomAccessInt32VectorReader tokens(tokens_rspecifier);
+  std::vector<TrainUtterance> data;
+  for (; !feats.Done(); feats.Next()) {
+    tally->Try(feats.Key(), [&] {
+      TrainUtterance u{feats.Key(), feats.Value(), tokens.Value(feats.Key())};
+      std::string why;
+      if (!IsTrainable(model, u, &why)) throw DataError(why);
+      data.push_back(std::move(u));
+    });
+  }
+  feats.Close();
+  if (data.empty()) throw Error("no utterance of ", feats_rspecifier, " can be trained on");
+  return data;
+}
+
+}  // namespace
+
+int Run(int argc, char *argv[]) {
+  OptionParser po(
+      "Trains a U2++ model with CTC and attention losses, dynamic chunks and SpecAugment.\n"
+      "The result is the average of the epochs of lowest dev loss.\n\n"
+      "Usage: nnet-train [options] <model-in> <feats-rspecifier> <tokens-rspecifier> <model-out>\n"
+      "  e.g. nnet-train --dev-feats=scp:dev/feats.scp --dev-tokens=ark,t:dev/tokens --exp-dir=exp "
+      "\\\n"
+      "         init.safetensors scp:train/feats.scp ark,t:train/tokens final.safetensors\n");
+  TrainOptions opts;
+  TrainingRunOptions run_opts;
+  std::string dev_feats, dev_tokens;
+  opts.Register(&po);
+  run_opts.Register(&po);
+  po.Register("dev-feats", &dev_feats,
+              "rspecifier of features whose loss is printed after each epoch");
+  po.Register("dev-tokens", &dev_tokens, "rspecifier of their tokens");
+  UtteranceTally tally(&po);
+  if (!po.Parse(argc, argv, 4, 4)) return 0;
+  opts.Check();
+  run_opts.Check();
+  if (dev_feats.empty() != dev_tokens.empty())
+    throw UsageError("--dev-feats and --dev-tokens go together");
+
+  ModelInfo info;
+  std::unique_ptr<AsrModel> model = ReadModel(po.Arg(0), &info);
+  const std::vector<TrainUtterance> data = ReadData(*model, po.Arg(1), po.Arg(2), &tally);
+  std::vector<TrainUtterance> dev;
+  if (!dev_feats.empty()) dev = ReadData(*model, dev_feats, dev_tokens, &tally);
+  if (tally.Finish() != 0)
+    throw Error(
+        "some utterances cannot be trained on; see above, or allow them with --max-failures");
+
+  LOG_INFO << DescribeMachine() << ", float32";
+  LOG_INFO << data.size() << " utterances, " << model->NumParams() << " parameters; "
+           << opts.ToString();
+  RunTraining(opts, run_opts, data, dev, &model, &info);
+  WriteModel(po.Arg(3), model.get(), info);
+  return 0;
+}
+
+}  // namespace u2moe
+
+U2MOE_MAIN(u2moe::Run)

@@ -1,0 +1,172 @@
+#include "train/training-run.h"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "base/log.h"
+#include "base/timer.h"
+#include "model/model-average.h"
+#include "util/io.h"
+#include "util/json.h"
+#include "util/progress.h"
+
+namespace u2moe {
+namespace {
+
+namespace fs = std::filesystem;
+
+// The folder of one training. A run is identified by everything that its result depends on, so that
+// --resume never mixes two.
+class CheckpointDir {
+ public:
+  CheckpointDir(std::string path, std::string identity)
+      : path_(std::move(path)), identity_(std::move(identity)) {}
+
+  std::string ModelPath(int epoch) const { return Cat(path_, "/epoch-", epoch, ".safetensors"); }
+  std::string OptimizerPath() const { return path_ + "/optimizer.safetensors"; }
+  std::string LogPath() const { return path_ + "/log.jsonl"; }
+  std::string IdentityPath() const { return path_ + "/run.txt"; }
+
+  // Number of complete epochs of the same run, with their log lines; 0 where there are none.
+  int Open(bool resume, std::vector<std::string> *log_lines) const {
+    fs::create_directories(path_);
+    log_lines->clear();
+    if (resume && fs::exists(IdentityPath())) {
+      std::ifstream in(IdentityPath());
+      const std::string found((std::istreambuf_iterator<char>(in)),
+                              std::istreambuf_iterator<char>());
+      if (found != identity_) {
+        throw UsageError(path_,
+                         " holds another training (see run.txt there); give another --exp-dir, or "
+                         "--resume=false");
+      }
+      // The log line is written last, so an epoch with a line is complete.
+      std::ifstream log(LogPath());
+      for (std::string line; std::getline(log, line) && !log.eof();) log_lines->push_back(line);
+    } else {
+      Output out(IdentityPath());
+      out.Stream() << identity_;
+      out.Close();
+    }
+    WriteLog(*log_lines);
+    return static_cast<int>(log_lines->size());
+  }
+
+  void WriteLog(const std::vector<std::string> &lines) const {
+    Output out(LogPath());
+    for (const std::string &line : lines) out.Stream() << line << '\n';
+    out.Close();
+  }
+
+ private:
+  std::string path_, identity_;
+};
+
+// The epochs (from 1) of lowest dev loss, ties to the earlier, in order.
+std::vector<int> BestEpochs(const std::vector<double> &dev_losses, int count) {
+  std::vector<int> epochs;
+  for (size_t i = 0; i < dev_losses.size(); ++i) epochs.push_back(static_cast<int>(i) + 1);
+  const auto loss = [&](int e) { return dev_losses[static_cast<size_t>(e) - 1]; };
+  std::stable_sort(epochs.begin(), epochs.end(), [&](int a, int b) { return loss(a) < loss(b); });
+  if (static_cast<int>(epochs.size()) > count) epochs.resize(static_cast<size_t>(count));
+  std::sort(epochs.begin(), epochs.end());
+  return epochs;
+}
+
+}  // namespace
+
+void TrainingRunOptions::Register(OptionParser *po) {
+  po->Register("exp-dir", &exp_dir,
+               "folder for checkpoints, log.jsonl and resuming; empty: none of these");
+  po->Register("average", &average,
+               "average the weights of this many epochs of lowest dev loss (needs --exp-dir)");
+  po->Register("resume", &resume, "go on with the training that --exp-dir holds, if any");
+  po->Register("keep-checkpoints", &keep_checkpoints, "keep the checkpoints of all epochs");
+}
+
+void TrainingRunOptions::Check() const {
+  if (average < 1) throw UsageError("--average=", average, ": expected at least 1");
+}
+
+void RunTraining(const TrainOptions &opts, const TrainingRunOptions &run_opts,
+                 const std::vector<TrainUtterance> &data, const std::vector<TrainUtterance> &dev,
+                 std::unique_ptr<AsrModel> *model, ModelInfo *info) {
+  const bool checkpoints = !run_opts.exp_dir.empty();
+  // The number of epochs may grow between runs; all else must stay.
+  TrainOptions same = opts;
+  same.epochs = 1;
+  const CheckpointDir dir(run_opts.exp_dir,
+                          Cat(same.ToString(), "\nutterances=", data.size(), " dev=", dev.size(),
+                              " parameters=", (*model)->NumParams(), "\n"));
+  std::vector<std::string> log_lines;
+  std::vector<double> dev_losses;
+  int done = 0;
+  if (checkpoints) {
+    done = std::min(dir.Open(run_opts.resume, &log_lines), opts.epochs);
+    log_lines.resize(static_cast<size_t>(done));
+    for (const std::string &line : log_lines) {
+      const nlohmann::json j = ParseJson(line, dir.LogPath());
+      dev_losses.push_back(j.value("dev_loss", 0.0));
+    }
+    if (done > 0) *model = ReadModel(dir.ModelPath(done), nullptr);
+  }
+  Trainer trainer(opts, model->get(), &data);
+  if (done > 0) {
+    trainer.Optimizer()->Load(dir.OptimizerPath());
+    LOG_INFO << "resuming after epoch " << done << " of " << run_opts.exp_dir;
+  }
+  const int already_done = done;
+  Timer timer;
+  for (int epoch = done + 1; epoch <= opts.epochs; ++epoch) {
+    EpochReport report = trainer.TrainEpoch(epoch);
+    if (!dev.empty()) {
+      Timer dev_timer;
+      report.dev = trainer.DevLoss(dev);
+      report.dev_seconds = dev_timer.Elapsed();
+    }
+    const auto mean = [](const LossSums &s) {
+      return s.loss / static_cast<double>(std::max<int64_t>(1, s.num_utterances));
+    };
+    dev_losses.push_back(mean(report.dev));
+    const double left = timer.Elapsed() / (epoch - already_done) * (opts.epochs - epoch);
+    LOG_INFO << "epoch " << epoch << " of " << opts.epochs << ": train loss " << mean(report.train)
+             << (dev.empty() ? std::string() : Cat(", dev loss ", mean(report.dev)))
+             << ", learning rate " << report.learning_rate << ", "
+             << std::llround(static_cast<double>(report.frames) / report.cpu_seconds)
+             << " frames per CPU second, " << FormatDuration(left) << " left";
+    if (!checkpoints) continue;
+    WriteModel(dir.ModelPath(epoch), model->get(), *info);
+    trainer.Optimizer()->Save(dir.OptimizerPath());
+    log_lines.push_back(report.ToJson());
+    dir.WriteLog(log_lines);
+    if (run_opts.keep_checkpoints) continue;
+    // What is not among the best so far never will be again; the last is needed for resuming.
+    const std::vector<int> best = BestEpochs(dev_losses, run_opts.average);
+    for (int e = 1; e < epoch; ++e) {
+      if (!std::count(best.begin(), best.end(), e)) std::remove(dir.ModelPath(e).c_str());
+    }
+  }
+  nlohmann::ordered_json step = {{"tool", "nnet-train"},
+                                 {"options", opts.ToString()},
+                                 {"utterances", data.size()},
+                                 {"steps", trainer.Optimizer()->NumSteps()}};
+  if (checkpoints && !dev.empty()) {
+    const std::vector<int> best = BestEpochs(dev_losses, run_opts.average);
+    std::vector<std::string> paths;
+    for (int e : best) paths.push_back(dir.ModelPath(e));
+    ModelInfo common;
+    *model = AverageModels(paths, &common);
+    step["averaged_epochs"] = best;
+    LOG_INFO << "averaged epochs " << nlohmann::json(best).dump();
+  }
+  AddHistory(step.dump(), info);
+}
+
+}  // namespace u2moe

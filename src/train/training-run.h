@@ -1,0 +1,36 @@
+// A whole training: epochs, dev loss, log, checkpoints, resume, average of the best epochs.
+#ifndef U2MOE_TRAIN_TRAINING_RUN_H_
+#define U2MOE_TRAIN_TRAINING_RUN_H_
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "model/model-file.h"
+#include "train/trainer.h"
+
+namespace u2moe {
+
+struct TrainingRunOptions {
+  std::string exp_dir;  // checkpoints and log.jsonl; "": none are kept
+  int32_t average = 5;  // epochs of lowest dev loss whose weights are averaged; needs exp_dir
+  bool resume = true;   // go on where a stopped run in exp_dir ended
+  bool keep_checkpoints = false;
+
+  void Register(OptionParser *po);
+  void Check() const;  // throws UsageError
+};
+
+// Trains *model as opts say and leaves the result in it: the average of the run_opts.average epochs
+// of lowest dev loss, or, without an exp_dir or dev data, the last epoch. After each epoch exp_dir
+// holds epoch-N.safetensors, optimizer.safetensors and a line of log.jsonl; a run that died is
+// resumed from the last epoch that is complete and gives the same bits as one that did not.
+// Checkpoints that no average can need any more are removed unless keep_checkpoints. info gains a
+// line of history. Returns the epochs' reports as JSON lines.
+void RunTraining(const TrainOptions &opts, const TrainingRunOptions &run_opts,
+                 const std::vector<TrainUtterance> &data, const std::vector<TrainUtterance> &dev,
+                 std::unique_ptr<AsrModel> *model, ModelInfo *info);
+
+}  // namespace u2moe
+
+#endif  // U2MOE_TRAIN_TRAINING_RUN_H_
