@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <iomanip>
 #include <iostream>
 #include <nlohmann/json.hpp>
@@ -26,6 +27,8 @@ ordered_json Describe(const ModelInfo &info, const ParamCounts &n) {
                              {"active_total", n.active_per_frame + n.active_left + n.active_right},
                              {"buffers", n.buffers}};
   return {{"config", ordered_json::parse(ModelOptions(info.config).ToJson())},
+          {"num_experts",
+           std::max(info.config.encoder.ffn.num_experts, info.config.decoder.ffn.num_experts)},
           {"parameters", parameters},
           {"units", info.units},
           {"features", info.features},

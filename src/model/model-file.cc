@@ -92,8 +92,10 @@ void CheckModelInfo(const ModelInfo &info) {
   if (!info.features.empty()) {
     // 23 and false are the defaults of compute-fbank-feats.
     auto energy = info.features.find("use-energy");
-    const double dim = FeatureOption(info, "num-mel-bins", 23) +
-                       (energy != info.features.end() && energy->second == "true" ? 1 : 0);
+    const double dim =
+        FeatureOption(info, "num-mel-bins", 23) +
+        (energy != info.features.end() && (energy->second == "true" || energy->second == "1") ? 1
+                                                                                              : 0);
     if (dim != info.config.encoder.feature_dim) {
       throw UsageError("the feature options give ", dim,
                        " dimensions (num-mel-bins, and use-energy), but feature-dim=",

@@ -1,0 +1,85 @@
+#include <nlohmann/json.hpp>
+
+#include "base/log.h"
+#include "base/main.h"
+#include "feat/fbank.h"
+#include "model/cmvn-file.h"
+#include "model/model-file.h"
+#include "model/param-count.h"
+#include "util/options.h"
+#include "util/text.h"
+
+namespace u2moe {
+namespace {
+
+// All options of compute-fbank-feats with that configuration; decoding adds no dither.
+std::map<std::string, std::string> ReadFbankConfig(const std::string &path) {
+  FbankOptions fbank;
+  OptionParser po("");
+  fbank.Register(&po);
+  po.ReadConfigFile(path);
+  fbank.frame.dither = 0;
+  fbank.Check();
+  std::map<std::string, std::string> features;
+  for (const std::string &option : SplitWords(fbank.ToString())) {
+    const size_t eq = option.find('=');
+    features[option.substr(0, eq)] = option.substr(eq + 1);
+  }
+  return features;
+}
+
+}  // namespace
+
+int Run(int argc, char *argv[]) {
+  OptionParser po(
+      "Makes a model with random weights. The shape is given by a file of name=value lines, by "
+      "options, or both;\n"
+      "options go before the file.\n\n"
+      "Usage: nnet-init [options] <model.conf> <model-out>\n"
+      "  e.g. nnet-init --units=units.txt --cmvn=global_cmvn --fbank-config=conf/fbank.conf "
+      "--seed=1 \\\n"
+      "         conf/moe.conf exp/0.safetensors\n");
+  ModelOptions options, given;
+  std::string units, cmvn, fbank_config;
+  int64_t seed = 0;
+  given.Register(&po);
+  po.Register("units", &units, "file of 'unit id' lines");
+  po.Register("cmvn", &cmvn,
+              "Kaldi's or WeNet's global CMVN statistics; empty: features are used as they are");
+  po.Register("fbank-config", &fbank_config,
+              "configuration of compute-fbank-feats that made the features; stored");
+  po.Register("seed", &seed, "seed of the random weights");
+  if (!po.Parse(argc, argv, 2, 2)) return 0;
+  {
+    OptionParser file("");
+    options.Register(&file);
+    file.ReadConfigFile(po.Arg(0));
+  }
+  options.TakeGiven(po, given);
+
+  ModelInfo info;
+  if (!units.empty()) {
+    info.units = ReadUnits(units);
+    options.SetUnits(info.units);
+  } else if (options.vocab_size == 0) {
+    throw UsageError("give --units=units.txt, or a --vocab-size");
+  } else {
+    if (options.blank < 0) options.blank = 0;
+    if (options.sos < 0) options.sos = options.vocab_size - 1;
+    if (options.eos < 0) options.eos = options.vocab_size - 1;
+  }
+  info.config = options.Config();
+  if (!fbank_config.empty()) info.features = ReadFbankConfig(fbank_config);
+  CheckModelInfo(info);
+  AsrModel model(info.config);
+  InitModel(&model, static_cast<uint64_t>(seed));
+  if (!cmvn.empty()) SetGlobalCmvn(ReadGlobalCmvn(cmvn), cmvn, &model);
+  AddHistory(nlohmann::json{{"tool", "nnet-init"}, {"seed", seed}}.dump(), &info);
+  WriteModel(po.Arg(1), &model, info);
+  LOG_INFO << "Wrote " << po.Arg(1) << ", " << CountParams(&model).total << " parameters.";
+  return 0;
+}
+
+}  // namespace u2moe
+
+U2MOE_MAIN(u2moe::Run)
