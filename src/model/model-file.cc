@@ -104,8 +104,12 @@ void CheckModelInfo(const ModelInfo &info) {
     if (!(FeatureOption(info, "sample-frequency", 16000) > 0))
       throw UsageError("sample-frequency is not positive");
   }
-  if (!ParseJson(info.history, "history").is_array())
-    throw UsageError("the history is no JSON array");
+  try {
+    if (ParseJson(info.history, "history").is_array()) return;
+  } catch (const DataError &e) {
+    throw UsageError(e.what());
+  }
+  throw UsageError("the history is no JSON array");
 }
 
 std::unique_ptr<AsrModel> ReadModel(const std::string &rxfilename, ModelInfo *info) {

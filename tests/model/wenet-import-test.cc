@@ -214,8 +214,9 @@ TEST(WenetConfig, UnsupportedSettingsAreNamed) {
     std::string name = c.key;
     if (name == "activation_type") name = "activation";
     EXPECT_NE(error.find(name), std::string::npos) << c.key << ": " << error;
-    if (c.value.is_string())
+    if (c.value.is_string()) {
       EXPECT_NE(error.find(c.value.get<std::string>()), std::string::npos) << error;
+    }
   }
   json config = SmallConfig();
   config["encoder_conf"].update({{"mlp_type", "moe"}, {"n_expert", 8}, {"n_expert_activated", 1}});
@@ -243,9 +244,10 @@ TEST(WenetConfig, NotJson) {
 // The tensors of a random model of a configuration, under WeNet's names.
 class SmallWeights {
  public:
-  explicit SmallWeights(const WenetConfig &config) : model_(config.info.config) {
-    InitModel(&model_, 3);
-    ForEachParam(&model_, [&](const std::string &name, Tensor *t, const ParamInit &, bool) {
+  explicit SmallWeights(const WenetConfig &config) {
+    AsrModel model(config.info.config);
+    InitModel(&model, 3);
+    ForEachParam(&model, [&](const std::string &name, Tensor *t, const ParamInit &, bool) {
       tensors[name] = *t;
     });
   }
@@ -267,9 +269,6 @@ class SmallWeights {
     return "";
   }
   std::map<std::string, Tensor> tensors;
-
- private:
-  AsrModel model_;
 };
 
 TEST(ImportWenet, WrongTensorsAreNamed) {

@@ -1,0 +1,113 @@
+#!/usr/bin/env bash
+# nnet-init, nnet-info, nnet-copy, nnet-average on small models.
+. "$(dirname "$0")/../support/cli.sh"
+
+printf '%s\n' '<blank> 0' '<unk> 1' '<sos/eos> 2' 'a 3' 'ü 4' >"$tmp/units.txt"
+cat >"$tmp/model.conf" <<'EOF'
+# a small model
+feature-dim=20
+model-dim=16
+num-blocks=2
+num-heads=2
+hidden-dim=24   # each expert too
+decoder-blocks=1
+--reverse-decoder-blocks=1
+dropout=0
+EOF
+printf 'num-mel-bins=20\nsample-frequency=8000\n' >"$tmp/fbank.conf"
+threes=$(printf '3 %.0s' {1..20})
+{ echo " ["; echo "  ${threes}4"; echo "  ${threes}0 ]"; } >"$tmp/cmvn"
+small=(--print-args=false --units="$tmp/units.txt")
+json() { # MODEL PYTHON-EXPRESSION of d
+  nnet-info --print-args=false --json=true "$1" | python3 -c "import json, sys; d = json.load(sys.stdin); print($2)"
+}
+
+check "makes a model" nnet-init "${small[@]}" --cmvn="$tmp/cmvn" --fbank-config="$tmp/fbank.conf" --seed=3 \
+  "$tmp/model.conf" "$tmp/a.safetensors"
+check "the same seed again" nnet-init "${small[@]}" --cmvn="$tmp/cmvn" --fbank-config="$tmp/fbank.conf" --seed=3 \
+  "$tmp/model.conf" "$tmp/b.safetensors"
+check "gives the same bytes" cmp "$tmp/a.safetensors" "$tmp/b.safetensors"
+check "another seed" nnet-init "${small[@]}" --cmvn="$tmp/cmvn" --fbank-config="$tmp/fbank.conf" --seed=4 \
+  "$tmp/model.conf" "$tmp/c.safetensors"
+check_equal "gives other weights" "$(cmp -s "$tmp/a.safetensors" "$tmp/c.safetensors"; echo $?)" 1
+check "a mixture by option" nnet-init "${small[@]}" --num-experts=4 --decoder-num-experts=0 \
+  "$tmp/model.conf" "$tmp/moe.safetensors"
+check "into a path with spaces" nnet-init "${small[@]}" "$tmp/model.conf" "$tmp/with spaces.safetensors"
+check_equal "no temporary file is left" "$(find "$tmp" -name '*.tmp-*')" ""
+
+check_fails "no units" 2 'give --units' nnet-init --print-args=false "$tmp/model.conf" "$tmp/x.safetensors"
+echo 'num-block=3' >"$tmp/wrong.conf"
+check_fails "an unknown option in the file" 2 'wrong.conf:1: unknown option --num-block; did you mean --num-blocks' \
+  nnet-init "${small[@]}" "$tmp/wrong.conf" "$tmp/x.safetensors"
+check_fails "one expert of many" 2 'experts-per-frame=1 with num-experts=8' \
+  nnet-init "${small[@]}" --num-experts=8 --experts-per-frame=1 "$tmp/model.conf" "$tmp/x.safetensors"
+check_fails "heads that do not divide" 2 'num-heads=3 does not divide model-dim=16' \
+  nnet-init "${small[@]}" --num-heads=3 "$tmp/model.conf" "$tmp/x.safetensors"
+check_fails "features of another dimension" 2 '20 dimensions .* feature-dim=40' \
+  nnet-init "${small[@]}" --feature-dim=40 --fbank-config="$tmp/fbank.conf" "$tmp/model.conf" "$tmp/x.safetensors"
+check_fails "CMVN of another dimension" 1 'cmvn: CMVN of 20 dimensions.* feature-dim is 40' \
+  nnet-init "${small[@]}" --feature-dim=40 --cmvn="$tmp/cmvn" "$tmp/model.conf" "$tmp/x.safetensors"
+check_fails "no such file" 2 'cannot read configuration file' nnet-init "${small[@]}" "$tmp/none" "$tmp/x.safetensors"
+printf 'a 0\nb 0\n' >"$tmp/twice.txt"
+check_fails "units with an id twice" 1 'twice.txt:2: the id 0 is also that of a' \
+  nnet-init --print-args=false --units="$tmp/twice.txt" "$tmp/model.conf" "$tmp/x.safetensors"
+check_fails "one argument" 2 'Usage: nnet-init' nnet-init --print-args=false "$tmp/model.conf"
+check_fails "a folder that is not there" 1 'none/x' nnet-init "${small[@]}" "$tmp/model.conf" "$tmp/none/x.safetensors"
+check_equal "a failure leaves no file" "$(find "$tmp" -name 'x.safetensors')" ""
+
+check "nnet-info as text" bash -o pipefail -c "nnet-info '$tmp/moe.safetensors' | grep -q '^num-experts=4'"
+check_equal "nnet-info: units" "$(nnet-info --print-args=false "$tmp/a.safetensors" | grep '^<blank>')" \
+  "<blank> <unk> <sos/eos> a ü "
+if python3 -c '' 2>/dev/null; then
+  check_equal "nnet-info: parts sum to the total" "$(json "$tmp/moe.safetensors" \
+    "sum(d['parameters'][k] for k in ['encoder', 'ctc', 'left_decoder', 'right_decoder']) == d['parameters']['total']")" True
+  # 2 blocks of 2 mixtures: 2 of 4 experts of 2*16*24 + 24 + 16 parameters rest.
+  check_equal "nnet-info: active per frame" "$(json "$tmp/moe.safetensors" \
+    "d['parameters']['encoder'] + d['parameters']['ctc'] - d['parameters']['active_per_frame']")" $((4 * 2 * (2 * 16 * 24 + 24 + 16)))
+  check_equal "nnet-info: features" "$(json "$tmp/a.safetensors" \
+    "d['features']['sample-frequency'], d['features']['num-mel-bins'], d['features']['dither']")" "8000 20 0"
+  check_equal "nnet-info: history" "$(json "$tmp/a.safetensors" "d['history']")" "[{'seed': 3, 'tool': 'nnet-init'}]"
+else
+  skip "nnet-info --json" "no python3"
+fi
+
+check "nnet-copy" nnet-copy "$tmp/a.safetensors" "$tmp/copy.safetensors"
+check "nnet-copy copies every byte" cmp "$tmp/a.safetensors" "$tmp/copy.safetensors"
+check "nnet-copy through pipes" bash -o pipefail -c "nnet-copy '$tmp/a.safetensors' - | nnet-copy - '$tmp/piped.safetensors'"
+check "nnet-copy through pipes copies every byte" cmp "$tmp/a.safetensors" "$tmp/piped.safetensors"
+check "nnet-copy onto itself" nnet-copy --remove-history=true "$tmp/copy.safetensors" "$tmp/copy.safetensors"
+check_equal "nnet-copy --remove-history" "$(nnet-info --print-args=false "$tmp/copy.safetensors" | sed -n '/# history/,$p')" "# history"
+head -c 3000 "$tmp/a.safetensors" >"$tmp/cut.safetensors"
+check_fails "a cut model" 1 'cut.safetensors: .*was it copied completely' nnet-copy "$tmp/cut.safetensors" "$tmp/x.safetensors"
+check_fails "a text file" 1 'model.conf: it does not begin with a safetensors header' nnet-info "$tmp/model.conf"
+check_fails "no such model" 1 'none.safetensors' nnet-info "$tmp/none.safetensors"
+check_equal "a failed copy leaves no file" "$(find "$tmp" -name 'x.safetensors*' -o -name '.*tmp-*')" ""
+
+check "nnet-average" nnet-average "$tmp/mean.safetensors" "$tmp/a.safetensors" "$tmp/c.safetensors"
+check "of two equal models" nnet-average "$tmp/same.safetensors" "$tmp/a.safetensors" "$tmp/b.safetensors"
+check_fails "nnet-average of other shapes" 1 'moe.safetensors: num-experts is 4, but in .*a.safetensors it is 0' \
+  nnet-average "$tmp/x.safetensors" "$tmp/a.safetensors" "$tmp/moe.safetensors"
+check_fails "nnet-average without inputs" 2 'Usage: nnet-average' nnet-average --print-args=false "$tmp/x.safetensors"
+if python3 -c 'import numpy, safetensors.numpy' 2>/dev/null; then
+  check "Python opens a model in one line" python3 -c "
+import sys, numpy, safetensors.numpy
+a, b, mean, same = (safetensors.numpy.load_file(p) for p in sys.argv[1:])
+assert len(a) > 100 and a.keys() == b.keys() == mean.keys() == same.keys()
+for name in a:
+    assert a[name].dtype == numpy.float32
+    expected = (a[name].astype('f8') + b[name].astype('f8')) / 2
+    assert (mean[name] == expected.astype('f4')).all(), name
+    assert (same[name] == a[name]).all(), name
+assert (a['encoder.global_cmvn.mean'] == 0.75).all()
+assert abs(a['encoder.global_cmvn.istd'] - (0.75 - 0.75**2) ** -0.5).max() < 1e-6
+assert a['encoder.embed.conv.0.weight'].shape == (16, 1, 3, 3)
+" "$tmp/a.safetensors" "$tmp/c.safetensors" "$tmp/mean.safetensors" "$tmp/same.safetensors"
+  check "Python reads the units" python3 -c "
+import sys, json, safetensors
+with safetensors.safe_open(sys.argv[1], 'np') as f:
+    assert json.loads(f.metadata()['units']) == ['<blank>', '<unk>', '<sos/eos>', 'a', 'ü'], f.metadata()
+    assert f.metadata()['format'] == 'u2moe'
+" "$tmp/a.safetensors"
+else
+  skip "Python opens a model in one line" "no Python package safetensors"
+fi
