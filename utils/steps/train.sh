@@ -28,9 +28,8 @@ mkdir -p "$exp"
 nnet-init --units="$dump/units.txt" --cmvn="$dump/cmvn.stats" --fbank-config=conf/fbank.conf \
   --seed="$seed" "conf/$model.conf" "$exp/init.safetensors"
 nnet-train --config=conf/train.conf ${epochs:+--epochs="$epochs"} --seed="$seed" \
-  --threads="$threads" --exp-dir="$exp" \
+  --threads="$threads" --exp-dir="$exp" --average="$average" \
   --dev-feats="scp:$dump/dev/feats.scp" --dev-tokens="ark,t:$dump/dev/tokens" \
   "$exp/init.safetensors" "scp:$dump/train/feats.scp" "ark,t:$dump/train/tokens" \
-  "$exp/last.safetensors"
-nnet-average --best="$average" --log="$exp/log.jsonl" "$exp" "$exp/final.safetensors"
+  "$exp/final.safetensors"
 nnet-info --json=true "$exp/final.safetensors" > "$exp/info.json"
