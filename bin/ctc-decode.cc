@@ -87,11 +87,7 @@ int Run(int argc, char *argv[]) {
     };
     {
       SpeedReport::Scope scope(&speed, 0);  // frames do not say how long they last
-      if (pool) {
-        pool->ParallelFor(static_cast<int64_t>(jobs.size()), search);
-      } else {
-        search(0);
-      }
+      pool ? pool->ParallelFor(static_cast<int64_t>(jobs.size()), search) : search(0);
     }
     for (const Job &job : jobs) {
       tally.Try(job.key, [&] {
@@ -111,8 +107,10 @@ int Run(int argc, char *argv[]) {
   tokens.Close();
   if (scores) scores->Close();
   if (times) times->Close();
-  LOG_INFO << "searched " << frames << " frames in " << speed.WallSeconds() << " s with " << threads
-           << " thread" << (threads > 1 ? "s" : "");
+  LOG_INFO << "searched " << frames << " frames in " << speed.WallSeconds() << " s";
+  speed.Note("search", opts.ToString());
+  speed.Note("frames", static_cast<double>(frames));
+  speed.Note("threads", threads);
   speed.Finish();
   return tally.Finish();
 }

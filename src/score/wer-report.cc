@@ -130,8 +130,8 @@ void WritePerUtterance(std::ostream &os, const WerResult &result) {
       os << *line << '\n';
     }
     os << u.key << " #csid " << u.counts.correct << ' ' << u.counts.substitutions << ' '
-       << u.counts.insertions << ' ' << u.counts.deletions
-       << (u.missing ? " not present in hyp" : "") << '\n';
+       << u.counts.insertions << ' ' << u.counts.deletions << '\n';
+    if (u.missing) os << u.key << " #missing\n";
   }
 }
 

@@ -35,7 +35,8 @@ void WriteWerJson(std::ostream &os, const WerReport &report);
 
 // Four lines per utterance, as Kaldi's wer_per_utt_details: the units of reference and hypothesis
 // under each other (*** where there is none), what was done (C, S, D, I), and the counts of C, S,
-// I, D. The counts add up to the summary.
+// I, D. The counts add up to the summary. A fifth line, #missing, marks an utterance without a
+// hypothesis.
 void WritePerUtterance(std::ostream &os, const WerResult &result);
 
 // "no difference", "the second is better" or "the first is better", by the interval of the

@@ -24,6 +24,8 @@ check_equal "present" "$(wer --mode=present "ark:$tmp/ref" "ark:$tmp/short" | tr
   '%WER 50.00 [ 1 / 2, 0 ins, 1 del, 0 sub ] [PARTIAL] %SER 50.00 [ 1 / 2 ] Scored 2 sentences, 1 not present in hyp. '
 check_equal "all" "$(wer --mode=all "ark:$tmp/ref" "ark:$tmp/short" | head -n 1)" \
   '%WER 80.00 [ 4 / 5, 0 ins, 4 del, 0 sub ] [PARTIAL]'
+wer --mode=all --per-utt="$tmp/per-utt" "ark:$tmp/ref" "ark:$tmp/short" >/dev/null
+check_equal "a missing hypothesis is marked" "$(grep '^u1 #' "$tmp/per-utt" | tr '\n' ' ')" 'u1 #csid 0 0 0 3 u1 #missing '
 cat "$tmp/hyp" "$tmp/short" >"$tmp/twice"
 check_fails "a key twice in the hypotheses" 1 'twice: utterance u2 occurs twice' compute-wer "ark:$tmp/ref" "ark:$tmp/twice"
 check_fails "a key twice in the references" 1 'utterance u2 occurs twice' compute-wer "ark:$tmp/twice" "ark:$tmp/hyp"

@@ -23,6 +23,8 @@ check_equal "n-best times" "$(sed 's/ *$//' "$tmp/times.txt")" $'utt1-1 1\nutt1-
 check_equal "n-best scores as probabilities" \
   "$(tr -d '[]' <"$tmp/scores.txt" | awk '{ printf "%s %.3f\n", $1, exp($2) }')" \
   $'utt1-1 0.561\nutt1-2 0.120\nutt1-3 0.089\nutt2-1 1.000'
+check "stats" ctc-decode --stats="$tmp/stats.json" "ark:$tmp/logp.txt" ark:/dev/null
+check_equal "stats count the frames" "$(grep -c '"frames": 3' "$tmp/stats.json")" 1
 check_equal "one-best has the utterance id" \
   "$(ctc-decode "ark:$tmp/logp.txt" ark,t:- 2>/dev/null | sed 's/ *$//')" $'utt1 1\nutt2'
 check_equal "another blank" \
