@@ -1,5 +1,3 @@
-#include <nlohmann/json.hpp>
-
 #include "base/log.h"
 #include "base/main.h"
 #include "model/model-average.h"
@@ -18,8 +16,6 @@ int Run(int argc, char *argv[]) {
   for (int i = 1; i < po.NumArgs(); ++i) inputs.push_back(po.Arg(i));
   ModelInfo info;
   std::unique_ptr<AsrModel> model = AverageModels(inputs, &info);
-  const nlohmann::json step = {{"tool", "nnet-average"}, {"models", inputs}};
-  AddHistory(step.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace), &info);
   WriteModel(po.Arg(0), model.get(), info);
   LOG_INFO << "Averaged " << inputs.size() << " models into " << po.Arg(0) << ".";
   return 0;

@@ -1,5 +1,3 @@
-#include <nlohmann/json.hpp>
-
 #include "base/log.h"
 #include "base/main.h"
 #include "model/cmvn-file.h"
@@ -32,9 +30,7 @@ int Run(int argc, char *argv[]) {
     LOG_WARN << po.Arg(0) << " names no units; give them with --units=units.txt";
   if (config.info.features.empty())
     LOG_WARN << po.Arg(0) << " has no feature options, so the model cannot check them";
-  const nlohmann::json step = {
-      {"tool", "nnet-import"}, {"config", po.Arg(0)}, {"weights", po.Arg(1)}};
-  AddHistory(step.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace), &config.info);
+  AddHistory("nnet-import", {{"config", po.Arg(0)}, {"weights", po.Arg(1)}}, &config.info);
   WriteModel(po.Arg(2), model.get(), config.info);
   LOG_INFO << "Wrote " << po.Arg(2) << ", " << CountParams(model.get()).total << " parameters.";
   return 0;

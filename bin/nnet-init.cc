@@ -1,5 +1,3 @@
-#include <nlohmann/json.hpp>
-
 #include "base/log.h"
 #include "base/main.h"
 #include "feat/fbank.h"
@@ -74,7 +72,7 @@ int Run(int argc, char *argv[]) {
   AsrModel model(info.config);
   InitModel(&model, static_cast<uint64_t>(seed));
   if (!cmvn.empty()) SetGlobalCmvn(ReadGlobalCmvn(cmvn), cmvn, &model);
-  AddHistory(nlohmann::json{{"tool", "nnet-init"}, {"seed", seed}}.dump(), &info);
+  AddHistory("nnet-init", {{"seed", std::to_string(seed)}}, &info);
   WriteModel(po.Arg(1), &model, info);
   LOG_INFO << "Wrote " << po.Arg(1) << ", " << CountParams(&model).total << " parameters.";
   return 0;

@@ -81,6 +81,8 @@ std::unique_ptr<AsrModel> AverageModels(const std::vector<std::string> &rxfilena
     for (size_t j = 0; j < size; ++j)
       mean[j] = static_cast<float>(sum[j] / static_cast<double>(models.size()));
   }
+  const json step = {{"tool", "nnet-average"}, {"models", rxfilenames}};
+  AddHistory(step.dump(-1, ' ', false, json::error_handler_t::replace), info);
   return std::move(models[0]);
 }
 

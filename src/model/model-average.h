@@ -11,8 +11,9 @@ namespace u2moe {
 
 // The mean of the tensors of models of one shape, running statistics included, each sum in double
 // in the order of the names. info receives what the models have in common: shape, units, feature
-// options and the steps at the beginning of their histories. Throws DataError naming the file that
-// differs from the first in shape, units or features, or that holds a value which is not finite.
+// options and the steps at the beginning of their histories, then a step that lists the files.
+// Throws DataError naming the file that differs from the first in shape, units or features, or that
+// holds a value which is not finite.
 std::unique_ptr<AsrModel> AverageModels(const std::vector<std::string> &rxfilenames,
                                         ModelInfo *info);
 

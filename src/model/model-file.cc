@@ -203,6 +203,13 @@ void AddHistory(const std::string &json_object, ModelInfo *info) {
   info->history = history.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
+void AddHistory(const std::string &tool, const std::map<std::string, std::string> &details,
+                ModelInfo *info) {
+  json step = details;
+  step["tool"] = tool;
+  AddHistory(step.dump(-1, ' ', false, json::error_handler_t::replace), info);
+}
+
 std::vector<std::string> ReadUnits(const std::string &rxfilename) {
   std::vector<std::string> units;
   std::vector<TableLine> lines = ReadTable(rxfilename, 1, 1);

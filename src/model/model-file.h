@@ -49,8 +49,11 @@ void InitModel(AsrModel *model, uint64_t seed);
 // JSON array. Units and features may be empty.
 void CheckModelInfo(const ModelInfo &info);
 
-// Appends one JSON object, e.g. {"tool": "nnet-train", "epochs": 3}, to the history.
+// Appends one JSON object, e.g. {"tool": "nnet-train", "epochs": 3}, to the history; or one of the
+// tool's name and some texts, such as file names.
 void AddHistory(const std::string &json_object, ModelInfo *info);
+void AddHistory(const std::string &tool, const std::map<std::string, std::string> &details,
+                ModelInfo *info);
 
 // Reads "unit id" lines with ids from 0 on, in any order. Throws DataError naming file and line.
 std::vector<std::string> ReadUnits(const std::string &rxfilename);

@@ -66,7 +66,7 @@ if python3 -c '' 2>/dev/null; then
     "d['parameters']['encoder'] + d['parameters']['ctc'] - d['parameters']['active_per_frame']")" $((4 * 2 * (2 * 16 * 24 + 24 + 16)))
   check_equal "nnet-info: features" "$(json "$tmp/a.safetensors" \
     "d['features']['sample-frequency'], d['features']['num-mel-bins'], d['features']['dither']")" "8000 20 0"
-  check_equal "nnet-info: history" "$(json "$tmp/a.safetensors" "d['history']")" "[{'seed': 3, 'tool': 'nnet-init'}]"
+  check_equal "nnet-info: history" "$(json "$tmp/a.safetensors" "d['history']")" "[{'seed': '3', 'tool': 'nnet-init'}]"
 else
   skip "nnet-info --json" "no python3"
 fi
@@ -81,6 +81,7 @@ head -c 3000 "$tmp/a.safetensors" >"$tmp/cut.safetensors"
 check_fails "a cut model" 1 'cut.safetensors: .*was it copied completely' nnet-copy "$tmp/cut.safetensors" "$tmp/x.safetensors"
 check_fails "a text file" 1 'model.conf: it does not begin with a safetensors header' nnet-info "$tmp/model.conf"
 check_fails "no such model" 1 'none.safetensors' nnet-info "$tmp/none.safetensors"
+check_fails "a full disk" 1 'No space left' nnet-copy "$tmp/a.safetensors" /dev/full
 check_equal "a failed copy leaves no file" "$(find "$tmp" -name 'x.safetensors*' -o -name '.*tmp-*')" ""
 
 check "nnet-average" nnet-average "$tmp/mean.safetensors" "$tmp/a.safetensors" "$tmp/c.safetensors"
