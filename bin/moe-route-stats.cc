@@ -1,0 +1,92 @@
+#include <iostream>
+#include <memory>
+#include <string>
+
+#include "base/main.h"
+#include "model/model-file.h"
+#include "pipeline/route-report.h"
+#include "tensor/kaldi-tables.h"
+#include "util/io.h"
+#include "util/options.h"
+#include "util/progress.h"
+#include "util/tally.h"
+#include "util/text-tables.h"
+
+namespace u2moe {
+
+int Run(int argc, char *argv[]) {
+  OptionParser po(
+      "Counts which experts a model chooses: share per expert, entropy, largest load, mean gates,\n"
+      "pairs, dead experts, distinct experts per chunk. Prints a table; --json has all of it.\n\n"
+      "Usage: moe-route-stats [options] <model> <feats-rspecifier>\n"
+      "  e.g. moe-route-stats --labels=ark:utt2lang --plot=routing.png model.safetensors "
+      "scp:feats.scp\n");
+  std::string json, plot, per_frame, labels, tokens;
+  int32_t chunk_size = -1, left_chunks = -1;
+  bool fail_on_dead = false;
+  po.Register("json", &json, "file for the statistics as JSON");
+  po.Register("plot", &plot, "PNG file for a heat map of load by layer and expert (needs gnuplot)");
+  po.Register("per-frame", &per_frame,
+              "wspecifier of int vectors: the K experts of each encoder frame, falling; keys "
+              "<utterance>-<n> for the "
+              "n-th mixture of the encoder, from 1");
+  po.Register("labels", &labels,
+              "rspecifier of a label per utterance, such as ark:utt2lang: counts by label too");
+  po.Register("tokens", &tokens, "rspecifier of token ids: counts the decoders too, fed with them");
+  po.Register("chunk-size", &chunk_size, "encoder frames per chunk; -1: whole utterances");
+  po.Register("num-left-chunks", &left_chunks, "chunks of left context; -1: all");
+  po.Register("fail-on-dead", &fail_on_dead, "exit with status 1 if an expert is never chosen");
+  UtteranceTally tally(&po);
+  if (!po.Parse(argc, argv, 2, 2)) return 0;
+
+  ModelInfo info;
+  std::unique_ptr<AsrModel> model = ReadModel(po.Arg(0), &info);
+  if (info.config.encoder.ffn.num_experts == 0 && info.config.decoder.ffn.num_experts == 0) {
+    throw UsageError(po.Arg(0), " is a dense model: it has no experts");
+  }
+  const Context ctx;
+  model->PrepareForInference(ctx);
+  RouteReport report(info.config);
+  std::unique_ptr<RandomAccessTokenVectorReader> label_reader;
+  std::unique_ptr<RandomAccessInt32VectorReader> token_reader;
+  std::unique_ptr<Int32VectorWriter> writer;
+  if (!labels.empty()) label_reader = std::make_unique<RandomAccessTokenVectorReader>(labels);
+  if (!tokens.empty()) token_reader = std::make_unique<RandomAccessInt32VectorReader>(tokens);
+  if (!per_frame.empty()) writer = std::make_unique<Int32VectorWriter>(per_frame);
+  Progress progress("utterances", 0);
+  SequentialMatrixReader feats(po.Arg(1));
+  for (; !feats.Done(); feats.Next(), progress.Add(1)) {
+    tally.Try(feats.Key(), [&] {
+      std::string group;
+      if (label_reader) {
+        for (const std::string &word : label_reader->Value(feats.Key()))
+          group += (group.empty() ? "" : " ") + word;
+      }
+      const auto decisions = report.AddUtterance(
+          ctx, *model, feats.Value(), AttentionMask::Chunk(chunk_size, left_chunks),
+          token_reader ? &token_reader->Value(feats.Key()) : nullptr, group);
+      for (size_t i = 0; writer && i < decisions.size(); ++i) {
+        writer->Write(Cat(feats.Key(), "-", i + 1), decisions[i].experts);
+      }
+    });
+  }
+  feats.Close();
+  if (writer) writer->Close();
+  report.WriteText(std::cout);
+  if (!json.empty()) {
+    Output out(json);
+    report.WriteJson(out.Stream());
+    out.Close();
+  }
+  if (!plot.empty()) {
+    Output out("| gnuplot");
+    report.WriteGnuplot(plot, out.Stream());
+    out.Close();
+  }
+  const int status = tally.Finish();
+  return status == 0 && fail_on_dead && report.NumDeadExperts() > 0 ? 1 : status;
+}
+
+}  // namespace u2moe
+
+U2MOE_MAIN(u2moe::Run)

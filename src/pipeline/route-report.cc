@@ -1,0 +1,169 @@
+#include "pipeline/route-report.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+namespace u2moe {
+namespace {
+
+std::string Format(const char *format, double value) {
+  char text[32];
+  std::snprintf(text, sizeof text, format, value);
+  return text;
+}
+
+nlohmann::ordered_json ToJson(const std::string &name, const RouteStats &s) {
+  nlohmann::ordered_json j{{"name", name}, {"rows", s.NumRows()}};
+  for (int e = 0; e < s.NumExperts(); ++e) j["share"].push_back(s.Share(e));
+  j["entropy"] = s.Entropy();
+  j["max_over_mean_load"] = s.MaxLoad();
+  for (int k = 0; k < s.NumChoices(); ++k) j["mean_gates"].push_back(s.MeanGate(k));
+  j["mean_margin"] = s.MeanMargin();
+  j["distinct_experts_per_chunk"] = s.DistinctPerChunk();
+  j["dead_experts"] = s.DeadExperts().size();
+  for (int a = 0; a < s.NumExperts(); ++a) {
+    std::vector<double> row;
+    for (int b = 0; b < s.NumExperts(); ++b) row.push_back(s.CoActivation(a, b));
+    j["co_activation"].push_back(row);
+  }
+  return j;
+}
+
+}  // namespace
+
+std::vector<std::string> EncoderMixtureNames(const ModelConfig &config) {
+  std::vector<std::string> names;
+  if (config.encoder.ffn.num_experts == 0) return names;
+  for (int i = 0; i < config.encoder.num_blocks; ++i) {
+    for (const char *name : {"feed_forward_macaron", "feed_forward"})
+      names.push_back(Cat("encoder.encoders.", i, ".", name));
+  }
+  return names;
+}
+
+std::vector<std::string> DecoderMixtureNames(const ModelConfig &config, bool right) {
+  std::vector<std::string> names;
+  if (config.decoder.ffn.num_experts == 0) return names;
+  const int blocks = right ? config.decoder.num_reverse_blocks : config.decoder.num_blocks;
+  for (int i = 0; i < blocks; ++i) {
+    names.push_back(
+        Cat("decoder.", right ? "right" : "left", "_decoder.decoders.", i, ".feed_forward"));
+  }
+  return names;
+}
+
+void RouteRecorder::OnRoute(ConstView logits, const std::vector<int32_t> &experts,
+                            const std::vector<float> &gates) {
+  decisions_.push_back({Tensor::Copy(logits), experts, gates});
+}
+
+void RouteReport::Add(const std::string &layer, const RouteRecorder::Decision &d, int64_t chunk,
+                      const std::string &group) {
+  RouteStats one(static_cast<int>(d.logits.Cols()),
+                 static_cast<int>(static_cast<int64_t>(d.experts.size()) / d.logits.Rows()));
+  one.Add(d.logits, d.experts, d.gates, chunk);
+  if (stats_.count(layer) == 0) layers_.push_back(layer);
+  stats_[layer].Add(one);
+  if (!group.empty()) groups_[group][layer].Add(one);
+}
+
+std::vector<RouteRecorder::Decision> RouteReport::AddUtterance(
+    const Context &ctx, const AsrModel &model, ConstView feats, const AttentionMask &mask,
+    const std::vector<int32_t> *tokens, const std::string &group) {
+  RouteRecorder recorder;
+  ForwardMode mode;
+  mode.mask = mask;
+  mode.routes = &recorder;
+  Tensor encoded;
+  RaggedShape shape;
+  model.Encoder().Forward(ctx, mode, feats, RaggedShape::Single(feats.Rows()), &encoded, &shape,
+                          nullptr, nullptr);
+  const std::vector<std::string> names = EncoderMixtureNames(config_);
+  CHECK_EQ(recorder.Decisions().size(), names.size());
+  for (size_t i = 0; i < names.size(); ++i)
+    Add(names[i], recorder.Decisions()[i], mask.chunk, group);
+  for (const bool right : {false, true}) {
+    if (tokens == nullptr || (right && !model.HasRightDecoder())) continue;
+    RouteRecorder decoder_recorder;
+    Tensor logits;
+    const DecoderInput input = MakeDecoderInput({*tokens}, {0}, config_.sos, right);
+    (right ? model.RightDecoder() : model.LeftDecoder())
+        .Forward(ctx, input, encoded, shape, nullptr, &decoder_recorder, &logits, nullptr);
+    const std::vector<std::string> decoder_names = DecoderMixtureNames(config_, right);
+    CHECK_EQ(decoder_recorder.Decisions().size(), decoder_names.size());
+    for (size_t i = 0; i < decoder_names.size(); ++i)
+      Add(decoder_names[i], decoder_recorder.Decisions()[i], 0, group);
+  }
+  ++num_utterances_;
+  return recorder.Decisions();
+}
+
+int RouteReport::NumDeadExperts() const {
+  size_t dead = 0;
+  for (const auto &[layer, s] : stats_) dead += s.DeadExperts().size();
+  return static_cast<int>(dead);
+}
+
+void RouteReport::WriteText(std::ostream &os) const {
+  size_t width = 5;
+  for (const std::string &layer : layers_) width = std::max(width, layer.size());
+  os << num_utterances_ << " utterances; share of the assignments per expert, % (even: "
+     << Format("%.1f", layers_.empty() ? 0 : 100.0 / Stats(layers_[0]).NumExperts())
+     << "); entropy 1 is even; load is against an even one\n";
+  const auto row = [&](const std::string &name, const RouteStats &s) {
+    os << name << std::string(width - std::min(width, name.size()), ' ');
+    for (int e = 0; e < s.NumExperts(); ++e) os << Format(" %5.1f", 100 * s.Share(e));
+    os << Format("  entropy %.3f", s.Entropy()) << Format("  max load %.2f", s.MaxLoad())
+       << "  gates";
+    for (int k = 0; k < s.NumChoices(); ++k) os << Format(" %.3f", s.MeanGate(k));
+    os << Format("  distinct/chunk %.2f", s.DistinctPerChunk()) << "  rows " << s.NumRows();
+    for (int e : s.DeadExperts()) os << "  DEAD " << e;
+    os << "\n";
+  };
+  for (const std::string &layer : layers_) row(layer, Stats(layer));
+  for (const auto &[group, layers] : groups_) {
+    os << "\n" << group << "\n";
+    for (const std::string &layer : layers_) {
+      if (layers.count(layer)) row(layer, layers.at(layer));
+    }
+  }
+}
+
+void RouteReport::WriteJson(std::ostream &os) const {
+  nlohmann::ordered_json j{{"utterances", num_utterances_}, {"layers", nlohmann::json::array()}};
+  for (const std::string &layer : layers_) j["layers"].push_back(ToJson(layer, Stats(layer)));
+  for (const auto &[group, layers] : groups_) {
+    for (const std::string &layer : layers_) {
+      if (layers.count(layer)) j["groups"][group].push_back(ToJson(layer, layers.at(layer)));
+    }
+  }
+  os << j.dump(1) << "\n";
+}
+
+void RouteReport::WriteGnuplot(const std::string &png_path, std::ostream &os) const {
+  const int num_experts = layers_.empty() ? 1 : Stats(layers_[0]).NumExperts();
+  std::string quoted;  // gnuplot doubles a quote inside single quotes
+  for (char c : png_path) quoted += c == '\'' ? std::string("''") : std::string(1, c);
+  os << "set terminal pngcairo size 900," << 160 + 28 * layers_.size() << " font ',10'\n"
+     << "set output '" << quoted
+     << "'\nset title 'Load per expert (1 is even)'\nset xlabel 'expert'\n"
+     << "set yrange [-0.5:" << layers_.size() << "-0.5] reverse\nset xrange [-0.5:" << num_experts
+     << "-0.5]\n"
+     << "set cbrange [0:]\nset palette defined (0 'white', 1 'steelblue', 3 'dark-red')\nset ytics "
+        "(";
+  for (size_t i = 0; i < layers_.size(); ++i)
+    os << (i ? ", " : "") << "'" << layers_[i] << "' " << i;
+  os << ") noenhanced\nset xtics 1\nplot '-' using 1:2:3 with image notitle, "
+     << "'-' using 1:2:(sprintf('%.2f', $3)) with labels notitle\n";
+  for (int pass = 0; pass < 2; ++pass) {
+    for (size_t i = 0; i < layers_.size(); ++i) {
+      for (int e = 0; e < num_experts; ++e)
+        os << e << " " << i << " " << Stats(layers_[i]).Load(e) << "\n";
+    }
+    os << "e\n";
+  }
+}
+
+}  // namespace u2moe

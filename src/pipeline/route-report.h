@@ -1,0 +1,71 @@
+// Routing statistics of a whole model over a test set, by layer and by label, as text, JSON and
+// heat map.
+#ifndef U2MOE_PIPELINE_ROUTE_REPORT_H_
+#define U2MOE_PIPELINE_ROUTE_REPORT_H_
+
+#include <map>
+#include <ostream>
+#include <string>
+#include <vector>
+
+#include "model/asr-model.h"
+#include "moe/route-stats.h"
+
+namespace u2moe {
+
+// Names of the mixtures of a model in the order in which a RouteSink hears of them, as in the
+// parameter names: "encoder.encoders.0.feed_forward_macaron". Empty for a dense part.
+std::vector<std::string> EncoderMixtureNames(const ModelConfig &config);
+std::vector<std::string> DecoderMixtureNames(const ModelConfig &config, bool right);
+
+// Keeps what the routers decided in one forward.
+class RouteRecorder : public RouteSink {
+ public:
+  struct Decision {
+    Tensor logits;                 // [R, E]
+    std::vector<int32_t> experts;  // [R * K]
+    std::vector<float> gates;
+  };
+  void OnRoute(ConstView logits, const std::vector<int32_t> &experts,
+               const std::vector<float> &gates) override;
+  const std::vector<Decision> &Decisions() const { return decisions_; }
+
+ private:
+  std::vector<Decision> decisions_;
+};
+
+class RouteReport {
+ public:
+  explicit RouteReport(const ModelConfig &config) : config_(config) {}
+
+  // Adds an utterance: its encoder under the mask, and, with labels, both decoders fed with them.
+  // group: a label such as a language, "" for none. Returns the decisions of the encoder's layers.
+  std::vector<RouteRecorder::Decision> AddUtterance(const Context &ctx, const AsrModel &model,
+                                                    ConstView feats, const AttentionMask &mask,
+                                                    const std::vector<int32_t> *tokens,
+                                                    const std::string &group);
+
+  // All layers, in the order of the network.
+  const std::vector<std::string> &Layers() const { return layers_; }
+  const RouteStats &Stats(const std::string &layer) const { return stats_.at(layer); }
+  int NumDeadExperts() const;
+
+  void WriteText(std::ostream &os) const;
+  void WriteJson(std::ostream &os) const;
+  // A program for gnuplot that draws load by layer and expert into a PNG.
+  void WriteGnuplot(const std::string &png_path, std::ostream &os) const;
+
+ private:
+  void Add(const std::string &layer, const RouteRecorder::Decision &d, int64_t chunk,
+           const std::string &group);
+
+  ModelConfig config_;
+  int64_t num_utterances_ = 0;
+  std::vector<std::string> layers_;
+  std::map<std::string, RouteStats> stats_;
+  std::map<std::string, std::map<std::string, RouteStats>> groups_;  // [group][layer]
+};
+
+}  // namespace u2moe
+
+#endif  // U2MOE_PIPELINE_ROUTE_REPORT_H_
