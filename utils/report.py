@@ -79,10 +79,10 @@ def training(exp):
             rows = [json.loads(line) for line in f if line.strip()]
     except FileNotFoundError:
         raise Missing(f'{exp}/log.jsonl is missing: train first (--stage 3)') from None
-    cpu, frames = sum(r['cpu_s'] for r in rows), sum(r['frames'] for r in rows)
-    return dict(epochs=len(rows), wall_seconds=sum(r['wall_s'] + r['dev_s'] for r in rows),
+    cpu, frames = sum(r['cpu_seconds'] for r in rows), sum(r['frames'] for r in rows)
+    return dict(epochs=len(rows), wall_seconds=sum(r['wall_seconds'] + r['dev_seconds'] for r in rows),
                 cpu_seconds=cpu, frames=frames, frames_per_cpu_second=frames / max(cpu, 1e-9),
-                best_dev_loss=min(r['dev']['loss'] for r in rows))
+                best_dev_loss=min(r['dev_loss'] for r in rows))
 
 
 def collect_results(args, model):

@@ -32,7 +32,7 @@ def main():
                 total=1000 if model == 'dense' else 4700, feed_forward=500,
                 active_per_frame=800 if model == 'dense' else 1200))))
             write(f'{exp}/log.jsonl', json.dumps(dict(
-                epoch=1, dev=dict(loss=2.5), wall_s=60, dev_s=1, cpu_s=50, frames=500000)) + '\n')
+                epoch=1, dev_loss=2.5, wall_seconds=60, dev_seconds=1, cpu_seconds=50, frames=500000)) + '\n')
             if model == 'moe':
                 write(f'{exp}/routing.json', json.dumps(dict(layers=[dict(
                     name='encoder.encoders.0.feed_forward', share=[0.25, 0.5, 0.25, 0.0],

@@ -8,7 +8,8 @@
 #   --threads 1
 #
 # The folder's last two names say what to train: conf/<model>.conf, from seed <seed>. Writes
-# init.safetensors, checkpoints, log.jsonl, final.safetensors (the average) and info.json.
+# init.safetensors, log.jsonl, final.safetensors (the average) and info.json. A run that was cut off
+# goes on after its last whole epoch, unless data or settings have changed since.
 . ./path.sh
 . "$U2MOE_ROOT/utils/recipe.sh"
 epochs=
@@ -25,11 +26,22 @@ need_file "conf/$model.conf" "the last two names of the folder are <model>/<seed
 export OPENBLAS_NUM_THREADS=$threads
 mkdir -p "$exp"
 
+inputs=$(cat "conf/$model.conf" conf/train.conf conf/fbank.conf "$dump"/{units.txt,cmvn.stats} \
+  "$dump"/{train,dev}/tokens | cksum)
+inputs+=" epochs=$epochs average=$average threads=$threads"
+if [[ -e $exp/inputs && $(< "$exp/inputs") != "$inputs" ]]; then
+  say "data or settings have changed: $exp begins anew"
+  rm -f "$exp"/*.safetensors "$exp"/{log.jsonl,info.json}
+  rm -rf "$exp/decode" "$exp"/routing.*
+fi
+echo "$inputs" > "$exp/inputs"
+
 nnet-init --units="$dump/units.txt" --cmvn="$dump/cmvn.stats" --fbank-config=conf/fbank.conf \
   --seed="$seed" "conf/$model.conf" "$exp/init.safetensors"
 nnet-train --config=conf/train.conf ${epochs:+--epochs="$epochs"} --seed="$seed" \
-  --threads="$threads" --exp-dir="$exp" --average="$average" \
+  --threads="$threads" --average="$average" --exp-dir="$exp" \
   --dev-feats="scp:$dump/dev/feats.scp" --dev-tokens="ark,t:$dump/dev/tokens" \
   "$exp/init.safetensors" "scp:$dump/train/feats.scp" "ark,t:$dump/train/tokens" \
   "$exp/final.safetensors"
-nnet-info --json=true "$exp/final.safetensors" > "$exp/info.json"
+nnet-info --json=true "$exp/final.safetensors" > "$exp/info.json.tmp"
+mv "$exp/info.json.tmp" "$exp/info.json"
