@@ -146,21 +146,23 @@ void RouteReport::WriteGnuplot(const std::string &png_path, std::ostream &os) co
   const int num_experts = layers_.empty() ? 1 : Stats(layers_[0]).NumExperts();
   std::string quoted;  // gnuplot doubles a quote inside single quotes
   for (char c : png_path) quoted += c == '\'' ? std::string("''") : std::string(1, c);
+  // The first layer on top, as in the table.
+  const auto height = [this](size_t i) { return layers_.size() - 1 - i; };
   os << "set terminal pngcairo size 900," << 160 + 28 * layers_.size() << " font ',10'\n"
-     << "set output '" << quoted
-     << "'\nset title 'Load per expert (1 is even)'\nset xlabel 'expert'\n"
-     << "set yrange [-0.5:" << layers_.size() << "-0.5] reverse\nset xrange [-0.5:" << num_experts
-     << "-0.5]\n"
-     << "set cbrange [0:]\nset palette defined (0 'white', 1 'steelblue', 3 'dark-red')\nset ytics "
-        "(";
-  for (size_t i = 0; i < layers_.size(); ++i)
-    os << (i ? ", " : "") << "'" << layers_[i] << "' " << i;
-  os << ") noenhanced\nset xtics 1\nplot '-' using 1:2:3 with image notitle, "
+     << "set output '" << quoted << "'\nset title 'Load per expert (1 is even)'\n"
+     << "set xlabel 'expert'\nset xtics 1\nset xrange [-0.5:" << num_experts << "-0.5]\n"
+     << "set yrange [-0.5:" << layers_.size() << "-0.5]\nset cbrange [0:]\n"
+     << "set palette defined (0 'white', 1 'light-blue', 2 'khaki', 4 'orange')\nset ytics (";
+  for (size_t i = 0; i < layers_.size(); ++i) {
+    os << (i ? ", " : "") << "'" << layers_[i] << "' " << height(i);
+  }
+  os << ") noenhanced\nplot '-' using 1:2:3 with image notitle, "
      << "'-' using 1:2:(sprintf('%.2f', $3)) with labels notitle\n";
   for (int pass = 0; pass < 2; ++pass) {
     for (size_t i = 0; i < layers_.size(); ++i) {
-      for (int e = 0; e < num_experts; ++e)
-        os << e << " " << i << " " << Stats(layers_[i]).Load(e) << "\n";
+      for (int e = 0; e < num_experts; ++e) {
+        os << e << " " << height(i) << " " << Stats(layers_[i]).Load(e) << "\n";
+      }
     }
     os << "e\n";
   }
