@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# Tables against the PyPI packages kaldiio and kaldi_native_io, in both directions (tests/cli/interop.py).
+# INTEROP_SEEDS="1 2 3" tries more random tables.
+. "$(dirname "$0")/../support/cli.sh"
+export PYTHONDONTWRITEBYTECODE=1 PYTHONUTF8=1
+
+if ! why=$(python3 "$root/tests/cli/interop.py" probe "$tmp" 0 2>&1); then
+  skip "interop" "python3 with kaldiio, kaldi_native_io and numpy is needed: $(tail -n 1 <<<"$why")"
+  exit
+fi
+for case in native_matrix native_vector native_ints native_doubles native_compressed native_tokens \
+  kaldiio_matrix kaldiio_vector kaldiio_ints kaldiio_doubles kaldiio_compressed pipes; do
+  for seed in ${INTEROP_SEEDS:-1}; do
+    check "$case, seed $seed" python3 "$root/tests/cli/interop.py" "$case" "$tmp" "$seed"
+  done
+done
