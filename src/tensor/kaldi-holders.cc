@@ -34,7 +34,7 @@ int64_t NumElements(int64_t rows, int64_t cols) {
   return n;
 }
 
-// Kaldi's CompressedMatrix, in its float arithmetic.
+// Kaldi's CompressedMatrix, with its mixture of float and double arithmetic, so that bits agree.
 struct CompressedHeader {
   float min_value, range;
   int32_t rows, cols;
@@ -59,10 +59,10 @@ void UnpackColumns(std::istream &is, const CompressedHeader &h, std::vector<Real
     for (int64_t i = 0; i < rows; ++i) {
       const int x = bytes[static_cast<size_t>(j * rows + i)];
       const float fx = static_cast<float>(x);
-      const float y = x <= 64    ? p[0] + (p[1] - p[0]) * fx * (1 / 64.0f)
-                      : x <= 192 ? p[1] + (p[2] - p[1]) * (fx - 64) * (1 / 128.0f)
-                                 : p[2] + (p[3] - p[2]) * (fx - 192) * (1 / 63.0f);
-      (*values)[static_cast<size_t>(i * cols + j)] = static_cast<Real>(y);
+      const double y = x <= 64    ? p[0] + (p[1] - p[0]) * fx * (1 / 64.0)
+                       : x <= 192 ? p[1] + (p[2] - p[1]) * (fx - 64) * (1 / 128.0)
+                                  : p[2] + (p[3] - p[2]) * (fx - 192) * (1 / 63.0);
+      (*values)[static_cast<size_t>(i * cols + j)] = static_cast<float>(y);
     }
   }
 }
