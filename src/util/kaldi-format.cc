@@ -77,13 +77,4 @@ void ReadTextLine(std::istream &is, std::string *line) {
   if (!line->empty() && line->back() == '\r') line->pop_back();
 }
 
-std::string DescribeNext(std::istream &is) {
-  std::string s;
-  for (int c = is.peek(); c >= 0 && s.size() < 60 && !(IsSpace(static_cast<char>(c)) && !s.empty());
-       c = is.peek()) {
-    s += static_cast<char>(is.get());
-  }
-  return s.empty() ? "the end of the file" : Cat("'", Printable(s), "'");
-}
-
 }  // namespace u2moe

@@ -48,9 +48,6 @@ void ReadBinaryArray(std::istream &is, int64_t n, std::vector<T> *values) {
 // The rest of a line without its end ("\n" or "\r\n"); throws Error at the end of the input.
 void ReadTextLine(std::istream &is, std::string *line);
 
-// For a message: what the next bytes of the stream look like.
-std::string DescribeNext(std::istream &is);
-
 }  // namespace u2moe
 
 #endif  // U2MOE_UTIL_KALDI_FORMAT_H_

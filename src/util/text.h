@@ -36,7 +36,7 @@ bool ParseNumber(std::string_view s, double *value);
 std::string NumberToString(float value);
 std::string NumberToString(double value);
 
-// For messages: at most max_bytes of s on one line, other than printable bytes as \xNN.
+// For messages: at most max_bytes of s, control characters and bytes that are not UTF-8 as \xNN.
 std::string Printable(std::string_view s, size_t max_bytes = 40);
 bool IsValidUtf8(std::string_view s);
 
