@@ -1,0 +1,114 @@
+#include <memory>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/main.h"
+#include "model/model-file.h"
+#include "pipeline/encode.h"
+#include "pipeline/model-scorer.h"
+#include "pipeline/nbest-table.h"
+#include "pipeline/utterance-loop.h"
+#include "tensor/kaldi-tables.h"
+#include "util/options.h"
+#include "util/text-tables.h"
+
+namespace u2moe {
+namespace {
+
+struct Job : UtteranceJob {
+  Tensor encoder_out;
+  NbestList nbest;
+  RescoredHypothesis best;
+};
+
+int Run(int argc, char *argv[]) {
+  OptionParser po(
+      "Choose from each n-best list of ctc-decode the hypothesis that the attention decoders and "
+      "the CTC score\n"
+      "together like best:  (1 - r) * left-to-right + r * right-to-left + ctc-weight * CTC,  r = "
+      "reverse-weight.\n\n"
+      "Usage: attention-rescore [options] <model> <encoder-out-rspecifier> "
+      "<nbest-tokens-rspecifier>\n"
+      "         <nbest-scores-rspecifier> <tokens-wspecifier> [<scores-wspecifier>]\n"
+      "  The keys of the n-best list are <utterance>-<n>, n from 1, in any order; the results have "
+      "the order\n"
+      "  of the encoder outputs and their keys.\n"
+      "  e.g. ctc-decode --nbest=10 ark:logp.ark ark:nbest.ark ark:scores.ark\n"
+      "       attention-rescore final.safetensors ark:encoder.ark ark:nbest.ark ark:scores.ark "
+      "ark,t:hyp.tokens\n");
+  RescoringOptions opts;
+  ThreadOptions threads;
+  opts.Register(&po);
+  threads.Register(&po);
+  SpeedReport speed(&po);
+  UtteranceTally tally(&po);
+  if (!po.Parse(argc, argv, 5, 6)) return 0;
+  opts.Check();
+  threads.Check();
+
+  const Context ctx;
+  ModelInfo info;
+  const std::unique_ptr<AsrModel> model = ReadModel(po.Arg(0), &info);
+  if (!model->HasRightDecoder() && opts.reverse_weight > 0) {
+    if (po.WasGiven("reverse-weight")) {
+      throw UsageError("--reverse-weight=", opts.reverse_weight, ": ", po.Arg(0),
+                       " has no right-to-left decoder; leave the option out");
+    }
+    LOG_INFO << "no right-to-left decoder in " << po.Arg(0) << ": reverse weight 0";
+    opts.reverse_weight = 0;
+  }
+  const ModelScorer scorer(ctx, *model);
+  const double frame_seconds =
+      FrameShiftSeconds(info) * static_cast<double>(model->Encoder().SubsamplingRate());
+  const std::string machine = DescribeMachine();
+  LOG_INFO << opts.ToString() << "; " << threads.threads << " thread"
+           << (threads.threads > 1 ? "s" : "") << ", float32, " << machine;
+
+  NbestTable nbest(po.Arg(2), po.Arg(3));
+  SequentialMatrixReader reader(po.Arg(1));
+  Int32VectorWriter tokens_writer(po.Arg(4));
+  std::unique_ptr<VectorWriter> scores_writer;
+  if (po.NumArgs() > 5) scores_writer = std::make_unique<VectorWriter>(po.Arg(5));
+  Progress progress("rescoring", CountEntries(po.Arg(1)));
+  int64_t changed = 0;
+  const auto read = [&](Job *job) {
+    if (reader.Done()) return false;
+    job->key = reader.Key();
+    job->Try([&] { job->nbest = nbest.Take(job->key); });
+    job->Try([&] { job->encoder_out = reader.Value(); });
+    job->audio_seconds = static_cast<double>(job->encoder_out.Rows()) * frame_seconds;
+    reader.Next();
+    return true;
+  };
+  const auto work = [&](Job *job) {
+    CheckFinite("encoder output", job->encoder_out);
+    job->best = Rescore(scorer, opts, job->encoder_out, job->nbest.hyps, job->nbest.scores)[0];
+  };
+  const auto write = [&](Job *job) {
+    changed += job->best.index != 0;
+    tokens_writer.Write(job->key, job->nbest.hyps[static_cast<size_t>(job->best.index)]);
+    if (scores_writer) scores_writer->Write(job->key, {static_cast<float>(job->best.total)});
+  };
+  ForEachUtterance<Job>(threads, &speed, &tally, &progress, read, work, write);
+  for (const std::string &key : nbest.Rest()) {
+    tally.Fail(key, Cat("hypotheses in ", po.Arg(2), ", but no encoder output in ", po.Arg(1)));
+  }
+  reader.Close();
+  tokens_writer.Close();
+  if (scores_writer) scores_writer->Close();
+
+  LOG_INFO << "another hypothesis than the first won in " << changed << " of " << tally.NumDone()
+           << " utterances";
+  speed.Note("ctc_weight", opts.ctc_weight);
+  speed.Note("reverse_weight", opts.reverse_weight);
+  speed.Note("threads", threads.threads);
+  speed.Note("precision", "float32");
+  speed.Note("machine", machine);
+  speed.Finish();
+  return tally.Finish();
+}
+
+}  // namespace
+}  // namespace u2moe
+
+U2MOE_MAIN(u2moe::Run)

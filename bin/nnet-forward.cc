@@ -1,0 +1,96 @@
+#include <memory>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/main.h"
+#include "model/model-file.h"
+#include "pipeline/encode.h"
+#include "pipeline/utterance-loop.h"
+#include "tensor/kaldi-tables.h"
+#include "util/options.h"
+
+namespace u2moe {
+namespace {
+
+struct Job : UtteranceJob {
+  Tensor feats, encoder_out, logp;
+};
+
+int Run(int argc, char *argv[]) {
+  OptionParser po(
+      "Encoder and CTC head of a model: features to CTC log-posteriors, and the encoder output for "
+      "rescoring.\n\n"
+      "Usage: nnet-forward [options] <model> <feats-rspecifier> <logp-wspecifier> "
+      "[<encoder-out-wspecifier>]\n"
+      "  e.g. nnet-forward final.safetensors scp:feats.scp ark:logp.ark ark:encoder.ark\n"
+      "       nnet-forward --chunk-size=16 --streaming final.safetensors scp:feats.scp ark:- |\n"
+      "         ctc-decode ark:- ark,t:hyp.tokens\n");
+  EncodeOptions opts;
+  ThreadOptions threads;
+  std::string device = "cpu", precision = "float32";
+  opts.Register(&po);
+  threads.Register(&po);
+  po.Register("device", &device, "where to compute: cpu");
+  po.Register("precision", &precision, "numbers to compute with: float32");
+  SpeedReport speed(&po);
+  UtteranceTally tally(&po);
+  if (!po.Parse(argc, argv, 3, 4)) return 0;
+  opts.Check();
+  threads.Check();
+  if (precision != "float32") {
+    throw UsageError("--precision=", precision, ": unknown; known is float32");
+  }
+  const Context ctx(ParseDevice(device));
+
+  ModelInfo info;
+  const std::unique_ptr<AsrModel> model = ReadModel(po.Arg(0), &info);
+  opts.CheckModel(model->Config().encoder);
+  model->PrepareForInference(ctx);
+  const double frame_shift = FrameShiftSeconds(info);
+  const std::string machine = DescribeMachine();
+  LOG_INFO << opts.ToString() << "; " << threads.threads << " thread"
+           << (threads.threads > 1 ? "s" : "") << ", " << precision << ", " << machine;
+
+  SequentialMatrixReader reader(po.Arg(1));
+  MatrixWriter logp_writer(po.Arg(2));
+  std::unique_ptr<MatrixWriter> encoder_writer;
+  if (po.NumArgs() > 3) encoder_writer = std::make_unique<MatrixWriter>(po.Arg(3));
+  Progress progress("encoding", CountEntries(po.Arg(1)));
+  int64_t frames = 0;
+  const auto read = [&](Job *job) {
+    if (reader.Done()) return false;
+    job->key = reader.Key();
+    job->Try([&] { job->feats = reader.Value(); });
+    job->audio_seconds = static_cast<double>(job->feats.Rows()) * frame_shift;
+    reader.Next();
+    return true;
+  };
+  const auto work = [&](Job *job) {
+    job->encoder_out = EncodeUtterance(ctx, *model, job->feats, opts);
+    job->logp = model->CtcLogProbs(ctx, job->encoder_out);
+  };
+  const auto write = [&](Job *job) {
+    logp_writer.Write(job->key, job->logp);
+    if (encoder_writer) encoder_writer->Write(job->key, job->encoder_out);
+    frames += job->logp.Rows();
+  };
+  ForEachUtterance<Job>(threads, &speed, &tally, &progress, read, work, write);
+  reader.Close();
+  logp_writer.Close();
+  if (encoder_writer) encoder_writer->Close();
+
+  LOG_INFO << frames << " encoder frames";
+  speed.Note("chunk_size", opts.chunk_size);
+  speed.Note("num_left_chunks", opts.num_left_chunks);
+  speed.Note("streaming", opts.streaming ? "true" : "false");
+  speed.Note("threads", threads.threads);
+  speed.Note("precision", precision);
+  speed.Note("machine", machine);
+  speed.Finish();
+  return tally.Finish();
+}
+
+}  // namespace
+}  // namespace u2moe
+
+U2MOE_MAIN(u2moe::Run)

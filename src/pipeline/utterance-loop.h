@@ -1,0 +1,106 @@
+// The loop of a tool that computes utterance by utterance on several threads.
+#ifndef U2MOE_PIPELINE_UTTERANCE_LOOP_H_
+#define U2MOE_PIPELINE_UTTERANCE_LOOP_H_
+
+#include <algorithm>
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/thread-pool.h"
+#include "util/progress.h"
+#include "util/speed-report.h"
+#include "util/tally.h"
+
+namespace u2moe {
+
+// Registers --threads, the number of utterances computed at once.
+struct ThreadOptions {
+  int32_t threads = 1;
+  void Register(OptionParser *po);
+  void Check() const;  // throws UsageError
+};
+
+// One utterance on its way. Tools derive from it what goes in and comes out.
+struct UtteranceJob {
+  std::string key;
+  double audio_seconds = 0;
+  std::exception_ptr error;  // a DataError: the utterance fails
+
+  // Runs fn() and keeps a DataError for later; other errors pass.
+  template <class Fn>
+  void Try(Fn fn) {
+    if (error) return;
+    try {
+      fn();
+    } catch (const DataError &) {
+      error = std::current_exception();
+    }
+  }
+};
+
+// The number of entries of a script file, for the time left; 0 where it cannot be known beforehand.
+int64_t CountEntries(const std::string &rspecifier);
+
+// Reads utterances with read(Job *), false at the end; computes each alone with work(Job *),
+// several at once, and then calls write(Job *) in the order of reading. read and write run in the
+// calling thread. So neither the results nor their order depend on the number of threads. At most 8
+// times `threads` utterances are held. DataErrors of read and work (through Job::Try) and of write
+// are counted in the tally. The time of work counts in the speed report: per utterance with one
+// thread, else per group.
+template <class Job>
+void ForEachUtterance(const ThreadOptions &opts, SpeedReport *speed, UtteranceTally *tally,
+                      Progress *progress, const std::function<bool(Job *)> &read,
+                      const std::function<void(Job *)> &work,
+                      const std::function<void(Job *)> &write) {
+  const size_t group = opts.threads > 1 ? static_cast<size_t>(opts.threads) * 8 : 1;
+  std::unique_ptr<ThreadPool> pool;
+  if (opts.threads > 1) pool = std::make_unique<ThreadPool>(opts.threads);
+  for (bool more = true; more;) {
+    std::vector<Job> jobs;
+    jobs.reserve(group);
+    while (jobs.size() < group) {
+      Job job;
+      more = read(&job);
+      if (!more) break;
+      jobs.push_back(std::move(job));
+    }
+    // The longest first, so that no thread is left alone with it at the end of the group.
+    std::vector<Job *> order;
+    double seconds = 0;
+    for (Job &job : jobs) {
+      if (job.error) continue;
+      order.push_back(&job);
+      seconds += job.audio_seconds;
+    }
+    std::stable_sort(order.begin(), order.end(), [](const Job *a, const Job *b) {
+      return a->audio_seconds > b->audio_seconds;
+    });
+    if (!order.empty()) {
+      SpeedReport::Scope scope(speed, seconds);
+      const auto run = [&](int64_t i) {
+        Job *job = order[static_cast<size_t>(i)];
+        job->Try([&] { work(job); });
+      };
+      if (pool) {
+        pool->ParallelFor(static_cast<int64_t>(order.size()), run);
+      } else {
+        run(0);
+      }
+    }
+    for (Job &job : jobs) {
+      tally->Try(job.key, [&] {
+        if (job.error) std::rethrow_exception(job.error);
+        write(&job);
+      });
+    }
+    progress->Add(static_cast<int64_t>(jobs.size()));
+  }
+}
+
+}  // namespace u2moe
+
+#endif  // U2MOE_PIPELINE_UTTERANCE_LOOP_H_

@@ -1,0 +1,64 @@
+#!/usr/bin/env bash
+# Real speech, from audio to error rates, against WeNet's transcripts of the same models (shared data/fsdd):
+# features, encoder, searches, rescoring. Every transcript that differs must be a near-tie.
+#   bash tests/cli/fsdd-wenet.sh          wenet_moe, whole utterances and chunk 16
+#   bash tests/cli/fsdd-wenet.sh --all    all three models, chunks full, 4, 8, 16; prints RESULTS.md's table anew
+. "$(dirname "$0")/../support/cli.sh"
+
+models=(wenet_moe) chunks=(-1 16)
+if [ "${1:-}" = --all ]; then
+  models=(wenet_dense wenet_moe wenet_dense_big) chunks=(-1 4 8 16)
+fi
+sets=(test_clean test_noisy)
+threads=2
+
+features() { # model.safetensors set
+  nnet-info --print-args=false --json "$1" | python3 "$root/tests/support/fsdd_wenet.py" options >"$tmp/fbank.conf" &&
+    (cd "$fsdd" && compute-fbank-feats --print-args=false --config="$tmp/fbank.conf" "scp:data/$2/wav.scp" \
+      "ark,scp:$tmp/$2.ark,$tmp/$2.scp")
+}
+
+decode() { # model-dir set chunk
+  local dir=$1/$2/$3 mode reverse streaming=false
+  mkdir -p "$dir"
+  [ "$3" -lt 0 ] || streaming=true
+  nnet-forward --print-args=false --threads=$threads --chunk-size="$3" --streaming=$streaming \
+    --stats="$dir/forward.json" "$1/model.safetensors" "scp:$tmp/$2.scp" "ark:$dir/logp.ark" "ark:$dir/encoder.ark" &&
+    ctc-decode --print-args=false --method=greedy "ark:$dir/logp.ark" "ark,t:$dir/ctc_greedy_search.tokens" &&
+    ctc-decode --print-args=false --beam=10 --nbest=10 --threads=$threads "ark:$dir/logp.ark" "ark,t:$dir/nbest.tokens" \
+      "ark,t:$dir/nbest.scores" || return
+  awk '$1 ~ /-1$/ { sub(/-1$/, "", $1); print }' "$dir/nbest.tokens" >"$dir/ctc_prefix_beam_search.tokens"
+  for reverse in 0.0 0.3 0.5; do
+    attention-rescore --print-args=false --threads=$threads --ctc-weight=0.5 --reverse-weight=$reverse \
+      "$1/model.safetensors" "ark:$dir/encoder.ark" "ark:$dir/nbest.tokens" "ark:$dir/nbest.scores" \
+      "ark,t:$dir/attention_rescoring_r$reverse.tokens" || return
+  done
+  for mode in ctc_greedy_search ctc_prefix_beam_search attention_rescoring_r{0.0,0.3,0.5}; do
+    tokens-to-text --print-args=false "$1/units.txt" "ark:$dir/$mode.tokens" "ark,t:$dir/$mode.text" &&
+      compute-wer --print-args=false --json="$dir/$mode.wer" "ark:$fsdd/data/$2/text" "ark:$dir/$mode.text" &&
+      compute-wer --print-args=false --cer --json="$dir/$mode.cer" "ark:$fsdd/data/$2/text" "ark:$dir/$mode.text" ||
+      return
+  done
+}
+
+if [ -z "$fsdd" ]; then
+  skip "fsdd against WeNet" "no shared data/fsdd"
+else
+  for model in "${models[@]}"; do
+    exp=$tmp/$model
+    mkdir "$exp"
+    check "$model: import" nnet-import --print-args=false "$fsdd/$model/config.json" "$fsdd/$model/final.safetensors" \
+      "$exp/model.safetensors"
+    python3 "$root/tests/support/fsdd_wenet.py" units "$fsdd/$model/config.json" >"$exp/units.txt"
+    for set in "${sets[@]}"; do
+      [ -e "$tmp/$set.scp" ] || check "features of $set" features "$exp/model.safetensors" "$set"
+      for chunk in "${chunks[@]}"; do
+        check "$model $set chunk $chunk: decode" decode "$exp" "$set" "$chunk"
+      done
+    done
+    check "$model: features and transcripts are WeNet's, or near-ties" python3 "$root/tests/support/fsdd_wenet.py" \
+      compare "$fsdd/$model" "$exp" "$tmp" "$model.table"
+    cat "$tmp/.check.out"
+  done
+  cat "$tmp"/*.table
+fi
