@@ -56,20 +56,16 @@ void BatchNormForwardKernel(ConstView x, ConstView gamma, ConstView beta, float 
     };
     AddColumnSums(x, mean);
     MapRow(cols, mean, scale, mean);
-    // Two passes; the sum of deviations takes the rounding of the mean out of mean and variance.
+    // Two passes; the mean of the deviations is what rounding took from the mean.
     Tensor residual = Tensor::Zeros(1, cols);
     for (int64_t i = 0; i < rows; ++i) {
       MapRow(cols, residual.Data(), add_deviation, residual.Data(), x.Row(i), mean);
       MapRow(cols, var.Data(), add_square, var.Data(), x.Row(i), mean);
     }
-    MapRow(cols, residual.Data(), scale, residual.Data());
-    MapRow(
-        cols, var.Data(),
-        [inv](FloatVec v, FloatVec r) HWY_ATTR { return hn::NegMulAdd(r, r, hn::Mul(v, inv)); },
-        var.Data(), residual.Data());
-    MapRow(
-        cols, mean, [](FloatVec m, FloatVec r) HWY_ATTR { return hn::Add(m, r); }, mean,
-        residual.Data());
+    MapRow(cols, var.Data(), scale, var.Data());
+    const auto add_scaled = [inv](FloatVec m, FloatVec r)
+                                HWY_ATTR { return hn::MulAdd(r, inv, m); };
+    MapRow(cols, mean, add_scaled, mean, residual.Data());
     const FloatVec step = Set(momentum);
     if (!running_mean.Empty()) {
       const auto move = [step](FloatVec r, FloatVec m)

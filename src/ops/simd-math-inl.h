@@ -38,10 +38,10 @@ HWY_INLINE FloatVec Exp(FloatVec x) {
   return hn::Mul(y, hn::BitCast(d, exponent));
 }
 
-// 1 / (1 + exp(-x)).
+// 1 / (1 + exp(-x)), written without the negation; Exp is bounded.
 HWY_INLINE FloatVec Sigmoid(FloatVec x) {
-  const FloatVec one = Set(1.f);
-  return hn::Div(one, hn::Add(one, Exp(hn::Neg(x))));
+  const FloatVec e = Exp(x);
+  return hn::Div(e, hn::Add(Set(1.f), e));
 }
 
 }  // namespace HWY_NAMESPACE
