@@ -122,10 +122,11 @@ def routing_part(report):
                 share = layer['share']
                 rows.append([layer['name'], ' '.join(f'{100 * x:4.1f}' for x in share),
                              f'{layer["entropy"]:.3f}', f'{max(share) * len(share):.2f}',
-                             layer['dead_experts']])
-            out += [f'Experts of {name}, seed {seed}: share of the assignments, % (even: '
+                             layer['dead_experts'],
+                             '/'.join(f'{g:.2f}' for g in layer['mean_gates'])])
+            out += [f'Experts of {name}, seed {seed}: share of the choices, % (even: '
                     f'{100 / len(stats["layers"][0]["share"]):.1f})']
-            out += table(['layer', 'experts', 'entropy', 'max/mean', 'dead'], rows) + ['']
+            out += table(['layer', 'experts', 'entropy', 'max/mean', 'dead', 'gates'], rows) + ['']
     return out
 
 

@@ -36,7 +36,7 @@ def main():
             if model == 'moe':
                 write(f'{exp}/routing.json', json.dumps(dict(layers=[dict(
                     name='encoder.encoders.0.feed_forward', share=[0.25, 0.5, 0.25, 0.0],
-                    entropy=0.75, dead_experts=1)])))
+                    entropy=0.75, mean_gates=[0.8, 0.2], dead_experts=1)])))
             for chunk in ('-1', '16'):
                 base = f'{exp}/decode/test/{chunk}'
                 write(f'{base}/forward.json', json.dumps(speed))

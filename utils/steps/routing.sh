@@ -4,7 +4,8 @@
 # Usage: routing.sh [--labels <utt2label>] <dump-dir> <set> <model-dir>
 #   e.g. routing.sh --labels data/test_clean/utt2lang dump test_clean exp/moe/777
 #
-# Writes <model-dir>/routing.{txt,json}.
+# Counts encoder frames and, in the decoders, the tokens of the transcripts. Writes
+# <model-dir>/routing.{txt,json,png}; the text also counts by label.
 . ./path.sh
 . "$U2MOE_ROOT/utils/recipe.sh"
 labels=
@@ -12,10 +13,10 @@ parse_options "$@"
 [[ ${#args[@]} -eq 3 ]] || usage_error "a dump folder, a set and a model folder are needed"
 dump=${args[0]} set=${args[1]} exp=${args[2]}
 need_file "$exp/info.json" "train the model first (--stage 3)"
-if ! grep -q '"num_experts": *[1-9]' "$exp/info.json"; then
+if ! grep -q '"\(decoder-\)\?num-experts": *[1-9]' "$exp/info.json"; then
   say "$exp has no experts"
   exit 0
 fi
-moe-route-stats ${labels:+--labels="ark:$labels"} --json="$exp/routing.json.tmp" \
+moe-route-stats ${labels:+--labels="ark:$labels"} --tokens="ark,t:$dump/$set/tokens" \
+  --plot="$exp/routing.png" --json="$exp/routing.json" \
   "$exp/final.safetensors" "scp:$dump/$set/feats.scp" > "$exp/routing.txt"
-mv "$exp/routing.json.tmp" "$exp/routing.json"
