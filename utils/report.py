@@ -53,24 +53,6 @@ def read_table_column(path):
         return [line.split()[1] for line in f if line.strip()]
 
 
-def machine():
-    model, flags = 'unknown processor', set()
-    try:
-        with open('/proc/cpuinfo', encoding='utf-8') as f:
-            for line in f:
-                name, _, value = line.partition(':')
-                if name.strip() == 'model name':
-                    model = value.strip()
-                if name.strip() == 'flags':
-                    flags = set(value.split())
-    except OSError:
-        pass
-    has = [label for flag, label in [('avx2', 'AVX2'), ('fma', 'FMA'), ('avx512f', 'AVX-512')]
-           if flag in flags]
-    return dict(processor=model, processors=os.cpu_count(), instruction_sets=has,
-                system=' '.join(os.uname()[i] for i in (0, 2, 4)))
-
-
 def training(exp):
     """Sums of log.jsonl, one line per epoch."""
     rows = []
@@ -109,7 +91,7 @@ def pool_speed(files, audio=None):
         values = [r['rtf'][q] for r in rows if r.get('rtf', {}).get(q)]
         if values:
             out[q] = sum(values) / len(values)
-    for note in ('instruction_set', 'threads', 'precision', 'batch_size', 'num_left_chunks'):
+    for note in ('machine', 'threads', 'precision', 'num_left_chunks'):
         if note in rows[0]:
             out[note] = rows[0][note]
     return out
@@ -147,7 +129,8 @@ def test_sets(args):
 
 
 def build(args):
-    report = dict(title=args.title, machine=machine(), sets=test_sets(args), seeds=args.seeds,
+    system = ' '.join(os.uname()[i] for i in (0, 2, 4))
+    report = dict(title=args.title, system=system, processors=os.cpu_count(), sets=test_sets(args), seeds=args.seeds,
                   chunks=args.chunks, processes=args.processes, cut=args.cut, models={},
                   differences=[], features=feature_speed(args))
     counts = {}

@@ -1,4 +1,5 @@
 """The plot of word error rate against real-time factor, by gnuplot."""
+import os
 import subprocess
 
 MODE_NAMES = {'greedy': 'CTC greedy', 'prefix': 'CTC prefix beam', 'rescoring': 'rescoring'}
@@ -55,4 +56,5 @@ def plot(report, base):
     lines.append('unset multiplot')
     with open(f'{base}.gp', 'w', encoding='utf-8') as f:
         f.write('\n'.join(lines) + '\n')
-    subprocess.run(['gnuplot', f'{base}.gp'], check=True, stdin=subprocess.DEVNULL)
+    subprocess.run(['gnuplot', f'{base}.gp'], check=True, stdin=subprocess.DEVNULL,
+                   env={**os.environ, 'LC_ALL': 'C.UTF-8'})

@@ -83,14 +83,11 @@ def results_part(report, name):
 
 
 def conditions(report):
-    m = report['machine']
     speed = next(iter(report['models'].values()))['speed'][report['chunks'][0]]['encoder']
-    isa = speed.get('instruction_set') or '/'.join(m['instruction_sets']) or 'baseline'
     threads = int(speed.get('threads', 1))
-    return (f'{m["processor"]}, {m["processors"]} processors, {isa}, {threads} thread'
+    return (f'{speed["machine"]}; {report["processors"]} processors, {threads} thread'
             f'{"s" if threads > 1 else ""} a process, {report["processes"]} process'
-            f'{"es" if report["processes"] > 1 else ""} at a time, '
-            f'{speed.get("precision", "float32")}')
+            f'{"es" if report["processes"] > 1 else ""} at a time, {speed["precision"]}')
 
 
 def speed_part(report):
@@ -168,7 +165,7 @@ def in_short(report):
 
 def render(report):
     out = [report['title'], '=' * len(report['title']),
-           f'seeds: {" ".join(report["seeds"])}; {report["machine"]["system"]}', '']
+           f'seeds: {" ".join(report["seeds"])}; {report["system"]}', '']
     out += models_part(report)
     for name in report['sets']:
         out += results_part(report, name)

@@ -22,7 +22,8 @@ def main():
     write(f'{root}/data/test/text', ''.join(f'{u} one two three four five\n' for u in utts))
     write(f'{root}/data/test/utt2dur', ''.join(f'{u} 2.5\n' for u in utts))
     speed = dict(audio_seconds=250.0, wall_seconds=2.5, cpu_seconds=2.4,
-                 rtf=dict(p50=0.01, p90=0.011, p99=0.02), precision='float32', threads=1)
+                 rtf=dict(p50=0.01, p90=0.011, p99=0.02), precision='float32', threads=1,
+                 machine='Some Processor; Highway AVX2')
     write(f'{root}/dump/test/fbank.1.json', json.dumps(speed))
     for model, rate in rates.items():
         for seed in seeds:
