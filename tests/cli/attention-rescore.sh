@@ -1,0 +1,78 @@
+#!/usr/bin/env bash
+# attention-rescore: choices as WeNet's, order of the n-best list, threads, bad utterances, models without a
+# right-to-left decoder, wrong usage.
+. "$(dirname "$0")/../support/cli.sh"
+
+weights=$(golden_path models/moe/weights.safetensors)
+if [ -z "$weights" ]; then
+  skip "attention-rescore" "no golden models"
+  exit
+fi
+dir=$(dirname "$weights")
+model=$tmp/moe.safetensors
+check "import" nnet-import --units="$dir/units.txt" "$dir/config.json" "$weights" "$model"
+check "n-best lists" ctc-decode --nbest=10 "ark:$dir/ctc_offline.ark" "ark,t:$tmp/nbest" "ark,t:$tmp/scores"
+enc=ark:$dir/enc_offline.ark
+
+check_fails "runs, and the header names weights" 0 'CTC weight 0.5, reverse weight 0.3; 1 thread, float32' attention-rescore --stats="$tmp/stats.json" "$model" "$enc" "ark:$tmp/nbest" "ark:$tmp/scores" \
+  "ark,t:$tmp/tokens" "ark,t:$tmp/totals"
+python3 - "$dir/decode.json" >"$tmp/want" <<'END'
+import json, sys
+for utt, r in json.load(open(sys.argv[1]))['results']['offline'].items():
+    r = r['attention_rescoring']
+    print(utt, *r['tokens'], '|', f'{r["score"]:.2f}')
+END
+check_equal "tokens and scores are WeNet's" "$(paste -d ' ' <(sed 's/ *$//' "$tmp/tokens") \
+  <(tr -d '[]' <"$tmp/totals" | awk '{ printf "| %.2f\n", $2 }'))" "$(cat "$tmp/want")"
+check "statistics" python3 -c "
+import json
+s = json.load(open('$tmp/stats.json'))
+assert s['audio_seconds'] > 4 and abs(s['reverse_weight'] - 0.3) < 1e-6 and s['threads'] == 1, s"
+
+rescore() { attention-rescore --print-args=false "$@"; }
+check "sorted by bytes" rescore "$model" "$enc" "ark:LC_ALL=C sort $tmp/nbest |" "ark:LC_ALL=C sort -r $tmp/scores |" \
+  "ark,t:$tmp/sorted"
+check "the order of the n-best list does not matter" cmp "$tmp/tokens" "$tmp/sorted"
+for threads in 1 3; do
+  rescore --threads=$threads "$model" "$enc" "ark:$tmp/nbest" "ark:$tmp/scores" "ark:$tmp/t$threads" "ark:$tmp/s$threads" 2>/dev/null
+done
+check "3 threads give the same bytes" cmp <(cat "$tmp"/[ts]1) <(cat "$tmp"/[ts]3)
+sed -n 's/-1 / /p' "$tmp/nbest" >"$tmp/one"
+sed -n 's/-1 / /p' "$tmp/scores" >"$tmp/onescore"
+check "one-best lists keep their only hypothesis" rescore "$model" "$enc" "ark:$tmp/one" "ark:$tmp/onescore" "ark,t:$tmp/oneout"
+check "and the utterance's key" cmp "$tmp/one" "$tmp/oneout"
+check "--reverse-weight=0" rescore --reverse-weight=0 --ctc-weight=0 "$model" "$enc" "ark:$tmp/nbest" "ark:$tmp/scores" "ark,t:$tmp/l2r"
+
+grep -v '^utt2-' "$tmp/nbest" >"$tmp/gone"
+check_fails "no n-best list" 1 "utterance utt2: .*'utt2-1'" rescore "$model" "$enc" "ark:$tmp/gone" "ark:$tmp/scores" "ark,t:$tmp/some"
+check_equal "the others are there" "$(cut -d ' ' -f 1 "$tmp/some")" $'utt1\nutt3\nutt4'
+grep -v '^utt3-4 ' "$tmp/nbest" >"$tmp/gone"
+check_fails "one entry missing" 1 "utterance utt3: .*'utt3-4'" rescore "$model" "$enc" "ark:$tmp/gone" "ark:$tmp/scores" ark,t:/dev/null
+grep -v '^utt3-10 ' "$tmp/scores" >"$tmp/gonescores"
+check_fails "one score missing" 1 "utterance utt3: .*'utt3-10'" rescore "$model" "$enc" "ark:$tmp/nbest" "ark:$tmp/gonescores" ark,t:/dev/null
+copy-feats "$enc" ark,t:- 2>/dev/null | sed '/^utt4 /,$d' >"$tmp/enc3"
+check_fails "no encoder output" 1 'utterance utt4: hypotheses in .*, but no encoder output' \
+  rescore --threads=2 "$model" "ark:$tmp/enc3" "ark:$tmp/nbest" "ark:$tmp/scores" ark,t:/dev/null
+check "within --max-failures" rescore --max-failures=1 "$model" "ark:$tmp/enc3" "ark:$tmp/nbest" "ark:$tmp/scores" ark,t:/dev/null
+sed 's/^utt1-2 [0-9]*/utt1-2 99/' "$tmp/nbest" >"$tmp/alien"
+check_fails "a token of another model" 1 'utterance utt1: hypothesis 2 of the n-best list: token 99 is outside' \
+  rescore "$model" "$enc" "ark:$tmp/alien" "ark:$tmp/scores" ark,t:/dev/null
+sed 's/^utt1-2 .*/utt1-2  [ nan ]/' "$tmp/scores" >"$tmp/nanscores"
+check_fails "a NaN score" 1 'utterance utt1: hypothesis 2 .*NaN' rescore "$model" "$enc" "ark:$tmp/nbest" "ark:$tmp/nanscores" ark,t:/dev/null
+check_fails "features in place of encoder outputs" 1 'utterance utt1: the encoder output has 80 dimensions' \
+  rescore "$model" "ark:$dir/feats.ark" "ark:$tmp/nbest" "ark:$tmp/scores" ark,t:/dev/null
+
+# A model whose right-to-left decoder has no blocks.
+sed 's/"r_num_blocks": [0-9]*/"r_num_blocks": 0/' "$dir/config.json" >"$tmp/left.json"
+check "import without right-to-left decoder" nnet-import --units="$dir/units.txt" "$tmp/left.json" "$weights" "$tmp/left.safetensors"
+check_fails "falls back to the left-to-right decoder and says so" 0 'no right-to-left decoder in .*: reverse weight 0' \
+  rescore --ctc-weight=0 "$tmp/left.safetensors" "$enc" "ark:$tmp/nbest" "ark:$tmp/scores" "ark,t:$tmp/fallback"
+check "with the same result as --reverse-weight=0" cmp "$tmp/l2r" "$tmp/fallback"
+check_fails "but not against an explicit wish" 2 'reverse-weight=0.3: .* has no right-to-left decoder' \
+  rescore --reverse-weight=0.3 "$tmp/left.safetensors" "$enc" "ark:$tmp/nbest" "ark:$tmp/scores" ark,t:/dev/null
+
+check_fails "reverse weight above 1" 2 'reverse-weight=2: must be from 0 to 1' \
+  rescore --reverse-weight=2 "$model" "$enc" "ark:$tmp/nbest" "ark:$tmp/scores" ark,t:-
+check_fails "negative CTC weight" 2 'ctc-weight=-1' rescore --ctc-weight=-1 "$model" "$enc" "ark:$tmp/nbest" "ark:$tmp/scores" ark,t:-
+check_fails "too few arguments" 2 'argument' rescore "$model" "$enc" "ark:$tmp/nbest" "ark:$tmp/scores"
+check "help" attention-rescore --help

@@ -1,0 +1,129 @@
+// From features to transcripts as WeNet decodes them (models/*/decode.json): greedy, prefix beam
+// and rescoring, over whole utterances, under chunk masks and streaming, on every golden model.
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "decode/ctc-search.h"
+#include "model/golden.h"
+#include "pipeline/encode.h"
+#include "pipeline/model-scorer.h"
+
+namespace u2moe {
+namespace {
+
+using Ids = std::vector<int32_t>;
+using nlohmann::json;
+
+EncodeOptions ModeOptions(const std::string &mode) {
+  EncodeOptions opts;
+  if (mode == "offline") return opts;
+  opts.chunk_size = 4;
+  if (mode == "masked_chunk4_leftall") return opts;
+  CHECK_EQ(mode, std::string("stream_chunk4_left2"));
+  opts.num_left_chunks = 2;
+  opts.streaming = true;
+  return opts;
+}
+
+std::vector<CtcHypothesis> Search(const std::string &method, int beam, float blank_penalty,
+                                  ConstView logp) {
+  CtcSearchOptions opts;
+  opts.method = method;
+  opts.beam = beam;
+  opts.nbest = method == "greedy" ? 1 : beam;
+  opts.blank_penalty = blank_penalty;
+  return CtcDecode(logp, opts.nbest, MakeCtcSearch(opts).get());
+}
+
+class DecodeGoldenTest : public testing::TestWithParam<std::string> {};
+
+TEST_P(DecodeGoldenTest, AllModes) {
+  const Context ctx;
+  GoldenModel golden(GetParam());
+  golden.model->PrepareForInference(ctx);
+  const ModelScorer scorer(ctx, *golden.model);
+  const json decode = ReadJson(golden.dir + "/decode.json");
+  const int beam = decode["settings"]["beam_size"];
+  RescoringOptions opts;
+  opts.ctc_weight = decode["settings"]["ctc_weight"];
+  opts.reverse_weight = decode["settings"]["reverse_weight"];
+  const double atol = golden.Atol("decode.json");
+  double worst_ctc = 0, worst_attention = 0;
+  int num_hyps = 0;
+  EXPECT_EQ(decode["results"].size(), golden.Streams() ? 3u : 1u);
+  for (const auto &mode : decode["results"].items()) {
+    for (const auto &[utt, feats] : ReadArchive(golden.dir + "/feats.ark")) {
+      const std::string what = golden.name + " " + mode.key() + " " + utt;
+      const json &want = mode.value().at(utt);
+      const Tensor encoded = EncodeUtterance(ctx, *golden.model, feats, ModeOptions(mode.key()));
+      const Tensor logp = golden.model->CtcLogProbs(ctx, encoded);
+      ASSERT_EQ(logp.Rows(), want["frames"].get<int64_t>()) << what;
+      EXPECT_EQ(Search("greedy", 1, 0, logp)[0].tokens, want["ctc_greedy_search"].get<Ids>())
+          << what;
+
+      const auto nbest = Search("prefix-beam", beam, 0, logp);
+      const json &best = want["ctc_prefix_beam_search"];
+      EXPECT_EQ(nbest[0].tokens, best["tokens"].get<Ids>()) << what;
+      EXPECT_EQ(nbest[0].times, best["times"].get<Ids>()) << what;
+      ASSERT_EQ(nbest.size(), want["nbest"].size()) << what;
+      std::vector<Ids> hyps;
+      std::vector<double> scores;
+      for (size_t i = 0; i < nbest.size(); ++i) {
+        EXPECT_EQ(nbest[i].tokens, want["nbest"][i]["tokens"].get<Ids>()) << what << " " << i;
+        EXPECT_EQ(nbest[i].times, want["nbest"][i]["times"].get<Ids>()) << what << " " << i;
+        worst_ctc = std::max(
+            worst_ctc, std::fabs(nbest[i].score - want["nbest"][i]["ctc_score"].get<double>()));
+        hyps.push_back(nbest[i].tokens);
+        scores.push_back(nbest[i].score);
+      }
+      const auto rescored = Rescore(scorer, opts, encoded, hyps, scores);
+      const json &chosen = want["attention_rescoring"];
+      EXPECT_EQ(hyps[static_cast<size_t>(rescored[0].index)], chosen["tokens"].get<Ids>()) << what;
+      EXPECT_NEAR(rescored[0].total, chosen["score"].get<double>(), atol) << what;
+      for (const RescoredHypothesis &h : rescored) {
+        const json &row = want["nbest"][static_cast<size_t>(h.index)];
+        const std::vector<std::pair<double, const char *>> got_scores = {
+            {h.left_to_right, "l2r"}, {h.right_to_left, "r2l"}, {h.total, "total"}};
+        for (const auto &[got, name] : got_scores) {
+          worst_attention = std::max(worst_attention, std::fabs(got - row[name].get<double>()));
+        }
+        ++num_hyps;
+      }
+      // Scores of a hypothesis do not depend on its company.
+      EXPECT_NEAR(scorer.ScoreRightToLeft(encoded, {hyps[1]})[0],
+                  want["nbest"][1]["r2l"].get<double>(), atol);
+
+      const json &penalised = want["blank_penalty_2"];
+      EXPECT_EQ(Search("greedy", 1, 2, logp)[0].tokens, penalised["ctc_greedy_search"].get<Ids>());
+      EXPECT_EQ(Search("prefix-beam", beam, 2, logp)[0].tokens,
+                penalised["ctc_prefix_beam_search"]["tokens"].get<Ids>());
+    }
+  }
+  std::printf("  %s: worst CTC score %.1e, worst attention score %.1e (atol %.0e), %d hypotheses\n",
+              golden.name.c_str(), worst_ctc, worst_attention, atol, num_hyps);
+  EXPECT_LE(worst_ctc, atol);
+  EXPECT_LE(worst_attention, atol);
+  EXPECT_GE(num_hyps, golden.Streams() ? 100 : 30);
+}
+
+INSTANTIATE_TEST_SUITE_P(All, DecodeGoldenTest, testing::ValuesIn(GoldenModelNames()),
+                         [](const auto &info) { return info.param; });
+
+TEST(ModelScorer, Errors) {
+  const Context ctx;
+  GoldenModel golden("dense");
+  const ModelScorer scorer(ctx, *golden.model);
+  const Tensor encoded = ReadArchive(golden.dir + "/enc_offline.ark")[0].second;
+  EXPECT_TRUE(scorer.ScoreLeftToRight(encoded, {}).empty());
+  const std::vector<double> scores = scorer.ScoreLeftToRight(encoded, {{}, {5}, {}});
+  EXPECT_LT(scores[0], 0);
+  EXPECT_NEAR(scores[0], scores[2], 1e-5);  // the empty hypothesis is legal: the end alone
+  EXPECT_THROW(scorer.ScoreLeftToRight(encoded, {{1, 30}}), DataError);
+  EXPECT_THROW(scorer.ScoreRightToLeft(encoded, {{-1}}), DataError);
+  EXPECT_THROW(scorer.ScoreLeftToRight(Tensor(0, 32), {{1}}), DataError);
+  EXPECT_THROW(scorer.ScoreLeftToRight(Tensor::Zeros(4, 31), {{1}}), DataError);
+}
+
+}  // namespace
+}  // namespace u2moe
