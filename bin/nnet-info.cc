@@ -1,5 +1,6 @@
 #include <iostream>
 
+#include "base/error.h"
 #include "base/main.h"
 #include "model/model-report.h"
 #include "util/options.h"
@@ -10,11 +11,31 @@ int Run(int argc, char *argv[]) {
   OptionParser po(
       "Prints a model's shape, number of parameters, units, feature options and history.\n\n"
       "Usage: nnet-info [options] <model>\n"
-      "  e.g. nnet-info --json=true exp/final.safetensors\n");
+      "  e.g. nnet-info --json=true exp/final.safetensors\n"
+      "       nnet-info --print=features exp/final.safetensors > fbank.conf\n");
   bool as_json = false;
+  std::string print = "all";
   po.Register("json", &as_json, "one JSON object in place of text");
+  po.Register("print", &print,
+              "all; features: a --config file for compute-fbank-feats; units: a units.txt");
   if (!po.Parse(argc, argv, 1, 1)) return 0;
+  if (print != "all" && print != "features" && print != "units") {
+    throw UsageError("--print=", print, ": expected all, features or units");
+  }
 
+  if (print != "all") {
+    const ModelInfo info = ReadModelInfo(po.Arg(0));
+    if (print == "features" ? info.features.empty() : info.units.empty()) {
+      throw DataError(po.Arg(0), " holds no ", print, "; it was imported without them");
+    }
+    for (const auto &[name, value] : info.features) {
+      if (print == "features") std::cout << name << "=" << value << "\n";
+    }
+    for (size_t i = 0; print == "units" && i < info.units.size(); ++i) {
+      std::cout << info.units[i] << " " << i << "\n";
+    }
+    return 0;
+  }
   ModelInfo info;
   std::unique_ptr<AsrModel> model = ReadModel(po.Arg(0), &info);
   std::cout << (as_json ? ModelReportJson(model.get(), info) : ModelReportText(model.get(), info));

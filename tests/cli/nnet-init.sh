@@ -112,3 +112,9 @@ with safetensors.safe_open(sys.argv[1], 'np') as f:
 else
   skip "Python opens a model in one line" "no Python package safetensors"
 fi
+
+printable() { nnet-info --print-args=false --print=units "$tmp/a.safetensors" > "$tmp/printed.txt"; }
+check "nnet-info prints units" printable
+check_equal "as a units.txt" "$(head -4 "$tmp/printed.txt" | tail -1)" "a 3"
+check_fails "nnet-info --print of something else" 2 'expected all, features or units' \
+  nnet-info --print=weights "$tmp/a.safetensors"
