@@ -67,8 +67,10 @@ void RelPositionAttention::ForwardCached(const Context &ctx, const RaggedShape &
     const int64_t past = cache->k.Rows(), total = past + shape.Length(b);
     const ConstView p = t->p.View().RowRange(positions.begin[static_cast<size_t>(b)], total);
     Tensor k(total, dim), v(total, dim), kp(total, dim), key_bias(total, num_heads_);
-    CopyTo(ctx, cache->k, k.View().RowRange(0, past));
-    CopyTo(ctx, cache->v, v.View().RowRange(0, past));
+    if (past > 0) {
+      CopyTo(ctx, cache->k, k.View().RowRange(0, past));
+      CopyTo(ctx, cache->v, v.View().RowRange(0, past));
+    }
     CopyTo(ctx, shape.Rows(t->k.View(), b), k.View().RowRange(past, total - past));
     CopyTo(ctx, shape.Rows(t->v.View(), b), v.View().RowRange(past, total - past));
     RelPositionKeysForward(ctx, num_heads_, k, p, pos_bias_u_, pos_bias_v_, kp, key_bias);

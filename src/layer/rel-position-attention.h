@@ -12,7 +12,7 @@ namespace u2moe {
 
 // Keys and values of past chunks of one stream and one layer, after projection [t, D]; positions
 // not yet added (they are absolute, so adding them anew costs little and keeps the cache as WeNet
-// defines it).
+// defines it). Empty before the first chunk.
 struct AttentionCache {
   Tensor k, v;
 };

@@ -34,7 +34,7 @@ finds "header guard" "src/base/bad.h:1: the header guard must be U2MOE_BASE_BAD_
 with_guard UTIL_BAD_H '#include <boost/program_options.hpp>' >"$tree/src/util/bad.h"
 finds "heavy header" "src/util/bad.h:3: heavy header"
 printf '#include "ops/ref/softmax.h"\n' >"$tree/src/ops/bad.cc"
-finds "references in the library" "src/ops/bad.cc:1: the references of ops/ref are for tests only"
+finds "references in the library" "src/ops/bad.cc:1: references are for tests only"
 printf '#if HAVE_CUDA\nint x;\n#endif\n' >"$tree/src/tensor/bad.cc"
 finds "CUDA condition" "src/tensor/bad.cc:1: a CUDA condition outside ops/dispatch.h"
 mkdir "$tree/src/attic" && echo 'int x;' >"$tree/src/attic/bad.cc"

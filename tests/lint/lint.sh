@@ -63,8 +63,8 @@ awk -v max_lines=$max_lines -v max_main_lines=$max_main_lines '
     else if (to[1] == "bin" || (in_src && to[1] == "support")) say(FNR, "nobody includes " path)
     else if (in_src && (to[1] in known) && !((folder, to[1]) in may))
       say(FNR, folder " may not include " to[1] " (tests/lint/include-order.txt)")
-    if (in_src && path ~ /^ops\/ref\// && FILENAME !~ /^src\/ops\/ref\//)
-      say(FNR, "the references of ops/ref are for tests only")
+    if (in_src && path ~ /^[a-z]+\/ref\// && FILENAME !~ /^src\/[a-z]+\/ref\//)
+      say(FNR, "references are for tests only")
   }
   /^#include <(boost\/|nlohmann\/json\.hpp|sndfile|cblas)/ && FILENAME ~ /^src\/.*\.h$/ { say(FNR, "heavy header; include it in the .cc") }
   /^#include <(boost\/|nlohmann\/|sndfile)/ && FILENAME ~ /^bin\// { say(FNR, "a main has no format code; use the library") }
