@@ -1,5 +1,6 @@
 #include "moe/router-topk-softmax.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "tensor/gemm.h"
@@ -20,8 +21,13 @@ void TopKSoftmax(ConstView logits, int num_choices, Routes *routes) {
     const float *row = logits.Row(t);
     int32_t *chosen = &routes->experts[static_cast<size_t>(t) * k];
     float *gates = &routes->gates[static_cast<size_t>(t) * k];
+    // A NaN that is not among the first K would be passed over below, as if that expert were bad.
+    if (!std::all_of(row, row + logits.Cols(), [](float x) { return std::isfinite(x); })) {
+      throw DataError("the router's logits hold NaN or infinity at frame ", t,
+                      "; check the features and the model");
+    }
     // Insertion into a sorted list of K: an expert passes another only if strictly better, so ties
-    // keep the lower id. NaN never passes; it is refused below.
+    // keep the lower id.
     size_t n = 0;
     for (int32_t e = 0; e < logits.Cols(); ++e) {
       size_t i = n < k ? n++ : k;
@@ -32,8 +38,6 @@ void TopKSoftmax(ConstView logits, int num_choices, Routes *routes) {
     }
     float sum = 0;
     for (size_t i = 0; i < k; ++i) sum += gates[i] = std::exp(row[chosen[i]] - row[chosen[0]]);
-    if (!(sum > 0))
-      throw DataError("the router's input holds NaN at frame ", t, "; check the features");
     for (size_t i = 0; i < k; ++i) gates[i] /= sum;
   }
 }

@@ -27,7 +27,8 @@ class TopKSoftmaxRouter : public Router {
 };
 
 // The K largest of each row of logits [T, E], in falling order, ties to the lower id, and the
-// softmax over them. Fills routes->experts and gates.
+// softmax over them. Fills routes->experts and gates. Throws DataError for logits that are not
+// finite.
 void TopKSoftmax(ConstView logits, int num_choices, Routes *routes);
 
 }  // namespace u2moe
