@@ -76,6 +76,10 @@ void Optimizer::Load(const std::string &path) {
       metadata.count("skipped") == 0) {
     throw DataError(path, ": not an optimizer state of nnet-train; remove it to begin anew");
   }
+  if (file.Entries().size() > 2 * names_.size()) {
+    throw DataError(path, ": has ", file.Entries().size(), " tensors for ", names_.size(),
+                    " parameters; it belongs to another model");
+  }
   for (size_t i = 0; i < names_.size(); ++i) {
     for (const auto &[prefix, moments] : {std::make_pair("m.", &m_), std::make_pair("v.", &v_)}) {
       Tensor read = file.Floats(prefix + names_[i]);

@@ -74,8 +74,8 @@ std::string EpochReport::ToJson() const {
     j[set + "_ctc"] = s.ctc / n;
     j[set + "_l2r"] = s.l2r / n;
     j[set + "_r2l"] = s.r2l / n;
-    j[set + "_accuracy"] =
-        static_cast<double>(s.num_correct) / static_cast<double>(std::max<int64_t>(1, s.num_tokens));
+    j[set + "_accuracy"] = static_cast<double>(s.num_correct) /
+                           static_cast<double>(std::max<int64_t>(1, s.num_tokens));
   };
   add("train", train);
   if (dev.num_utterances > 0) add("dev", dev);
@@ -230,9 +230,9 @@ EpochReport Trainer::TrainEpoch(int32_t epoch) {
                                               optimizer_.NumSteps() + optimizer_.NumSkipped() + 1);
     const double norm = optimizer_.Step(ctx_, report.learning_rate, grads_[0].get());
     SetZero(grads_[0].get());
-    ++steps;
     if (std::isfinite(norm)) {
       norms += norm;
+      ++steps;
       continue;
     }
     LOG_WARN << "epoch " << epoch << " batch " << i << ": gradient is not finite; step skipped";
