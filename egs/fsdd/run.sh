@@ -12,7 +12,8 @@
 #   --cut true          few utterances and epochs: shows in a few minutes that all parts run, no more
 # The folders data, dump and exp are made where the recipe is.
 here=$PWD
-cd "$(dirname "$0")" || exit 1
+set -euo pipefail
+cd "$(dirname "$0")"
 . ./path.sh
 . "$U2MOE_ROOT/utils/recipe.sh"
 . ./cmd.sh

@@ -5,18 +5,21 @@
 #   --seeds "1"         seeds of training; with two or more the report knows how much they matter
 #   --models "dense-wide moe dense"   conf/<model>.conf each; the one that trains longest first
 #   --langs "de ..."    languages of espeak-ng with a list in local/words
+#   --topics "days ..." of days, months, numbers, colours: what is spoken about
 #   --train 1200        utterances of the training set; --dev, --test likewise
 #   --epochs N          default: conf/train.conf
 #   --chunks "-1 16 4"  chunk sizes in encoder frames of 40 ms; -1: whole utterances
 #   --stage 1, --stop-stage 5   1 corpus, 2 features, 3 training, 4 decoding, 5 report
 #   --cut true          a small corpus and few epochs: shows in a few minutes that all parts run, no more
-cd "$(dirname "$0")" || exit 1
+set -euo pipefail
+cd "$(dirname "$0")"
 . ./path.sh
 . "$U2MOE_ROOT/utils/recipe.sh"
 . ./cmd.sh
 seeds=1
 models="dense-wide moe dense"
 langs="de en-us es fi fr-fr it pl tr"
+topics="days numbers colours"
 train=1200
 dev=120
 test=150
@@ -34,7 +37,7 @@ runs=
 for seed in $seeds; do for model in $models; do runs+=${runs:+,}$model/$seed; done; done
 
 if begin_stage 1 "corpus: $train utterances to train, in $(wc -w <<< "$langs") languages"; then
-  local/make_corpus.sh --langs "$langs" --train "$train" --dev "$dev" --test "$test" \
+  local/make_corpus.sh --langs "$langs" --topics "$topics" --train "$train" --dev "$dev" --test "$test" \
     --seed "$corpus_seed" --nj "$nj" corpus data
 fi
 

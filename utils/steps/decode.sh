@@ -11,6 +11,7 @@
 #
 # Reads <model-dir>/final.safetensors. Writes <model-dir>/decode/<set>/<chunk>/{greedy,prefix,
 # rescoring}.text and {forward,greedy,prefix,rescoring}.json with the time each took.
+set -euo pipefail
 . ./path.sh
 . "$U2MOE_ROOT/utils/recipe.sh"
 chunks="-1 16"

@@ -9,6 +9,7 @@
 # Reads conf/fbank.conf and <data-dir>/<set>. Writes <dump-dir>/units.txt (letters of the training
 # text), <dump-dir>/cmvn.stats (training set, no dither), and for each set feats.scp, tokens, and
 # fbank.N.json with the time it took.
+set -euo pipefail
 . ./path.sh
 . "$U2MOE_ROOT/utils/recipe.sh"
 nj=$(nproc)

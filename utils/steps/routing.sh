@@ -6,6 +6,7 @@
 #
 # Counts encoder frames and, in the decoders, the tokens of the transcripts. Writes
 # <model-dir>/routing.{txt,json,png}; the text also counts by label.
+set -euo pipefail
 . ./path.sh
 . "$U2MOE_ROOT/utils/recipe.sh"
 labels=

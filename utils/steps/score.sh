@@ -6,6 +6,7 @@
 #
 # Writes <model-dir>/decode/<set>/<chunk>/<mode>.{wer,cer}: words, and characters without spaces; with
 # .json for programs and .per_utt with the alignment of each utterance beside each.
+set -euo pipefail
 . ./path.sh
 . "$U2MOE_ROOT/utils/recipe.sh"
 parse_options "$@"

@@ -10,6 +10,7 @@
 # The folder's last two names say what to train: conf/<model>.conf, from seed <seed>. Writes
 # init.safetensors, log.jsonl, final.safetensors (the average) and info.json. A run that was cut off
 # goes on after its last whole epoch, unless data or settings have changed since.
+set -euo pipefail
 . ./path.sh
 . "$U2MOE_ROOT/utils/recipe.sh"
 epochs=
@@ -31,7 +32,7 @@ inputs=$(cat "conf/$model.conf" conf/train.conf conf/fbank.conf "$dump"/{units.t
 inputs+=" epochs=$epochs average=$average threads=$threads"
 if [[ -e $exp/inputs && $(< "$exp/inputs") != "$inputs" ]]; then
   say "data or settings have changed: $exp begins anew"
-  rm -f "$exp"/*.safetensors "$exp"/{log.jsonl,info.json}
+  rm -f "$exp"/*.safetensors "$exp"/{log.jsonl,run.txt,info.json}
   rm -rf "$exp/decode" "$exp"/routing.*
 fi
 echo "$inputs" > "$exp/inputs"

@@ -7,6 +7,7 @@
 # The recordings are by Zohar Jackson and contributors, CC BY-SA 4.0; what is built from them falls
 # under the same licence. The lists are those of the prepared corpus; the noise itself is drawn anew,
 # so error rates on test_noisy differ a little from those of the prepared one.
+set -euo pipefail
 . ./path.sh
 . "$U2MOE_ROOT/utils/recipe.sh"
 recordings=

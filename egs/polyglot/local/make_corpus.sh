@@ -3,15 +3,18 @@
 #
 # Usage: local/make_corpus.sh [options] <corpus-dir> <data-dir>
 #   --langs "de en-us ..."   languages of espeak-ng with a list in local/words
+#   --topics "days numbers"  parts of those lists
 #   --train, --dev, --test   utterances of each set; --test counts for test_clean and for test_noisy
 #   --seed 1                 everything follows from it
 #   --nj 2                   processes at a time
 #
 # <data-dir>/{train,dev,test_clean,test_noisy}: wav.scp, text, utt2spk, spk2utt, utt2lang, utt2dur,
 # and utt2snr (kind of the noise added, dB).
+set -euo pipefail
 . ./path.sh
 . "$U2MOE_ROOT/utils/recipe.sh"
 langs="de en-us es fi fr-fr it pl tr"
+topics="days numbers colours"
 train=1000
 dev=100
 test=150
@@ -29,7 +32,7 @@ for lang in $langs; do
 done
 rm -rf "$corpus"
 mkdir -p "$corpus/wav"
-python3 local/make_utterances.py --langs "$langs" --train "$train" --dev "$dev" --test "$test" \
+python3 local/make_utterances.py --langs "$langs" --topics "$topics" --train "$train" --dev "$dev" --test "$test" \
   --seed "$seed" --corpus "$corpus" --data "$data"
 
 cat "$corpus"/{train,dev,test}.tsv > "$corpus/all.tsv"

@@ -17,9 +17,9 @@ VOICES = {
 }
 PITCH = (30, 70)     # of 0 to 99
 SPEED = (120, 190)   # words per minute
-WORDS = (3, 6)       # per utterance
+WORDS = (2, 4)       # per utterance
 PAUSES = 0.3         # share of the utterances that pause between words
-SNR = {'train': (5, 35), 'dev': (0, 35), 'test_clean': (30, 45), 'test_noisy': (0, 15)}  # dB
+SNR = {'train': (10, 40), 'dev': (10, 40), 'test_clean': (30, 45), 'test_noisy': (5, 20)}  # dB
 
 
 class Deck:
@@ -35,12 +35,20 @@ class Deck:
         return self.left.pop()
 
 
-def read_words(path):
+def read_words(path, topics):
+    """The words under the headings "# <topic>" of a list."""
+    words, topic, found = [], None, set()
     with open(path, encoding='utf-8') as f:
-        words = [line.strip() for line in f if line.strip() and line[0] != '#']
-    for w in words:
-        if not w.isalpha() or w != w.lower():
-            raise SystemExit(f'{path}: "{w}" is not one word in small letters')
+        for line in f.read().splitlines():
+            if line.startswith('#'):
+                topic = line[1:].strip()
+                found.add(topic)
+            elif not line.isalpha() or line != line.lower():
+                raise SystemExit(f'{path}: "{line}" is not one word in small letters')
+            elif topic in topics:
+                words.append(line)
+    if not found.issuperset(topics):
+        raise SystemExit(f'{path} has no topic {" ".join(sorted(set(topics) - found))}')
     return words
 
 
@@ -76,6 +84,7 @@ def main():
     ap = argparse.ArgumentParser(description=__doc__.split('\n\n')[0])
     ap.add_argument('--words', default='local/words', help='folder of <language>.txt')
     ap.add_argument('--langs', required=True, help='languages of espeak-ng, as "de en-us"')
+    ap.add_argument('--topics', required=True, type=str.split, help='as "days months numbers colours"')
     ap.add_argument('--train', type=int, required=True, help='utterances of the training set')
     ap.add_argument('--dev', type=int, required=True)
     ap.add_argument('--test', type=int, required=True)
@@ -85,7 +94,7 @@ def main():
     args = ap.parse_args()
 
     langs = args.langs.split()
-    words = {lang: read_words(f'{args.words}/{lang}.txt') for lang in langs}
+    words = {lang: read_words(f'{args.words}/{lang}.txt', args.topics) for lang in langs}
     os.makedirs(args.corpus, exist_ok=True)
     for name, tag, count in [('train', 'tr', args.train), ('dev', 'dv', args.dev),
                              ('test', 'tc', args.test)]:
