@@ -95,7 +95,7 @@ fi
 rm -rf "$BUILD/test-logs"
 mkdir -p "$BUILD/test-logs"
 # Long tests first, so that no core idles at the end: shell tests take longest.
-printf '%s\0' "${names[@]}" | sort -zr | xargs -0 -P "$(nproc)" -n 1 "$PWD/utils/run-tests.sh" --one
+printf '%s\0' "${names[@]}" | sort -z -t. -k2r,2 -k1,1 | xargs -0 -P "$(nproc)" -n 1 "$PWD/utils/run-tests.sh" --one
 
 passed=0 failed=0 skipped=0
 for name in "${names[@]}"; do
