@@ -16,51 +16,89 @@ namespace u2moe {
 namespace HWY_NAMESPACE {
 namespace {
 
-// row[j] = softmax over j in [begin, end) of scale * (row[j] + bias[j]), 0 outside; width is a
-// multiple of the vector length and row is ours up to it.
-HWY_INLINE void SoftmaxRow(float *HWY_RESTRICT row, const float *HWY_RESTRICT bias, float scale,
-                           int64_t begin, int64_t end, int64_t width) {
+// row[j] = exp(score - largest score) for j in [begin, end), 0 outside, of the scores
+// scale * (row[j] + bias[j]). Returns their sum, or 1 where there are none: row / sum is the
+// softmax. width is a multiple of the vector length, and row and bias are readable up to it.
+HWY_INLINE float ExpRow(float *HWY_RESTRICT row, const float *HWY_RESTRICT bias, float scale,
+                        int64_t begin, int64_t end, int64_t width) {
   const Floats d;
   const int64_t lanes = Width();
   if (begin >= end) {
     std::fill(row, row + width, 0.f);
-    return;
+    return 1;
   }
   constexpr float kMinusInf = -std::numeric_limits<float>::infinity();
   std::fill(row, row + begin, kMinusInf);
   std::fill(row + end, row + width, kMinusInf);
-  auto max = Set(kMinusInf);
-  const auto factor = Set(scale);
+  FloatVec largest = Set(kMinusInf);
+  const FloatVec factor = Set(scale);
   for (int64_t j = 0; j < width; j += lanes) {
-    const auto x = hn::Mul(factor, hn::Add(LoadU(row + j), LoadU(bias + j)));
+    const FloatVec x = hn::Mul(factor, hn::Add(LoadU(row + j), LoadU(bias + j)));
     StoreU(x, row + j);
-    max = hn::Max(max, x);
+    largest = hn::Max(largest, x);
   }
-  const FloatVec largest = hn::MaxOfLanes(d, max);
-  auto sum = Zero();
+  largest = hn::MaxOfLanes(d, largest);
+  FloatVec sum = Zero();
   for (int64_t j = 0; j < width; j += lanes) {
-    const auto e = Exp(hn::Sub(LoadU(row + j), largest));
+    const FloatVec e = Exp(hn::Sub(LoadU(row + j), largest));
     StoreU(e, row + j);
     sum = hn::Add(sum, e);
   }
-  const auto inverse = hn::Div(Set(1.f), hn::SumOfLanes(d, sum));
-  for (int64_t j = 0; j < width; j += lanes) {
-    StoreU(hn::Mul(LoadU(row + j), inverse), row + j);
-  }
+  return Sum(sum);
+}
+
+HWY_INLINE void ScaleRow(float factor, const float *x, int64_t n, float *y) {
+  MapRow(
+      n, y, [factor](FloatVec v) HWY_ATTR { return hn::Mul(v, Set(factor)); }, x);
 }
 
 // Query rows taken together: their scores should stay in L2 and every key fetched should serve many
-// rows.
+// rows. With a chunk mask, whole chunks, few enough that little of what is computed is masked.
+constexpr int64_t kMaxBlock = 64;
 int64_t RowsPerBlock(const AttentionMask &mask, int64_t num_keys) {
-  constexpr int64_t kRows = 64, kMinRows = 16, kFloats = 65536;
-  if (mask.kind == AttentionMask::Kind::kChunk && mask.chunk <= kRows)
-    return kRows / mask.chunk * mask.chunk;
+  constexpr int64_t kMinRows = 16, kFloats = 65536;
+  if (mask.kind == AttentionMask::Kind::kChunk && mask.chunk <= kMaxBlock) {
+    return (kMinRows + mask.chunk - 1) / mask.chunk * mask.chunk;
+  }
   const int64_t rows = kFloats / std::max<int64_t>(num_keys, 1) / kTileRows * kTileRows;
-  return std::min(kRows, std::max(kMinRows, rows));
+  return std::min(kMaxBlock, std::max(kMinRows, rows));
+}
+
+// For few queries (a decoder's next token) packing the keys would cost more than the products.
+void FewQueries(int num_heads, const AttentionMask &mask, ConstView q, ConstView k, ConstView v,
+                ConstView key_bias, View y, Tensor *probs) {
+  const int64_t tq = q.Rows(), tk = k.Rows(), dk = q.Cols() / num_heads,
+                padded = RoundUp(tk, Width());
+  const float scale = 1.f / std::sqrt(static_cast<float>(dk));
+  Tensor scores(1, padded), bias = Tensor::Zeros(1, padded);
+  for (int h = 0; h < num_heads; ++h) {
+    const int64_t col = h * dk;
+    if (!key_bias.Empty()) {
+      for (int64_t j = 0; j < tk; ++j) bias.Data()[j] = key_bias(j, h);
+    }
+    for (int64_t i = 0; i < tq; ++i) {
+      float *row = scores.Data(), *to = y.Row(i) + col;
+      const int64_t begin = std::min(tk, mask.Begin(i)), end = std::max(begin, mask.End(i, tk));
+      for (int64_t j = begin; j < end; ++j) row[j] = DotOfRows(q.Row(i) + col, k.Row(j) + col, dk);
+      const float inverse = 1 / ExpRow(row, bias.Data(), scale, begin, end, padded);
+      if (probs != nullptr) ScaleRow(inverse, row, tk, probs->Data() + (h * tq + i) * tk);
+      for (int64_t c = 0; c < dk; c += PanelCols()) {
+        TilePanel<false>(row + begin, Stride{0}, Stride{1}, 1,
+                         v.Data() + begin * v.Stride() + col + c, Stride{v.Stride()}, end - begin,
+                         Start(), to + c, Stride{0}, std::min(PanelCols(), dk - c));
+      }
+      ScaleRow(inverse, to, dk, to);
+    }
+  }
 }
 
 void AttentionForwardSimd(int num_heads, const AttentionMask &mask, ConstView q, ConstView k,
                           ConstView v, ConstView key_bias, View y, Tensor *probs) {
+  constexpr int64_t kFewQueries = 3;
+  if (q.Rows() <= kFewQueries) {
+    FewQueries(num_heads, mask, q, k, v, key_bias, y, probs);
+    return;
+  }
   const int64_t tq = q.Rows(), tk = k.Rows(), dk = q.Cols() / num_heads;
   const int64_t width = PanelCols(), padded = RoundUp(tk, width);
   const float scale = 1.f / std::sqrt(static_cast<float>(dk));
@@ -74,8 +112,9 @@ void AttentionForwardSimd(int num_heads, const AttentionMask &mask, ConstView q,
   Tensor packed_k(1, PackedSize(dk, tk)), packed_v(1, PackedSize(tk, dk)), scores(block, stride);
   Tensor bias = Tensor::Zeros(1, padded);
   for (int h = 0; h < num_heads; ++h) {
-    PackPanelsTransposed(k.ColRange(h * dk, dk), packed_k.Data());
-    PackPanels(v.ColRange(h * dk, dk), packed_v.Data());
+    const int64_t col = h * dk;
+    PackPanelsTransposed(k.ColRange(col, dk), packed_k.Data());
+    PackPanels(v.ColRange(col, dk), packed_v.Data());
     if (!key_bias.Empty()) {
       for (int64_t j = 0; j < tk; ++j) bias.Data()[j] = key_bias(j, h);
     }
@@ -86,23 +125,25 @@ void AttentionForwardSimd(int num_heads, const AttentionMask &mask, ConstView q,
       const int64_t begin = std::min(tk, mask.Begin(i0)) / width * width;
       const int64_t end = std::max(begin, mask.End(i0 + rows - 1, tk));
       const int64_t cols = RoundUp(end - begin, Width());
+      float inverse[kMaxBlock];
       if (cols > 0) {
-        TileGemm(q.Row(i0) + h * dk, q.Stride(), 1, rows, packed_k.Data() + begin * dk, dk * width,
-                 dk, cols, false, scores.Data(), stride);
+        TileGemm(q.Row(i0) + col, q.Stride(), 1, rows, packed_k.Data() + begin * dk, dk * width, dk,
+                 cols, false, scores.Data(), stride);
       }
       for (int64_t i = 0; i < rows; ++i) {
         float *row = scores.Data() + i * stride;
-        SoftmaxRow(row, bias.Data() + begin, scale, mask.Begin(i0 + i) - begin,
-                   mask.End(i0 + i, tk) - begin, cols);
-        if (probs != nullptr && tk > 0) {
-          float *to = probs->Data() + (h * tq + i0 + i) * tk;
-          std::fill(to, to + begin, 0.f);
-          std::copy(row, row + (end - begin), to + begin);
-          std::fill(to + end, to + tk, 0.f);
-        }
+        inverse[i] = 1 / ExpRow(row, bias.Data() + begin, scale, mask.Begin(i0 + i) - begin,
+                                mask.End(i0 + i, tk) - begin, cols);
+        if (probs == nullptr || tk == 0) continue;
+        float *to = probs->Data() + (h * tq + i0 + i) * tk;
+        std::fill(to, to + begin, 0.f);
+        ScaleRow(inverse[i], row, end - begin, to + begin);
+        std::fill(to + end, to + tk, 0.f);
       }
       TileGemm(scores.Data(), stride, 1, rows, packed_v.Data() + begin * width, tk * width,
-               end - begin, dk, false, y.Row(i0) + h * dk, y.Stride());
+               end - begin, dk, false, y.Row(i0) + col, y.Stride());
+      for (int64_t i = 0; i < rows; ++i)
+        ScaleRow(inverse[i], y.Row(i0 + i) + col, dk, y.Row(i0 + i) + col);
     }
   }
 }

@@ -1,5 +1,5 @@
-// Strided 2-D convolution without padding over (time, frequency) of one sequence, as a GEMM over
-// copied patches (im2col). Activations keep channels last: a "plane" x is [T * F, C], row t*F + f.
+// Strided 2-D convolution without padding over (time, frequency) of one sequence: a product of
+// patches and weights. Activations keep channels last: a "plane" x is [T * F, C], row t*F + f.
 #ifndef U2MOE_OPS_CONV2D_H_
 #define U2MOE_OPS_CONV2D_H_
 

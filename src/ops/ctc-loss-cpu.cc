@@ -113,10 +113,11 @@ class Lattice {
       MapRow(
           logp_.Cols(), to, [=](FloatVec v) HWY_ATTR { return hn::Mul(scale, Exp(v)); },
           logp_.Row(t));
-      for (int32_t v : symbol_) {
+      for (int64_t s = 0; s < num_states_; ++s) {
+        const int32_t v = symbol_[static_cast<size_t>(s)];
         double &occ = occupancy[static_cast<size_t>(v)];
         if (occ == 0) continue;  // or written already
-        to[v] = static_cast<float>(weight * (std::exp(static_cast<double>(logp_(t, v))) - occ));
+        to[v] = static_cast<float>(weight * (std::exp(emit[s]) - occ));
         occ = 0;
       }
       if (t == 0) break;

@@ -13,8 +13,9 @@ namespace u2moe {
 // -log sum over paths of exp(sum of logp), +infinity if the labels do not fit (fewer frames than
 // labels plus repeats). logp [T, V] are log-softmax outputs, labels in [0, V) without the blank.
 // dlogits [T, V] receives weight * d loss / d logits, the gradient before log-softmax: weight *
-// (exp(logp) - occupancy); zero where the loss is infinite (WeNet: zero_infinity). A default View
-// skips the gradient. Sums in double. Frames where T = 0: loss 0 for empty labels, else infinite.
+// (exp(logp) - occupancy); zero where the loss is infinite (WeNet: zero_infinity). dlogits
+// may alias logp; a default View skips the gradient. Sums in double. With T = 0 the loss is 0 for
+// empty labels, else infinite.
 double CtcLoss(const Context &ctx, ConstView logp, const std::vector<int32_t> &labels,
                int32_t blank, float weight, View dlogits);
 

@@ -33,39 +33,56 @@ HWY_INLINE double Total(hn::Vec<Doubles> low, hn::Vec<Doubles> high) {
   return hn::GetLane(hn::SumOfLanes(d, hn::Add(low, high)));
 }
 
+// The first of the largest entries; where there are NaNs, any entry.
+int64_t ArgMax(const float *x, int64_t cols) {
+  const int64_t width = Width();
+  float largest = x[0];
+  int64_t j = 0;
+  if (cols >= width) {
+    FloatVec v = LoadU(x);
+    for (j = width; j + width <= cols; j += width) v = hn::Max(v, LoadU(x + j));
+    largest = Max(v);
+  }
+  for (; j < cols; ++j) largest = x[j] > largest ? x[j] : largest;
+  for (j = 0; j + width <= cols; j += width) {
+    if (!hn::AllFalse(Floats(), hn::Eq(LoadU(x + j), Set(largest)))) break;
+  }
+  while (j < cols && x[j] != largest) ++j;
+  return j < cols ? j : 0;
+}
+
 // Loss of one row, without the entropy of the target; gradient to d if not null.
 double RowLoss(const float *x, int64_t cols, int64_t target, double on, double off, float weight,
                float *d, bool *correct) {
-  const int64_t width = Width();
-  int64_t best = 0;
-  for (int64_t j = 1; j < cols; ++j) best = x[j] > x[best] ? j : best;
+  const int64_t width = Width(), best = ArgMax(x, cols);
+  const float x_best = x[best], x_target = x[target];  // before d, which may be x, is written
   *correct = best == target;
-  const FloatVec max = Set(x[best]);
+  const FloatVec max = Set(x_best);
   auto exp_low = hn::Zero(Doubles()), exp_high = exp_low, low = exp_low, high = exp_low;
   int64_t j = 0;
   for (; j + width <= cols; j += width) {
-    const FloatVec v = LoadU(x + j);
+    const FloatVec v = LoadU(x + j), e = Exp(hn::Sub(v, max));
     AddDoubles(v, &low, &high);
-    AddDoubles(Exp(hn::Sub(v, max)), &exp_low, &exp_high);
+    AddDoubles(e, &exp_low, &exp_high);
+    if (d != nullptr) StoreU(e, d + j);
   }
   if (j < cols) {
-    const FloatVec v = LoadN(x + j, cols - j);
+    const FloatVec v = LoadN(x + j, cols - j), e = KeepN(Exp(hn::Sub(v, max)), cols - j);
     AddDoubles(v, &low, &high);
-    AddDoubles(KeepN(Exp(hn::Sub(v, max)), cols - j), &exp_low, &exp_high);
+    AddDoubles(e, &exp_low, &exp_high);
+    if (d != nullptr) StoreN(e, d + j, cols - j);
   }
-  const double sum_exp = Total(exp_low, exp_high), log_sum = std::log(sum_exp) + x[best];
+  const double sum_exp = Total(exp_low, exp_high), log_sum = std::log(sum_exp) + x_best;
   const double sum_logp = Total(low, high) - static_cast<double>(cols) * log_sum;
-  const double target_logp = x[target] - log_sum;
+  const double target_logp = x_target - log_sum;
   if (d != nullptr) {
-    const FloatVec scale = Set(static_cast<float>(weight / sum_exp)),
-                   shift = Set(static_cast<float>(weight * off));
+    const FloatVec scale = Set(static_cast<float>(weight / sum_exp));
+    const FloatVec shift = Set(static_cast<float>(weight * off));
     MapRow(
-        cols, d,
-        [=](FloatVec v) HWY_ATTR { return hn::Sub(hn::Mul(scale, Exp(hn::Sub(v, max))), shift); },
-        x);
+        cols, d, [=](FloatVec e) HWY_ATTR { return hn::Sub(hn::Mul(scale, e), shift); }, d);
     d[target] = static_cast<float>(weight * (std::exp(target_logp) - on));
   }
-  // Not off * 0 if there are no others: with smoothing 0 a logit of -infinity is no harm.
+  // Without smoothing a logit of -infinity elsewhere is no harm.
   return -on * target_logp - (off > 0 ? off * (sum_logp - target_logp) : 0);
 }
 

@@ -2,7 +2,6 @@
 
 #include "ops/elementwise.h"
 #include "ops/ref/conv2d.h"
-#include "support/for-targets.h"
 #include "support/op-test.h"
 
 namespace u2moe {
@@ -60,7 +59,7 @@ TEST(Conv2d, ForwardIsTheReference) {
   Rng rng(1);
   std::vector<Case> cases = SmallCases();
   for (const Case &c : LargeCases()) cases.push_back(c);
-  ForTargets([&] {
+  ForOpTargets([&] {
     for (const Case &c : cases) {
       SCOPED_TRACE(Describe(c));
       Inputs in(&rng, c);
@@ -76,7 +75,7 @@ TEST(Conv2d, ForwardIsTheReference) {
 TEST(Conv2d, BackwardIsTheGradient) {
   Context ctx;
   Rng rng(2);
-  ForTargets([&] {
+  ForOpTargets([&] {
     for (const Case &c : SmallCases()) {
       SCOPED_TRACE(Describe(c));
       Inputs in(&rng, c);
@@ -110,7 +109,7 @@ TEST(Conv2d, BackwardIsTheGradient) {
 TEST(Conv2d, BackwardOfLargeShapes) {
   Context ctx;
   Rng rng(3);
-  ForTargets([&] {
+  ForOpTargets([&] {
     for (const Case &c : LargeCases()) {
       SCOPED_TRACE(Describe(c));
       const Conv2dShape &s = c.shape;
