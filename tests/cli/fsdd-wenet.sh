@@ -52,7 +52,7 @@ altered() { # model
     { echo "$alternative"; sed 1d "$fsdd/$1/hyps_test_clean_${mode}_16.txt"; } \
       >"$tmp/altered/hyps_test_clean_${mode}_16.txt"
   done
-  python3 "$root/tests/support/fsdd_wenet.py" compare "$tmp/altered" "$tmp/$1" "$tmp" altered >"$tmp/altered.out" && return 0
+  python3 "$root/tests/support/fsdd_wenet.py" compare "$tmp/altered" "$tmp/$1" "$tmp" altered.md >"$tmp/altered.out" && return 0
   grep -A2 'NOT A NEAR-TIE' "$tmp/altered.out" >&2
   echo "$(grep -c 'NOT A NEAR-TIE' "$tmp/altered.out") differ" >&2
   return 1
