@@ -2,6 +2,7 @@
 #include <memory>
 #include <string>
 
+#include "base/log.h"
 #include "base/main.h"
 #include "model/model-file.h"
 #include "pipeline/route-report.h"
@@ -84,7 +85,9 @@ int Run(int argc, char *argv[]) {
     out.Close();
   }
   const int status = tally.Finish();
-  return status == 0 && fail_on_dead && report.NumDeadExperts() > 0 ? 1 : status;
+  if (!fail_on_dead || report.NumDeadExperts() == 0) return status;
+  LOG_ERROR << report.NumDeadExperts() << " experts were never chosen, see DEAD in the table";
+  return 1;
 }
 
 }  // namespace u2moe

@@ -72,6 +72,12 @@ void RouteReport::Add(const std::string &layer, const RouteRecorder::Decision &d
 std::vector<RouteRecorder::Decision> RouteReport::AddUtterance(
     const Context &ctx, const AsrModel &model, ConstView feats, const AttentionMask &mask,
     const std::vector<int32_t> *tokens, const std::string &group) {
+  for (int32_t token : tokens != nullptr ? *tokens : std::vector<int32_t>()) {
+    if (token < 0 || token >= config_.vocab_size) {
+      throw DataError("token ", token, " is not a unit of the model (0 to ", config_.vocab_size - 1,
+                      "); were the tokens made with the model's units.txt?");
+    }
+  }
   RouteRecorder recorder;
   ForwardMode mode;
   mode.mask = mask;

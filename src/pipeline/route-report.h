@@ -40,6 +40,7 @@ class RouteReport {
 
   // Adds an utterance: its encoder under the mask, and, with labels, both decoders fed with them.
   // group: a label such as a language, "" for none. Returns the decisions of the encoder's layers.
+  // Throws DataError, with nothing counted, for features or labels that do not fit the model.
   std::vector<RouteRecorder::Decision> AddUtterance(const Context &ctx, const AsrModel &model,
                                                     ConstView feats, const AttentionMask &mask,
                                                     const std::vector<int32_t> *tokens,
