@@ -1,16 +1,17 @@
 #include "train/training-run.h"
 
-#include <sys/stat.h>
-
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <utility>
 
 #include "base/log.h"
+#include "base/rng.h"
 #include "base/timer.h"
 #include "model/model-average.h"
 #include "util/io.h"
@@ -22,6 +23,47 @@ namespace {
 
 namespace fs = std::filesystem;
 
+// Of an epoch without a (finite) dev loss: worse than any.
+constexpr double kNoLoss = std::numeric_limits<double>::infinity();
+
+// A number that tells other data or weights apart.
+class Fingerprint {
+ public:
+  void Add(const void *data, int64_t num_bytes) {
+    const char *bytes = static_cast<const char *>(data);
+    for (int64_t i = 0; i < num_bytes; i += 8) {
+      uint64_t word = 0;
+      std::memcpy(&word, bytes + i, static_cast<size_t>(std::min<int64_t>(8, num_bytes - i)));
+      value_ = Mix64(value_ ^ word);
+    }
+    value_ = Mix64(value_ ^ static_cast<uint64_t>(num_bytes));
+  }
+  void Add(const std::string &s) { Add(s.data(), static_cast<int64_t>(s.size())); }
+  void Add(const Tensor &t) { Add(t.Data(), t.Size() * static_cast<int64_t>(sizeof(float))); }
+  uint64_t Value() const { return value_; }
+
+ private:
+  uint64_t value_ = 0;
+};
+
+std::string Describe(const std::vector<TrainUtterance> &data) {
+  Fingerprint print;
+  for (const TrainUtterance &u : data) {
+    print.Add(u.key);
+    print.Add(u.feats);
+    print.Add(u.labels.data(), static_cast<int64_t>(u.labels.size() * sizeof(int32_t)));
+  }
+  return Cat(data.size(), " utterances, fingerprint ", print.Value());
+}
+
+std::string Describe(AsrModel *model) {
+  Fingerprint print;
+  print.Add(ModelOptions(model->Config()).ToString());
+  ForEachParam(model,
+               [&](const std::string &, Tensor *t, const ParamInit &, bool) { print.Add(*t); });
+  return Cat(model->NumParams(), " parameters, fingerprint ", print.Value());
+}
+
 // The folder of one training. A run is identified by everything that its result depends on, so that
 // --resume never mixes two.
 class CheckpointDir {
@@ -30,32 +72,37 @@ class CheckpointDir {
       : path_(std::move(path)), identity_(std::move(identity)) {}
 
   std::string ModelPath(int epoch) const { return Cat(path_, "/epoch-", epoch, ".safetensors"); }
-  std::string OptimizerPath() const { return path_ + "/optimizer.safetensors"; }
+  std::string OptimizerPath(int epoch) const {
+    return Cat(path_, "/optimizer-", epoch, ".safetensors");
+  }
   std::string LogPath() const { return path_ + "/log.jsonl"; }
   std::string IdentityPath() const { return path_ + "/run.txt"; }
 
   // Number of complete epochs of the same run, with their log lines; 0 where there are none.
   int Open(bool resume, std::vector<std::string> *log_lines) const {
     fs::create_directories(path_);
+    for (const auto &entry : fs::directory_iterator(path_)) {  // of a run that was killed
+      if (entry.path().filename().string().find(".safetensors.tmp-") != std::string::npos)
+        fs::remove(entry.path());
+    }
     log_lines->clear();
-    if (resume && fs::exists(IdentityPath())) {
-      std::ifstream in(IdentityPath());
-      const std::string found((std::istreambuf_iterator<char>(in)),
-                              std::istreambuf_iterator<char>());
-      if (found != identity_) {
-        throw UsageError(path_,
-                         " holds another training (see run.txt there); give another --exp-dir, or "
-                         "--resume=false");
-      }
+    if (resume) {
       // The log line is written last, so an epoch with a line is complete.
       std::ifstream log(LogPath());
       for (std::string line; std::getline(log, line) && !log.eof();) log_lines->push_back(line);
-    } else {
+    }
+    if (!log_lines->empty() && ReadIdentity() != identity_) {
+      throw UsageError(path_,
+                       " holds another training (see run.txt there); give another --exp-dir, or "
+                       "--resume=false");
+    }
+    // The log goes first: with the old one, a new identity would claim the old epochs.
+    if (log_lines->empty()) {
+      WriteLog({});
       Output out(IdentityPath());
       out.Stream() << identity_;
       out.Close();
     }
-    WriteLog(*log_lines);
     return static_cast<int>(log_lines->size());
   }
 
@@ -66,6 +113,11 @@ class CheckpointDir {
   }
 
  private:
+  std::string ReadIdentity() const {
+    std::ifstream in(IdentityPath());
+    return std::string((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
+  }
+
   std::string path_, identity_;
 };
 
@@ -103,23 +155,36 @@ void RunTraining(const TrainOptions &opts, const TrainingRunOptions &run_opts,
   TrainOptions same = opts;
   same.epochs = 1;
   const CheckpointDir dir(run_opts.exp_dir,
-                          Cat(same.ToString(), "\nutterances=", data.size(), " dev=", dev.size(),
-                              " parameters=", (*model)->NumParams(), "\n"));
+                          !checkpoints
+                              ? std::string()
+                              : Cat(same.ToString(), "\ninitial model: ", Describe(model->get()),
+                                    "\ntrain: ", Describe(data), "\ndev: ", Describe(dev), "\n"));
   std::vector<std::string> log_lines;
   std::vector<double> dev_losses;
   int done = 0;
   if (checkpoints) {
-    done = std::min(dir.Open(run_opts.resume, &log_lines), opts.epochs);
-    log_lines.resize(static_cast<size_t>(done));
+    done = dir.Open(run_opts.resume, &log_lines);
+    if (done > opts.epochs) {
+      throw UsageError(run_opts.exp_dir, " has ", done, " epochs already, --epochs=", opts.epochs,
+                       " are fewer; give another --exp-dir, or --resume=false");
+    }
     for (const std::string &line : log_lines) {
       const nlohmann::json j = ParseJson(line, dir.LogPath());
-      dev_losses.push_back(j.value("dev_loss", 0.0));
+      // A loss that is not finite is null in JSON.
+      const bool has_loss = j.is_object() && j.contains("dev_loss") && j["dev_loss"].is_number();
+      dev_losses.push_back(has_loss ? j["dev_loss"].get<double>() : kNoLoss);
+    }
+    for (int e : BestEpochs(dev_losses, dev.empty() ? 0 : run_opts.average)) {
+      if (!fs::exists(dir.ModelPath(e))) {
+        throw UsageError(dir.ModelPath(e), " is gone, but --average=", run_opts.average,
+                         " may need it; give the --average of before, or --resume=false");
+      }
     }
     if (done > 0) *model = ReadModel(dir.ModelPath(done), nullptr);
   }
   Trainer trainer(opts, model->get(), &data);
   if (done > 0) {
-    trainer.Optimizer()->Load(dir.OptimizerPath());
+    trainer.Optimizer()->Load(dir.OptimizerPath(done));
     LOG_INFO << "resuming after epoch " << done << " of " << run_opts.exp_dir;
   }
   const int already_done = done;
@@ -134,7 +199,8 @@ void RunTraining(const TrainOptions &opts, const TrainingRunOptions &run_opts,
     const auto mean = [](const LossSums &s) {
       return s.loss / static_cast<double>(std::max<int64_t>(1, s.num_utterances));
     };
-    dev_losses.push_back(mean(report.dev));
+    dev_losses.push_back(dev.empty() || !std::isfinite(mean(report.dev)) ? kNoLoss
+                                                                         : mean(report.dev));
     const double left = timer.Elapsed() / (epoch - already_done) * (opts.epochs - epoch);
     LOG_INFO << "epoch " << epoch << " of " << opts.epochs << ": train loss " << mean(report.train)
              << (dev.empty() ? std::string() : Cat(", dev loss ", mean(report.dev)))
@@ -143,12 +209,13 @@ void RunTraining(const TrainOptions &opts, const TrainingRunOptions &run_opts,
              << " frames per CPU second, " << FormatDuration(left) << " left";
     if (!checkpoints) continue;
     WriteModel(dir.ModelPath(epoch), model->get(), *info);
-    trainer.Optimizer()->Save(dir.OptimizerPath());
+    trainer.Optimizer()->Save(dir.OptimizerPath(epoch));
     log_lines.push_back(report.ToJson());
-    dir.WriteLog(log_lines);
+    dir.WriteLog(log_lines);  // from here on a resumed run begins after this epoch
+    for (int e = 1; e < epoch; ++e) std::remove(dir.OptimizerPath(e).c_str());
     if (run_opts.keep_checkpoints) continue;
     // What is not among the best so far never will be again; the last is needed for resuming.
-    const std::vector<int> best = BestEpochs(dev_losses, run_opts.average);
+    const std::vector<int> best = BestEpochs(dev_losses, dev.empty() ? 0 : run_opts.average);
     for (int e = 1; e < epoch; ++e) {
       if (!std::count(best.begin(), best.end(), e)) std::remove(dir.ModelPath(e).c_str());
     }

@@ -23,10 +23,11 @@ struct TrainingRunOptions {
 
 // Trains *model as opts say and leaves the result in it: the average of the run_opts.average epochs
 // of lowest dev loss, or, without an exp_dir or dev data, the last epoch. After each epoch exp_dir
-// holds epoch-N.safetensors, optimizer.safetensors and a line of log.jsonl; a run that died is
-// resumed from the last epoch that is complete and gives the same bits as one that did not.
-// Checkpoints that no average can need any more are removed unless keep_checkpoints. info gains a
-// line of history. Returns the epochs' reports as JSON lines.
+// holds epoch-N.safetensors, optimizer-N.safetensors and, written last, a line of log.jsonl; a run
+// that died is resumed from the last epoch that is complete and gives the same bits as one that did
+// not. Checkpoints that no average can need any more are removed unless keep_checkpoints. info
+// gains a line of history. Throws UsageError if exp_dir holds a training of other options, data or
+// initial weights, or one of more epochs.
 void RunTraining(const TrainOptions &opts, const TrainingRunOptions &run_opts,
                  const std::vector<TrainUtterance> &data, const std::vector<TrainUtterance> &dev,
                  std::unique_ptr<AsrModel> *model, ModelInfo *info);

@@ -1,0 +1,125 @@
+#!/usr/bin/env bash
+# nnet-train on a tiny set: result, log, bad utterances, wrong usage, stopping and resuming.
+. "$(dirname "$0")/../support/cli.sh"
+export OPENBLAS_NUM_THREADS=1
+
+printf '%s\n' '<blank> 0' 'a 1' 'b 2' 'c 3' '<sos/eos> 4' >"$tmp/units.txt"
+cat >"$tmp/model.conf" <<'EOF'
+feature-dim=10
+model-dim=8
+num-blocks=1
+num-heads=2
+conv-kernel=3
+hidden-dim=8
+num-experts=3
+decoder-blocks=1
+reverse-decoder-blocks=1
+EOF
+# COUNT utterances of 40 frames whose first dimensions tell the labels.
+features() {
+  awk -v count="$1" 'BEGIN {
+    srand(7)
+    for (n = 1; n <= count; ++n) {
+      printf "utt%d  [\n", n
+      for (t = 0; t < 40; ++t) {
+        for (d = 0; d < 10; ++d) printf " %.3f", rand() + (int(t / 14) + n) % 3 + 1 == d ? 2 : 0
+        print t == 39 ? " ]" : ""
+      }
+    }
+  }'
+}
+tokens() { awk -v count="$1" 'BEGIN { for (n = 1; n <= count; ++n) print "utt" n, n % 3 + 1, (n + 1) % 3 + 1 }'; }
+features 6 >"$tmp/feats" && tokens 6 >"$tmp/tokens"
+features 2 >"$tmp/dev-feats" && tokens 2 >"$tmp/dev-tokens"
+nnet-init --print-args=false --units="$tmp/units.txt" "$tmp/model.conf" "$tmp/init" 2>"$tmp/init.log" || cat "$tmp/init.log"
+
+common=(--print-args=false --batch-size=3 --bucket-size=6 --warmup-steps=4 --learning-rate=0.01 --max-t=8 --max-f=3)
+dev=(--dev-feats="ark:$tmp/dev-feats" --dev-tokens="ark:$tmp/dev-tokens")
+train() { nnet-train "${common[@]}" "$@"; } # options... <model> <feats> <tokens> <out>
+data=("$tmp/init" "ark:$tmp/feats" "ark:$tmp/tokens")
+
+check "trains" train "${dev[@]}" --epochs=6 --average=2 --exp-dir="$tmp/exp" "${data[@]}" "$tmp/a"
+check_equal "says nothing on stdout" "$(cat "$tmp/.check.out")" ""
+check_equal "one line of log per epoch" "$(wc -l <"$tmp/exp/log.jsonl")" 6
+check_equal "the log counts the epochs" "$(sed -E 's/.*"epoch":([0-9]+).*/\1/' "$tmp/exp/log.jsonl" | tr '\n' ' ')" "1 2 3 4 5 6 "
+losses=$(sed -E 's/.*"train_loss":([0-9.]+).*/\1/' "$tmp/exp/log.jsonl")
+check_equal "the loss falls" "$(head -n 1 <<<"$losses" | awk -v last="$(tail -n 1 <<<"$losses")" '{ print (last < $1) }')" 1
+check_equal "the history names the training" "$(nnet-info --print-args=false "$tmp/a" 2>/dev/null | grep -c 'nnet-train')" 1
+check "the model can be read" nnet-copy --print-args=false "$tmp/a" "$tmp/copy"
+check "trains again, elsewhere" train "${dev[@]}" --epochs=6 --average=2 --exp-dir="$tmp/exp2" "${data[@]}" "$tmp/b"
+check "the same bytes" cmp "$tmp/a" "$tmp/b"
+check "a complete training again" train "${dev[@]}" --epochs=6 --average=2 --exp-dir="$tmp/exp" "${data[@]}" "$tmp/again"
+check "gives the same bytes" cmp "$tmp/a" "$tmp/again"
+check "without folder and dev data" train --epochs=1 "${data[@]}" "$tmp/plain"
+check "with two threads" train --epochs=1 --threads=2 "${data[@]}" "$tmp/threads"
+check "features from a pipe" bash -o pipefail -c \
+  "cat '$tmp/feats' | nnet-train ${common[*]} --epochs=1 '$tmp/init' ark:- 'ark:$tmp/tokens' '$tmp/piped'"
+check "give the same" cmp "$tmp/plain" "$tmp/piped"
+
+# Stopped in the middle and begun again.
+check "whole" train "${dev[@]}" --epochs=60 --average=2 --exp-dir="$tmp/whole" "${data[@]}" "$tmp/whole-model"
+mkdir "$tmp/killed"
+nnet-train "${common[@]}" "${dev[@]}" --epochs=60 --average=2 --exp-dir="$tmp/killed" "${data[@]}" "$tmp/killed-model" \
+  2>/dev/null &
+pid=$!
+while kill -0 $pid 2>/dev/null && [ "$(cat "$tmp/killed/log.jsonl" 2>/dev/null | wc -l)" -lt 3 ]; do sleep 0.01; done
+kill -9 $pid
+wait $pid 2>/dev/null
+status=$?
+check_equal "killed in the middle" "$status $(wc -l <"$tmp/killed/log.jsonl" | awk '{ print ($1 >= 3 && $1 < 60) }')" "137 1"
+check_equal "leaves no model" "$(ls "$tmp/killed-model" 2>/dev/null)" ""
+check "resumes" train "${dev[@]}" --epochs=60 --average=2 --exp-dir="$tmp/killed" "${data[@]}" "$tmp/killed-model"
+check_equal "says so" "$(grep -c 'resuming after epoch' "$tmp/.check.err")" 1
+check "as if it had not been killed" cmp "$tmp/whole-model" "$tmp/killed-model"
+check_equal "no temporary file is left" "$(find "$tmp" -name '*.tmp-*')" ""
+
+# Utterances that cannot be trained on.
+bad() { # NAME REGEX FEATS TOKENS: refused; within --max-failures passed over
+  check_fails "$1" 1 "$2" train --epochs=1 "$tmp/init" "ark:$3" "ark:$4" "$tmp/bad"
+  check_equal "$1: no model" "$(ls "$tmp/bad" 2>/dev/null)" ""
+  check "$1: allowed" train --epochs=1 --max-failures=1 "$tmp/init" "ark:$3" "ark:$4" "$tmp/allowed"
+}
+grep -v '^utt3 ' "$tmp/tokens" >"$tmp/no-utt3"
+bad "missing tokens" "utterance utt3: no entry for key 'utt3' in .*no-utt3" "$tmp/feats" "$tmp/no-utt3"
+sed 's/^utt2 .*/utt2 1 2 3 1 2 3 1 2 3 1/' "$tmp/tokens" >"$tmp/long"
+bad "labels longer than frames" 'utterance utt2: 40 feature frames give 9 encoder frames, too few for 10 labels' \
+  "$tmp/feats" "$tmp/long"
+sed 's/^utt4 .*/utt4 1 5/' "$tmp/tokens" >"$tmp/unknown"
+bad "an unknown label" 'utterance utt4: label 5 is not a unit of the model' "$tmp/feats" "$tmp/unknown"
+sed 's/^utt4 .*/utt4 1 0/' "$tmp/tokens" >"$tmp/blank"
+bad "the blank as label" 'utterance utt4: label 0 is not a unit of the model' "$tmp/feats" "$tmp/blank"
+sed '5s/ [0-9.]* / nan /' "$tmp/feats" >"$tmp/nan"
+bad "NaN features" 'utterance utt1: features hold NaN or infinity' "$tmp/nan" "$tmp/tokens"
+awk '/^utt5 / { inside = 1; print; next } inside { sub(/ [0-9.]+/, "") } / \]/ { inside = 0 } { print }' \
+  "$tmp/feats" >"$tmp/narrow"
+bad "features of another dimension" 'utterance utt5: features have 9 dimensions, the model wants 10' "$tmp/narrow" "$tmp/tokens"
+{ cat "$tmp/feats"; printf 'utt0  [\n'; sed -n '2,5p' "$tmp/feats"; printf '%s ]\n' "$(sed -n 6p "$tmp/feats")"; } >"$tmp/short"
+{ cat "$tmp/tokens"; echo utt0; } >"$tmp/with-utt0"
+bad "too few frames" 'utterance utt0: 5 feature frames give 0 encoder frames' "$tmp/short" "$tmp/with-utt0"
+echo 'other 1' >"$tmp/none-of-them"
+check_fails "no utterance is left" 1 'no utterance of ark:.*feats can be trained on' \
+  train --epochs=1 --max-failures=100% "$tmp/init" "ark:$tmp/feats" "ark:$tmp/none-of-them" "$tmp/bad"
+head -n 1 "$tmp/dev-tokens" >"$tmp/dev-one"
+check_fails "a bad dev utterance" 1 'utterance utt2: .*dev-one' train --epochs=1 \
+  --dev-feats="ark:$tmp/dev-feats" --dev-tokens="ark:$tmp/dev-one" "${data[@]}" "$tmp/bad"
+sed 's/^utt3 .*/utt3/' "$tmp/tokens" >"$tmp/empty-utt3"
+check "an empty transcript is trained on" train --epochs=1 "$tmp/init" "ark:$tmp/feats" "ark:$tmp/empty-utt3" "$tmp/empty"
+
+# Wrong usage.
+check_fails "no epochs" 2 '[-][-]epochs=0: expected at least 1' train --epochs=0 "${data[@]}" "$tmp/bad"
+check_fails "a batch size that is no number" 2 'batch-size' train --batch-size=many "${data[@]}" "$tmp/bad"
+check_fails "no threads" 2 '[-][-]threads=0' train --threads=0 "${data[@]}" "$tmp/bad"
+check_fails "no learning" 2 '[-][-]learning-rate=0' train --learning-rate=0 "${data[@]}" "$tmp/bad"
+check_fails "an average of none" 2 '[-][-]average=0' train --average=0 "${data[@]}" "$tmp/bad"
+check_fails "an unknown option" 2 'num-epochs' train --num-epochs=3 "${data[@]}" "$tmp/bad"
+check_fails "dev features without tokens" 2 'go together' train --dev-feats="ark:$tmp/feats" "${data[@]}" "$tmp/bad"
+check_fails "three arguments" 2 'Usage: nnet-train' train "${data[@]}"
+check_fails "no such model" 1 'none' train "$tmp/none" "ark:$tmp/feats" "ark:$tmp/tokens" "$tmp/bad"
+check_fails "features as model" 1 'feats' train "$tmp/feats" "ark:$tmp/feats" "ark:$tmp/tokens" "$tmp/bad"
+check_fails "no such features" 1 'none' train "$tmp/init" "ark:$tmp/none" "ark:$tmp/tokens" "$tmp/bad"
+check_fails "an output folder that is not there" 1 'none/model' train --epochs=1 "${data[@]}" "$tmp/none/model"
+check_fails "another training's folder" 2 'exp holds another training \(see run.txt there\)' \
+  train "${dev[@]}" --epochs=6 --seed=5 --exp-dir="$tmp/exp" "${data[@]}" "$tmp/bad"
+check_fails "fewer epochs than there are" 2 'has 6 epochs already' \
+  train "${dev[@]}" --epochs=3 --average=2 --exp-dir="$tmp/exp" "${data[@]}" "$tmp/bad"
+check_equal "a failure leaves no model" "$(find "$tmp" -name bad)" ""

@@ -1,0 +1,273 @@
+#include "train/training-run.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <nlohmann/json.hpp>
+
+#include "train/tiny.h"
+
+namespace u2moe {
+namespace {
+
+namespace fs = std::filesystem;
+
+TrainOptions TinyOptions(int32_t epochs) {
+  TrainOptions o;
+  o.epochs = epochs;
+  o.batch_size = 3;
+  o.learning_rate = 5e-3;
+  o.warmup_steps = 10;
+  o.spec.max_t = 8;
+  o.spec.max_f = 4;
+  return o;
+}
+
+class TrainingRunTest : public testing::Test {
+ protected:
+  TrainingRunTest() : data_(TinyData(6, 1)), dev_(TinyData(2, 2)) {
+    run_opts_.average = 2;
+    run_opts_.exp_dir = Dir("exp");
+  }
+
+  // A folder of this test case.
+  static std::string Dir(const std::string &name) {
+    const auto *info = testing::UnitTest::GetInstance()->current_test_info();
+    return TempDir() + "/" + info->name() + "-" + name;
+  }
+
+  std::unique_ptr<AsrModel> Train(int32_t epochs) {
+    std::unique_ptr<AsrModel> model = TinyModel(0.1f, model_seed_);
+    RunTraining(change_(TinyOptions(epochs)), run_opts_, data_, dev_, &model, &info_);
+    return model;
+  }
+
+  // What an uninterrupted training of so many epochs gives.
+  std::unique_ptr<AsrModel> Reference(int32_t epochs) {
+    const std::string kept = run_opts_.exp_dir;
+    run_opts_.exp_dir = Dir("reference");
+    std::unique_ptr<AsrModel> model = Train(epochs);
+    run_opts_.exp_dir = kept;
+    return model;
+  }
+
+  std::vector<std::string> Files() const {
+    std::vector<std::string> names;
+    for (const auto &entry : fs::directory_iterator(run_opts_.exp_dir))
+      names.push_back(entry.path().filename().string());
+    std::sort(names.begin(), names.end());
+    return names;
+  }
+
+  void ExpectRefused(const std::string &message) {
+    try {
+      Train(2);
+      ADD_FAILURE() << message;
+    } catch (const UsageError &e) {
+      EXPECT_NE(std::string(e.what()).find(message), std::string::npos) << e.what();
+      EXPECT_NE(std::string(e.what()).find(run_opts_.exp_dir), std::string::npos) << e.what();
+    }
+  }
+
+  std::vector<TrainUtterance> data_, dev_;
+  TrainingRunOptions run_opts_;
+  ModelInfo info_;
+  uint64_t model_seed_ = 3;
+  std::function<TrainOptions(TrainOptions)> change_ = [](TrainOptions o) { return o; };
+};
+
+TEST_F(TrainingRunTest, LogCheckpointsAndAverage) {
+  run_opts_.keep_checkpoints = true;
+  const std::unique_ptr<AsrModel> model = Train(4);
+  EXPECT_EQ(Files(), (std::vector<std::string>{"epoch-1.safetensors", "epoch-2.safetensors",
+                                               "epoch-3.safetensors", "epoch-4.safetensors",
+                                               "log.jsonl", "optimizer-4.safetensors", "run.txt"}));
+  std::ifstream log(run_opts_.exp_dir + "/log.jsonl");
+  std::vector<std::pair<double, int>> by_loss;
+  for (std::string line; std::getline(log, line);) {
+    const nlohmann::json j = nlohmann::json::parse(line);
+    EXPECT_EQ(j["epoch"], by_loss.size() + 1);
+    EXPECT_GT(j["train_loss"], 0);
+    EXPECT_EQ(j["steps"], 2 * j["epoch"].get<int>());
+    EXPECT_GT(j["frames_per_cpu_second"], 0);
+    by_loss.emplace_back(j["dev_loss"], j["epoch"]);
+  }
+  ASSERT_EQ(by_loss.size(), 4u);
+  std::sort(by_loss.begin(), by_loss.end());
+  // The result is the mean of the two epochs of lowest dev loss.
+  std::unique_ptr<AsrModel> parts[2];
+  for (int i = 0; i < 2; ++i) {
+    parts[i] = ReadModel(
+        Cat(run_opts_.exp_dir, "/epoch-", by_loss[static_cast<size_t>(i)].second, ".safetensors"),
+        nullptr);
+  }
+  const auto got = TrainableTensors(model.get()), a = TrainableTensors(parts[0].get()),
+             b = TrainableTensors(parts[1].get());
+  for (size_t p = 0; p < got.size(); ++p) {
+    for (int64_t i = 0; i < got[p]->Size(); ++i)
+      ASSERT_NEAR(got[p]->Data()[i], (a[p]->Data()[i] + b[p]->Data()[i]) / 2, 1e-6);
+  }
+  const nlohmann::json history = nlohmann::json::parse(info_.history);
+  ASSERT_EQ(history.size(), 1u);
+  EXPECT_EQ(history[0]["tool"], "nnet-train");
+  EXPECT_EQ(history[0]["utterances"], 6);
+  EXPECT_EQ(history[0]["steps"], 8);
+  EXPECT_EQ(history[0]["averaged_epochs"].size(), 2u);
+}
+
+TEST_F(TrainingRunTest, KeepsOnlyWhatItMayNeed) {
+  Train(5);
+  size_t checkpoints = 0;
+  for (const std::string &file : Files()) checkpoints += file.rfind("epoch-", 0) == 0;
+  EXPECT_GE(checkpoints, 2u);  // the best two, and the last if it is not among them
+  EXPECT_LE(checkpoints, 3u);
+  EXPECT_TRUE(fs::exists(run_opts_.exp_dir + "/epoch-5.safetensors"));
+}
+
+TEST_F(TrainingRunTest, WithoutDevDataTheLastEpochCounts) {
+  dev_.clear();
+  const std::unique_ptr<AsrModel> with_dir = Train(3);
+  EXPECT_EQ(Files(), (std::vector<std::string>{"epoch-3.safetensors", "log.jsonl",
+                                               "optimizer-3.safetensors", "run.txt"}));
+  std::unique_ptr<AsrModel> last = ReadModel(run_opts_.exp_dir + "/epoch-3.safetensors", nullptr);
+  EXPECT_TRUE(SameModels(with_dir.get(), last.get()));
+  run_opts_.exp_dir.clear();
+  const std::unique_ptr<AsrModel> without = Train(3);
+  EXPECT_TRUE(SameModels(with_dir.get(), without.get()));
+}
+
+TEST_F(TrainingRunTest, ResumedIsTheSameBits) {
+  Train(2);
+  EXPECT_TRUE(SameModels(Train(4).get(), Reference(4).get()));
+}
+
+TEST_F(TrainingRunTest, ResumedWithThreadsIsTheSameBits) {
+  change_ = [](TrainOptions o) {
+    o.threads = 2;
+    return o;
+  };
+  Train(1);
+  EXPECT_TRUE(SameModels(Train(3).get(), Reference(3).get()));
+}
+
+TEST_F(TrainingRunTest, ACompleteTrainingIsNotRepeated) {
+  const std::unique_ptr<AsrModel> first = Train(3);
+  const auto written = fs::last_write_time(run_opts_.exp_dir + "/epoch-3.safetensors");
+  EXPECT_TRUE(SameModels(first.get(), Train(3).get()));
+  EXPECT_EQ(written, fs::last_write_time(run_opts_.exp_dir + "/epoch-3.safetensors"));
+}
+
+// A run that died after it had written some or all files of epoch 3, but not its line of the log.
+TEST_F(TrainingRunTest, DiedBeforeTheLogLine) {
+  const std::unique_ptr<AsrModel> reference = Reference(4);
+  const std::string exp = run_opts_.exp_dir;
+  for (const bool optimizer_too : {false, true}) {
+    SCOPED_TRACE(optimizer_too);
+    fs::remove_all(exp);
+    Train(2);
+    run_opts_.exp_dir = Dir("further");
+    fs::remove_all(run_opts_.exp_dir);
+    fs::copy(exp, run_opts_.exp_dir);
+    Train(3);
+    for (const char *file : {"epoch-3.safetensors", "optimizer-3.safetensors"}) {
+      if (file[0] == 'e' || optimizer_too)
+        fs::copy_file(run_opts_.exp_dir + "/" + file, exp + "/" + file);
+    }
+    run_opts_.exp_dir = exp;
+    WriteFile(exp + "/epoch-3.safetensors.tmp-1-0", "half");
+    EXPECT_TRUE(SameModels(Train(4).get(), reference.get()));
+    for (const std::string &file : Files()) {
+      EXPECT_EQ(file.find(".tmp-"), std::string::npos) << file;
+    }
+  }
+}
+
+TEST_F(TrainingRunTest, ALogLineWithoutItsEndDoesNotCount) {
+  const std::unique_ptr<AsrModel> reference = Reference(3);
+  run_opts_.keep_checkpoints = true;
+  Train(2);
+  const std::string path = run_opts_.exp_dir + "/log.jsonl", log = ReadFile(path);
+  WriteFile(path, log + log.substr(0, 40));
+  EXPECT_TRUE(SameModels(Train(3).get(), reference.get()));
+}
+
+TEST_F(TrainingRunTest, AnotherTrainingIsRefused) {
+  Train(2);
+  const auto options = change_;
+  for (const auto &change : std::vector<std::function<void(TrainOptions *)>>{
+           [](TrainOptions *o) { o->seed = 1; }, [](TrainOptions *o) { o->batch_size = 2; },
+           [](TrainOptions *o) { o->learning_rate = 1e-4; },
+           [](TrainOptions *o) { o->threads = 2; },
+           [](TrainOptions *o) { o->spec_augment = false; },
+           [](TrainOptions *o) { o->spec.max_f = 5; }}) {
+    change_ = [&](TrainOptions o) {
+      change(&o);
+      return o;
+    };
+    ExpectRefused("holds another training");
+  }
+  change_ = options;
+  model_seed_ = 4;  // other initial weights of the same shape
+  ExpectRefused("holds another training");
+  model_seed_ = 3;
+  data_[3].feats(2, 2) += 1;  // other features of the same utterances
+  ExpectRefused("holds another training");
+  data_[3].feats(2, 2) -= 1;
+  data_[3].labels[0] ^= 2;
+  ExpectRefused("holds another training");
+  data_[3].labels[0] ^= 2;
+  dev_.pop_back();
+  ExpectRefused("holds another training");
+  dev_ = TinyData(2, 2);
+  EXPECT_NO_THROW(Train(2));
+  // Where no epoch is complete there is nothing to mix.
+  change_ = [](TrainOptions o) {
+    o.seed = 5;
+    return o;
+  };
+  fs::remove(run_opts_.exp_dir + "/log.jsonl");
+  EXPECT_TRUE(SameModels(Train(2).get(), Reference(2).get()));
+  change_ = options;
+  ExpectRefused("holds another training");
+  run_opts_.resume = false;
+  fs::remove_all(Dir("reference"));
+  const std::unique_ptr<AsrModel> anew = Train(3);
+  EXPECT_TRUE(SameModels(anew.get(), Reference(3).get()));
+}
+
+TEST_F(TrainingRunTest, FewerEpochsThanThereAre) {
+  Train(4);
+  ExpectRefused("has 4 epochs already, --epochs=2");
+}
+
+TEST_F(TrainingRunTest, AnAverageOfEpochsThatAreGone) {
+  Train(4);  // keeps the best two and the last
+  run_opts_.average = 4;
+  try {
+    Train(5);
+    FAIL();
+  } catch (const UsageError &e) {
+    EXPECT_NE(std::string(e.what()).find("--average=4 may need it"), std::string::npos) << e.what();
+  }
+  run_opts_.average = 1;
+  EXPECT_NO_THROW(Train(5));
+}
+
+TEST_F(TrainingRunTest, OtherFilesInTheFolderStay) {
+  fs::create_directories(run_opts_.exp_dir);
+  WriteFile(run_opts_.exp_dir + "/notes.txt", "mine");
+  Train(1);
+  EXPECT_EQ(ReadFile(run_opts_.exp_dir + "/notes.txt"), "mine");
+}
+
+TEST(TrainingRunOptions, ChecksItsValues) {
+  TrainingRunOptions o;
+  EXPECT_NO_THROW(o.Check());
+  o.average = 0;
+  EXPECT_THROW(o.Check(), UsageError);
+}
+
+}  // namespace
+}  // namespace u2moe
