@@ -1,0 +1,141 @@
+// The loss of a whole model: dropout in its gradient, sums, what is refused. The values are checked
+// against WeNet in golden-train-test.
+#include "train/loss.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+
+#include "train/optimizer.h"
+#include "train/tiny.h"
+
+namespace u2moe {
+namespace {
+
+TrainBatch MakeBatch(const std::vector<TrainUtterance> &data) {
+  TrainBatch batch;
+  for (const TrainUtterance &u : data) {
+    batch.shape.Append(u.feats.Rows());
+    batch.labels.push_back(u.labels);
+  }
+  batch.feats = Tensor(batch.shape.TotalRows(), 20);
+  for (int b = 0; b < batch.shape.NumSequences(); ++b) {
+    const Tensor &x = data[static_cast<size_t>(b)].feats;
+    std::copy_n(x.Data(), x.Size(), batch.shape.Rows(batch.feats.View(), b).Data());
+  }
+  return batch;
+}
+
+// The slope along the gradient is its norm: every dropout of forward is repeated in backward, in
+// every kind of model.
+TEST(ComputeLoss, GradientWithDropout) {
+  Context ctx;
+  const std::vector<TrainUtterance> data = TinyData(3, 1);
+  const TrainBatch batch = MakeBatch(data);
+  for (int kind = 0; kind < 5; ++kind) {
+    SCOPED_TRACE(kind);
+    ModelConfig config = TinyConfig(0.3f);
+    // All experts, as a change of the chosen ones would be a step in the loss.
+    config.encoder.ffn.experts_per_frame = config.decoder.ffn.experts_per_frame = 4;
+    if (kind == 1) config.encoder.ffn.num_experts = config.decoder.ffn.num_experts = 0;
+    if (kind == 2) {
+      config.encoder.causal = false;
+      config.encoder.conv_kernel = 5;
+      config.encoder.conv_norm = ConvNorm::kBatchNorm;
+    }
+    if (kind == 3) config.decoder.num_reverse_blocks = 0;
+    if (kind == 4) config.length_normalized_loss = true;
+    AsrModel model(config), grad(config), unused(config);
+    InitModel(&model, 7);
+    SetZero(&grad);
+    SetZero(&unused);
+    LossOptions options;
+    options.utterance_divisor = 3;
+    options.token_divisor = static_cast<double>(batch.NumTokens());
+    options.mask = kind == 2 ? AttentionMask::Full() : AttentionMask::Chunk(3, 1);
+    const auto loss = [&](AsrModel *to) {
+      DropoutSeeds seeds(11);
+      options.dropout = &seeds;
+      return ComputeLoss(ctx, model, batch, options, to, nullptr).loss / 3;
+    };
+    const double value = loss(&grad);
+    if (kind != 2) {  // without gradients batch norm takes its running statistics
+      EXPECT_EQ(loss(nullptr), value);
+    }
+    const std::vector<Tensor *> params = TrainableTensors(&model), grads = TrainableTensors(&grad);
+    double squares = 0;
+    for (const Tensor *g : grads) {
+      for (int64_t i = 0; i < g->Size(); ++i)
+        squares += static_cast<double>(g->Data()[i]) * g->Data()[i];
+    }
+    const double norm = std::sqrt(squares);
+    ASSERT_TRUE(norm > 0.1 && std::isfinite(norm)) << norm;
+    const double h = 2e-3;
+    const auto move = [&](double by) {
+      for (size_t p = 0; p < params.size(); ++p) {
+        for (int64_t i = 0; i < params[p]->Size(); ++i)
+          params[p]->Data()[i] += static_cast<float>(by / norm * grads[p]->Data()[i]);
+      }
+    };
+    move(h);
+    const double above = loss(&unused);
+    move(-2 * h);
+    const double below = loss(&unused);
+    EXPECT_NEAR((above - below) / (2 * h), norm, 0.01 * norm);
+  }
+}
+
+TEST(ComputeLoss, SumsAndLabelsThatDoNotFit) {
+  Context ctx;
+  std::vector<TrainUtterance> data = TinyData(3, 2);
+  const std::unique_ptr<AsrModel> model = TinyModel(0);
+  const LossSums good = ComputeLoss(ctx, *model, MakeBatch(data), LossOptions(), nullptr, nullptr);
+  EXPECT_EQ(good.num_utterances, 3);
+  EXPECT_EQ(good.num_tokens, MakeBatch(data).NumTokens());
+  EXPECT_EQ(good.num_infinite_ctc, 0);
+  EXPECT_NEAR(good.loss, 0.3 * good.ctc + 0.7 * (0.7 * good.l2r + 0.3 * good.r2l),
+              1e-6 * good.loss);
+  LossSums sum;
+  for (const TrainUtterance &u : data)
+    sum.Add(ComputeLoss(ctx, *model, MakeBatch({u}), LossOptions(), nullptr, nullptr));
+  EXPECT_NEAR(sum.loss, good.loss, 1e-4 * good.loss);
+  EXPECT_EQ(sum.num_correct, good.num_correct);
+  EXPECT_EQ(sum.num_tokens, good.num_tokens);
+
+  // More labels than frames: the CTC loss counts 0 and gives no gradient, the others go on.
+  data[1].labels.assign(200, 1);
+  AsrModel grad(model->Config());
+  SetZero(&grad);
+  const LossSums unfit = ComputeLoss(ctx, *model, MakeBatch(data), LossOptions(), &grad, nullptr);
+  EXPECT_EQ(unfit.num_infinite_ctc, 1);
+  EXPECT_TRUE(std::isfinite(unfit.loss) && unfit.ctc < good.ctc);
+  for (const Tensor *t : TrainableTensors(&grad)) {
+    for (int64_t i = 0; i < t->Size(); ++i) ASSERT_TRUE(std::isfinite(t->Data()[i]));
+  }
+}
+
+TEST(ComputeLoss, EmptyTranscript) {
+  Context ctx;
+  std::vector<TrainUtterance> data = TinyData(2, 3);
+  data[0].labels.clear();
+  const std::unique_ptr<AsrModel> model = TinyModel(0);
+  AsrModel grad(model->Config());
+  SetZero(&grad);
+  const LossSums sums = ComputeLoss(ctx, *model, MakeBatch(data), LossOptions(), &grad, nullptr);
+  EXPECT_EQ(sums.num_infinite_ctc, 0);
+  EXPECT_EQ(sums.num_tokens, 2 + static_cast<int64_t>(data[1].labels.size()));
+  EXPECT_TRUE(std::isfinite(sums.loss));
+}
+
+TEST(ComputeLoss, TooShort) {
+  Context ctx;
+  std::vector<TrainUtterance> data = TinyData(2, 4);
+  data[1].feats = Tensor::Zeros(6, 20);
+  const std::unique_ptr<AsrModel> model = TinyModel(0);
+  EXPECT_THROW(ComputeLoss(ctx, *model, MakeBatch(data), LossOptions(), nullptr, nullptr),
+               DataError);
+}
+
+}  // namespace
+}  // namespace u2moe
