@@ -1,4 +1,4 @@
-#include <algorithm>
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <utility>
@@ -10,6 +10,7 @@
 #include "tensor/context.h"
 #include "tensor/kaldi-tables.h"
 #include "train/training-run.h"
+#include "util/io.h"
 #include "util/options.h"
 #include "util/tally.h"
 #include "util/text-tables.h"
@@ -60,6 +61,10 @@ int Run(int argc, char *argv[]) {
   run_opts.Check();
   if (dev_feats.empty() != dev_tokens.empty())
     throw UsageError("--dev-feats and --dev-tokens go together");
+
+  // A result that cannot be written is better found before the training than after it.
+  if (!IsPipe(po.Arg(3)) && !std::filesystem::exists(po.Arg(3)) && po.Arg(3) != "-")
+    Output probe(po.Arg(3));
 
   ModelInfo info;
   std::unique_ptr<AsrModel> model = ReadModel(po.Arg(0), &info);

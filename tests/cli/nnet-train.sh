@@ -118,6 +118,7 @@ check_fails "no such model" 1 'none' train "$tmp/none" "ark:$tmp/feats" "ark:$tm
 check_fails "features as model" 1 'feats' train "$tmp/feats" "ark:$tmp/feats" "ark:$tmp/tokens" "$tmp/bad"
 check_fails "no such features" 1 'none' train "$tmp/init" "ark:$tmp/none" "ark:$tmp/tokens" "$tmp/bad"
 check_fails "an output folder that is not there" 1 'none/model' train --epochs=1 "${data[@]}" "$tmp/none/model"
+check_equal "is found before the training" "$(grep -c 'epoch 1' "$tmp/.check.err")" 0
 check_fails "another training's folder" 2 'exp holds another training \(see run.txt there\)' \
   train "${dev[@]}" --epochs=6 --seed=5 --exp-dir="$tmp/exp" "${data[@]}" "$tmp/bad"
 check_fails "fewer epochs than there are" 2 'has 6 epochs already' \
