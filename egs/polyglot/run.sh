@@ -6,6 +6,7 @@
 #   --models "dense-wide moe dense"   conf/<model>.conf each; the one that trains longest first
 #   --langs "de ..."    languages of espeak-ng with a list in local/words
 #   --topics "days ..." of days, months, numbers, colours: what is spoken about
+#   --per-topic 3       words of each topic and language; 0: all. More words want more utterances and epochs
 #   --train 1200        utterances of the training set; --dev, --test likewise
 #   --epochs N          default: conf/train.conf
 #   --chunks "-1 16 4"  chunk sizes in encoder frames of 40 ms; -1: whole utterances
@@ -20,7 +21,8 @@ seeds=1
 models="dense-wide moe dense"
 langs="de en-us es fi fr-fr it pl tr"
 topics="days numbers colours"
-train=1200
+per_topic=3
+train=1600
 dev=120
 test=150
 epochs=
@@ -37,7 +39,7 @@ runs=
 for seed in $seeds; do for model in $models; do runs+=${runs:+,}$model/$seed; done; done
 
 if begin_stage 1 "corpus: $train utterances to train, in $(wc -w <<< "$langs") languages"; then
-  local/make_corpus.sh --langs "$langs" --topics "$topics" --train "$train" --dev "$dev" --test "$test" \
+  local/make_corpus.sh --langs "$langs" --topics "$topics" --per-topic "$per_topic" --train "$train" --dev "$dev" --test "$test" \
     --seed "$corpus_seed" --nj "$nj" corpus data
 fi
 

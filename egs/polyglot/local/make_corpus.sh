@@ -4,6 +4,7 @@
 # Usage: local/make_corpus.sh [options] <corpus-dir> <data-dir>
 #   --langs "de en-us ..."   languages of espeak-ng with a list in local/words
 #   --topics "days numbers"  parts of those lists
+#   --per-topic 0            the first so many words of each; 0: all
 #   --train, --dev, --test   utterances of each set; --test counts for test_clean and for test_noisy
 #   --seed 1                 everything follows from it
 #   --nj 2                   processes at a time
@@ -15,6 +16,7 @@ set -euo pipefail
 . "$U2MOE_ROOT/utils/recipe.sh"
 langs="de en-us es fi fr-fr it pl tr"
 topics="days numbers colours"
+per_topic=0
 train=1000
 dev=100
 test=150
@@ -32,7 +34,8 @@ for lang in $langs; do
 done
 rm -rf "$corpus"
 mkdir -p "$corpus/wav"
-python3 local/make_utterances.py --langs "$langs" --topics "$topics" --train "$train" --dev "$dev" --test "$test" \
+python3 local/make_utterances.py --langs "$langs" --topics "$topics" \
+  --per-topic "$per_topic" --train "$train" --dev "$dev" --test "$test" \
   --seed "$seed" --corpus "$corpus" --data "$data"
 
 cat "$corpus"/{train,dev,test}.tsv > "$corpus/all.tsv"

@@ -15,11 +15,11 @@ VOICES = {
     'dev': 'Alicia Mario Jacky Mike'.split(),
     'test': 'f5 m7 m8 Alex Andy belinda'.split(),
 }
-PITCH = (30, 70)     # of 0 to 99
-SPEED = (120, 190)   # words per minute
+PITCH = (35, 65)     # of 0 to 99
+SPEED = (130, 185)   # words per minute
 WORDS = (2, 4)       # per utterance
 PAUSES = 0.3         # share of the utterances that pause between words
-SNR = {'train': (10, 40), 'dev': (10, 40), 'test_clean': (30, 45), 'test_noisy': (5, 20)}  # dB
+SNR = {'train': (5, 40), 'dev': (10, 40), 'test_clean': (30, 45), 'test_noisy': (5, 20)}  # dB
 
 
 class Deck:
@@ -35,18 +35,20 @@ class Deck:
         return self.left.pop()
 
 
-def read_words(path, topics):
-    """The words under the headings "# <topic>" of a list."""
-    words, topic, found = [], None, set()
+def read_words(path, topics, per_topic):
+    """The first per_topic words (0: all) under each of the headings "# <topic>" of a list."""
+    words, topic, found, taken = [], None, set(), 0
     with open(path, encoding='utf-8') as f:
         for line in f.read().splitlines():
             if line.startswith('#'):
                 topic = line[1:].strip()
                 found.add(topic)
+                taken = 0
             elif not line.isalpha() or line != line.lower():
                 raise SystemExit(f'{path}: "{line}" is not one word in small letters')
-            elif topic in topics:
+            elif topic in topics and (per_topic == 0 or taken < per_topic):
                 words.append(line)
+                taken += 1
     if not found.issuperset(topics):
         raise SystemExit(f'{path} has no topic {" ".join(sorted(set(topics) - found))}')
     return words
@@ -84,6 +86,7 @@ def main():
     ap = argparse.ArgumentParser(description=__doc__.split('\n\n')[0])
     ap.add_argument('--words', default='local/words', help='folder of <language>.txt')
     ap.add_argument('--langs', required=True, help='languages of espeak-ng, as "de en-us"')
+    ap.add_argument('--per-topic', type=int, default=0, help='words of each topic; 0: all')
     ap.add_argument('--topics', required=True, type=str.split, help='as "days months numbers colours"')
     ap.add_argument('--train', type=int, required=True, help='utterances of the training set')
     ap.add_argument('--dev', type=int, required=True)
@@ -94,7 +97,7 @@ def main():
     args = ap.parse_args()
 
     langs = args.langs.split()
-    words = {lang: read_words(f'{args.words}/{lang}.txt', args.topics) for lang in langs}
+    words = {lang: read_words(f'{args.words}/{lang}.txt', args.topics, args.per_topic) for lang in langs}
     os.makedirs(args.corpus, exist_ok=True)
     for name, tag, count in [('train', 'tr', args.train), ('dev', 'dv', args.dev),
                              ('test', 'tc', args.test)]:
