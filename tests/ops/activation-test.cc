@@ -20,7 +20,7 @@ TEST(Activation, ForwardAndBackward) {
   Context ctx;
   Rng rng(1);
   for (Activation f : {Activation::kSwish, Activation::kRelu}) {
-    ForOpCases([&](const OpCase &c) {
+    ForOpCases(&rng, [&](const OpCase &c) {
       GuardedMatrix x(RandomTensor(&rng, c.rows, c.cols, 3), c.padding),
           y(c.rows, c.cols, c.padding), dy(RandomTensor(&rng, c.rows, c.cols), c.padding),
           dx(c.rows, c.cols, c.padding);
@@ -98,7 +98,7 @@ TEST(Activation, NanInNanOut) {
 TEST(Glu, ForwardAndBackward) {
   Context ctx;
   Rng rng(3);
-  ForOpCases([&](const OpCase &c) {
+  ForOpCases(&rng, [&](const OpCase &c) {
     GuardedMatrix x(RandomTensor(&rng, c.rows, 2 * c.cols, 2), c.padding),
         y(c.rows, c.cols, c.padding), dy(RandomTensor(&rng, c.rows, c.cols), c.padding),
         dx(c.rows, 2 * c.cols, c.padding);

@@ -10,7 +10,7 @@ TEST(Adam, TwentyStepsAgainstTheReference) {
   Context ctx;
   Rng rng(1);
   const AdamOptions opts;
-  ForOpCases([&](const OpCase &c) {
+  ForOpCases(&rng, [&](const OpCase &c) {
     const float rate = 0.01f, scale = 0.25f;
     GuardedMatrix param(RandomTensor(&rng, c.rows, c.cols), c.padding),
         m(Tensor::Zeros(c.rows, c.cols), c.padding), v(Tensor::Zeros(c.rows, c.cols), c.padding);

@@ -69,7 +69,7 @@ TEST(Attention, ForwardIsTheReference) {
   Rng rng(1);
   std::vector<Case> cases = SmallCases();
   for (const Case &c : LargeCases()) cases.push_back(c);
-  ForOpTargets([&](int64_t) {
+  ForOpTargets(&rng, [&](int64_t) {
     for (const Case &c : cases) {
       SCOPED_TRACE(Describe(c));
       for (int64_t padding : {0, 5}) {
@@ -109,7 +109,7 @@ TEST(Attention, ForwardIsTheReference) {
 TEST(Attention, BackwardIsTheGradient) {
   Context ctx;
   Rng rng(2);
-  ForOpTargets([&](int64_t) {
+  ForOpTargets(&rng, [&](int64_t) {
     for (const Case &c : SmallCases()) {
       SCOPED_TRACE(Describe(c));
       for (int64_t padding : {0, 5}) {
@@ -143,7 +143,7 @@ TEST(Attention, BackwardIsTheGradient) {
 TEST(Attention, BackwardOfLargeShapes) {
   Context ctx;
   Rng rng(3);
-  ForOpTargets([&](int64_t) {
+  ForOpTargets(&rng, [&](int64_t) {
     for (const Case &c : LargeCases()) {
       SCOPED_TRACE(Describe(c));
       Inputs in(&rng, c, 3);
@@ -263,7 +263,7 @@ TEST(Attention, WrongShapesThrow) {
 TEST(RelPosition, IsThePublishedFormula) {
   Context ctx;
   Rng rng(7);
-  ForOpTargets([&](int64_t) {
+  ForOpTargets(&rng, [&](int64_t) {
     for (const Case &c : SmallCases()) {
       if (c.tq != c.tk) continue;
       SCOPED_TRACE(Describe(c));
@@ -285,7 +285,7 @@ TEST(RelPosition, IsThePublishedFormula) {
 TEST(RelPosition, BackwardIsTheGradient) {
   Context ctx;
   Rng rng(8);
-  ForOpTargets([&](int64_t) {
+  ForOpTargets(&rng, [&](int64_t) {
     for (const auto &shape :
          {std::array<int64_t, 3>{1, 1, 1}, {5, 3, 7}, {9, 2, 8}, {4, 1, 33}, {0, 2, 3}}) {
       const int64_t t = shape[0], dim = shape[1] * shape[2];

@@ -13,7 +13,7 @@ constexpr float kEps = 1e-5f;
 TEST(BatchNorm, InferenceIsTheReference) {
   Context ctx;
   Rng rng(1);
-  ForOpCases([&](const OpCase &c) {
+  ForOpCases(&rng, [&](const OpCase &c) {
     GuardedMatrix x(RandomTensor(&rng, c.rows, c.cols, 2), c.padding), y(c.rows, c.cols, c.padding);
     Tensor gamma = RandomTensor(&rng, 1, c.cols), beta = RandomTensor(&rng, 1, c.cols),
            mean = RandomTensor(&rng, 1, c.cols), var(1, c.cols);
@@ -33,7 +33,7 @@ TEST(BatchNorm, InferenceIsTheReference) {
 TEST(BatchNorm, TrainingForwardAndBackward) {
   Context ctx;
   Rng rng(2);
-  ForOpCases([&](const OpCase &c) {
+  ForOpCases(&rng, [&](const OpCase &c) {
     GuardedMatrix x(RandomTensor(&rng, c.rows, c.cols, 2), c.padding), y(c.rows, c.cols, c.padding),
         stats(2, c.cols, c.padding), dy(RandomTensor(&rng, c.rows, c.cols), c.padding),
         dx(c.rows, c.cols, c.padding), dgamma(Tensor::Zeros(1, c.cols), 0),

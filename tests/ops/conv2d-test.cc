@@ -59,7 +59,7 @@ TEST(Conv2d, ForwardIsTheReference) {
   Rng rng(1);
   std::vector<Case> cases = SmallCases();
   for (const Case &c : LargeCases()) cases.push_back(c);
-  ForOpTargets([&](int64_t) {
+  ForOpTargets(&rng, [&](int64_t) {
     for (const Case &c : cases) {
       SCOPED_TRACE(Describe(c));
       Inputs in(&rng, c);
@@ -75,7 +75,7 @@ TEST(Conv2d, ForwardIsTheReference) {
 TEST(Conv2d, BackwardIsTheGradient) {
   Context ctx;
   Rng rng(2);
-  ForOpTargets([&](int64_t) {
+  ForOpTargets(&rng, [&](int64_t) {
     for (const Case &c : SmallCases()) {
       SCOPED_TRACE(Describe(c));
       Inputs in(&rng, c);
@@ -109,7 +109,7 @@ TEST(Conv2d, BackwardIsTheGradient) {
 TEST(Conv2d, BackwardOfLargeShapes) {
   Context ctx;
   Rng rng(3);
-  ForOpTargets([&](int64_t) {
+  ForOpTargets(&rng, [&](int64_t) {
     for (const Case &c : LargeCases()) {
       SCOPED_TRACE(Describe(c));
       const Conv2dShape &s = c.shape;

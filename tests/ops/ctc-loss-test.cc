@@ -39,7 +39,7 @@ TEST(CtcLoss, IsTheSumOverAllPaths) {
   Context ctx;
   Rng rng(1);
   int64_t impossible = 0, possible = 0;
-  ForOpTargets([&](int64_t) {
+  ForOpTargets(&rng, [&](int64_t) {
     for (int64_t vocabulary = 1; vocabulary <= 4; ++vocabulary) {
       for (int64_t frames = 1; frames <= 5; ++frames) {
         const int32_t blank = static_cast<int32_t>((frames + vocabulary) % vocabulary);
@@ -81,7 +81,7 @@ TEST(CtcLoss, GradientIsOfTheLogits) {
                                    {9, 4, 1, {0, 2, 3, 3, 0}},
                                    {20, 19, 0, {5, 18, 5, 5, 7, 1}},
                                    {12, 17, 16, {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11}}};
-  ForOpTargets([&](int64_t) {
+  ForOpTargets(&rng, [&](int64_t) {
     for (const Case &c : cases) {
       for (int64_t padding : {0, 3}) {
         SCOPED_TRACE(Cat(c.frames, "x", c.vocabulary, " labels ", c.labels.size()));

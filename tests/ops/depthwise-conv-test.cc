@@ -23,7 +23,7 @@ TEST(DepthwiseConv, ForwardIsTheReference) {
   Rng rng(1);
   std::vector<Case> cases(std::begin(kCases), std::end(kCases));
   cases.insert(cases.end(), std::begin(kLargeCases), std::end(kLargeCases));
-  ForOpTargets([&](int64_t) {
+  ForOpTargets(&rng, [&](int64_t) {
     for (const Case &c : cases) {
       SCOPED_TRACE(Cat(c.rows, "x", c.dim, " taps ", c.taps));
       GuardedMatrix x(RandomTensor(&rng, c.rows + c.taps - 1, c.dim), c.padding),
@@ -41,7 +41,7 @@ TEST(DepthwiseConv, ForwardIsTheReference) {
 TEST(DepthwiseConv, BackwardIsTheGradient) {
   Context ctx;
   Rng rng(2);
-  ForOpTargets([&](int64_t) {
+  ForOpTargets(&rng, [&](int64_t) {
     for (const Case &c : kCases) {
       SCOPED_TRACE(Cat(c.rows, "x", c.dim, " taps ", c.taps));
       const int64_t in = c.rows + c.taps - 1;
@@ -74,7 +74,7 @@ TEST(DepthwiseConv, BackwardIsTheGradient) {
 TEST(DepthwiseConv, BackwardOfLargeShapes) {
   Context ctx;
   Rng rng(3);
-  ForOpTargets([&](int64_t) {
+  ForOpTargets(&rng, [&](int64_t) {
     for (const Case &c : kLargeCases) {
       SCOPED_TRACE(Cat(c.rows, "x", c.dim, " taps ", c.taps));
       const int64_t in = c.rows + c.taps - 1;

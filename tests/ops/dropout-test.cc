@@ -15,7 +15,7 @@ Tensor Ones(int64_t rows, int64_t cols) {
 TEST(Dropout, MaskIsTheHashOfPosition) {
   Context ctx;
   Rng rng(1);
-  ForOpCases([&](const OpCase &c) {
+  ForOpCases(&rng, [&](const OpCase &c) {
     const float rate = 0.3f;
     GuardedMatrix x(RandomTensor(&rng, c.rows, c.cols), c.padding), y(c.rows, c.cols, c.padding);
     Dropout(ctx, 7, rate, x, y);

@@ -8,7 +8,7 @@ namespace {
 TEST(Elementwise, AllAgainstPlainLoops) {
   Context ctx;
   Rng rng(1);
-  ForOpCases([&](const OpCase &c) {
+  ForOpCases(&rng, [&](const OpCase &c) {
     GuardedMatrix x(RandomTensor(&rng, c.rows, c.cols), c.padding), y(c.rows, c.cols, c.padding),
         row(RandomTensor(&rng, 1, c.cols), 0), istd(RandomTensor(&rng, 1, c.cols), 0);
     const RefMatrix rx(x.View()), rrow(row.View()), ristd(istd.View());

@@ -12,7 +12,7 @@ namespace {
 TEST(Embedding, ForwardAndBackward) {
   Context ctx;
   Rng rng(1);
-  ForOpCases([&](const OpCase &c) {
+  ForOpCases(&rng, [&](const OpCase &c) {
     const int64_t vocabulary = 6;
     const float scale = 5.5f;
     GuardedMatrix table(RandomTensor(&rng, vocabulary, c.cols), c.padding),
@@ -46,7 +46,8 @@ TEST(Embedding, BadIdsThrow) {
 
 TEST(PositionTable, NearTheExactTable) {
   Context ctx;
-  ForOpCases([&](const OpCase &c) {
+  Rng rng(3);  // nothing is drawn from it
+  ForOpCases(&rng, [&](const OpCase &c) {
     GuardedMatrix y(c.rows, c.cols, c.padding);
     PositionTable(ctx, 0, y);
     EXPECT_LT(MaxAbsDiff(y, ref::PositionTable<double>(0, c.rows, c.cols)), 3e-6);

@@ -20,7 +20,7 @@ std::vector<int32_t> RandomTargets(Rng *rng, int64_t rows, int64_t vocabulary) {
 TEST(LabelSmoothingLoss, LossAndGradientAreTheReference) {
   Context ctx;
   Rng rng(1);
-  ForOpCases([&](const OpCase &c) {
+  ForOpCases(&rng, [&](const OpCase &c) {
     for (float smoothing : {0.f, 0.1f, 0.5f}) {
       if (c.cols == 1 && smoothing > 0) continue;  // no other label to give the rest to
       GuardedMatrix logits(RandomTensor(&rng, c.rows, c.cols, 3), c.padding),

@@ -12,7 +12,7 @@ constexpr float kEps = 1e-5f;
 TEST(LayerNorm, ForwardIsTheReference) {
   Context ctx;
   Rng rng(1);
-  ForOpCases([&](const OpCase &c) {
+  ForOpCases(&rng, [&](const OpCase &c) {
     GuardedMatrix x(RandomTensor(&rng, c.rows, c.cols, 2), c.padding), y(c.rows, c.cols, c.padding),
         stats(c.rows, 2, c.padding);
     Tensor gamma = RandomTensor(&rng, 1, c.cols), beta = RandomTensor(&rng, 1, c.cols);
@@ -59,7 +59,7 @@ TEST(LayerNorm, NormalisedRowsHaveMean0AndVariance1) {
 TEST(LayerNorm, BackwardIsTheGradient) {
   Context ctx;
   Rng rng(4);
-  ForOpCases([&](const OpCase &c) {
+  ForOpCases(&rng, [&](const OpCase &c) {
     GuardedMatrix x(RandomTensor(&rng, c.rows, c.cols, 2), c.padding), y(c.rows, c.cols, 0),
         stats(c.rows, 2, 0), dy(RandomTensor(&rng, c.rows, c.cols), c.padding),
         dx(c.rows, c.cols, c.padding), dgamma(Tensor::Zeros(1, c.cols), 0),

@@ -12,7 +12,7 @@ constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 TEST(LogSoftmax, ForwardAndBackward) {
   Context ctx;
   Rng rng(1);
-  ForOpCases([&](const OpCase &c) {
+  ForOpCases(&rng, [&](const OpCase &c) {
     GuardedMatrix x(RandomTensor(&rng, c.rows, c.cols, 4), c.padding), y(c.rows, c.cols, c.padding),
         dy(RandomTensor(&rng, c.rows, c.cols), c.padding), dx(c.rows, c.cols, c.padding);
     LogSoftmaxForward(ctx, x, y);

@@ -12,6 +12,7 @@
 #include <limits>
 #include <vector>
 
+#include "base/rng.h"
 #include "ops/ref/matrix.h"
 #include "support/test-util.h"
 #include "tensor/context.h"
@@ -64,25 +65,35 @@ struct OpCase {
   int64_t rows, cols, padding;
 };
 
-// Calls test(target) for every instruction set of this machine that the ops are compiled for.
+// Calls test(target) for every instruction set of this machine that the ops are compiled for. Each
+// draws the same numbers from *rng, so a test has the same data on every machine.
 template <class Test>
-void ForOpTargets(const Test &test) {
+void ForOpTargets(Rng *rng, const Test &test) {
+  const Rng start = *rng;
   for (int64_t target : {HWY_AVX3, HWY_AVX2, HWY_EMU128}) {
     if (target != HWY_EMU128 && (hwy::SupportedTargets() & target) == 0) continue;
     SCOPED_TRACE(hwy::TargetName(target));
     hwy::GetChosenTarget().Update(target);
+    *rng = start;
     test(target);
   }
   hwy::GetChosenTarget().Update(hwy::SupportedTargets());
 }
 
+// For tests that draw nothing.
+template <class Test>
+void ForOpTargets(const Test &test) {
+  Rng unused(0);
+  ForOpTargets(&unused, test);
+}
+
 // Calls test(const OpCase &) for one row, one column, no rows, odd and even sizes, contiguous and
 // strided, on every instruction set.
 template <class Test>
-void ForOpCases(const Test &test) {
+void ForOpCases(Rng *rng, const Test &test) {
   const int64_t shapes[][2] = {{1, 1},  {1, 7},  {5, 1},  {0, 5},   {3, 2},   {2, 8},
                                {7, 33}, {4, 96}, {9, 63}, {2, 131}, {19, 64}, {35, 21}};
-  ForOpTargets([&](int64_t) {
+  ForOpTargets(rng, [&](int64_t) {
     for (const auto &shape : shapes) {
       for (int64_t padding : {0, 3}) {
         SCOPED_TRACE(Cat(shape[0], "x", shape[1], " padding ", padding));
