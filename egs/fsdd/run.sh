@@ -29,6 +29,7 @@ if $cut; then
   seeds=${seeds%% *} epochs=${epochs:-2} chunks="-1 16"
 fi
 
+if [[ -n $data && $data != /* ]]; then data=$here/$data; fi
 runs=
 for seed in $seeds; do for model in $models; do runs+=${runs:+,}$model/$seed; done; done
 sets=(train dev test_clean test_noisy)
@@ -37,8 +38,6 @@ if begin_stage 1 "data"; then
   if [[ -z $data ]]; then
     local/download.sh corpus
     data=corpus
-  elif [[ $data != /* ]]; then
-    data=$here/$data
   fi
   need_file "$data/data/train/wav.scp" "--data names the folder that contains data/train"
   for set in "${sets[@]}"; do
@@ -83,4 +82,7 @@ if begin_stage 5 "report"; then
   report.py --title "fsdd: connected digits, real speech" \
     --models "$models" --seeds "$seeds" --sets "test_clean test_noisy" --chunks "$chunks" \
     --data data --dump dump --exp exp --out exp/report --processes "$decode_jobs" --cut "$cut"
+  if [[ -n $data && -e $data/results.json ]]; then
+    local/compare_reference.py "$data/results.json" exp/report/report.json | tee exp/report/reference.txt
+  fi
 fi

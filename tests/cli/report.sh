@@ -57,3 +57,30 @@ EOF
 check_equal "Student's t" "$(sed -n 1p "$tmp/interval")" "12.706 4.303 2.214 1.960"
 check_equal "interval over seeds" "$(sed -n 2p "$tmp/interval")" "12.00 7.03 16.97 2.00"
 check_equal "a model does not differ from itself" "$(sed -n 3p "$tmp/interval")" "0.0 False"
+
+# Beside the reference: dense has two seeds there, 1.0 and 2.0; ours has 1.6 +- 0.2.
+python3 - "$tmp" << 'EOF'
+import json
+import sys
+keys = [('test_clean', 'rescoring', 'attention_rescoring_r0.3'), ('test_clean', 'greedy', 'ctc_greedy_search'),
+        ('test_noisy', 'rescoring', 'attention_rescoring_r0.3')]
+def results(x):
+    return [dict(test=t, mode=m, chunk=c, wer=x, cer_letters=x) for t, _, m in keys for c in (16, -1)]
+reference = dict(models=dict(dense=dict(results=results(1.0), bench=dict(train_frames_per_cpu_s=1000))),
+                 seed_check=[dict(model='dense', results=results(2.0)), dict(model='moe', results=results(9.0))])
+def rows(x):
+    return [dict(set=t, mode=m, chunk=c, unit=u, wer=x, low=x - 0.2, high=x + 0.2, seeds=[x]) for t, m, _ in keys
+            for c in ('-1', '16') for u in ('wer', 'cer')]
+json.dump(reference, open(f'{sys.argv[1]}/results.json', 'w'))
+for name, x in ('good', 1.6), ('bad', 1.8):
+    json.dump(dict(models=dict(dense=dict(results=rows(x), training={'1': dict(frames=3000, cpu_seconds=2)}))),
+              open(f'{sys.argv[1]}/{name}.json', 'w'))
+EOF
+compare() { "$root/egs/fsdd/local/compare_reference.py" "$tmp/results.json" "$tmp/$1.json"; }
+compare good > "$tmp/good" || true
+check "reference: mean over its seeds" grep -Eq \
+  '^  clean rescoring WER +dense +1.50  \(1.00 2.00\) +1.60 +\[1.40, 1.80\] +\(1.60\) +no worse$' "$tmp/good"
+check "reference: training speed" grep -q '1,000     1,500  1.50 times the reference' "$tmp/good"
+check "reference: outside the interval" bash -c '"$@" | grep -q "WORSE$"' _ \
+  "$root/egs/fsdd/local/compare_reference.py" "$tmp/results.json" "$tmp/bad.json"
+check_fails "reference: a missing report" 1 'nothing.json' compare nothing
