@@ -41,7 +41,7 @@ SUPPORT_LIB := $(BUILD)/libtest-support.a
 
 Q := $(if $(V),,@)
 
-.PHONY: all help deps test test-build unit-build lint format demo bench install clean
+.PHONY: all help deps test test-build unit-build lint format demo bench man install clean
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -114,9 +114,16 @@ demo: ## install what is needed, build, and run egs/polyglot (about 12 minutes o
 bench: all $(BENCHES)  ## run the benchmarks of tests/bench
 	$(Q)for b in $(BENCHES); do $$b || exit 1; done
 
-install: all  ## install the tools into PREFIX/bin
-	install -d $(DESTDIR)$(PREFIX)/bin
+man: all  ## man pages and shell completions of all tools, into build/<flavour>/share
+	$(Q)rm -rf $(BUILD)/share && utils/make-man.sh $(BUILD)/bin $(BUILD)/share
+
+install: man  ## install tools, man pages and completions into PREFIX
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 \
+	  $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 	install -m 755 $(BINS) $(DESTDIR)$(PREFIX)/bin
+	install -m 644 $(BUILD)/share/man/man1/* $(DESTDIR)$(PREFIX)/share/man/man1
+	install -m 644 $(BUILD)/share/bash-completion/completions/* \
+	  $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 
 compile_commands.json: Makefile $(LIB_SRC) $(BIN_SRC) $(TEST_SRC)
 	$(Q)utils/compile-commands.sh "$(CXX) $(CXXFLAGS_ALL)" $(LIB_SRC) $(BIN_SRC) $(TEST_SRC) > $@.tmp && mv $@.tmp $@
