@@ -19,9 +19,12 @@ struct NoiseSpec {
   // From the words "white 12.5".
   static NoiseSpec Parse(const std::vector<std::string> &words) {
     NoiseSpec spec;
-    if (words.size() != 2 || !ParseNumber(words[1], &spec.snr_db)) {
-      throw DataError("its line of utt2snr must be a kind of noise and dB, as 'white 12.5', not '",
-                      Join(words, " "), "'");
+    // Beyond 200 dB, the quieter of the two is below the rounding of the louder. A NaN is not
+    // within.
+    if (words.size() != 2 || !ParseNumber(words[1], &spec.snr_db) ||
+        !(spec.snr_db >= -200 && spec.snr_db <= 200)) {
+      throw DataError("its line of utt2snr must be a kind of noise and -200 to 200 dB, as ",
+                      "'white 12.5', not '", Join(words, " "), "'");
     }
     spec.kind = ParseNoiseKind(words[0]);
     return spec;
@@ -49,7 +52,7 @@ int Run(int argc, char *argv[]) {
   Progress progress("noise", 0);
   for (; !reader.Done(); reader.Next(), progress.Add(1)) {
     const std::string key = reader.Key();
-    tally.Try(key, [&] {
+    tally.Try(reader, [&] {
       const NoiseSpec spec = NoiseSpec::Parse(specs.Value(key));
       const WaveData &clean = reader.Value();
       WaveData noisy = {clean.sample_rate, Tensor::Copy(SelectChannel(clean, -1))};

@@ -32,9 +32,7 @@ struct ApplyOptions {
 class TransformSource {
  public:
   TransformSource(const ApplyOptions &opts, const std::string &stats) : opts_(opts) {
-    const std::string head = stats.substr(0, stats.find(':'));
-    if (head.size() < stats.size() &&
-        (head.compare(0, 3, "ark") == 0 || head.compare(0, 3, "scp") == 0)) {
+    if (IsTable(stats)) {
       table_.emplace(stats);
       if (!opts.utt2spk.empty()) speakers_.emplace(opts.utt2spk);
       return;
@@ -95,7 +93,7 @@ int Run(int argc, char *argv[]) {
   SequentialMatrixReader reader(po.Arg(1));
   MatrixWriter writer(po.Arg(2));
   for (; !reader.Done(); reader.Next()) {
-    tally.Try(reader.Key(), [&] {
+    tally.Try(reader, [&] {
       Tensor feats = reader.Value();
       transforms.For(reader.Key()).Apply(opts.reverse, feats);
       writer.Write(reader.Key(), feats);

@@ -10,12 +10,6 @@
 namespace u2moe {
 namespace {
 
-bool IsTableSpecifier(const std::string &name) {
-  const std::string head = name.substr(0, name.find(':'));
-  return head.size() < name.size() &&
-         (head.compare(0, 3, "ark") == 0 || head.compare(0, 3, "scp") == 0);
-}
-
 void PerSpeaker(const std::string &spk2utt, const std::string &feats, DoubleMatrixWriter *writer,
                 UtteranceTally *tally) {
   SequentialTokenVectorReader speakers(spk2utt);
@@ -55,14 +49,14 @@ int Run(int argc, char *argv[]) {
   if (!po.Parse(argc, argv, 2, 2)) return 0;
   const std::string &feats = po.Arg(0), &out = po.Arg(1);
 
-  if (IsTableSpecifier(out)) {
+  if (IsTable(out)) {
     DoubleMatrixWriter writer(out);
     if (!spk2utt.empty()) {
       PerSpeaker(spk2utt, feats, &writer, &tally);
     } else {
       SequentialMatrixReader reader(feats);
       for (; !reader.Done(); reader.Next()) {
-        tally.Try(reader.Key(), [&] {
+        tally.Try(reader, [&] {
           DoubleMatrix stats;
           AccumulateCmvn(reader.Value(), &stats);
           writer.Write(reader.Key(), stats);
@@ -78,7 +72,7 @@ int Run(int argc, char *argv[]) {
   SequentialMatrixReader reader(feats);
   DoubleMatrix stats;
   for (; !reader.Done(); reader.Next()) {
-    tally.Try(reader.Key(), [&] { AccumulateCmvn(reader.Value(), &stats); });
+    tally.Try(reader, [&] { AccumulateCmvn(reader.Value(), &stats); });
   }
   reader.Close();
   const int status = tally.Finish();

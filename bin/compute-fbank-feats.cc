@@ -77,7 +77,7 @@ int Run(int argc, char *argv[]) {
   int64_t num_skipped = 0;
   for (; !reader.Done(); reader.Next(), progress.Add(1)) {
     const std::string key = reader.Key();
-    tally.Try(key, [&] {
+    tally.Try(reader, [&] {
       const WaveData &wave = reader.Value();
       CheckSampleRate(wave, opts.frame.sample_frequency);
       const ConstView samples = SelectChannel(wave, tool.channel);

@@ -39,7 +39,7 @@ int Run(int argc, char *argv[]) {
   std::optional<Int32Writer> num_frames;
   if (!num_frames_wspecifier.empty()) num_frames.emplace(num_frames_wspecifier);
   for (; !reader.Done(); reader.Next()) {
-    tally.Try(reader.Key(), [&] {
+    tally.Try(reader, [&] {
       const Tensor &feats = reader.Value();
       writer.Write(reader.Key(), feats);
       if (num_frames) num_frames->Write(reader.Key(), static_cast<int32_t>(feats.Rows()));

@@ -16,7 +16,7 @@ int Run(int argc, char *argv[]) {
   SequentialInt32VectorReader reader(po.Arg(0));
   Int32VectorWriter writer(po.Arg(1));
   for (; !reader.Done(); reader.Next()) {
-    tally.Try(reader.Key(), [&] { writer.Write(reader.Key(), reader.Value()); });
+    tally.Try(reader, [&] { writer.Write(reader.Key(), reader.Value()); });
   }
   writer.Close();
   return tally.Finish("vectors");

@@ -36,7 +36,7 @@ int Run(int argc, char *argv[]) {
   SequentialVectorReader reader(po.Arg(0));
   VectorWriter writer(po.Arg(1));
   for (; !reader.Done(); reader.Next()) {
-    tally.Try(reader.Key(), [&] { writer.Write(reader.Key(), scaled(reader.Value())); });
+    tally.Try(reader, [&] { writer.Write(reader.Key(), scaled(reader.Value())); });
   }
   writer.Close();
   return tally.Finish("vectors");

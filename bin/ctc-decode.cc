@@ -16,7 +16,7 @@ namespace {
 
 // One utterance: what goes into the search and what comes out of it.
 struct Job {
-  std::string key;
+  std::string key, place;
   Tensor logp;
   std::vector<CtcHypothesis> nbest;
   std::exception_ptr error;
@@ -26,8 +26,9 @@ void Search(const CtcSearchOptions &opts, CtcSearch *search, Job *job) {
   if (job->error) return;
   try {
     job->nbest = CtcDecode(job->logp, opts.nbest, search);
-  } catch (const DataError &) {
-    job->error = std::current_exception();
+  } catch (const DataError &e) {
+    job->error =
+        std::make_exception_ptr(DataError(UtteranceTally::WithPlace(job->place, e.what())));
   }
 }
 
@@ -76,6 +77,7 @@ int Run(int argc, char *argv[]) {
     for (; !reader.Done() && jobs.size() < batch; reader.Next()) {
       jobs.emplace_back();
       jobs.back().key = reader.Key();
+      jobs.back().place = reader.Where();
       try {
         jobs.back().logp = reader.Value();
       } catch (const DataError &) {

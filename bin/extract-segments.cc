@@ -1,5 +1,5 @@
+#include <algorithm>
 #include <cmath>
-#include <sstream>
 
 #include "base/error.h"
 #include "base/main.h"
@@ -7,6 +7,7 @@
 #include "util/io.h"
 #include "util/options.h"
 #include "util/tally.h"
+#include "util/text.h"
 
 namespace u2moe {
 namespace {
@@ -28,20 +29,16 @@ struct Segment {
   double start = 0, end = 0;
   int32_t channel = -1;
 
-  // From the rest of a line, after the utterance.
-  static Segment Parse(std::istream &line) {
+  static Segment Parse(const std::vector<std::string> &words) {
     Segment segment;
-    std::string rest;
-    if (!(line >> segment.recording >> segment.start >> segment.end)) {
-      throw DataError("expected: utterance recording start end [channel]");
+    if (words.size() < 4 || words.size() > 5 || !ParseNumber(words[2], &segment.start) ||
+        !ParseNumber(words[3], &segment.end) ||
+        (words.size() == 5 && !ParseNumber(words[4], &segment.channel)) || segment.channel < -1) {
+      throw DataError(
+          "expected: utterance recording start end [channel], times in seconds; found '",
+          Printable(Join(words, " "), 200), "'");
     }
-    line >> segment.channel;
-    if (line.fail()) {
-      if (!line.eof()) throw DataError("the channel must be a number");
-      segment.channel = -1;
-      line.clear();
-    }
-    if (line >> rest) throw DataError("more than five words in the line: '", rest, "'");
+    segment.recording = words[1];
     return segment;
   }
 };
@@ -49,15 +46,19 @@ struct Segment {
 WaveData Cut(const SegmentOptions &opts, const Segment &segment, const WaveData &wave) {
   const ConstView channel = SelectChannel(wave, segment.channel);
   const double rate = wave.sample_rate;
-  const int64_t n = wave.NumSamples(), begin = std::llround(segment.start * rate);
-  int64_t end = segment.end == -1 ? n : std::llround(segment.end * rate);
-  if (begin < 0 || begin >= n || static_cast<double>(end - n) > opts.max_overshoot * rate) {
+  const int64_t n = wave.NumSamples();
+  const double length = static_cast<double>(n);
+  // Compared as doubles, NaN included, before they become sample numbers.
+  const double first = std::round(segment.start * rate),
+               last = segment.end == -1 ? length : std::round(segment.end * rate);
+  if (!(first >= 0 && first < length && last - length <= opts.max_overshoot * rate)) {
     throw DataError("the segment from ", segment.start, " to ", segment.end,
                     " s does not lie in recording ", segment.recording, " of ", wave.Duration(),
-                    " s");
+                    " s; correct its times, or leave it out");
   }
-  end = std::min(end, n);
-  if (end <= begin || static_cast<double>(end - begin) < opts.min_segment_length * rate) {
+  const int64_t begin = static_cast<int64_t>(first);
+  const int64_t end = last > 0 ? static_cast<int64_t>(std::min(last, length)) : 0;
+  if (end <= begin || end - begin < std::llround(opts.min_segment_length * rate)) {
     throw DataError("the segment from ", segment.start, " to ", segment.end,
                     " s is shorter than --min-segment-length=", opts.min_segment_length);
   }
@@ -82,17 +83,15 @@ int Run(int argc, char *argv[]) {
   WaveWriter writer(po.Arg(2));
   std::string line;
   for (int64_t number = 1; std::getline(segments.Stream(), line); ++number) {
-    std::istringstream words(line);
-    std::string utterance;
-    if (!(words >> utterance)) continue;
-    tally.Try(utterance, [&] {
-      Segment segment;
+    const std::vector<std::string> words = SplitWords(line);
+    if (words.empty()) continue;
+    tally.Try(words[0], [&] {
       try {
-        segment = Segment::Parse(words);
+        const Segment segment = Segment::Parse(words);
+        writer.Write(words[0], Cut(opts, segment, reader.Value(segment.recording)));
       } catch (const DataError &e) {
         throw DataError(segments.Name(), ":", number, ": ", e.what());
       }
-      writer.Write(utterance, Cut(opts, segment, reader.Value(segment.recording)));
     });
   }
   segments.Close();

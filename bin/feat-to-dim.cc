@@ -11,7 +11,8 @@ namespace u2moe {
 
 int Run(int argc, char *argv[]) {
   OptionParser po(
-      "Writes the feature dimension of each utterance, or that of the first one to a file.\n\n"
+      "Writes the feature dimension of each utterance, or that of the first one with frames to a "
+      "file.\n\n"
       "Usage: feat-to-dim [options] <feats-rspecifier> (<dims-wspecifier>|<dim-wxfilename>)\n"
       "  e.g. feat-to-dim scp:feats.scp -\n");
   UtteranceTally tally(&po);
@@ -19,6 +20,7 @@ int Run(int argc, char *argv[]) {
 
   SequentialMatrixReader reader(po.Arg(0));
   if (!IsTable(po.Arg(1))) {
+    while (!reader.Done() && reader.Value().Rows() == 0) reader.Next();
     if (reader.Done()) throw Error(po.Arg(0), ": no utterance to take the dimension of");
     const int64_t dim = reader.Value().Cols();
     Output output(po.Arg(1));
@@ -28,7 +30,7 @@ int Run(int argc, char *argv[]) {
   }
   Int32Writer writer(po.Arg(1));
   for (; !reader.Done(); reader.Next()) {
-    tally.Try(reader.Key(),
+    tally.Try(reader,
               [&] { writer.Write(reader.Key(), static_cast<int32_t>(reader.Value().Cols())); });
   }
   writer.Close();

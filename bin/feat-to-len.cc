@@ -22,7 +22,7 @@ int Run(int argc, char *argv[]) {
   if (po.NumArgs() == 2) writer.emplace(po.Arg(1));
   int64_t sum = 0;
   for (; !reader.Done(); reader.Next()) {
-    tally.Try(reader.Key(), [&] {
+    tally.Try(reader, [&] {
       const int64_t rows = reader.Value().Rows();
       if (writer) writer->Write(reader.Key(), static_cast<int32_t>(rows));
       sum += rows;

@@ -30,7 +30,7 @@ int Run(int argc, char *argv[]) {
   SequentialTokenVectorReader reader(po.Arg(1));
   Int32VectorWriter writer(po.Arg(2));
   for (; !reader.Done(); reader.Next()) {
-    tally.Try(reader.Key(), [&] {
+    tally.Try(reader, [&] {
       writer.Write(reader.Key(), units.Encode(reader.Value(), space_unit, unk_id));
     });
   }

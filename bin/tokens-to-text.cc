@@ -23,7 +23,7 @@ int Run(int argc, char *argv[]) {
   SequentialInt32VectorReader reader(po.Arg(1));
   TokenVectorWriter writer(po.Arg(2));
   for (; !reader.Done(); reader.Next()) {
-    tally.Try(reader.Key(),
+    tally.Try(reader,
               [&] { writer.Write(reader.Key(), units.Decode(reader.Value(), space_unit)); });
   }
   reader.Close();

@@ -21,7 +21,7 @@ int Run(int argc, char *argv[]) {
   TokenVectorWriter writer(po.Arg(1));
   double total = 0;
   for (; !reader.Done(); reader.Next()) {
-    tally.Try(reader.Key(), [&] {
+    tally.Try(reader, [&] {
       const double seconds = reader.Value().Duration();
       char text[32];
       std::snprintf(text, sizeof text, "%.7g", seconds);

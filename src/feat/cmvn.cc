@@ -11,6 +11,7 @@ namespace u2moe {
 
 void AccumulateCmvn(ConstView feats, DoubleMatrix *stats) {
   const int64_t dim = feats.Cols();
+  if (feats.Cols() == 0) throw DataError("no frames; leave the utterance out");
   if (stats->data.empty()) {
     *stats = {2, dim + 1, std::vector<double>(static_cast<size_t>(2 * (dim + 1)), 0.0)};
   }
@@ -30,7 +31,9 @@ void AccumulateCmvn(ConstView feats, DoubleMatrix *stats) {
   }
   x1[dim] = static_cast<double>(feats.Rows());
   for (size_t i = 0; i < sum.size(); ++i) {
-    if (!std::isfinite(sum[i])) throw DataError("features hold NaN or infinite values");
+    if (!std::isfinite(sum[i])) {
+      throw DataError("features hold NaN or infinite values; extract them again");
+    }
   }
   for (size_t i = 0; i < sum.size(); ++i) stats->data[i] += sum[i];
 }
@@ -80,14 +83,20 @@ CmvnTransform::CmvnTransform(const DoubleMatrix &stats, bool norm_means, bool no
 
 void CmvnTransform::Apply(bool reverse, View feats) const {
   const int64_t dim = static_cast<int64_t>(mean.size());
+  if (feats.Cols() == 0) throw DataError("no frames; leave the utterance out");
   if (feats.Cols() != dim) {
-    throw DataError("features have ", feats.Cols(), " dimensions, the CMVN statistics ", dim);
+    throw DataError("features have ", feats.Cols(), " dimensions, the CMVN statistics ", dim,
+                    "; extract both with the same options");
   }
   for (int64_t t = 0; t < feats.Rows(); ++t) {
     float *x = feats.Row(t);
     for (int64_t d = 0; d < dim; ++d) {
       const size_t i = static_cast<size_t>(d);
       x[d] = static_cast<float>(reverse ? x[d] / scale[i] + mean[i] : (x[d] - mean[i]) * scale[i]);
+      if (!std::isfinite(x[d])) {
+        throw DataError("frame ", t, ", dimension ", d,
+                        " is NaN or infinite, or becomes so; extract the features again");
+      }
     }
   }
 }

@@ -69,7 +69,9 @@ double ActiveLevel(const float *samples, int64_t n, double sample_rate) {
 void AddNoise(NoiseKind kind, double snr_db, double sample_rate, Rng *rng, float *samples,
               int64_t n) {
   const double level = ActiveLevel(samples, n, sample_rate);
-  if (!(level > 0)) throw DataError("no signal in the recording, so a noise level cannot follow");
+  if (!(level > 0))
+    throw DataError(
+        "no signal in the recording, so a noise level cannot follow; leave the utterance out");
   const float gain = static_cast<float>(level * std::pow(10.0, -snr_db / 20));
   const std::vector<float> noise = MakeNoise(kind, n, sample_rate, rng);
   double peak = 0;

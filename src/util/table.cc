@@ -21,7 +21,7 @@ struct SplitSpecifier {
 SplitSpecifier SplitAtColon(const std::string &specifier, const char *kind) {
   const size_t colon = specifier.find(':');
   if (colon == specifier.npos) {
-    throw UsageError("'", specifier, "' is not a ", kind, ": write ark:FILE or scp:FILE");
+    throw UsageError("'", specifier, "' is not a table (", kind, "): write ark:FILE or scp:FILE");
   }
   if (IsSpace(specifier.front()) || IsSpace(specifier.back())) {
     throw UsageError("the ", kind, " '", specifier, "' has a space at an end; remove it");
@@ -215,8 +215,7 @@ void ScriptValueSource::Finish() {
 }
 
 void ScriptValueSource::Fail(const ScriptEntry &entry, const std::string &cause) {
-  std::string message =
-      Cat(script_, ":", entry.line, ": key '", entry.key, "' from ", entry.xfilename, ": ", cause);
+  std::string message = Cat(Where(entry), ": ", cause);
   if (input_ && IsPipe(entry.xfilename)) {
     try {
       input_->Close();
@@ -232,6 +231,10 @@ void ScriptValueSource::Fail(const ScriptEntry &entry, const std::string &cause)
                ":123: make script and archive together with ark,scp:ARCHIVE,SCRIPT";
   }
   throw DataError(message);
+}
+
+std::string ScriptValueSource::Where(const ScriptEntry &entry) const {
+  return Cat(script_, ":", entry.line, ": key '", entry.key, "' from ", entry.xfilename);
 }
 
 ArchiveReader::ArchiveReader(const Rspecifier &spec)
@@ -266,17 +269,17 @@ bool ArchiveReader::NextKey() {
   }
   if (c != '\n') buffer->sbumpc();
   if (sorted_ && !first && key_ <= previous) {
-    throw Error(Where(), "comes after '", previous,
+    throw Error(Where(), ": comes after '", previous,
                 "', which is not sorted, as option s promises; sort with LC_ALL=C, or drop the s");
   }
   return true;
 }
 
 std::string ArchiveReader::Where() const {
-  return Cat(input_.Name(), ": key '", Printable(key_, 200), "' at byte ", position_, ": ");
+  return Cat(input_.Name(), ": key '", Printable(key_, 200), "' at byte ", position_);
 }
 
-void ArchiveReader::FailValue(const std::string &cause) { throw DataError(Where(), cause); }
+void ArchiveReader::FailValue(const std::string &cause) { throw DataError(Where(), ": ", cause); }
 
 void ArchiveReader::FailStream(const std::string &cause) {
   std::string status;
@@ -285,7 +288,25 @@ void ArchiveReader::FailStream(const std::string &cause) {
   } catch (const Error &e) {
     status = Cat("; ", e.what());
   }
-  throw Error(Where(), cause, status);
+  throw Error(Where(), ": ", cause, status);
+}
+
+void WarnAbsent(const std::exception_ptr &error) {
+  try {
+    std::rethrow_exception(error);
+  } catch (const Error &e) {
+    LOG_WARN << e.what() << "; left out, as option p asks";
+  }
+}
+
+void FailObject(const std::string &rxfilename, const std::string &cause) {
+  if (!IsPipe(rxfilename) && rxfilename != "-" && SplitOffset(rxfilename).offset < 0 &&
+      LooksLikeArchive(rxfilename)) {
+    throw Error(rxfilename,
+                ": an archive where a file with one value is expected; write ark:", rxfilename,
+                " for all of it");
+  }
+  throw Error(rxfilename, ": ", cause);
 }
 
 EntryWriter::EntryWriter(const std::string &wspecifier)

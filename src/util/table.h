@@ -3,13 +3,13 @@
 //   SequentialMatrixReader reader("scp:feats.scp");
 //   MatrixWriter writer("ark,scp:out.ark,out.scp");
 //   for (; !reader.Done(); reader.Next())
-//     tally.Try(reader.Key(), [&] { writer.Write(reader.Key(), reader.Value()); });
+//     tally.Try(reader, [&] { writer.Write(reader.Key(), reader.Value()); });
 //   writer.Close();
 //
 // rspecifier: {ark|scp}[,option...]:rxfilename with the options
 //   s keys are sorted (LC_ALL=C)    cs values are asked for in sorted order    o each at most once
-//   p what cannot be read counts as absent    b, t (found from the data), bg (not needed): no
-//   effect a leading n switches an option off: no, ns, ncs, np.
+//   p what cannot be read counts as absent, with a warning    b, t (found from the data), bg (not
+//   needed): no effect    a leading n switches an option off: no, ns, ncs, np.
 // wspecifier: {ark|scp|ark,scp}[,option...]:wxfilename[,script] with
 //   b binary (default)   t text   f, nf flush after each entry or not   p skip keys that are not in
 //   the scp
@@ -93,6 +93,7 @@ class ScriptValueSource {
   std::istream &Open(const ScriptEntry &entry);
   void Finish();
   [[noreturn]] void Fail(const ScriptEntry &entry, const std::string &cause);
+  std::string Where(const ScriptEntry &entry) const;
 
  private:
   std::string script_, open_path_;
@@ -110,10 +111,9 @@ class ArchiveReader {
   [[noreturn]] void FailValue(const std::string &cause);   // throws DataError
   [[noreturn]] void FailStream(const std::string &cause);  // throws Error, with a pipe's status
   void Close() { input_.Close(); }
-
- private:
   std::string Where() const;
 
+ private:
   Input input_;
   bool sorted_, first_ = true;
   std::string key_;
@@ -155,6 +155,9 @@ void ReadScriptValue(ScriptValueSource *source, const ScriptEntry &entry,
     source->Fail(entry, e.what());
   }
 }
+
+// Says what option p leaves out.
+void WarnAbsent(const std::exception_ptr &error);
 
 // What a TableWriter writes to, for all types.
 class EntryWriter {
@@ -206,6 +209,10 @@ class SequentialTableReader {
 
   const std::string &Key() const { return key_; }
 
+  // The table, key and file of the entry, for messages: "feats.scp:3: key 'a' from a.ark:17".
+  // Messages of Value() begin with it.
+  std::string Where() const { return archive_ ? archive_->Where() : source_->Where(entry_); }
+
   // DataError: this value is bad, and Next() may be called. Error: the table cannot be read on.
   // Valid until the next call of Next.
   const T &Value() {
@@ -233,6 +240,7 @@ class SequentialTableReader {
       done_ = !NextKey();
       if (done_ || !spec_.permissive) return;
       Load();
+      if (error_) internal::WarnAbsent(error_);
     } while (error_);
   }
 
@@ -247,8 +255,9 @@ class SequentialTableReader {
         key_ = entry_.key;
       }
     } catch (const Error &) {
-      if (spec_.permissive && archive_) return false;
-      throw;
+      if (!spec_.permissive || !archive_) throw;
+      internal::WarnAbsent(std::current_exception());
+      return false;
     }
     return true;
   }
@@ -310,7 +319,9 @@ class RandomAccessTableReader {
     if (spec_.is_script) {
       if (script_.count(key) == 0) return false;
       if (!spec_.permissive) return true;
+      const bool is_new = !loaded_ || *loaded_ != key;
       LoadFromScript(key);
+      if (error_ && is_new) internal::WarnAbsent(error_);
       return !error_;
     }
     const Entry *entry = Find(key);
@@ -388,9 +399,11 @@ class RandomAccessTableReader {
         internal::ReadArchiveValue<Holder>(&*archive_, &entry.value);
       } catch (const DataError &) {
         entry.error = std::current_exception();
+        if (spec_.permissive) internal::WarnAbsent(entry.error);
       }
     } catch (const Error &) {
       if (!spec_.permissive) throw;
+      internal::WarnAbsent(std::current_exception());
       end_ = true;
       return nullptr;
     }
@@ -452,6 +465,11 @@ class TableWriter {
   internal::EntryWriter writer_;
 };
 
+namespace internal {
+// Throws Error with the cause, and what to do if the file is an archive.
+[[noreturn]] void FailObject(const std::string &rxfilename, const std::string &cause);
+}  // namespace internal
+
 // One value in a file of its own, without key. Throws Error.
 template <class Holder>
 typename Holder::T ReadObject(const std::string &rxfilename) {
@@ -460,7 +478,7 @@ typename Holder::T ReadObject(const std::string &rxfilename) {
   try {
     Holder::Read(input.Stream(), &value);
   } catch (const Error &e) {
-    throw Error(rxfilename, ": ", e.what());
+    internal::FailObject(rxfilename, e.what());
   }
   input.Close();
   return value;

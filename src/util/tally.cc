@@ -30,6 +30,10 @@ UtteranceTally::UtteranceTally(OptionParser *po) {
   po->AddCheck([this] { ParseMaxFailures(max_failures_); });
 }
 
+std::string UtteranceTally::WithPlace(const std::string &place, const std::string &cause) {
+  return cause.compare(0, place.size(), place) == 0 ? cause : place + ": " + cause;
+}
+
 void UtteranceTally::Fail(const std::string &key, const std::string &cause) {
   ++num_failed_;
   LOG_WARN << "utterance " << key << ": " << cause;

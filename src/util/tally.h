@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 
 #include "base/error.h"
 #include "util/options.h"
@@ -13,7 +14,7 @@ namespace u2moe {
 // utterance is warned about with its key, counted and skipped; any other error ends the program.
 //
 //   UtteranceTally tally(&po);      // registers --max-failures; construct before po.Parse
-//   for (; !reader.Done(); reader.Next()) tally.Try(reader.Key(), [&] { ... });
+//   for (; !reader.Done(); reader.Next()) tally.Try(reader, [&] { ... });
 //   return tally.Finish();
 class UtteranceTally {
  public:
@@ -33,6 +34,22 @@ class UtteranceTally {
     ++num_done_;
     return true;
   }
+
+  // The same for the entry a table reader stands on. A failure after reading is told with the place
+  // that the value came from.
+  template <class Reader, class Fn, class = decltype(std::declval<const Reader &>().Where())>
+  bool Try(const Reader &reader, Fn fn) {
+    return Try(reader.Key(), [&] {
+      try {
+        fn();
+      } catch (const DataError &e) {
+        throw DataError(WithPlace(reader.Where(), e.what()));
+      }
+    });
+  }
+
+  // "place: cause", or only the cause if that names the place already.
+  static std::string WithPlace(const std::string &place, const std::string &cause);
 
   void Fail(const std::string &key, const std::string &cause);
   void CountDone() { ++num_done_; }

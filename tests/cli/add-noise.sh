@@ -46,6 +46,11 @@ check_fails "an unknown kind of noise" 1 "b.*noise is white or pink, not 'brown'
   add-noise scp:wav.scp ark:odd ark:o.ark
 printf 'a white 10\nb white\n' > odd
 check_fails "a line without dB" 1 "b.*as 'white 12.5', not 'white'" add-noise scp:wav.scp ark:odd ark:o.ark
+for db in nan inf -inf 1e308 10,5; do
+  printf 'a white 10\nb white %s\n' $db > odd
+  check_fails "$db dB" 1 "utterance b: wav.scp:2: key 'b' from tone.wav: its line of utt2snr must be" \
+    add-noise scp:wav.scp ark:odd ark:o.ark
+done
 printf 'a white 10\n' > odd
 check_fails "an utterance missing in utt2snr" 1 'b' add-noise scp:wav.scp ark:odd ark:o.ark
 check "is skipped within --max-failures" add-noise --max-failures=1 scp:wav.scp ark:odd ark:o.ark

@@ -40,6 +40,11 @@ check_equal "to the beginning" "$(awk '{for (i = 1; i <= NF; i++) printf "%s ", 
 check "nothing asked for" apply-cmvn --norm-means=false global ark:feats.txt ark:same.ark
 check_equal "changes nothing" "$(text ark:same.ark)" "$(text ark:feats.txt)"
 
+printf 'e  [ ]\n' | cat - feats.txt >empty_first.txt
+check_fails "an utterance without frames" 1 "utterance e: .*no frames" compute-cmvn-stats --binary=false ark:empty_first.txt empty_first
+check "does not spoil the others" cmp empty_first global.txt
+check_fails "an utterance without frames is not normalised" 1 "utterance e: .*no frames" apply-cmvn global ark:empty_first.txt ark:x.ark
+
 grep -v b1 utt2spk >utt2spk_missing
 check_fails "a speaker that is missing" 1 "utterance b1: .*b1" apply-cmvn --utt2spk=ark:utt2spk_missing scp:spk.scp ark:feats.txt ark:x.ark
 printf 'a1  [\n  1 nan ]\nb1  [\n  1 2 3 ]\nc1  [\n  1 2 ]\n' >bad.txt

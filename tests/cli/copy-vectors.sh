@@ -8,6 +8,7 @@ check_equal "feat-to-len per utterance" "$(feat-to-len "ark:$tmp/feats.txt" ark,
 check_fails "feat-to-len of nothing" 1 "no utterances in the input" feat-to-len ark:/dev/null
 check_equal "feat-to-dim of the first" "$(feat-to-dim "ark:$tmp/feats.txt" - 2>/dev/null)" 2
 check_equal "feat-to-dim per utterance" "$(feat-to-dim "ark:$tmp/feats.txt" ark,t:- 2>/dev/null | tr '\n' ';')" "a 2 ;b 2 ;"
+check_equal "feat-to-dim skips what is empty" "$(feat-to-dim "ark:printf 'e [ ]\na [ 1 2 3 ]\n' |" - 2>/dev/null)" 3
 check_fails "feat-to-dim of nothing" 1 "no utterance to take the dimension of" feat-to-dim ark:/dev/null -
 
 printf 'a 1 -2 3\nb\nc 2147483647 \n' >"$tmp/ints.txt"

@@ -21,7 +21,7 @@ check_fails "the table has no such space unit" 2 "space-unit=\|" \
 check "nothing under the final name" test ! -e "$tmp/never"
 
 printf '%s\n' 'u1 AXB' 'u2 A' >"$tmp/unknown"
-check_fails "an unknown letter: utterance, letter and word named" 1 "utterance u1: 'X' of the word 'AXB'" \
+check_fails "an unknown letter: utterance, letter and word named" 1 "utterance u1: .*/unknown: key 'u1' at byte 0: 'X' of the word 'AXB'" \
   text-to-tokens "$tmp/units.txt" "ark:$tmp/unknown" "ark,t:$tmp/out.txt"
 check_equal "the others are written" "$(trim "$tmp/out.txt")" 'u2 3'
 check_equal "mapped to <unk>" \
@@ -29,9 +29,9 @@ check_equal "mapped to <unk>" \
 check_fails "no such unit for --unk" 2 'has no such unit' \
   text-to-tokens --unk=UNK "$tmp/units.txt" "ark:$tmp/unknown" ark,t:-
 printf 'u1 A\377\n' >"$tmp/latin1"
-check_fails "not UTF-8" 1 'utterance u1: not UTF-8' text-to-tokens "$tmp/units.txt" "ark:$tmp/latin1" ark,t:-
+check_fails "not UTF-8" 1 "utterance u1: .*latin1: key 'u1' at byte 0: not UTF-8" text-to-tokens "$tmp/units.txt" "ark:$tmp/latin1" ark,t:-
 printf '%s\n' 'u1 3 9' 'u2 3' >"$tmp/bad-tokens"
-check_fails "a token outside the table" 1 'utterance u1: token 9 is outside the 7 units' \
+check_fails "a token outside the table" 1 'utterance u1: .*token 9 is outside the 7 units' \
   tokens-to-text "$tmp/units.txt" "ark:$tmp/bad-tokens" "ark,t:$tmp/out.txt"
 printf '%s\n' 'A 0' 'B 0' >"$tmp/twice.txt"
 check_fails "two units with one id" 1 "twice.txt:2: unit 'B'" tokens-to-text "$tmp/twice.txt" "ark:$tmp/tokens.ark" ark,t:-

@@ -4,6 +4,8 @@
 #   check_fails NAME STATUS REGEX cmd...   passes if cmd exits STATUS and its stderr matches REGEX (grep -E)
 #   check_equal NAME got want              passes if the two strings are equal
 #   skip NAME why                          counts a test that cannot run here
+#   have_german                            true if a locale that writes 0,5 for 0.5 can be made here
+#   german cmd...                          runs cmd, or a function, in that locale
 #
 # cmd may be a function of the script; a pipeline goes into a function or `bash -o pipefail -c`. A check never
 # ends the script. Variables: $tmp, a fresh directory removed at the end; $root, the source tree; $golden and
@@ -90,6 +92,15 @@ skip() {
   cli_skipped=$((cli_skipped + 1))
   echo "SKIP $1: $2"
 }
+
+have_german() {
+  if [ ! -d "$tmp/locales" ]; then
+    mkdir "$tmp/locales"
+    localedef -i de_DE -f UTF-8 "$tmp/locales/de_DE.UTF-8" >/dev/null 2>&1
+  fi
+  [ "$(german bash -c 'printf %.1f 0,5' 2>/dev/null)" = 0,5 ]
+}
+german() { LOCPATH=$tmp/locales LC_ALL=de_DE.UTF-8 "$@"; }
 
 # Runs at the script's end, however it ends: a script that stops early counts as one failure more.
 cli_finish() {
