@@ -52,10 +52,16 @@ nlohmann::ordered_json ToJson(const WerResult &r) {
           {"sentence_errors", r.sentence_errors},
           {"sentences", r.utterances.size()},
           {"missing", r.num_missing},
-          {"extra", r.num_extra}};
+          {"extra", r.num_extra},
+          {"empty_references", r.num_empty_ref},
+          {"empty_hypotheses", r.num_empty_hyp}};
 }
 
-nlohmann::ordered_json ToJson(const Interval &i) { return {100 * i.low, 100 * i.high}; }
+// No draw had a reference unit where there are no draws.
+nlohmann::ordered_json ToJson(const BootstrapResult &b, const Interval &i) {
+  if (b.num_draws == 0) return nullptr;
+  return {100 * i.low, 100 * i.high};
+}
 
 }  // namespace
 
@@ -72,7 +78,7 @@ void WriteWerText(std::ostream &os, const WerReport &report) {
   os << "%SER " << Fixed(ErrorPercent(r.sentence_errors, sentences)) << " [ " << r.sentence_errors
      << " / " << sentences << " ]\n";
   os << "Scored " << sentences << " sentences, " << r.num_missing << " not present in hyp.\n";
-  if (!report.bootstrap) return;
+  if (!report.bootstrap || report.bootstrap->num_draws == 0) return;
   const BootstrapResult &b = *report.bootstrap;
   os << "Interval 95% " << Percent(b.rate) << " by bootstrap over " << report.drawn << ", "
      << b.num_draws << " draws, seed " << report.seed << '\n';
@@ -92,14 +98,14 @@ void WriteWerJson(std::ostream &os, const WerReport &report) {
   j.update(ToJson(*report.first));
   if (report.bootstrap) {
     const BootstrapResult &b = *report.bootstrap;
-    j["interval95"] = ToJson(b.rate);
+    j["interval95"] = ToJson(b, b.rate);
     j["bootstrap"] = {{"over", report.drawn}, {"draws", b.num_draws}, {"seed", report.seed}};
     if (report.second) {
       j["second"] = ToJson(*report.second);
-      j["second"]["interval95"] = ToJson(b.rate2);
+      j["second"]["interval95"] = ToJson(b, b.rate2);
       j["difference"] = {
           {"second_minus_first", Finite(Number(*report.second) - Number(*report.first))},
-          {"interval95", ToJson(b.difference)},
+          {"interval95", ToJson(b, b.difference)},
           {"second_better_share", b.second_better},
           {"verdict", Verdict(b)}};
     }

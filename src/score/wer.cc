@@ -166,6 +166,8 @@ WerResult ScoreTranscripts(const std::vector<Transcript> &refs, const std::vecto
       u.ref = *ref;
       u.hyp = *hyp;
     }
+    result.num_empty_ref += ref->empty();
+    result.num_empty_hyp += hyp->empty() && !u.missing;
     result.totals += u.counts;
     // As Kaldi: a missing utterance whose reference is empty has no error.
     result.sentence_errors += u.counts.Errors() > 0;
@@ -173,6 +175,10 @@ WerResult ScoreTranscripts(const std::vector<Transcript> &refs, const std::vecto
   }
   if (result.utterances.empty()) {
     throw Error("no utterance to score: ", problem, "; do the two tables belong together?");
+  }
+  if (result.num_empty_ref + result.num_empty_hyp > 0) {
+    LOG_INFO << result.num_empty_ref << " references and " << result.num_empty_hyp
+             << " hypotheses of " << result.utterances.size() << " are empty";
   }
   if (result.totals.RefLength() == 0) {
     LOG_WARN << "all " << result.utterances.size()

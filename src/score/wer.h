@@ -46,11 +46,12 @@ struct ScoredUtterance {
 };
 
 struct WerResult {
-  std::vector<ScoredUtterance> utterances;  // in the order of the references
-  EditCounts totals;                        // the sum over utterances
-  int64_t sentence_errors = 0;              // utterances with an error
-  int64_t num_missing = 0;                  // references without a hypothesis
-  int64_t num_extra = 0;                    // hypotheses without a reference, never scored
+  std::vector<ScoredUtterance> utterances;       // in the order of the references
+  EditCounts totals;                             // the sum over utterances
+  int64_t sentence_errors = 0;                   // utterances with an error
+  int64_t num_missing = 0;                       // references without a hypothesis
+  int64_t num_extra = 0;                         // hypotheses without a reference, never scored
+  int64_t num_empty_ref = 0, num_empty_hyp = 0;  // of those scored; a missing one is not empty
 };
 
 // Errors in percent of the reference's units. Without any units, 0 if there is no error, else

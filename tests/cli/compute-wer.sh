@@ -94,4 +94,29 @@ check_fails "a full disk" 1 'write' bash -c 'compute-wer "$1" "$2" >/dev/full' -
 printf 'u1\n' >"$tmp/nothing"
 check_equal "empty references" "$(wer "ark:$tmp/nothing" "ark:$tmp/nothing" | head -n 1)" \
   '%WER 0.00 [ 0 / 0, 0 ins, 0 del, 0 sub ]'
+printf 'u1 X\n' >"$tmp/inserted"
+check_fails "an error rate of nothing is no number" 0 'references are empty: there is no error rate' \
+  compute-wer --bootstrap --json="$tmp/inf.json" "ark:$tmp/nothing" "ark:$tmp/inserted"
+check_equal "its insertions count" "$(cat "$tmp/.check.out")" '%WER inf [ 1 / 0, 1 ins, 0 del, 0 sub ]
+%SER 100.00 [ 1 / 1 ]
+Scored 1 sentences, 0 not present in hyp.'
+check_equal "it has no interval" "$(grep -cE '"(error_rate|interval95)": null' "$tmp/inf.json")" 2
+wer --json="$tmp/wer.json" "ark:$tmp/ref" "ark:$tmp/hyp" >/dev/null
+check_equal "empty references and hypotheses are counted" "$(grep -cE '"empty_(references|hypotheses)": 1' "$tmp/wer.json")" 2
+compute-wer "ark:$tmp/ref" "ark:$tmp/hyp" >"$tmp/plain" 2>/dev/null
+if have_german; then
+  check_equal "another locale" "$(german compute-wer "ark:$tmp/ref" "ark:$tmp/hyp" 2>/dev/null)" "$(cat "$tmp/plain")"
+else
+  skip "another locale" "localedef cannot make de_DE.UTF-8 (package locales)"
+fi
+closed_stderr() { compute-wer --json="$tmp/quiet.json" "ark:$tmp/ref" "ark:$tmp/hyp" 2>&-; }
+check "without standard error" closed_stderr
+closed_stdout() { compute-wer --json="$tmp/silent.json" "ark:$tmp/ref" "ark:$tmp/hyp" >&-; }
+check_fails "without standard output" 1 'standard output' closed_stdout
+check "the files are whole" cmp "$tmp/quiet.json" "$tmp/silent.json"
+closed_pipe() { { sleep 0.1; compute-wer "ark:$tmp/ref" "ark:$tmp/hyp"; } | :; return "${PIPESTATUS[0]}"; }
+check_fails "a closed pipe" 1 'standard output' closed_pipe
+printf 'u \0B' >"$tmp/binary"
+check_fails "a binary table" 1 "binary: key 'u' at byte 0: binary data where words are expected" \
+  compute-wer "ark:$tmp/binary" "ark:$tmp/hyp"
 check "help" compute-wer --help
