@@ -4,7 +4,6 @@
 #include "base/main.h"
 #include "feat/cmvn.h"
 #include "tensor/kaldi-tables.h"
-#include "util/io.h"
 #include "util/options.h"
 #include "util/tally.h"
 #include "util/text-tables.h"
@@ -39,15 +38,12 @@ class TransformSource {
     }
     if (!opts.utt2spk.empty())
       throw UsageError("--utt2spk needs a table of statistics, such as ark:", stats);
-    Input input(stats);
+    const DoubleMatrix global = ReadObject<DoubleMatrixHolder>(stats);
     try {
-      DoubleMatrix global;
-      DoubleMatrixHolder::Read(input.Stream(), &global);
       transform_.emplace(global, opts.norm_means, opts.norm_vars);
-    } catch (const Error &e) {
+    } catch (const DataError &e) {
       throw Error(stats, ": ", e.what());  // no utterance can be done without it
     }
-    input.Close();
   }
 
   const CmvnTransform &For(const std::string &utterance) {

@@ -150,11 +150,13 @@ WerResult ScoreTranscripts(const std::vector<Transcript> &refs, const std::vecto
                                    *hyp = hyp_of[i] ? &hyp_of[i]->words : &no_words;
     std::vector<std::string> ref_units, hyp_units;
     if (!as_it_is) {
+      const char *side = "reference";
       try {
         ref_units = SplitIntoUnits(normalizer.Apply(*ref), unit);
+        side = "hypothesis";
         hyp_units = SplitIntoUnits(normalizer.Apply(*hyp), unit);
       } catch (const DataError &e) {
-        throw DataError("utterance ", r.key, ": ", e.what());
+        throw DataError("utterance ", r.key, ", ", side, ": ", e.what());
       }
       ref = &ref_units;
       hyp = &hyp_units;

@@ -208,9 +208,7 @@ std::istream &ScriptValueSource::Open(const ScriptEntry &entry) {
 
 void ScriptValueSource::Finish() {
   if (!open_path_.empty()) return;
-  // What a command writes after the value is read off, so that its exit status is its own.
-  if (IsPipe(input_->Name())) input_->Stream().ignore(std::numeric_limits<std::streamsize>::max());
-  input_->Close();
+  FinishObject(&*input_);
   input_.reset();
 }
 
@@ -299,14 +297,27 @@ void WarnAbsent(const std::exception_ptr &error) {
   }
 }
 
-void FailObject(const std::string &rxfilename, const std::string &cause) {
+void FailObject(Input *input, const std::string &cause) {
+  const std::string &rxfilename = input->Name();
   if (!IsPipe(rxfilename) && rxfilename != "-" && SplitOffset(rxfilename).offset < 0 &&
       LooksLikeArchive(rxfilename)) {
     throw Error(rxfilename,
                 ": an archive where a file with one value is expected; write ark:", rxfilename,
                 " for all of it");
   }
-  throw Error(rxfilename, ": ", cause);
+  std::string status;
+  try {
+    input->Close();
+  } catch (const Error &e) {
+    status = Cat("; ", e.what());
+  }
+  throw Error(rxfilename, ": ", cause, status);
+}
+
+void FinishObject(Input *input) {
+  // What a command writes after the value is read off, so that its exit status is its own.
+  if (IsPipe(input->Name())) input->Stream().ignore(std::numeric_limits<std::streamsize>::max());
+  input->Close();
 }
 
 EntryWriter::EntryWriter(const std::string &wspecifier)

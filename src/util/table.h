@@ -8,11 +8,12 @@
 //
 // rspecifier: {ark|scp}[,option...]:rxfilename with the options
 //   s keys are sorted (LC_ALL=C)    cs values are asked for in sorted order    o each at most once
-//   p what cannot be read counts as absent, with a warning    b, t (found from the data), bg (not
-//   needed): no effect    a leading n switches an option off: no, ns, ncs, np.
+//   p what cannot be read counts as absent, with a warning
+//   b, t (found from the data), bg (not needed): no effect
+//   a leading n switches an option off: no, ns, ncs, np.
 // wspecifier: {ark|scp|ark,scp}[,option...]:wxfilename[,script] with
-//   b binary (default)   t text   f, nf flush after each entry or not   p skip keys that are not in
-//   the scp
+//   b binary (default)   t text   f, nf flush after each entry or not
+//   p skip keys that are not in the scp
 #ifndef U2MOE_UTIL_TABLE_H_
 #define U2MOE_UTIL_TABLE_H_
 
@@ -56,12 +57,12 @@ bool IsTable(const std::string &name);
 //   struct Holder {
 //     using T = ...;
 //     // From just after "key "; leaves the stream after the value. Throws DataError if this value
-//     is
-//     // bad but the stream stands after it, Error if nothing after it can be read.
+//     // is bad but the stream stands after it, Error if nothing after it can be read.
 //     static void Read(std::istream &is, T *value);
-//     static void Write(std::ostream &os, bool binary, const T &value);  // DataError: nothing is
-//     written static void ExtractRange(const std::string &range, T *value);     // optional:
-//     "[0:9]" in scp lines
+//     // Throws DataError before anything is written.
+//     static void Write(std::ostream &os, bool binary, const T &value);
+//     // Optional: "[0:9]" in scp lines.
+//     static void ExtractRange(const std::string &range, T *value);
 //   };
 
 namespace internal {
@@ -466,8 +467,10 @@ class TableWriter {
 };
 
 namespace internal {
-// Throws Error with the cause, and what to do if the file is an archive.
-[[noreturn]] void FailObject(const std::string &rxfilename, const std::string &cause);
+// Throws Error with the cause, a pipe's status, and what to do if the file is an archive.
+[[noreturn]] void FailObject(Input *input, const std::string &cause);
+// Throws Error if a pipe ends with a failure after its value.
+void FinishObject(Input *input);
 }  // namespace internal
 
 // One value in a file of its own, without key. Throws Error.
@@ -478,9 +481,9 @@ typename Holder::T ReadObject(const std::string &rxfilename) {
   try {
     Holder::Read(input.Stream(), &value);
   } catch (const Error &e) {
-    internal::FailObject(rxfilename, e.what());
+    internal::FailObject(&input, e.what());
   }
-  input.Close();
+  internal::FinishObject(&input);
   return value;
 }
 

@@ -53,6 +53,7 @@ check_fails "another dimension" 1 "utterance c1: .*dimensions" compute-cmvn-stat
 check_fails "a missing utterance of a speaker" 1 "utterance a2: " compute-cmvn-stats --spk2utt=ark:spk2utt "ark:sed '/^a2/,+1d' feats.txt |" ark:x.ark
 check_fails "statistics of another dimension" 1 "3 dimensions" apply-cmvn global "ark:tail -n 4 bad.txt | head -n 2 |" ark:x.ark
 check_fails "a file that is no statistics" 1 "feats.txt" apply-cmvn feats.txt ark:feats.txt ark:x.ark
+check_fails "a command that fails after the statistics" 1 "exit status 9" apply-cmvn "cat global; exit 9 |" ark:feats.txt ark:x.ark
 check_fails "a missing file" 1 "nowhere" apply-cmvn nowhere ark:feats.txt ark:x.ark
 check_fails "variances without means" 2 "norm-vars" apply-cmvn --norm-means=false --norm-vars=true global ark:feats.txt ark:x.ark
 check_fails "speakers with a single file" 2 "spk2utt" compute-cmvn-stats --spk2utt=ark:spk2utt ark:feats.txt global2

@@ -40,7 +40,8 @@ check_equal "characters" "$(wer --char "ark:$tmp/cref" "ark:$tmp/chyp" | head -n
   '%CER 0.00 [ 0 / 4, 0 ins, 0 del, 0 sub ]'
 check_fails "not both" 2 'one of them' compute-wer --cer --char "ark:$tmp/cref" "ark:$tmp/chyp"
 printf 'u \377\n' >"$tmp/latin1"
-check_fails "characters that are not UTF-8" 1 'utterance u: not UTF-8' compute-wer --cer "ark:$tmp/cref" "ark:$tmp/latin1"
+check_fails "characters that are not UTF-8" 1 'utterance u, hypothesis: not UTF-8' compute-wer --cer "ark:$tmp/cref" "ark:$tmp/latin1"
+check_fails "on the other side" 1 'utterance u, reference: not UTF-8' compute-wer --cer "ark:$tmp/latin1" "ark:$tmp/cref"
 printf '%s\n' 'u1 The cat, sat.' 'u2 a b' 'u3 ...' >"$tmp/written"
 check_equal "normalised" "$(wer --normalize=lowercase,no-punctuation "ark:$tmp/ref" "ark:$tmp/written" | head -n 1)" \
   '%WER 0.00 [ 0 / 5, 0 ins, 0 del, 0 sub ]'

@@ -35,6 +35,10 @@ check_fails "input command fails" 1 "command 'cat .*; exit 9' ended with exit st
   copy-feats "ark:cat '$text'; exit 9 |" "ark:$tmp/never.ark"
 check_equal "no output after a failed command" "$(find "$tmp" -name '*never*' | wc -l)" 0
 check_fails "input command is missing" 1 "status 127 \(command not found\)" copy-feats "ark:no-such-tool |" ark:-
+check_fails "command for one file fails after it" 1 "the command 'cat .*' ended with exit status 9" \
+  copy-feats "cat $tmp/c.mat; exit 9 |" "$tmp/never.mat"
+check_fails "command for one file fails before it" 1 "end of the file.*the command 'exit 9' ended with exit status 9" \
+  copy-feats "exit 9 |" "$tmp/never.mat"
 check_fails "output command fails" 1 "ended with exit status 4" copy-feats "ark:$text" "ark:| cat >/dev/null; exit 4"
 awk 'BEGIN { for (i = 10000; i < 13000; ++i) { printf "u%d  [", i; for (j = 0; j < 20; ++j) printf " %d", j; print " ]" } }' >"$tmp/many.txt"
 closed_pipe() { copy-feats "ark:$tmp/many.txt" ark,t:- | head -n 1 >/dev/null; return "${PIPESTATUS[0]}"; }
