@@ -35,6 +35,9 @@ class UtteranceTally {
   }
 
   void Fail(const std::string &key, const std::string &cause);
+  // Where the utterances come from, e.g. an rspecifier; warnings that do not name it already do
+  // then.
+  void SetSource(const std::string &source) { source_ = source; }
   void CountDone() { ++num_done_; }
   int64_t NumDone() const { return num_done_; }
   int64_t NumFailed() const { return num_failed_; }
@@ -45,7 +48,7 @@ class UtteranceTally {
 
  private:
   int64_t num_done_ = 0, num_failed_ = 0;
-  std::string max_failures_ = "0";
+  std::string max_failures_ = "0", source_;
 };
 
 }  // namespace u2moe

@@ -125,7 +125,7 @@ bad "an unknown label" 'utterance utt4: label 5 is not a unit of the model' "$tm
 sed 's/^utt4 .*/utt4 1 0/' "$tmp/tokens" >"$tmp/blank"
 bad "the blank as label" 'utterance utt4: label 0 is not a unit of the model' "$tmp/feats" "$tmp/blank"
 sed '5s/ [0-9.]* / nan /' "$tmp/feats" >"$tmp/nan"
-bad "NaN features" 'utterance utt1: features hold NaN or infinity' "$tmp/nan" "$tmp/tokens"
+bad "NaN features" "utterance utt1: features hold NaN or infinity.* .from ark:$tmp/nan." "$tmp/nan" "$tmp/tokens"
 awk '/^utt5 / { inside = 1; print; next } inside { sub(/ [0-9.]+/, "") } / \]/ { inside = 0 } { print }' \
   "$tmp/feats" >"$tmp/narrow"
 bad "features of another dimension" 'utterance utt5: features have 9 dimensions, the model wants 10' "$tmp/narrow" "$tmp/tokens"
