@@ -41,7 +41,7 @@ SUPPORT_LIB := $(BUILD)/libtest-support.a
 
 Q := $(if $(V),,@)
 
-.PHONY: all help deps test test-build unit-build lint format demo bench man install clean
+.PHONY: all help deps test test-build unit-build golden lint format demo bench man install clean
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -99,6 +99,9 @@ test-build: all unit-build
 
 test: test-build  ## build and run all tests (ONLY="ctc wer": those with such names)
 	$(Q)utils/run-tests.sh $(BUILD) $(ONLY)
+
+golden: unit-build  ## run the tests against the golden vectors and print the worst deviations as a table
+	$(Q)utils/golden-table.sh $(BUILD)
 
 lint:  ## check include order, file sizes, shell scripts, format, house rules
 	$(Q)tests/lint/lint.sh

@@ -65,6 +65,7 @@ int Run(int argc, char *argv[]) {
            << (threads.threads > 1 ? "s" : "") << ", float32, " << machine;
 
   NbestTable nbest(po.Arg(2), po.Arg(3));
+  tally.SetSource(po.Arg(1));
   SequentialMatrixReader reader(po.Arg(1));
   Int32VectorWriter tokens_writer(po.Arg(4));
   std::unique_ptr<VectorWriter> scores_writer;

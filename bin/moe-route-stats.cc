@@ -39,6 +39,9 @@ int Run(int argc, char *argv[]) {
   po.Register("fail-on-dead", &fail_on_dead, "exit with status 1 if an expert is never chosen");
   UtteranceTally tally(&po);
   if (!po.Parse(argc, argv, 2, 2)) return 0;
+  if (chunk_size == 0) {
+    throw UsageError("--chunk-size=0: must be at least 1, or -1 for whole utterances");
+  }
 
   ModelInfo info;
   std::unique_ptr<AsrModel> model = ReadModel(po.Arg(0), &info);
@@ -55,6 +58,7 @@ int Run(int argc, char *argv[]) {
   if (!tokens.empty()) token_reader = std::make_unique<RandomAccessInt32VectorReader>(tokens);
   if (!per_frame.empty()) writer = std::make_unique<Int32VectorWriter>(per_frame);
   Progress progress("utterances", 0);
+  tally.SetSource(po.Arg(1));
   SequentialMatrixReader feats(po.Arg(1));
   for (; !feats.Done(); feats.Next(), progress.Add(1)) {
     tally.Try(feats.Key(), [&] {
@@ -79,11 +83,7 @@ int Run(int argc, char *argv[]) {
     report.WriteJson(out.Stream());
     out.Close();
   }
-  if (!plot.empty()) {
-    Output out("| gnuplot");
-    report.WriteGnuplot(plot, out.Stream());
-    out.Close();
-  }
+  if (!plot.empty()) report.WritePlot(plot);
   const int status = tally.Finish();
   if (!fail_on_dead || report.NumDeadExperts() == 0) return status;
   LOG_ERROR << report.NumDeadExperts() << " experts were never chosen, see DEAD in the table";

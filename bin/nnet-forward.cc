@@ -51,6 +51,7 @@ int Run(int argc, char *argv[]) {
   LOG_INFO << opts.ToString() << "; " << threads.threads << " thread"
            << (threads.threads > 1 ? "s" : "") << ", " << precision << ", " << machine;
 
+  tally.SetSource(po.Arg(1));
   SequentialMatrixReader reader(po.Arg(1));
   MatrixWriter logp_writer(po.Arg(2));
   std::unique_ptr<MatrixWriter> encoder_writer;

@@ -21,6 +21,7 @@ namespace {
 // All utterances that can be trained on; the others are warned about and counted.
 std::vector<TrainUtterance> ReadData(const AsrModel &model, const std::string &feats_rspecifier,
                                      const std::string &tokens_rspecifier, UtteranceTally *tally) {
+  tally->SetSource(feats_rspecifier);
   SequentialMatrixReader feats(feats_rspecifier);
   RandomAccessInt32VectorReader tokens(tokens_rspecifier);
   std::vector<TrainUtterance> data;

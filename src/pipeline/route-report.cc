@@ -1,9 +1,18 @@
 #include "pipeline/route-report.h"
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
+#include <fstream>
+#include <iterator>
 #include <nlohmann/json.hpp>
 #include <utility>
+
+#include "pipeline/encode.h"
+#include "util/io.h"
 
 namespace u2moe {
 namespace {
@@ -78,6 +87,7 @@ std::vector<RouteRecorder::Decision> RouteReport::AddUtterance(
                       "); were the tokens made with the model's units.txt?");
     }
   }
+  CheckFinite("features", feats);
   RouteRecorder recorder;
   ForwardMode mode;
   mode.mask = mask;
@@ -146,6 +156,30 @@ void RouteReport::WriteJson(std::ostream &os) const {
     }
   }
   os << j.dump(1) << "\n";
+}
+
+void RouteReport::WritePlot(const std::string &png_path) const {
+  // gnuplot says nothing of a disk that is full, so its file gets its name when it is whole.
+  const std::string temporary = Cat(png_path, ".tmp-", getpid());
+  std::string cause;
+  try {
+    Output out("| gnuplot");
+    WriteGnuplot(temporary, out.Stream());
+    out.Close();
+    std::ifstream in(temporary, std::ios::binary);
+    const std::string png((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
+    const std::string end("IEND\xae\x42\x60\x82", 8);
+    if (png.size() < end.size() || png.compare(png.size() - end.size(), end.size(), end) != 0) {
+      cause = "gnuplot did not write all of it; is the disk full?";
+    } else if (rename(temporary.c_str(), png_path.c_str()) != 0) {
+      cause = std::strerror(errno);
+    }
+  } catch (const Error &e) {
+    cause = Cat(e.what(), "; does the folder exist, and is gnuplot installed?");
+  }
+  if (cause.empty()) return;
+  unlink(temporary.c_str());
+  throw Error("cannot write ", png_path, ": ", cause);
 }
 
 void RouteReport::WriteGnuplot(const std::string &png_path, std::ostream &os) const {

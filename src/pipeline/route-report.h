@@ -53,10 +53,13 @@ class RouteReport {
 
   void WriteText(std::ostream &os) const;
   void WriteJson(std::ostream &os) const;
-  // A program for gnuplot that draws load by layer and expert into a PNG.
-  void WriteGnuplot(const std::string &png_path, std::ostream &os) const;
+  // Draws load by layer and expert into a PNG, with gnuplot. Throws Error, with nothing at
+  // png_path, where that is not complete.
+  void WritePlot(const std::string &png_path) const;
 
  private:
+  // The program for gnuplot.
+  void WriteGnuplot(const std::string &png_path, std::ostream &os) const;
   void Add(const std::string &layer, const RouteRecorder::Decision &d, int64_t chunk,
            const std::string &group);
 

@@ -82,8 +82,10 @@ class CheckpointDir {
   int Open(bool resume, std::vector<std::string> *log_lines) const {
     fs::create_directories(path_);
     for (const auto &entry : fs::directory_iterator(path_)) {  // of a run that was killed
-      if (entry.path().filename().string().find(".safetensors.tmp-") != std::string::npos)
-        fs::remove(entry.path());
+      const std::string name = entry.path().filename().string();
+      for (const char *kind : {".safetensors.tmp-", "log.jsonl.tmp-", "run.txt.tmp-"}) {
+        if (name.find(kind) != std::string::npos) fs::remove(entry.path());
+      }
     }
     log_lines->clear();
     if (resume) {

@@ -71,6 +71,18 @@ check "with the same result as --reverse-weight=0" cmp "$tmp/l2r" "$tmp/fallback
 check_fails "but not against an explicit wish" 2 'reverse-weight=0.3: .* has no right-to-left decoder' \
   rescore --reverse-weight=0.3 "$tmp/left.safetensors" "$enc" "ark:$tmp/nbest" "ark:$tmp/scores" ark,t:/dev/null
 
+head -c 70000 "$model" >"$tmp/cut"
+check_fails "a cut model" 1 'cut: .*was it copied completely' rescore "$tmp/cut" "$enc" "ark:$tmp/nbest" "ark:$tmp/scores" "ark:$tmp/never"
+check_fails "features as model" 1 'feats.ark: it does not begin with a safetensors header' \
+  rescore "$dir/feats.ark" "$enc" "ark:$tmp/nbest" "ark:$tmp/scores" "ark:$tmp/never"
+head -c 3000 "$dir/enc_offline.ark" >"$tmp/cutenc"
+check_fails "cut encoder outputs" 1 "cutenc: key 'utt[0-9]' .*truncated" \
+  rescore "$model" "ark:$tmp/cutenc" "ark:$tmp/nbest" "ark:$tmp/scores" "ark:$tmp/never"
+check_fails "a full disk" 1 'cannot write /dev/full: No space left' \
+  rescore "$model" "$enc" "ark:$tmp/nbest" "ark:$tmp/scores" ark:/dev/full
+closed_pipe() { (rescore "$model" "$enc" "ark:$tmp/nbest" "ark:$tmp/scores" ark:-; echo $? >"$tmp/status") | true; return "$(cat "$tmp/status")"; }
+check_fails "a closed pipe" 1 'cannot write -: Broken pipe' closed_pipe
+check_equal "nothing under the final name" "$(find "$tmp" -name never -o -name '.*tmp-*')" ""
 check_fails "reverse weight above 1" 2 'reverse-weight=2: must be from 0 to 1' \
   rescore --reverse-weight=2 "$model" "$enc" "ark:$tmp/nbest" "ark:$tmp/scores" ark,t:-
 check_fails "negative CTC weight" 2 'ctc-weight=-1' rescore --ctc-weight=-1 "$model" "$enc" "ark:$tmp/nbest" "ark:$tmp/scores" ark,t:-

@@ -88,6 +88,21 @@ check_equal "labels: a block for each" "$(table --labels="ark:$tmp/utt2lang" "$t
 if command -v gnuplot >/dev/null; then
   check "plot" stats --plot="$tmp/it's a plot.png" "$tmp/moe" "ark:$tmp/feats"
   check_equal "is a PNG" "$(head -c 4 "$tmp/it's a plot.png" | tail -c 3)" PNG
+  check_fails "a plot in a folder that is not there" 1 'cannot write .*/none/x.png: .*does the folder exist' \
+    stats --plot="$tmp/none/x.png" "$tmp/moe" "ark:$tmp/feats"
+  mkdir "$tmp/disk"
+  full_disk() { # nothing under the final name, nothing temporary
+    unshare -rm bash -c 'mount -t tmpfs -o size=4k tmpfs "$1" || exit 77
+      status=0
+      moe-route-stats --plot="$1/x.png" "$2" "$3" || status=$?
+      [ -z "$(ls -A "$1")" ] || { echo "left behind: $(ls -A "$1")" >&2; exit 99; }
+      exit "$status"' - "$@"
+  }
+  if unshare -rm bash -c "mount -t tmpfs -o size=4k tmpfs '$tmp/disk'" 2>/dev/null; then
+    check_fails "a plot on a full disk" 1 'cannot write .*/x.png: .*is the disk full' full_disk "$tmp/disk" "$tmp/moe" "ark:$tmp/feats"
+  else
+    skip "a plot on a full disk" "no tmpfs can be mounted here"
+  fi
 else
   skip "plot" "no gnuplot"
 fi
@@ -110,5 +125,19 @@ check_equal "such an utterance is not counted at all" \
 { printf 'short  [\n'; sed -n '2,4p' "$tmp/feats"; printf '%s ]\n' "$(sed -n 5p "$tmp/feats")"; cat "$tmp/feats"; } >"$tmp/with-short"
 check_fails "an utterance too short" 1 'utterance short: 4 feature frames are too few' stats "$tmp/moe" "ark:$tmp/with-short"
 check "is passed over if allowed" stats --max-failures=1 "$tmp/moe" "ark:$tmp/with-short"
+sed '2s/ [-0-9.]* / nan /' "$tmp/feats" >"$tmp/nan"
+check_fails "NaN features" 1 "utterance utt1: features: frame 0, dimension 0 is nan.* .from ark:$tmp/nan." stats "$tmp/moe" "ark:$tmp/nan"
+sed -E '/^utt2/,/\]/s/^ [-0-9.]+//' "$tmp/feats" >"$tmp/narrow"
+check_fails "features of another dimension" 1 "utterance utt2: features have 9 dimensions, the model wants 10.* .from ark:$tmp/narrow." \
+  stats "$tmp/moe" "ark:$tmp/narrow"
+head -c 3000 "$tmp/moe" >"$tmp/cut"
+check_fails "a cut model" 1 'cut: ' stats "$tmp/cut" "ark:$tmp/feats"
+check_fails "features as model" 1 'feats: it does not begin with a safetensors header' stats "$tmp/feats" "ark:$tmp/feats"
+check_fails "JSON on a full disk" 1 'cannot write /dev/full: No space left' stats --json=/dev/full "$tmp/moe" "ark:$tmp/feats"
+full_stdout() { stats "$tmp/moe" "ark:$tmp/feats" >/dev/full; }
+check_fails "the table on a full disk" 1 'disk full' full_stdout
+closed_pipe() { (stats "$tmp/moe" "ark:$tmp/feats"; echo $? >"$tmp/status") | true; return "$(cat "$tmp/status")"; }
+check_fails "the table into a closed pipe" 1 'pipe closed' closed_pipe
+check_fails "chunk size 0" 2 'chunk-size=0: must be at least 1' stats --chunk-size=0 "$tmp/moe" "ark:$tmp/feats"
 check_fails "one argument" 2 'Usage: moe-route-stats' stats "$tmp/moe"
 check_fails "no such model" 1 'none' stats "$tmp/none" "ark:$tmp/feats"

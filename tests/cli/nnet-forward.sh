@@ -68,7 +68,7 @@ for threads in 1 3; do
     nnet-forward --threads=$threads "$model" "ark:$tmp/bad.txt" "ark:$tmp/good.$threads"
 done
 cp "$tmp/.check.err" "$tmp/bad.log"
-check "infinity" grep -q 'utterance utt3: features: frame 0, dimension 1 is inf' "$tmp/bad.log"
+check "infinity, with the file" grep -q "utterance utt3: features: frame 0, dimension 1 is inf.* (from ark:$tmp/bad.txt)" "$tmp/bad.log"
 check "dimension" grep -Eq 'utterance narrow: .*(too few|3 dimensions)' "$tmp/bad.log"
 check "empty" grep -q 'utterance empty: 0 feature frames are too few; the model needs at least 7' "$tmp/bad.log"
 check "short" grep -q 'utterance short: 5 feature frames are too few' "$tmp/bad.log"
@@ -88,7 +88,18 @@ check_fails "0 threads" 2 'threads=0' nnet-forward --threads=0 "$model" "ark:$di
 check_fails "left chunks without chunks" 0 'num-left-chunks=2 has no effect' \
   nnet-forward --num-left-chunks=2 "$model" "ark:$dir/feats.ark" "ark:$tmp/x"
 check_fails "not a model" 1 'config.json' nnet-forward "$dir/config.json" "ark:$dir/feats.ark" "ark:$tmp/never"
+head -c 70000 "$model" >"$tmp/cut"
+check_fails "a cut model" 1 'cut: .*was it copied completely' nnet-forward "$tmp/cut" "ark:$dir/feats.ark" "ark:$tmp/never"
+head -c 30000 "$dir/feats.ark" >"$tmp/cutfeats"
+check_fails "cut features" 1 "cutfeats: key 'utt2' .*truncated" nnet-forward "$model" "ark:$tmp/cutfeats" "ark:$tmp/never"
+check_fails "a full disk" 1 'cannot write /dev/full: No space left' nnet-forward "$model" "ark:$dir/feats.ark" ark:/dev/full
+check_fails "a full disk for the second output" 1 'cannot write /dev/full: No space left' \
+  nnet-forward "$model" "ark:$dir/feats.ark" "ark:$tmp/whole" ark:/dev/full
+closed_pipe() { (nnet-forward "$model" "ark:$dir/feats.ark" ark:-; echo $? >"$tmp/status") | true; return "$(cat "$tmp/status")"; }
+check_fails "a closed pipe" 1 'cannot write -: Broken pipe' closed_pipe
+check_fails "a failing command" 1 "'exit 3' ended with exit status 3" nnet-forward "$model" "ark:$dir/feats.ark" "ark:| exit 3"
 check "nothing under the final name" test ! -e "$tmp/never"
+check_equal "no temporary files" "$(find "$tmp" -name '.*tmp-*')" ""
 check "help" nnet-forward --help
 
 offline=$(golden_path models/dense_offline/weights.safetensors)
