@@ -65,7 +65,6 @@ int Run(int argc, char *argv[]) {
            << (threads.threads > 1 ? "s" : "") << ", float32, " << machine;
 
   NbestTable nbest(po.Arg(2), po.Arg(3));
-  tally.SetSource(po.Arg(1));
   SequentialMatrixReader reader(po.Arg(1));
   Int32VectorWriter tokens_writer(po.Arg(4));
   std::unique_ptr<VectorWriter> scores_writer;
@@ -75,6 +74,7 @@ int Run(int argc, char *argv[]) {
   const auto read = [&](Job *job) {
     if (reader.Done()) return false;
     job->key = reader.Key();
+    job->place = reader.Where();
     job->Try([&] { job->nbest = nbest.Take(job->key); });
     job->Try([&] { job->encoder_out = reader.Value(); });
     job->audio_seconds = static_cast<double>(job->encoder_out.Rows()) * frame_seconds;

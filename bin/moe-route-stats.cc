@@ -58,10 +58,9 @@ int Run(int argc, char *argv[]) {
   if (!tokens.empty()) token_reader = std::make_unique<RandomAccessInt32VectorReader>(tokens);
   if (!per_frame.empty()) writer = std::make_unique<Int32VectorWriter>(per_frame);
   Progress progress("utterances", 0);
-  tally.SetSource(po.Arg(1));
   SequentialMatrixReader feats(po.Arg(1));
   for (; !feats.Done(); feats.Next(), progress.Add(1)) {
-    tally.Try(feats.Key(), [&] {
+    tally.Try(feats, [&] {
       std::string group;
       if (label_reader) {
         for (const std::string &word : label_reader->Value(feats.Key()))

@@ -51,7 +51,6 @@ int Run(int argc, char *argv[]) {
   LOG_INFO << opts.ToString() << "; " << threads.threads << " thread"
            << (threads.threads > 1 ? "s" : "") << ", " << precision << ", " << machine;
 
-  tally.SetSource(po.Arg(1));
   SequentialMatrixReader reader(po.Arg(1));
   MatrixWriter logp_writer(po.Arg(2));
   std::unique_ptr<MatrixWriter> encoder_writer;
@@ -61,6 +60,7 @@ int Run(int argc, char *argv[]) {
   const auto read = [&](Job *job) {
     if (reader.Done()) return false;
     job->key = reader.Key();
+    job->place = reader.Where();
     job->Try([&] { job->feats = reader.Value(); });
     job->audio_seconds = static_cast<double>(job->feats.Rows()) * frame_shift;
     reader.Next();

@@ -21,12 +21,11 @@ namespace {
 // All utterances that can be trained on; the others are warned about and counted.
 std::vector<TrainUtterance> ReadData(const AsrModel &model, const std::string &feats_rspecifier,
                                      const std::string &tokens_rspecifier, UtteranceTally *tally) {
-  tally->SetSource(feats_rspecifier);
   SequentialMatrixReader feats(feats_rspecifier);
   RandomAccessInt32VectorReader tokens(tokens_rspecifier);
   std::vector<TrainUtterance> data;
   for (; !feats.Done(); feats.Next()) {
-    tally->Try(feats.Key(), [&] {
+    tally->Try(feats, [&] {
       TrainUtterance u{feats.Key(), feats.Value(), tokens.Value(feats.Key())};
       std::string why;
       if (!IsTrainable(model, u, &why)) throw DataError(why);

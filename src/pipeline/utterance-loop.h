@@ -27,6 +27,7 @@ struct ThreadOptions {
 // One utterance on its way. Tools derive from it what goes in and comes out.
 struct UtteranceJob {
   std::string key;
+  std::string place;  // where it was read (reader.Where()), for the message if it fails
   double audio_seconds = 0;
   std::exception_ptr error;  // a DataError: the utterance fails
 
@@ -93,8 +94,12 @@ void ForEachUtterance(const ThreadOptions &opts, SpeedReport *speed, UtteranceTa
     }
     for (Job &job : jobs) {
       tally->Try(job.key, [&] {
-        if (job.error) std::rethrow_exception(job.error);
-        write(&job);
+        try {
+          if (job.error) std::rethrow_exception(job.error);
+          write(&job);
+        } catch (const DataError &e) {
+          throw DataError(UtteranceTally::WithPlace(job.place, e.what()));
+        }
       });
     }
     progress->Add(static_cast<int64_t>(jobs.size()));

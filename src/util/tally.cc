@@ -36,8 +36,7 @@ std::string UtteranceTally::WithPlace(const std::string &place, const std::strin
 
 void UtteranceTally::Fail(const std::string &key, const std::string &cause) {
   ++num_failed_;
-  const bool named = source_.empty() || cause.find(source_) != cause.npos;
-  LOG_WARN << "utterance " << key << ": " << cause << (named ? "" : Cat(" (from ", source_, ")"));
+  LOG_WARN << "utterance " << key << ": " << cause;
 }
 
 int UtteranceTally::Finish(const std::string &what) const {

@@ -48,13 +48,10 @@ class UtteranceTally {
     });
   }
 
-  // "place: cause", or only the cause if that names the place already.
+  // "place: cause", or only the cause if that names the place already or there is no place.
   static std::string WithPlace(const std::string &place, const std::string &cause);
 
   void Fail(const std::string &key, const std::string &cause);
-  // Where the utterances come from, e.g. an rspecifier; warnings that do not name it already do
-  // then.
-  void SetSource(const std::string &source) { source_ = source; }
   void CountDone() { ++num_done_; }
   int64_t NumDone() const { return num_done_; }
   int64_t NumFailed() const { return num_failed_; }
@@ -65,7 +62,7 @@ class UtteranceTally {
 
  private:
   int64_t num_done_ = 0, num_failed_ = 0;
-  std::string max_failures_ = "0", source_;
+  std::string max_failures_ = "0";
 };
 
 }  // namespace u2moe

@@ -67,18 +67,6 @@ TEST(Tally, BadLimitsAreFoundBeforeTheWork) {
   }
 }
 
-TEST(Tally, WarningsNameTheSourceOnce) {
-  OptionParser po("Usage: x\n");
-  UtteranceTally tally(&po);
-  tally.SetSource("scp:feats.scp");
-  testing::internal::CaptureStderr();
-  tally.Fail("a", "too short");
-  tally.Fail("b", "scp:feats.scp: cut");
-  const std::string log = testing::internal::GetCapturedStderr();
-  EXPECT_NE(log.find("utterance a: too short (from scp:feats.scp)\n"), std::string::npos) << log;
-  EXPECT_NE(log.find("utterance b: scp:feats.scp: cut\n"), std::string::npos) << log;
-}
-
 TEST(Tally, OtherErrorsEndTheProgram) {
   OptionParser po("Usage: x\n");
   UtteranceTally tally(&po);
