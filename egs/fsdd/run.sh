@@ -30,8 +30,8 @@ if $cut; then
 fi
 
 if [[ -n $data && $data != /* ]]; then data=$here/$data; fi
-runs=
-for seed in $seeds; do for model in $models; do runs+=${runs:+,}$model/$seed; done; done
+runs=$(list_runs "$models" "$seeds")
+need_commands python3 gnuplot nnet-train # now, not when the report is due
 sets=(train dev test_clean test_noisy)
 
 if begin_stage 1 "data"; then

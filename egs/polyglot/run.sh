@@ -35,8 +35,8 @@ if $cut; then
   train=300 dev=40 test=40 epochs=${epochs:-3} chunks="-1 16"
 fi
 
-runs=
-for seed in $seeds; do for model in $models; do runs+=${runs:+,}$model/$seed; done; done
+runs=$(list_runs "$models" "$seeds")
+need_commands python3 gnuplot nnet-train # now, not when the report is due
 
 if begin_stage 1 "corpus: $train utterances to train, in $(wc -w <<< "$langs") languages"; then
   local/make_corpus.sh --langs "$langs" --topics "$topics" --per-topic "$per_topic" --train "$train" --dev "$dev" --test "$test" \
