@@ -18,16 +18,17 @@ cd "$(dirname "$0")"
 . "$U2MOE_ROOT/utils/recipe.sh"
 . ./cmd.sh
 data=
-seeds="777 778 779"
+seeds=
 models="dense-wide moe dense"
 epochs=
-chunks="-1 4 8 16"
+chunks=
 cut=false
 parse_options "$@"
 [[ ${#args[@]} -eq 0 ]] || usage_error "unknown argument '${args[0]}'"
 if $cut; then
-  seeds=${seeds%% *} epochs=${epochs:-2} chunks="-1 16"
+  : "${seeds:=777}" "${epochs:=2}" "${chunks:=-1 16}"
 fi
+: "${seeds:=777 778 779}" "${chunks:=-1 4 8 16}"
 
 if [[ -n $data && $data != /* ]]; then data=$here/$data; fi
 runs=$(list_runs "$models" "$seeds")

@@ -48,11 +48,11 @@ check_equal "help is the comment" "$("$run" --help | head -n 1)" "A recipe to te
 check_fails "a stage is a number" 2 "are numbers, not 'two' and '1000'" "$run" --stage two
 for recipe in polyglot fsdd; do
   check_fails "egs/$recipe/run.sh: a seed is a number" 2 "seeds are numbers, not 'x'" \
-    "$root/egs/$recipe/run.sh" --seeds "1 x"
+    "$root/egs/$recipe/run.sh" --cut true --seeds "1 x" # --cut leaves what was asked for
   check_fails "egs/$recipe/run.sh: a model has a conf" 2 'no conf/no-such.conf' \
     "$root/egs/$recipe/run.sh" --models "moe no-such"
   check_fails "egs/$recipe/run.sh: no seed" 2 'must name one at least' \
-    "$root/egs/$recipe/run.sh" --seeds ""
+    "$root/egs/$recipe/run.sh" --seeds " "
   check "egs/$recipe/run.sh --help" bash -c '"$0" --help | grep -q -e --stage' "$root/egs/$recipe/run.sh"
   check_fails "egs/$recipe/run.sh with a wrong option" 2 'no option --stages' \
     "$root/egs/$recipe/run.sh" --stages 1
