@@ -3,8 +3,8 @@
 #   make V=1            show the commands          make SANITIZE=address,undefined
 
 SHELL := /bin/bash
-FLAVOUR := cpu$(if $(DEBUG),-debug)$(if $(SANITIZE),-$(subst $(comma),-,$(SANITIZE)))$(if $(WERROR),-werror)
 comma := ,
+FLAVOUR := cpu$(if $(DEBUG),-debug)$(if $(SANITIZE),-$(subst $(comma),-,$(SANITIZE)))$(if $(WERROR),-werror)
 BUILD ?= build/$(FLAVOUR)
 PREFIX ?= /usr/local
 PYTHON ?= python3
