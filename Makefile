@@ -3,8 +3,8 @@
 #   make V=1            show the commands          make SANITIZE=address,undefined
 
 SHELL := /bin/bash
-FLAVOUR := cpu$(if $(DEBUG),-debug)$(if $(SANITIZE),-$(subst $(comma),-,$(SANITIZE)))$(if $(WERROR),-werror)
 comma := ,
+FLAVOUR := cpu$(if $(DEBUG),-debug)$(if $(SANITIZE),-$(subst $(comma),-,$(SANITIZE)))$(if $(WERROR),-werror)
 BUILD ?= build/$(FLAVOUR)
 PREFIX ?= /usr/local
 PYTHON ?= python3
@@ -15,7 +15,7 @@ TEST_CXXFLAGS ?= $(if $(DEBUG),,-O1)
 # Compilations go through ccache where it is installed; CCACHE= turns that off.
 CCACHE ?= $(shell command -v ccache)
 export CCACHE_NOHASHDIR := 1# clones and worktrees share it; debuggers may see another's directory
-INCLUDES := -Isrc -Itests -I/usr/include/$(shell $(CXX) -print-multiarch)/openblas-pthread -I/usr/include/kissfft
+INCLUDES := -Isrc -Itests -I/usr/include/$(shell $(CXX) -print-multiarch 2>/dev/null)/openblas-pthread -I/usr/include/kissfft
 # -MD, not -MMD: Highway includes our kernels from a system header, which would hide what they include.
 CXXFLAGS_ALL := -std=c++17 $(INCLUDES) -Wall -Wextra -ffp-contract=off -MD -MP -pthread $(if $(WERROR),-Werror) \
   $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=undefined) $(CXXFLAGS)

@@ -31,12 +31,13 @@ if [ "$(id -u)" -ne 0 ]; then
   as_root=(sudo)
 fi
 
-echo "install-deps: installing ${missing[*]}"
+echo "install-deps: installing ${missing[*]} (a few minutes)"
 # Old package lists name files that the mirror no longer has, so they are renewed first. A broken third-party
 # list must not stop us: what matters is whether the install succeeds.
 "${as_root[@]}" apt-get update -qq || echo "install-deps: apt-get update failed; going on with the lists there are" >&2
+# A new machine may be installing its updates: their lock is waited for.
 "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
-  apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null || {
+  apt-get install -y -qq --no-install-recommends -o DPkg::Lock::Timeout=300 "${missing[@]}" >/dev/null || {
   echo "install-deps: apt-get could not install: ${missing[*]}" >&2
   echo "  On Ubuntu, the 'universe' section must be enabled: add-apt-repository universe" >&2
   exit 1

@@ -77,8 +77,24 @@ parse_options() {
     fi
     printf -v "$name" '%s' "$value"
   done
+  [[ $stage =~ ^[0-9]+$ && $stop_stage =~ ^[0-9]+$ ]] ||
+    usage_error "--stage and --stop-stage are numbers, not '$stage' and '$stop_stage'"
   # shellcheck disable=SC2034  # read by the caller
   args=("$@")
+}
+
+# Prints "<model>/<seed>,...", each model with each seed, as JOB of run-jobs.
+list_runs() { # <models> <seeds>
+  local model seed list=
+  for seed in $2; do
+    [[ $seed =~ ^[0-9]+$ ]] || usage_error "--seeds are numbers, not '$seed'"
+    for model in $1; do
+      [[ -s conf/$model.conf ]] || usage_error "--models: there is no conf/$model.conf"
+      list+=${list:+,}$model/$seed
+    done
+  done
+  [[ -n $list ]] || usage_error "--models and --seeds must name one at least"
+  echo "$list"
 }
 
 # True if stage n is within --stage .. --stop-stage; says so.

@@ -5,6 +5,7 @@ Reads what utils/steps/{train,decode,score,routing}.sh left under --exp/<model>/
 report, and writes report.txt, report.json and wer-vs-rtf.png into --out.
 """
 import argparse
+import glob
 import json
 import os
 import subprocess
@@ -48,9 +49,13 @@ def read_counts(path):
     return counts
 
 
-def read_table_column(path):
-    with open(path, encoding='utf-8') as f:
-        return [line.split()[1] for line in f if line.strip()]
+def read_table(path):
+    """The words of each line."""
+    try:
+        with open(path, encoding='utf-8') as f:
+            return [line.split() for line in f if line.strip()]
+    except FileNotFoundError:
+        raise Missing(f'{path} is missing: make the data first (--stage 1)') from None
 
 
 def training(exp):
@@ -112,18 +117,15 @@ def collect_speed(args, model):
 
 
 def feature_speed(args):
-    files = [f'{args.dump}/{name}/{f}' for name in args.sets
-             for f in sorted(os.listdir(f'{args.dump}/{name}'))
-             if f.startswith('fbank.') and f.endswith('.json')]
+    files = [f for name in args.sets for f in sorted(glob.glob(f'{args.dump}/{name}/fbank.*.json'))]
     return pool_speed(files) if files else None
 
 
 def test_sets(args):
     out = {}
     for name in args.sets:
-        with open(f'{args.data}/{name}/text', encoding='utf-8') as f:
-            lines = [line.split() for line in f if line.strip()]
-        seconds = sum(float(x) for x in read_table_column(f'{args.data}/{name}/utt2dur'))
+        lines = read_table(f'{args.data}/{name}/text')
+        seconds = sum(float(x[1]) for x in read_table(f'{args.data}/{name}/utt2dur'))
         out[name] = dict(utterances=len(lines), words=sum(len(x) - 1 for x in lines), seconds=seconds)
     return out
 

@@ -2,8 +2,10 @@
 # Dense against MoE on real speech: connected digits of the Free Spoken Digit Dataset, letters as units.
 #
 # Usage: egs/fsdd/run.sh --data DIR [options]
-#   --data DIR          the prepared corpus: DIR/data/{train,dev,test_clean,test_noisy}. Without it
+#   --data DIR          the prepared corpus: DIR/data/{train,dev,test_clean,test_noisy} with wav.scp
+#                       (paths absolute or from DIR), text, utt2spk. Without --data
 #                       local/download.sh fetches the public recordings and builds the corpus here
+#   --tests "test_clean test_noisy"   names of the test sets
 #   --seeds "777 778 779"
 #   --models "dense-wide moe dense"   conf/<model>.conf each; the one that trains longest first
 #   --epochs N          default: conf/train.conf
@@ -18,21 +20,23 @@ cd "$(dirname "$0")"
 . "$U2MOE_ROOT/utils/recipe.sh"
 . ./cmd.sh
 data=
-seeds="777 778 779"
+tests="test_clean test_noisy"
+seeds=
 models="dense-wide moe dense"
 epochs=
-chunks="-1 4 8 16"
+chunks=
 cut=false
 parse_options "$@"
 [[ ${#args[@]} -eq 0 ]] || usage_error "unknown argument '${args[0]}'"
 if $cut; then
-  seeds=${seeds%% *} epochs=${epochs:-2} chunks="-1 16"
+  : "${seeds:=777}" "${epochs:=2}" "${chunks:=-1 16}"
 fi
+: "${seeds:=777 778 779}" "${chunks:=-1 4 8 16}"
 
 if [[ -n $data && $data != /* ]]; then data=$here/$data; fi
-runs=
-for seed in $seeds; do for model in $models; do runs+=${runs:+,}$model/$seed; done; done
-sets=(train dev test_clean test_noisy)
+runs=$(list_runs "$models" "$seeds")
+need_commands python3 gnuplot nnet-train # now, not when the report is due
+read -ra sets <<< "train dev $tests"
 
 if begin_stage 1 "data"; then
   if [[ -z $data ]]; then
@@ -48,6 +52,8 @@ if begin_stage 1 "data"; then
     # Paths in its wav.scp are relative to the folder that contains data/.
     awk -v root="$data" '{ path = substr($0, length($1) + 2); if (path !~ /^\//) path = root "/" path
                            print $1, path }' "$data/data/$set/wav.scp" > "data/$set/wav.scp"
+    [[ -e data/$set/spk2utt ]] || utt2spk_to_spk2utt.sh "data/$set/utt2spk" > "data/$set/spk2utt"
+    [[ -e data/$set/utt2dur ]] || wav-to-duration "scp:data/$set/wav.scp" "ark,t:data/$set/utt2dur"
     if $cut; then
       n=40
       if [[ $set == train ]]; then n=200; fi
@@ -68,19 +74,19 @@ if begin_stage 3 "training of $runs, $train_jobs at a time"; then
 fi
 
 if begin_stage 4 "decoding"; then
-  for set in test_clean test_noisy; do
+  for set in $tests; do
     run-jobs --title="decoding $set" --max-jobs="$decode_jobs" JOB="$runs" \
       "exp/JOB/log/decode.$set.log" decode.sh --chunks "$chunks" dump "$set" exp/JOB
     run-jobs --title="scoring $set" JOB="$runs" "exp/JOB/log/score.$set.log" \
       score.sh "data/$set/text" "$set" exp/JOB
   done
   run-jobs --title=routing JOB="$runs" exp/JOB/log/routing.log \
-    routing.sh --labels data/test_clean/utt2spk dump test_clean exp/JOB
+    routing.sh --labels "data/${tests%% *}/utt2spk" dump "${tests%% *}" exp/JOB
 fi
 
 if begin_stage 5 "report"; then
   report.py --title "fsdd: connected digits, real speech" \
-    --models "$models" --seeds "$seeds" --sets "test_clean test_noisy" --chunks "$chunks" \
+    --models "$models" --seeds "$seeds" --sets "$tests" --chunks "$chunks" \
     --data data --dump dump --exp exp --out exp/report --processes "$decode_jobs" --cut "$cut"
   if [[ -n $data && -e $data/results.json ]]; then
     local/compare_reference.py "$data/results.json" exp/report/report.json | tee exp/report/reference.txt

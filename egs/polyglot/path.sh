@@ -1,4 +1,4 @@
-# Sourced by run.sh and local/*: where the tools are.
+# Sourced by run.sh and local/*: where the tools are; U2MOE_FLAVOUR=cpu-debug takes them from build/cpu-debug.
 # shellcheck shell=bash
 U2MOE_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 export U2MOE_ROOT

@@ -7,7 +7,7 @@
 #   --langs "de ..."    languages of espeak-ng with a list in local/words
 #   --topics "days ..." of days, months, numbers, colours: what is spoken about
 #   --per-topic 3       words of each topic and language; 0: all. More words want more utterances and epochs
-#   --train 1200        utterances of the training set; --dev, --test likewise
+#   --train 1600, --dev 120, --test 150   utterances of each set; --test counts for clean and for noisy
 #   --epochs N          default: conf/train.conf
 #   --chunks "-1 16 4"  chunk sizes in encoder frames of 40 ms; -1: whole utterances
 #   --stage 1, --stop-stage 5   1 corpus, 2 features, 3 training, 4 decoding, 5 report
@@ -22,21 +22,22 @@ models="dense-wide moe dense"
 langs="de en-us es fi fr-fr it pl tr"
 topics="days numbers colours"
 per_topic=3
-train=1600
-dev=120
-test=150
+train=
+dev=
+test=
 epochs=
-chunks="-1 16 4"
+chunks=
 corpus_seed=1
 cut=false
 parse_options "$@"
 [[ ${#args[@]} -eq 0 ]] || usage_error "unknown argument '${args[0]}'"
 if $cut; then
-  train=300 dev=40 test=40 epochs=${epochs:-3} chunks="-1 16"
+  : "${train:=300}" "${dev:=40}" "${test:=40}" "${epochs:=3}" "${chunks:=-1 16}"
 fi
+: "${train:=1600}" "${dev:=120}" "${test:=150}" "${chunks:=-1 16 4}"
 
-runs=
-for seed in $seeds; do for model in $models; do runs+=${runs:+,}$model/$seed; done; done
+runs=$(list_runs "$models" "$seeds")
+need_commands python3 gnuplot nnet-train # now, not when the report is due
 
 if begin_stage 1 "corpus: $train utterances to train, in $(wc -w <<< "$langs") languages"; then
   local/make_corpus.sh --langs "$langs" --topics "$topics" --per-topic "$per_topic" --train "$train" --dev "$dev" --test "$test" \

@@ -42,7 +42,7 @@ HWY_INLINE FloatVec LoadN(const float *p, int64_t n) {
 // Writes the first n < Width() floats of v to p and no byte beyond them.
 HWY_INLINE void StoreN(FloatVec v, float *p, int64_t n) {
   const Floats d;
-#if HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_AVX3
+#if (HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_AVX3) && HWY_MAJOR >= 1  // Ubuntu 22.04: 0.16
   hn::BlendedStore(v, hn::FirstN(d, static_cast<size_t>(n)), d, p);
 #else
   HWY_ALIGN float buffer[hn::MaxLanes(d)];

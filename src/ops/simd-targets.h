@@ -10,9 +10,16 @@
 #ifndef U2MOE_OPS_SIMD_TARGETS_H_
 #define U2MOE_OPS_SIMD_TARGETS_H_
 
-// x86-64: AVX2 and AVX-512. Below AVX2 Context refuses to run; AVX3_DL adds nothing for floats.
-// Each target less is compile time saved.
+#include "hwy/base.h"  // HWY_MAJOR, in versions after 1.0.3
+
+// x86-64: AVX2 and AVX-512. Below AVX2 Context refuses to run; AVX3_DL and what newer versions have
+// above it (AVX3_ZEN4, AVX3_SPR; older ones lack the names) add nothing for floats. Each target
+// less is compile time saved.
+#ifdef HWY_MAJOR
+#define HWY_DISABLED_TARGETS (HWY_SSSE3 | HWY_SSE4 | HWY_AVX3_DL | 1LL << 6 | 1LL << 4)
+#else
 #define HWY_DISABLED_TARGETS (HWY_SSSE3 | HWY_SSE4 | HWY_AVX3_DL)
+#endif
 
 #endif  // U2MOE_OPS_SIMD_TARGETS_H_
 

@@ -38,7 +38,8 @@ std::string DescribeMachine() {
       break;
     }
   }
-  const int64_t targets = hwy::SupportedTargets();
+  int64_t targets = hwy::SupportedTargets();
+  if (HWY_ARCH_X86) targets &= HWY_AVX2 | HWY_AVX3;  // those of ops/simd-targets.h
   return model + "; OpenBLAS " + openblas_get_corename() + ", Highway " +
          hwy::TargetName(targets & -targets);
 }

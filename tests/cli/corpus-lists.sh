@@ -23,6 +23,11 @@ common() { comm -12 <(speakers "$1" | sort) <(speakers "$2" | sort); }
 check_equal "voices of dev are not in train" "$(common train dev)" ""
 check_equal "voices of test are not in train" "$(common train test_clean)" ""
 check_equal "voices of test are not in dev" "$(common dev test_noisy)" ""
+variants=" Andrea Andy Annie Denis Gene Hugo Jacky Lee Mario Michael anika aunty belinda f1 f2 f3 f4 f5 john
+  linda m1 m2 m3 m4 m5 m6 m7 m8 max paul pedro steph zac " # some of those in all of espeak-ng 1.50, 1.51 and 1.52
+for voice in $(cut -d ' ' -f 2 {train,dev,test_clean}/utt2spk | sort -u); do
+  check "voice $voice is in every espeak-ng" grep -qw "$voice" <<< "$variants"
+done
 check_equal "all languages" "$(cut -d ' ' -f 2 train/utt2lang | sort | uniq -c | awk '{ print $1 }' | uniq)" 20
 check_equal "noisy and clean say the same" "$(sed 's/-tn/-tc/' test_noisy/text)" "$(cat test_clean/text)"
 check_equal "no noise outside the range" \

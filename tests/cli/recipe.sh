@@ -45,7 +45,14 @@ check_equal "nothing after the failure runs" "$("$run" --cut true --stage 2 2> /
 check_fails "a missing file is named, with what makes it" 1 'nothing.txt is missing or empty: make it first' \
   "$run" --stage 3
 check_equal "help is the comment" "$("$run" --help | head -n 1)" "A recipe to test with."
+check_fails "a stage is a number" 2 "are numbers, not 'two' and '1000'" "$run" --stage two
 for recipe in polyglot fsdd; do
+  check_fails "egs/$recipe/run.sh: a seed is a number" 2 "seeds are numbers, not 'x'" \
+    "$root/egs/$recipe/run.sh" --cut true --seeds "1 x" # --cut leaves what was asked for
+  check_fails "egs/$recipe/run.sh: a model has a conf" 2 'no conf/no-such.conf' \
+    "$root/egs/$recipe/run.sh" --models "moe no-such"
+  check_fails "egs/$recipe/run.sh: no seed" 2 'must name one at least' \
+    "$root/egs/$recipe/run.sh" --seeds " "
   check "egs/$recipe/run.sh --help" bash -c '"$0" --help | grep -q -e --stage' "$root/egs/$recipe/run.sh"
   check_fails "egs/$recipe/run.sh with a wrong option" 2 'no option --stages' \
     "$root/egs/$recipe/run.sh" --stages 1
@@ -54,3 +61,22 @@ for step in "$root"/utils/steps/*.sh; do
   check_fails "$(basename "$step") without arguments" 2 'needed' \
     bash -c 'cd "$0" && "$1"' "$tmp/egs/x" "$step"
 done
+
+# Stages without those before them, and without their tools.
+mkdir "$tmp/egs/x/conf"
+for conf in moe train fbank; do cp "$root/egs/polyglot/conf/$conf.conf" "$tmp/egs/x/conf"; done
+step() { (cd "$tmp/egs/x" && "$root/utils/steps/$1" "${@:2}"); }
+check_fails "features want data" 1 'data/train/utt2spk is missing or empty: make the data first' \
+  step features.sh data dump train dev
+mkdir -p "$tmp/egs/x/data/train"
+echo 'a-1 a' | tee "$tmp/egs/x/data/train/utt2spk" > "$tmp/egs/x/data/train/segments"
+check_fails "segments are refused, not overlooked" 1 'data/train/segments: cut the recordings' \
+  step features.sh data dump train train
+check_fails "training wants features" 1 'dump/units.txt is missing or empty: make the features first' \
+  step train.sh dump exp/moe/1
+check_fails "decoding wants a model" 1 'final.safetensors is missing or empty: train it first' \
+  step decode.sh dump test exp/moe/1
+mkdir "$tmp/few"
+for tool in bash dirname nproc python3; do ln -s "$(command -v "$tool")" "$tmp/few/"; done
+check_fails "a missing tool is noticed before the first stage" 1 "'gnuplot' is not on PATH. Run 'make deps'" \
+  env PATH="$tmp/few" "$root/egs/polyglot/run.sh"

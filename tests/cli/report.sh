@@ -41,6 +41,8 @@ check_fails "a missing result is named" 1 'moe/1/decode/test/16/prefix.wer.per_u
 check_fails "a missing seed is named" 1 'dense/2/log.jsonl is missing|moe/2/log.jsonl is missing' \
   report "$tmp/b" "1 2"
 
+check_fails "missing data are named" 1 'error: none/test/text is missing' report "$tmp/a" "1 2 3" --data none
+
 # Student's t and the interval over seeds, by hand: WERs 10, 12, 14 on one test set without spread
 # between utterances: 12 +- t(2) * 2 / sqrt(3).
 python3 - "$root/utils" > "$tmp/interval" << 'EOF'

@@ -21,6 +21,11 @@ sets=("${args[@]:2}")
 need_commands compute-fbank-feats compute-cmvn-stats text-to-tokens
 
 mkdir -p "$dump"
+for set in train "${sets[@]}"; do need_file "$data/$set/utt2spk" "make the data first (--stage 1)"; done
+for set in "${sets[@]}"; do
+  [[ ! -e $data/$set/segments ]] ||
+    die "$data/$set/segments: cut the recordings into utterances with extract-segments first"
+done
 for set in "${sets[@]}"; do validate_data_dir.sh "$data/$set"; done
 make_units.py "$data/train/text" > "$dump/units.txt.tmp"
 mv "$dump/units.txt.tmp" "$dump/units.txt"

@@ -24,6 +24,9 @@ model=${exp%/*}
 model=${model##*/}
 need_file "conf/$model.conf" "the last two names of the folder are <model>/<seed>"
 [[ $seed =~ ^[0-9]+$ ]] || usage_error "the folder '$exp' ends with no seed"
+for file in units.txt cmvn.stats train/tokens dev/tokens; do
+  need_file "$dump/$file" "make the features first (--stage 2)"
+done
 export OPENBLAS_NUM_THREADS=$threads
 mkdir -p "$exp"
 

@@ -9,11 +9,11 @@ import argparse
 import os
 import random
 
-# Voice variants of espeak-ng. A voice is a speaker in the sense of utt2spk.
+# Voice variants of espeak-ng, those that 1.50 (Ubuntu 22.04) has too. A voice is a speaker in the sense of utt2spk.
 VOICES = {
     'train': 'f1 f2 f3 f4 m1 m2 m3 m4 m5 m6 Andrea Annie Denis Gene Lee Michael'.split(),
-    'dev': 'Alicia Mario Jacky Mike'.split(),
-    'test': 'f5 m7 m8 Alex Andy belinda'.split(),
+    'dev': 'Mario Jacky linda max'.split(),
+    'test': 'f5 m7 m8 Andy belinda paul'.split(),
 }
 PITCH = (35, 65)     # of 0 to 99
 SPEED = (130, 185)   # words per minute

@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# The Makefile as a newcomer meets it.
+. "$(dirname "$0")/../support/cli.sh"
+make_plain() { (cd "$root" && env -u BUILD -u MAKEFLAGS -u MAKELEVEL make "$@"); }
+folder() { make_plain -pn "$@" help 2> /dev/null | sed -n 's/^FLAVOUR := //p'; }
+
+check_equal "a folder of their own for sanitizers" "$(folder SANITIZE=address,undefined)" cpu-address-undefined
+check_equal "and for each variant" "$(folder DEBUG=1 WERROR=1)" cpu-debug-werror
+make_plain help > "$tmp/help"
+for target in all deps test lint format demo bench install clean; do
+  check "help names $target" grep -qE "^  $target " "$tmp/help"
+done
+make_plain CXX=no-such-compiler BUILD="$tmp/build" all > "$tmp/out" 2>&1
+check_equal "a missing compiler: what to install, and nothing else" \
+  "$(grep -v '^make' "$tmp/out" | sed 's/`make deps`.*/deps/')" \
+  $'missing: the compiler no-such-compiler (Debian/Ubuntu package g++)\ndeps'
