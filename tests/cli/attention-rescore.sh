@@ -55,11 +55,11 @@ check_fails "no encoder output" 1 'utterance utt4: hypotheses in .*, but no enco
   rescore --threads=2 "$model" "ark:$tmp/enc3" "ark:$tmp/nbest" "ark:$tmp/scores" ark,t:/dev/null
 check "within --max-failures" rescore --max-failures=1 "$model" "ark:$tmp/enc3" "ark:$tmp/nbest" "ark:$tmp/scores" ark,t:/dev/null
 sed 's/^utt1-2 [0-9]*/utt1-2 99/' "$tmp/nbest" >"$tmp/alien"
-check_fails "a token of another model" 1 'utterance utt1: hypothesis 2 of the n-best list: token 99 is outside' \
+check_fails "a token of another model" 1 'utterance utt1: .*: key .utt1. at byte [0-9]*: hypothesis 2 of the n-best list: token 99 is outside' \
   rescore "$model" "$enc" "ark:$tmp/alien" "ark:$tmp/scores" ark,t:/dev/null
 sed 's/^utt1-2 .*/utt1-2  [ nan ]/' "$tmp/scores" >"$tmp/nanscores"
-check_fails "a NaN score" 1 'utterance utt1: hypothesis 2 .*NaN' rescore "$model" "$enc" "ark:$tmp/nbest" "ark:$tmp/nanscores" ark,t:/dev/null
-check_fails "features in place of encoder outputs" 1 'utterance utt1: the encoder output has 80 dimensions' \
+check_fails "a NaN score" 1 'utterance utt1: .*: key .utt1. at byte [0-9]*: hypothesis 2 .*NaN' rescore "$model" "$enc" "ark:$tmp/nbest" "ark:$tmp/nanscores" ark,t:/dev/null
+check_fails "features in place of encoder outputs" 1 'utterance utt1: .*: key .utt1. at byte [0-9]*: the encoder output has 80 dimensions' \
   rescore "$model" "ark:$dir/feats.ark" "ark:$tmp/nbest" "ark:$tmp/scores" ark,t:/dev/null
 
 # A model whose right-to-left decoder has no blocks.

@@ -64,14 +64,14 @@ empty [ ]
 END
 text "ark:$dir/feats.ark" | head -n 6 | sed 's/^utt1 /short /; 6s/$/ ]/' >>"$tmp/bad.txt"
 for threads in 1 3; do
-  check_fails "bad utterances, $threads threads" 1 'utterance utt2: features: frame 0, dimension 0 is nan' \
+  check_fails "bad utterances, $threads threads" 1 'utterance utt2: .*: key .utt2. at byte [0-9]*: features: frame 0, dimension 0 is nan' \
     nnet-forward --threads=$threads "$model" "ark:$tmp/bad.txt" "ark:$tmp/good.$threads"
 done
 cp "$tmp/.check.err" "$tmp/bad.log"
-check "infinity, with the file" grep -q "utterance utt3: features: frame 0, dimension 1 is inf.* (from ark:$tmp/bad.txt)" "$tmp/bad.log"
+check "infinity, with the file" grep -q "utterance utt3: .*$tmp/bad.txt: key .utt3. at byte [0-9]*: features: frame 0, dimension 1 is inf" "$tmp/bad.log"
 check "dimension" grep -Eq 'utterance narrow: .*(too few|3 dimensions)' "$tmp/bad.log"
-check "empty" grep -q 'utterance empty: 0 feature frames are too few; the model needs at least 7' "$tmp/bad.log"
-check "short" grep -q 'utterance short: 5 feature frames are too few' "$tmp/bad.log"
+check "empty" grep -q 'utterance empty: .*: key .empty. at byte [0-9]*: 0 feature frames are too few; the model needs at least 7' "$tmp/bad.log"
+check "short" grep -q 'utterance short: .*: key .short. at byte [0-9]*: 5 feature frames are too few' "$tmp/bad.log"
 check "the count" grep -q 'Done 2 utterances, 5 failed' "$tmp/bad.log"
 check_equal "the good ones are there" "$(text "ark:$tmp/good.3" | awk '/\[/ { print $1 }')" $'utt1\nutt4'
 check "within --max-failures" nnet-forward --max-failures=5 "$model" "ark:$tmp/bad.txt" "ark:$tmp/good"

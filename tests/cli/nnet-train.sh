@@ -116,22 +116,22 @@ bad() { # NAME REGEX FEATS TOKENS: refused; within --max-failures passed over
   check "$1: allowed" train --epochs=1 --max-failures=1 "$tmp/init" "ark:$3" "ark:$4" "$tmp/allowed"
 }
 grep -v '^utt3 ' "$tmp/tokens" >"$tmp/no-utt3"
-bad "missing tokens" "utterance utt3: no entry for key 'utt3' in .*no-utt3" "$tmp/feats" "$tmp/no-utt3"
+bad "missing tokens" "utterance utt3: .*: key .utt3. at byte [0-9]*: no entry for key 'utt3' in .*no-utt3" "$tmp/feats" "$tmp/no-utt3"
 sed 's/^utt2 .*/utt2 1 2 3 1 2 3 1 2 3 1/' "$tmp/tokens" >"$tmp/long"
-bad "labels longer than frames" 'utterance utt2: 40 feature frames give 9 encoder frames, too few for 10 labels' \
+bad "labels longer than frames" 'utterance utt2: .*: key .utt2. at byte [0-9]*: 40 feature frames give 9 encoder frames, too few for 10 labels' \
   "$tmp/feats" "$tmp/long"
 sed 's/^utt4 .*/utt4 1 5/' "$tmp/tokens" >"$tmp/unknown"
-bad "an unknown label" 'utterance utt4: label 5 is not a unit of the model' "$tmp/feats" "$tmp/unknown"
+bad "an unknown label" 'utterance utt4: .*: key .utt4. at byte [0-9]*: label 5 is not a unit of the model' "$tmp/feats" "$tmp/unknown"
 sed 's/^utt4 .*/utt4 1 0/' "$tmp/tokens" >"$tmp/blank"
-bad "the blank as label" 'utterance utt4: label 0 is not a unit of the model' "$tmp/feats" "$tmp/blank"
+bad "the blank as label" 'utterance utt4: .*: key .utt4. at byte [0-9]*: label 0 is not a unit of the model' "$tmp/feats" "$tmp/blank"
 sed '5s/ [0-9.]* / nan /' "$tmp/feats" >"$tmp/nan"
-bad "NaN features" "utterance utt1: features hold NaN or infinity.* .from ark:$tmp/nan." "$tmp/nan" "$tmp/tokens"
+bad "NaN features" "utterance utt1: .*$tmp/nan: key .utt1. at byte [0-9]*: features hold NaN or infinity" "$tmp/nan" "$tmp/tokens"
 awk '/^utt5 / { inside = 1; print; next } inside { sub(/ [0-9.]+/, "") } / \]/ { inside = 0 } { print }' \
   "$tmp/feats" >"$tmp/narrow"
-bad "features of another dimension" 'utterance utt5: features have 9 dimensions, the model wants 10' "$tmp/narrow" "$tmp/tokens"
+bad "features of another dimension" 'utterance utt5: .*: key .utt5. at byte [0-9]*: features have 9 dimensions, the model wants 10' "$tmp/narrow" "$tmp/tokens"
 { cat "$tmp/feats"; printf 'utt0  [\n'; sed -n '2,5p' "$tmp/feats"; printf '%s ]\n' "$(sed -n 6p "$tmp/feats")"; } >"$tmp/short"
 { cat "$tmp/tokens"; echo utt0; } >"$tmp/with-utt0"
-bad "too few frames" 'utterance utt0: 5 feature frames give 0 encoder frames' "$tmp/short" "$tmp/with-utt0"
+bad "too few frames" 'utterance utt0: .*: key .utt0. at byte [0-9]*: 5 feature frames give 0 encoder frames' "$tmp/short" "$tmp/with-utt0"
 echo 'other 1' >"$tmp/none-of-them"
 check_fails "no utterance is left" 1 'no utterance of ark:.*feats can be trained on' \
   train --epochs=1 --max-failures=100% "$tmp/init" "ark:$tmp/feats" "ark:$tmp/none-of-them" "$tmp/bad"
