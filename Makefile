@@ -109,7 +109,7 @@ lint:  ## check include order, file sizes, shell scripts, format, house rules
 format:  ## clang-format all sources in place
 	$(Q)clang-format -i $$(git ls-files 'src/*.h' 'src/*.cc' 'bin/*.cc' 'tests/*.h' 'tests/*.cc')
 
-demo: ## install what is needed, build, and run egs/polyglot (about 12 minutes on 2 cores)
+demo: ## install what is needed, build, and run egs/polyglot (under 12 minutes on 2 cores)
 	$(Q)utils/install-deps.sh
 	$(Q)$(MAKE) --no-print-directory -j$$(nproc) all
 	$(Q)egs/polyglot/run.sh

@@ -7,7 +7,7 @@
 #   --langs "de ..."    languages of espeak-ng with a list in local/words
 #   --topics "days ..." of days, months, numbers, colours: what is spoken about
 #   --per-topic 3       words of each topic and language; 0: all. More words want more utterances and epochs
-#   --train 1600, --dev 120, --test 150   utterances of each set; --test counts for clean and for noisy
+#   --train 2000, --dev 120, --test 150   utterances of each set; --test counts for clean and for noisy
 #   --epochs N          default: conf/train.conf
 #   --chunks "-1 16 4"  chunk sizes in encoder frames of 40 ms; -1: whole utterances
 #   --stage 1, --stop-stage 5   1 corpus, 2 features, 3 training, 4 decoding, 5 report
@@ -34,7 +34,7 @@ parse_options "$@"
 if $cut; then
   : "${train:=300}" "${dev:=40}" "${test:=40}" "${epochs:=3}" "${chunks:=-1 16}"
 fi
-: "${train:=1600}" "${dev:=120}" "${test:=150}" "${chunks:=-1 16 4}"
+: "${train:=2000}" "${dev:=120}" "${test:=150}" "${chunks:=-1 16 4}"
 
 runs=$(list_runs "$models" "$seeds")
 need_commands python3 gnuplot nnet-train # now, not when the report is due
