@@ -256,8 +256,8 @@ def validate(data, args):
             check_same(f'{data}/{name}', table, *source[keyed_by(name)], report)
     report.finish()
     if report.errors:
-        say(f'{data}: {report.errors} error{"s" * (report.errors > 1)}; utils/fix_data_dir.sh {data} sorts, drops what is '
-            'not in all tables and keeps the old files')
+        errors = 'an error' if report.errors == 1 else f'{report.errors} errors'
+        say(f'{data}: {errors}; utils/fix_data_dir.sh {data} sorts, drops what is not in all tables and keeps the old files')
     else:
         say(f'{data}: {len(tables["utt2spk"])} utterances of {len(speakers)} speakers, in order')
     return report.errors
