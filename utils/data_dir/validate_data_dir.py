@@ -257,7 +257,8 @@ def validate(data, args):
     report.finish()
     if report.errors:
         errors = 'an error' if report.errors == 1 else f'{report.errors} errors'
-        say(f'{data}: {errors}; utils/fix_data_dir.sh {data} sorts, drops what is not in all tables and keeps the old files')
+        say(f'{data}: {errors}; utils/fix_data_dir.sh {data} sorts, drops what is not in all tables and keeps the old '
+            'files')
     else:
         say(f'{data}: {len(tables["utt2spk"])} utterances of {len(speakers)} speakers, in order')
     return report.errors
