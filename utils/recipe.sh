@@ -117,6 +117,18 @@ need_commands() { # <command>...
   done
 }
 
+# A text as one word of a shell command.
+shell_word() { printf "'%s'" "${1//"'"/"'\\''"}"; }
+
+# The rspecifier of the audio of a data directory's utterances: wav.scp, or what its segments cut out of it.
+wave_rspecifier() { # <data-dir> [<part of its segments or wav.scp>]
+  if [[ -e $1/segments ]]; then
+    echo "ark:extract-segments $(shell_word "scp:$1/wav.scp") $(shell_word "${2:-$1/segments}") ark:- |"
+  else
+    echo "scp:${2:-$1/wav.scp}"
+  fi
+}
+
 on_exit() {
   local status=$?
   if ((status != 0)) && [[ -n $current_stage ]]; then

@@ -3,7 +3,7 @@
 #
 # Usage: egs/fsdd/run.sh --data DIR [options]
 #   --data DIR          the prepared corpus: DIR/data/{train,dev,test_clean,test_noisy} with wav.scp
-#                       (paths absolute or from DIR), text, utt2spk. Without --data
+#                       (paths absolute or from DIR), text, utt2spk, perhaps segments. Without --data
 #                       local/download.sh fetches the public recordings and builds the corpus here
 #   --tests "test_clean test_noisy"   names of the test sets
 #   --seeds "777 778 779"
@@ -46,14 +46,14 @@ if begin_stage 1 "data"; then
   need_file "$data/data/train/wav.scp" "--data names the folder that contains data/train"
   for set in "${sets[@]}"; do
     mkdir -p "data/$set"
-    for table in text utt2spk spk2utt utt2dur utt2snr; do
+    for table in text segments utt2spk spk2utt utt2dur utt2snr; do
       if [[ -e $data/data/$set/$table ]]; then cp "$data/data/$set/$table" "data/$set/"; fi
     done
     # Paths in its wav.scp are relative to the folder that contains data/.
     awk -v root="$data" '{ path = substr($0, length($1) + 2); if (path !~ /^\//) path = root "/" path
                            print $1, path }' "$data/data/$set/wav.scp" > "data/$set/wav.scp"
-    [[ -e data/$set/spk2utt ]] || utt2spk_to_spk2utt.sh "data/$set/utt2spk" > "data/$set/spk2utt"
-    [[ -e data/$set/utt2dur ]] || wav-to-duration "scp:data/$set/wav.scp" "ark,t:data/$set/utt2dur"
+    [[ -e data/$set/spk2utt ]] || utt2spk_to_spk2utt.pl "data/$set/utt2spk" > "data/$set/spk2utt"
+    get_utt2dur.sh "data/$set"
     if $cut; then
       n=40
       if [[ $set == train ]]; then n=200; fi

@@ -33,8 +33,8 @@ check_equal "noisy and clean say the same" "$(sed 's/-tn/-tc/' test_noisy/text)"
 check_equal "no noise outside the range" \
   "$(awk '$3 < 5 || $3 > 20 || ($2 != "white" && $2 != "pink")' test_noisy/utt2snr)" ""
 for set in train dev test_clean test_noisy; do
-  "$root/utils/utt2spk_to_spk2utt.sh" $set/utt2spk > $set/spk2utt
-  check "data directory $set" "$root/utils/validate_data_dir.sh" --no-wav $set
+  "$root/utils/utt2spk_to_spk2utt.pl" $set/utt2spk > $set/spk2utt
+  check "data directory $set" "$root/utils/validate_data_dir.sh" --no-wav --no-feats $set
 done
 
 # The lists that egs/fsdd/local builds are those of the prepared corpus: made from recordings of noise

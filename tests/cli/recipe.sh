@@ -69,8 +69,8 @@ step() { (cd "$tmp/egs/x" && "$root/utils/steps/$1" "${@:2}"); }
 check_fails "features want data" 1 'data/train/utt2spk is missing or empty: make the data first' \
   step features.sh data dump train dev
 mkdir -p "$tmp/egs/x/data/train"
-echo 'a-1 a' | tee "$tmp/egs/x/data/train/utt2spk" > "$tmp/egs/x/data/train/segments"
-check_fails "segments are refused, not overlooked" 1 'data/train/segments: cut the recordings' \
+echo 'a-1 a' | tee "$tmp/egs/x/data/train/utt2spk" "$tmp/egs/x/data/train/text" > "$tmp/egs/x/data/train/segments"
+check_fails "segments are not overlooked" 1 'wav.scp is missing, and segments needs it' \
   step features.sh data dump train train
 check_fails "training wants features" 1 'dump/units.txt is missing or empty: make the features first' \
   step train.sh dump exp/moe/1

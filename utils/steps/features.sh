@@ -7,8 +7,8 @@
 #   --train-dither 0  dither of the set "train" (the others have none)
 #
 # Reads conf/fbank.conf and <data-dir>/<set>. Writes <dump-dir>/units.txt (letters of the training
-# text), <dump-dir>/cmvn.stats (training set, no dither), and for each set feats.scp, tokens, and
-# fbank.N.json with the time it took.
+# text), <dump-dir>/cmvn.stats (training set, no dither), and for each set a copy of its data directory
+# with feats.scp, tokens, and fbank.N.json with the time it took.
 set -euo pipefail
 . ./path.sh
 . "$U2MOE_ROOT/utils/recipe.sh"
@@ -23,32 +23,27 @@ need_commands compute-fbank-feats compute-cmvn-stats text-to-tokens
 mkdir -p "$dump"
 for set in train "${sets[@]}"; do need_file "$data/$set/utt2spk" "make the data first (--stage 1)"; done
 for set in "${sets[@]}"; do
-  [[ ! -e $data/$set/segments ]] ||
-    die "$data/$set/segments: cut the recordings into utterances with extract-segments first"
+  need_file "$data/$set/text" "the transcripts of the set"
+  copy_data_dir.sh "$data/$set" "$dump/$set" # checks it too
 done
-for set in "${sets[@]}"; do validate_data_dir.sh "$data/$set"; done
 make_units.py "$data/train/text" > "$dump/units.txt.tmp"
 mv "$dump/units.txt.tmp" "$dump/units.txt"
 
 for set in "${sets[@]}"; do
   out=$dump/$set
-  mkdir -p "$out/log"
-  parts=()
-  for ((i = 1; i <= nj; i++)); do parts+=("$out/wav.$i.scp"); done
-  split_scp.sh "$data/$set/wav.scp" "${parts[@]}"
+  rm -f "$out"/fbank.*.json
   dither=0
   if [[ $set == train ]]; then dither=$train_dither; fi
-  run-jobs --title="features of $set" --max-jobs="$nj" JOB="1:$nj" "$out/log/fbank.JOB.log" \
-    compute-fbank-feats --config=conf/fbank.conf --dither="$dither" --stats="$out/fbank.JOB.json" \
-    "scp:$out/wav.JOB.scp" "ark,scp:$out/feats.JOB.ark,$out/feats.JOB.scp"
-  for ((i = 1; i <= nj; i++)); do cat "$out/feats.$i.scp"; done > "$out/feats.scp"
+  make_fbank.sh --nj "$nj" --cmd "run-jobs --max-jobs=$nj" \
+    --fbank-opts "--dither=$dither --stats=$(shell_word "$out/fbank.JOB.json")" "$out" "$out/log" "$out"
   run-jobs "$out/log/tokens.log" \
-    text-to-tokens "$dump/units.txt" "ark:$data/$set/text" "ark,t:$out/tokens"
+    text-to-tokens "$dump/units.txt" "ark:$out/text" "ark,t:$out/tokens"
 done
 
 if [[ $train_dither == 0 ]]; then
   plain=scp:$dump/train/feats.scp
 else
-  plain="ark:compute-fbank-feats --config=conf/fbank.conf --dither=0 scp:$data/train/wav.scp ark:- |"
+  waves=$(wave_rspecifier "$dump/train")
+  plain="ark:compute-fbank-feats --config=conf/fbank.conf --dither=0 $(shell_word "$waves") ark:- |"
 fi
 run-jobs "$dump/log/cmvn.log" compute-cmvn-stats "$plain" "$dump/cmvn.stats"

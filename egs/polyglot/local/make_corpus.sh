@@ -45,7 +45,7 @@ cut -f 2 "$corpus/all.tsv" | sed 's/.*+//' | sort -u | while read -r voice; do
 done
 parts=()
 for ((i = 1; i <= nj; i++)); do parts+=("$corpus/part.$i.tsv"); done
-split_scp.sh "$corpus/all.tsv" "${parts[@]}"
+split_scp.pl "$corpus/all.tsv" "${parts[@]}"
 run-jobs --title=synthesis --max-jobs="$nj" JOB="1:$nj" "$corpus/log/synthesize.JOB.log" \
   local/synthesize.sh "$corpus/part.JOB.tsv" "$corpus/wav"
 
@@ -53,16 +53,11 @@ run-jobs --title=synthesis --max-jobs="$nj" JOB="1:$nj" "$corpus/log/synthesize.
 for set in train dev test_clean test_noisy; do
   awk -v dir="$corpus/wav" '{ clean = $1; sub(/-tn/, "-tc", clean); print $1, dir "/" clean ".wav" }' \
     "$data/$set/utt2spk" > "$corpus/$set.clean.scp"
-  utt2spk_to_spk2utt.sh "$data/$set/utt2spk" > "$data/$set/spk2utt"
+  utt2spk_to_spk2utt.pl "$data/$set/utt2spk" > "$data/$set/spk2utt"
 done
 run-jobs --title=noise --max-jobs="$nj" JOB=train,dev,test_clean,test_noisy \
   "$corpus/log/noise.JOB.log" \
   add-noise --seed="$seed" "scp:$corpus/JOB.clean.scp" "ark:$data/JOB/utt2snr" \
   "ark,scp:$corpus/JOB.wav.ark,$data/JOB/wav.scp"
-for set in train dev test_clean test_noisy; do
-  # 16 kHz, 16 bit, 44 bytes of header
-  awk '{ print $2 }' "$corpus/$set.clean.scp" | xargs stat -c %s |
-    paste -d ' ' "$data/$set/utt2spk" - | awk '{ printf "%s %.3f\n", $1, ($3 - 44) / 32000 }' \
-    > "$data/$set/utt2dur"
-done
+for set in train dev test_clean test_noisy; do get_utt2dur.sh "$data/$set"; done
 rm -rf "$corpus/wav"

@@ -1,0 +1,53 @@
+"""What sym2int and int2sym share: the table of symbols, the fields to convert, the loop over lines."""
+import re
+import sys
+
+from shared import Options, die, read_lines, run, show, usage_error
+
+
+def read_symbols(path):
+    """[(symbol, number)] of a file with such lines."""
+    pairs = []
+    for number, line in enumerate(read_lines(path), 1):
+        words = line.split()
+        if len(words) != 2 or not words[1].isdigit():
+            die(f'{path}:{number}: wanted "symbol number", found: {show(line)}')
+        pairs.append((words[0], words[1]))
+    return pairs
+
+
+def fields(text):
+    """(first, last), from 0, of "2", "2-", "-4" or "2-4"; a colon is as good as a hyphen. last None: to the end."""
+    if text is None:
+        return 0, None
+    found = re.fullmatch(r'(\d*)(?:([-:])(\d*))?', text)
+    first, last = (found.group(1), found.group(3) if found.group(2) else found.group(1)) if found else ('', '')
+    if not found or (first == '' and last == '') or '0' in (first, last):
+        usage_error(f"-f {text}: fields are numbers from 1, like 2, 2-, -4 or 2-4")
+    return int(first or 1) - 1, int(last) - 1 if last else None
+
+
+def convert(doc, make_converter, add_options=None):
+    """The program: make_converter(args) gives a function of a word and its place, for messages."""
+    po = Options(doc)
+    po.add_argument('-f', metavar='FIELDS')
+    if add_options:
+        add_options(po)
+    po.add_argument('symbols')
+    po.add_argument('text', nargs='?')
+    args = po.parse()
+    first, last = fields(args.f)
+    one = make_converter(args)
+    name = args.text or 'stdin'
+    with open(args.text, 'rb') if args.text else sys.stdin.buffer as text:
+        for number, line in enumerate(text, 1):
+            words = line.split()
+            end = len(words) if last is None else min(last + 1, len(words))
+            for i in range(first, end):
+                words[i] = one(words[i], f'{name}:{number}: word {i + 1}')
+            sys.stdout.buffer.write(b' '.join(words) + b'\n')
+    sys.stdout.buffer.flush()
+
+
+def run_convert(*args):
+    run(lambda: convert(*args))
