@@ -47,11 +47,11 @@ every_engine() {
   local args=('a b' '' $'new\nline' '$HOME' '`date`' "it's" '"q"' '*' '\' $'\xff\xc3\xa9' '{}' '{#}' '%a' '&' '-n' '; exit 9')
   local show='import os, sys; print([os.fsencode(a) for a in sys.argv[1:]], os.environb[b"NOTE"], os.getcwd())'
   export NOTE=$'two\nlines %a {} \xff'
-  check "$e: odd names" "$run" 'JOB=x&y,moe/1,%a {}' 'exp %a {}/JOB/log' python3 -c "$show" "${args[@]}" JOB
+  check "$e: odd names" "$run" 'JOB=x&y,moe/1,%a {},$(date)]' 'exp %a {}/JOB/log' python3 -c "$show" "${args[@]}" JOB
   check_equal "$e: arguments, environment and folder arrive byte for byte" "$(sed -n 3p 'exp %a {}/x&y/log')" \
     "$(python3 -c "$show" "${args[@]}" 'x&y')"
   check_equal "$e: a log per job" "$(find exp* -type f | LC_ALL=C sort)" \
-    $'exp %a {}/%a {}/log\nexp %a {}/moe/1/log\nexp %a {}/x&y/log'
+    $'exp %a {}/$(date)]/log\nexp %a {}/%a {}/log\nexp %a {}/moe/1/log\nexp %a {}/x&y/log'
   unset NOTE
   LC_ALL=C.UTF-8 "$run" locale.log bash -c 'echo "$LC_ALL [$(cat)]"'
   check_equal "$e: the user's locale, no stdin" "$(sed -n 3p locale.log)" "C.UTF-8 []"
@@ -231,6 +231,12 @@ if start_slurm "$tmp/slurm"; then
   check_fails "slurm: cancelled while it waited" 1 'Slurm says of it: CANCELLED' \
     "$run" --max-jobs=1 JOB=1:2 w.JOB.log \
     bash -c 'if [ JOB = 1 ]; then array=SLURM_ARRAY_J""OB_ID; scancel ${!array}_2; fi; sleep 1'
+  mkdir -p few # sbatch works, but not a second time
+  printf '#!/bin/sh\nif ! mkdir sent; then echo refused >&2; exit 4; fi\nexec %s "$@"\n' "$(type -P sbatch)" > few/sbatch
+  chmod +x few/sbatch
+  check_fails "slurm: a job that cannot be submitted again" 1 'slurm: refused' \
+    env PATH="$PWD/few:$PATH" "$run" --retries=1 JOB=1:2 w.JOB.log \
+    bash -c 'if [ JOB = 1 ]; then exit 2; fi; sleep 60'
   check_equal "slurm: nothing is left in the queue" "$(squeue -h)" ""
 
   recipe_steps

@@ -9,6 +9,7 @@ run_jobs_dir=$dir run_jobs_job=$(dirname "${BASH_SOURCE[0]}")/job.sh
 export run_jobs_dir run_jobs_job PARALLEL_SHELL=/bin/bash
 if ! [[ $(parallel --version 2> /dev/null) == "GNU parallel"* ]]; then # moreutils has another of that name
   echo "GNU parallel is not installed (Debian package parallel; 'make deps' installs it)" >&2
+  : > "$dir/broken"
   exit 1
 fi
 if [[ -z $max_jobs ]]; then max_jobs=$(($(nproc) / num_threads)); fi

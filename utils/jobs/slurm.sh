@@ -11,6 +11,7 @@ job=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)/job.sh
 for tool in sbatch squeue scancel scontrol; do
   if ! type -P "$tool" > /dev/null; then
     echo "$tool is not on PATH: is this a host of a Slurm cluster? (Debian package slurm-client)" >&2
+    : > "$dir/broken"
     exit 1
   fi
 done
@@ -113,6 +114,17 @@ find_lost() {
   done
 }
 
+# However it ends, with an error of sbatch too: no job is left to itself.
+finish() {
+  if (($? != 0)); then : > "$dir/broken"; fi
+  if [[ ${#id_of[@]} -gt 0 ]]; then
+    stopping=1
+    cancel
+    collect
+  fi
+}
+trap finish EXIT
+
 mapfile -t all < <(seq "$count")
 submit 1 "1-$count${max_jobs:+%$max_jobs}" "${all[@]}"
 poll=0.3
@@ -127,7 +139,3 @@ while [[ -z $stopping && ${#id_of[@]} -gt 0 ]]; do
     next_look=$((SECONDS + (SECONDS < 60 ? 5 : 15)))
   fi
 done
-if [[ -n $stopping ]]; then
-  cancel
-  collect
-fi
