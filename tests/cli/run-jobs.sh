@@ -1,36 +1,250 @@
 #!/usr/bin/env bash
+# utils/run-jobs: the same cases for both engines; Slurm is a real one, started here.
 # shellcheck disable=SC2016  # '$0' is for the job's shell
 . "$(dirname "$0")/../support/cli.sh"
+. "$(dirname "$0")/../support/slurm.sh"
+end_all() {
+  local status=$?
+  stop_slurm
+  (exit "$status")
+  cli_finish
+}
+trap end_all EXIT
 run=$root/utils/run-jobs
-cd "$tmp" || exit 1
+unset U2MOE_ENGINE U2MOE_SBATCH
 
-check "four jobs" "$run" JOB=1:4 'log/JOB.log' bash -c 'echo "I am JOB of $0"' 'a b'
-check_equal "stdout and arguments with spaces reach the log" "$(sed -n 3p log/3.log)" "I am 3 of a b"
-check_equal "the log ends with the status" \
-  "$(tail -n 1 log/4.log | sed -E 's/ended .* with/ended with/; s/after.*//')" "# ended with status 0 "
-check "named jobs, folders made" "$run" JOB=moe/1,dense/1 'exp/JOB/log' test JOB != x
-check_equal "named logs" "$(echo exp/*/*/log)" "exp/dense/1/log exp/moe/1/log"
-check "one job without JOB" "$run" one.log true
-check_fails "a failing job's status, command and last lines" 3 'failed with exit status 3' \
-  "$run" JOB=1:2 'f.JOB.log' bash -c 'echo the cause >&2; exit 3'
-"$run" JOB=1:2 'f.JOB.log' bash -c 'echo the cause >&2; exit 3' 2> err
-check "its last lines are shown" grep -q '| the cause' err
-check "its command is shown" grep -q 'command: bash -c' err
-check_fails "a program that is not there" 127 'not found' "$run" g.log no-such-program
+export TMPDIR=$tmp/scratch
+mkdir "$TMPDIR"
+gone() { # <pid>...: none of them runs; a zombie, where nobody waits for orphans, does not
+  local pid
+  for pid in "$@"; do if ps -o stat= -p "$pid" | grep -qv '^Z'; then return 1; fi; done
+}
+wait_for() { # <file>...: at most a minute
+  local i file
+  for file in "$@"; do
+    for ((i = 0; i < 300; i++)); do
+      [ -s "$file" ] && break
+      sleep 0.2
+    done
+  done
+}
+
+every_engine() {
+  local e=$engine status begin pid
+  mkdir -p "$tmp/in $e" && cd "$tmp/in $e" || exit 1
+  export U2MOE_ENGINE=$e
+
+  check "$e: four jobs" "$run" JOB=1:4 'log/JOB.log' bash -c 'echo "I am JOB of $0"' 'a b'
+  check_equal "$e: stdout and arguments with spaces reach the log" "$(sed -n 3p log/3.log)" "I am 3 of a b"
+  check_equal "$e: the command is the first line" "$(head -n 1 log/3.log)" \
+    '# bash -c echo\ \"I\ am\ 3\ of\ \$0\" a\ b'
+  check "$e: then start and host" grep -qE "^# started [0-9]{4}-[0-9-]+ [0-9:]+ on $(uname -n)\$" log/3.log
+  check "$e: end, status, times, memory" bash -c 'tail -n 1 "$0" | grep -qE \
+    "^# ended [0-9-]+ [0-9:]+ with status 0 after [0-9]+\.[0-9]{2} s, CPU [0-9.]+ s, peak memory [0-9.]+ MB\$"' log/4.log
+  check "$e: one job without JOB" "$run" one.log true
+
+  # Nothing that stands between us and the job may read the arguments, names or paths.
+  local args=('a b' '' $'new\nline' '$HOME' '`date`' "it's" '"q"' '*' '\' $'\xff\xc3\xa9' '{}' '{#}' '%a' '&' '-n' '; exit 9')
+  local show='import os, sys; print([os.fsencode(a) for a in sys.argv[1:]], os.environb[b"NOTE"], os.getcwd())'
+  export NOTE=$'two\nlines %a {} \xff'
+  check "$e: odd names" "$run" 'JOB=x&y,moe/1,%a {},$(date)]' 'exp %a {}/JOB/log' python3 -c "$show" "${args[@]}" JOB
+  check_equal "$e: arguments, environment and folder arrive byte for byte" "$(sed -n 3p 'exp %a {}/x&y/log')" \
+    "$(python3 -c "$show" "${args[@]}" 'x&y')"
+  check_equal "$e: a log per job" "$(find exp* -type f | LC_ALL=C sort)" \
+    $'exp %a {}/$(date)]/log\nexp %a {}/%a {}/log\nexp %a {}/moe/1/log\nexp %a {}/x&y/log'
+  unset NOTE
+  LC_ALL=C.UTF-8 "$run" locale.log bash -c 'echo "$LC_ALL [$(cat)]"'
+  check_equal "$e: the user's locale, no stdin" "$(sed -n 3p locale.log)" "C.UTF-8 []"
+  (unset LC_ALL && "$run" locale.log bash -c 'echo "${LC_ALL-unset} ${run_jobs_dir-} ${PARALLEL_SHELL-}"')
+  check_equal "$e: or none" "$(sed -n 3p locale.log)" "unset  "
+
+  check "$e: a job that needs time and memory" "$run" used.log python3 -c '
+import resource, time
+block = bytearray(150_000_000)
+begin = time.monotonic()
+while time.process_time() < 0.8: pass
+time.sleep(0.5)
+usage = resource.getrusage(resource.RUSAGE_SELF)
+print(usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, time.monotonic() - begin)'
+  # Both ends of Python are not in what it measures itself.
+  check "$e: agree with what the process measures itself" python3 -c '
+import re
+lines = open("used.log").read().splitlines()
+cpu, memory, wall = map(float, lines[2].split())
+end = re.search(r"after (.*) s, CPU (.*) s, peak memory (.*) MB", lines[3])
+got_wall, got_cpu, got_memory = map(float, end.groups())
+assert cpu - 0.02 <= got_cpu <= cpu + 0.3, (cpu, got_cpu)
+assert abs(got_memory - memory) < 2, (memory, got_memory)
+assert wall <= got_wall <= wall + 5, (wall, got_wall)'
+
+  check_fails "$e: a failing job's status" 3 'job [12] failed with exit status 3 on ' \
+    "$run" --title=pots JOB=1:2 'f.JOB.log' bash -c 'echo the cause >&2; exit 3'
+  cp "$tmp/.check.err" err
+  check "$e: its last lines are shown" grep -q '| the cause' err
+  check "$e: its command and the title too" bash -c 'grep -q "command: bash -c" err && grep -q "pots: job" err'
+  check_fails "$e: a program that is not there" 127 'no-such-program: command not found' "$run" g.log no-such-program
+  check_fails "$e: a signal is named" 137 'status 137 \(signal KILL\)' "$run" g.log bash -c 'kill -KILL $$'
+
+  "$run" --keep-going JOB=1:5 'k.JOB.log' bash -c 'case JOB in 2 | 4) echo no JOB; exit 7 ;; esac' 2> err
+  check_equal "$e: --keep-going runs all; exit status" "$? $(grep -l 'status 0' k.?.log | tr '\n' ' ')" \
+    "7 k.1.log k.3.log k.5.log "
+  check "$e: all that failed are listed" bash -c 'grep -qE "2 of 5 jobs failed: (2 4|4 2)$" err &&
+    grep -q "| no 2" err && grep -q "| no 4" err'
+
+  check "$e: a job that fails once is started again" "$run" --retries=1 JOB=1:2 'r.JOB.log' \
+    bash -c 'if [ JOB = 2 ] && ! [ -e tried ]; then touch tried; echo the first; exit 5; fi; echo done'
+  check_equal "$e: both attempts are in its log" "$(grep -vE '^# bash' r.2.log | sed -E 's/ [0-9-]+ [0-9:]+ / /; s/ after.*//; s/ on .*,/,/')" \
+    $'# started, attempt 1 of 2\nthe first\n# ended with status 5\n# started, attempt 2 of 2\ndone\n# ended with status 0'
+  check_fails "$e: no more often than asked for" 5 'status 5.*attempt 3 of 3' "$run" --retries=2 r.log \
+    bash -c 'echo x >> tries; exit 5'
+  check_equal "$e: that is three times" "$(cat tries)" $'x\nx\nx'
+
+  # A failure stops the others, and what they started.
+  begin=$SECONDS
+  "$run" JOB=bad,slow 's.JOB.log' bash -c '
+    if [ JOB = slow ]; then sleep 100 & echo $! > pid; wait; fi
+    until [ -s pid ]; do sleep 0.1; done
+    exit 6' 2> err
+  check_equal "$e: the first that failed gives the status" "$? $(grep -c 'failed with' err)" "6 1"
+  check "$e: the other jobs are stopped" test $((SECONDS - begin)) -lt 60
+  check "$e: and what they started is gone" gone "$(cat pid)"
+  check "$e: their logs tell" grep -qE '^# ended .* status 143 after .* s, stopped by TERM' s.slow.log
+
+  # Ctrl-C; one of the jobs does not listen to TERM.
+  for signal in INT TERM; do
+    rm -f pid.*
+    set -m # or a background command would ignore INT
+    "$run" JOB=1:2 'i.JOB.log' bash -c '
+      if [ JOB$0 = 1INT ]; then trap "" TERM; fi
+      sleep 101 & echo $! $$ > pid.JOB; wait; while true; do sleep 1; done' "$signal" 2> err &
+    pid=$!
+    set +m
+    wait_for pid.1 pid.2
+    kill -"$signal" -- -"$pid"
+    status=0
+    wait "$pid" || status=$?
+    check_equal "$e: $signal stops it" "$status" $((128 + $(kill -l "$signal")))
+    # shellcheck disable=SC2046  # words
+    check "$e: $signal ends the jobs, and what they started" gone $(cat pid.1 pid.2)
+  done
+
+  check_fails "$e: a job that was killed with all that could tell" 1 'job 2 ended without a word' \
+    "$run" JOB=1:2 'l.JOB.log' bash -c '
+      if [ JOB = 2 ]; then job=$(ps -o ppid= -p $PPID); sleep 1; kill -KILL $job; fi; sleep 3'
+
+  rm -f on.* seen.*
+  "$run" --max-jobs=2 JOB=1:5 'm.JOB.log' bash -c 'touch on.JOB; ls on.* | wc -l > seen.JOB; sleep 0.5; rm on.JOB'
+  check_equal "$e: no more jobs at a time than asked for" "$(cat seen.* | sort -n | tail -n 1)" 2
+
+  "$run" --title=pots --progress=1 --max-jobs=2 JOB=1:3 'p.JOB.log' \
+    bash -c 'echo "LOG (tool) 3 of 4, 7s left"; if [ JOB = 1 ]; then sleep 0.2; else sleep 3; fi' 2> err
+  check "$e: time left, of the jobs and of all" bash -c '
+    grep -q "^    [23]: 3 of 4, 7s left$" err && grep -qE "^    pots: [12] of 3 jobs done, [0-9]+s left$" err'
+  "$run" --title=pots quiet.log true > out 2> err
+  check_equal "$e: nothing to say, nothing said" "$(cat out err)" ""
+  check_equal "$e: nothing left behind" "$(find . "$TMPDIR" -name '.run-jobs.*')" ""
+}
+
+# A recipe's steps: the same bytes from both.
+recipe_steps() {
+  local e=$engine
+  mkdir -p "$tmp/here/egs/x/conf" && cd "$tmp/here/egs/x" || exit 1
+  ln -sfn "$root/utils" "$tmp/here/utils"
+  mkdir -p "$tmp/here/build" && ln -sfn "$BUILD" "$tmp/here/build/cpu"
+  cp "$root"/egs/fsdd/{path.sh,cmd.sh} .
+  cp "$root/egs/fsdd/conf/fbank.conf" conf
+  python3 -c '
+import os, random, struct, wave
+random.seed(1)
+for name in ("train", "dev"):
+    os.makedirs("data/" + name, exist_ok=True)
+    tables = {table: open(f"data/{name}/{table}", "w") for table in ("wav.scp", "text", "utt2spk", "spk2utt")}
+    for i in range(3):
+        utt = f"{name}-{i}"
+        with wave.open(f"data/{name}/{i}.wav", "wb") as f:
+            f.setparams((1, 2, 8000, 0, "NONE", ""))
+            f.writeframes(b"".join(struct.pack("<h", random.randrange(-9000, 9000)) for _ in range(4000 + 900 * i)))
+        print(utt, f"data/{name}/{i}.wav", file=tables["wav.scp"])
+        print(utt, "ONE TWO", file=tables["text"])
+        print(utt, utt, file=tables["utt2spk"])
+        print(utt, utt, file=tables["spk2utt"])'
+  cat > run.sh << 'EOF'
+#!/usr/bin/env bash
+. ./path.sh
+. ./cmd.sh
+. "$U2MOE_ROOT/utils/recipe.sh"
+features.sh --nj 2 data dump train dev
+if ! [ -e exp/model/1/final.safetensors ]; then
+  mkdir -p exp/model/1
+  nnet-init --units=dump/units.txt --cmvn=dump/cmvn.stats --fbank-config=conf/fbank.conf --seed=1 \
+    "$1" exp/model/1/final.safetensors
+fi
+run-jobs JOB=model/1 exp/JOB/log/decode.log decode.sh --chunks "-1 16" dump dev exp/JOB
+EOF
+  U2MOE_ENGINE=$e check "$e: features and decoding of a recipe" bash run.sh "$root/egs/fsdd/conf/moe.conf"
+  cat dump/*/feats.*.ark dump/*/tokens exp/model/1/decode/dev/*/*.text > "$tmp/steps.$e" 2> /dev/null
+}
+
+engine=local
+every_engine
+for_local() {
+  check_equal "cmd.sh: local unless asked for" \
+    "$(unset U2MOE_ENGINE && . "$root/egs/fsdd/cmd.sh" && bash -c 'echo $U2MOE_ENGINE')" local
+  check "what the user has set for parallel does not matter" env PARALLEL=--dry-run "$run" dry.log touch dry
+  check "as the file is there" test -e dry
+  mkdir -p few
+  printf '#!/bin/sh\necho "parallel from moreutils"\n' > few/parallel
+  chmod +x few/parallel
+  check_fails "another parallel" 1 'GNU parallel is not installed' env PATH="$PWD/few:$PATH" "$run" a.log true
+}
+for_local
+
 check_fails "several jobs need several logs" 2 'must contain JOB' "$run" JOB=1:2 same.log true
 check_fails "unknown option" 2 'no option --nonsense' "$run" --nonsense a.log true
 check_fails "no command" 2 'a log file and a command' "$run" a.log
+check_fails "unknown engine" 2 "local or slurm, not 'pbs'" "$run" --engine=pbs a.log true
+check_fails "not a number" 2 "max-jobs is a number from 1, not '0'" "$run" --max-jobs=0 a.log true
+check_fails "not a number of retries" 2 "retries is a number from 0, not 'x'" "$run" --retries=x a.log true
+check_fails "a job twice" 2 "names 'a' twice" "$run" JOB=a,b,a JOB.log true
+check_fails "no job" 2 'names no job' "$run" JOB=3:1 JOB.log true
+check_fails "an empty name" 2 'a job without name' "$run" JOB=a,,b JOB.log true
+check "help" bash -c '"$0" --help | grep -q -e --engine=local' "$run"
 
-# A failure stops the others, and what they started.
-begin=$SECONDS
-"$run" JOB=bad,slow 's.JOB.log' \
-  bash -c 'if [ JOB = bad ]; then sleep 0.3; exit 1; fi; echo $$ > pid; sleep 60; true' 2> /dev/null
-check "the other jobs are stopped" test $((SECONDS - begin)) -lt 30
-check_fails "and gone" 1 '' kill -0 "$(cat pid)"
+engine=local
+recipe_steps
 
-limit() { # at most two of six at a time
-  "$run" --max-jobs=2 JOB=1:6 'm.JOB.log' \
-    bash -c 'touch on.JOB; ls on.* | wc -l > seen.JOB; sleep 0.1; rm on.JOB'
-  test "$(cat seen.* | sort -n | tail -n 1)" -le 2
-}
-check "no more jobs at a time than asked for" limit
+if start_slurm "$tmp/slurm"; then
+  echo "slurm: $(sinfo -V), $(sinfo -h -o 'node %n, %c processors, %T')"
+  engine=slurm
+  every_engine
+
+  "$run" --sbatch=--comment='a "b"' --num-threads=2 JOB=1:3 a.JOB.log \
+    bash -c 'array=SLURM_ARRAY_J""OB_ID; echo ${!array}; echo $SLURM_CPUS_PER_TASK; scontrol show job $SLURM_JOB_ID | grep -o "Comment=.*"'
+  check_equal "slurm: one array" "$(sed -n 3p -s a.?.log | sort -u | grep -c '^[0-9]*$')" 1
+  check_equal "slurm: processors and sbatch options reach it" "$(sed -n '4,5s/ *$//p' a.1.log)" $'2\nComment=a "b"'
+  check_fails "slurm: what sbatch does not like" 1 'slurm: sbatch: error: .*[Pp]artition' \
+    env U2MOE_SBATCH="--partition=nowhere" "$run" JOB=1:3 a.JOB.log true
+  check_fails "slurm: more jobs than the cluster takes" 1 'slurm: sbatch: error: .*array' \
+    "$run" JOB=1:200 a.JOB.log true
+  check_fails "slurm: scancel by somebody else" 143 'slurm: .*CANCELLED' \
+    "$run" a.log bash -c 'scancel $SLURM_JOB_ID; sleep 30'
+  check_fails "slurm: cancelled while it waited" 1 'Slurm says of it: CANCELLED' \
+    "$run" --max-jobs=1 JOB=1:2 w.JOB.log \
+    bash -c 'if [ JOB = 1 ]; then array=SLURM_ARRAY_J""OB_ID; scancel ${!array}_2; fi; sleep 1'
+  mkdir -p few # sbatch works, but not a second time
+  printf '#!/bin/sh\nif ! mkdir sent; then echo refused >&2; exit 4; fi\nexec %s "$@"\n' "$(type -P sbatch)" > few/sbatch
+  chmod +x few/sbatch
+  check_fails "slurm: a job that cannot be submitted again" 1 'slurm: refused' \
+    env PATH="$PWD/few:$PATH" "$run" --retries=1 JOB=1:2 w.JOB.log \
+    bash -c 'if [ JOB = 1 ]; then exit 2; fi; sleep 60'
+  check_equal "slurm: nothing is left in the queue" "$(squeue -h)" ""
+
+  recipe_steps
+  check "features and texts are the same from both engines" cmp "$tmp/steps.local" "$tmp/steps.slurm"
+  check "and there are some" test "$(wc -c < "$tmp/steps.slurm")" -gt 10000
+  daemons=("$(cat "$slurm_dir/slurmd.pid")" "$(cat "$slurm_dir/slurmctld.pid")" "$(cat "$slurm_dir/munge/pid")")
+  stop_slurm
+  check "the daemons are gone" gone "${daemons[@]}"
+else
+  skip "the cases above, and a recipe's steps, with Slurm" "$slurm_why"
+fi
