@@ -76,7 +76,7 @@ class WarpSource {
     float warp = 0;
     if (words.size() != 1 || !ParseNumber(words[0], &warp) || !(warp > 0 && warp < 100)) {
       throw DataError("the VTLN warp of '", key, "' is '", Join(words, " "),
-                      "', expected one number near 1");
+                      "', expected one number near 1; correct --vtln-map");
     }
     return warp;
   }

@@ -14,7 +14,7 @@ std::string SpeakerMap::KeyOf(const std::string &utterance) {
   if (!speakers_) return utterance;
   const std::vector<std::string> &speaker = speakers_->Value(utterance);
   if (speaker.size() != 1) {
-    throw DataError("--utt2spk gives ", speaker.size(), " speakers, not one");
+    throw DataError("--utt2spk gives ", speaker.size(), " speakers, not one; correct that line");
   }
   return speaker[0];
 }

@@ -15,6 +15,8 @@ compute-cmvn-stats --print-args=false ark:feats/good stats 2>/dev/null
 printf '%s\n' '<blank> 0' 'A 1' 'B 2' '▁ 3' >units
 printf 'a white 10.5\nb pink -3\n' >snr
 printf 's a 0.05 0.25\nt b 0.05 -1\n' >segments
+printf 's a 0.01 -1\nt b 0 -1\n' >feature_segments
+printf 'a [ 1 0 ]\nb [ 0 1 1 ]\n' >vad
 kinds="feats ints text"
 if [ -n "$wav" ]; then
   kinds+=" wav"
@@ -34,11 +36,21 @@ feats feat-to-len IN OUT
 feats feat-to-dim IN OUT
 feats compute-cmvn-stats IN OUT
 feats apply-cmvn --norm-vars=true stats IN OUT
+feats apply-cmvn-sliding IN OUT
+feats add-deltas IN OUT
+feats splice-feats IN OUT
+feats subset-feats IN OUT
+feats paste-feats IN IN OUT
+feats extract-feature-segments --snip-edges=false --min-segment-length=0 IN feature_segments OUT
+feats compute-vad IN OUT
+feats select-voiced-frames IN ark:vad OUT
+feats augment-feats IN OUT
 feats ctc-decode IN OUT
 ints copy-int-vector IN OUT
 ints tokens-to-text units IN OUT
 text text-to-tokens units IN OUT
 wav compute-fbank-feats --dither=0.5 --sample-frequency=8000 IN OUT
+wav compute-mfcc-feats --num-threads=2 --sample-frequency=8000 IN OUT
 wav wav-to-duration IN OUT
 wav extract-segments IN segments OUT
 wav add-noise IN ark:snr OUT'

@@ -8,7 +8,7 @@ if ! why=$(python3 "$root/tests/cli/feat_peers.py" probe "$tmp" 0 2>&1); then
   skip "feature tools and their peer" "python3 with kaldi_native_fbank, kaldiio and numpy is needed: $(tail -n 1 <<<"$why")"
   exit
 fi
-for case in fbank mfcc vtln cmvn; do
+for case in fbank mfcc vtln deltas splice cmvn sliding vad stats; do
   for seed in ${PEER_SEEDS:-1}; do
     check "$case, seed $seed" python3 "$root/tests/cli/feat_peers.py" "$case" "$tmp" "$seed"
   done

@@ -1,9 +1,11 @@
-"""Compares the feature tools with kaldi_native_fbank on random audio and random options.
+"""Compares the feature tools with kaldi_native_fbank, and with numpy where that has no such function, on random audio,
+matrices and options.
 
 Usage: feat_peers.py CASE DIR SEED. The tools are found on PATH. `feat_peers.py probe DIR 0` only imports what
 the cases need. Each case ends with status 0, or with a traceback.
 """
 
+import json
 import os
 import subprocess
 import sys
@@ -191,6 +193,90 @@ def case_cmvn(path, rng):
             flags = [f"--norm-vars={str(norm_vars).lower()}", f"--reverse={str(reverse).lower()}"]
             run("apply-cmvn", *flags, f"ark:{path}/stats.ark", f"ark:{path}/in.ark", f"ark:{path}/out.ark")
             expect_table(path, {k: knf.apply_cmvn(stats[k], options, v) for k, v in table.items()}, 1e-5)
+
+
+def naive_sliding(x, window, min_window, center, norm_vars):
+    """Kaldi's windows, each summed anew; a window to the left has one frame more than its name says."""
+    out = np.zeros_like(x)
+    for t in range(len(x)):
+        begin, end = (t - window // 2, t - window // 2 + window) if center else (t - window, t + 1)
+        if begin < 0:
+            begin, end = 0, end - begin
+        if not center:
+            end = max(t + 1, min_window)
+        if end > len(x):
+            begin, end = max(0, begin - (end - len(x))), len(x)
+        part = x[begin:end].astype(np.float64)
+        out[t] = x[t] - part.mean(0)
+        if norm_vars:
+            out[t] = 0 if len(part) == 1 else out[t] / np.sqrt(np.maximum(part.var(0), 1e-10))
+    return out
+
+
+def case_sliding(path, rng):
+    table = random_table(rng, path)
+    for i in range(12):
+        window, min_window = int(rng.integers(1, 40)), int(rng.integers(1, 40))
+        center, norm_vars = bool(i & 1), bool(i & 2)
+        run(
+            "apply-cmvn-sliding",
+            *(f"--cmn-window={window}", f"--min-cmn-window={min_window}"),
+            *(f"--center={str(center).lower()}", f"--norm-vars={str(norm_vars).lower()}"),
+            *(f"ark:{path}/in.ark", f"ark:{path}/out.ark"),
+        )
+        want = {k: naive_sliding(v.astype(np.float64), window, min_window, center, norm_vars) for k, v in table.items()}
+        expect_table(path, want, 1e-5)
+
+
+def case_vad(path, rng):
+    table = random_table(rng, path)
+    for context, scale, proportion in ((0, 0.5, 0.6), (2, 1.0, 0.12), (5, 0.97, 0.6), (100, 1.0, 0.45)):
+        flags = [f"--vad-frames-context={context}", f"--vad-energy-mean-scale={scale}"]
+        flags += [f"--vad-proportion-threshold={proportion}", "--vad-energy-threshold=0.3"]
+        run("compute-vad", *flags, f"ark:{path}/in.ark", f"ark:{path}/vad.ark")
+        vad = dict(kaldiio.load_ark(f"{path}/vad.ark"))
+        assert list(vad) == list(table)
+        voiced = {}
+        for key, x in table.items():
+            energy = x[:, 0].astype(np.float64)
+            loud = energy > 0.3 + scale * energy.mean()
+            want = []
+            for t in range(len(x)):
+                part = loud[max(0, t - context) : t + context + 1]
+                want.append(1.0 if part.sum() >= np.float32(len(part)) * np.float32(proportion) else 0.0)
+            assert vad[key].tolist() == want, key
+            if any(want):
+                voiced[key] = x[np.array(want) == 1]
+        run("select-voiced-frames", "--max-failures=100", *(f"ark:{path}/{n}.ark" for n in ("in", "vad", "out")))
+        expect_table(path, voiced, 0)
+
+
+def case_stats(path, rng):
+    table = {k: np.ascontiguousarray(v[:, :1]) for k, v in random_table(rng, path).items()}
+    table = {k: np.hstack([v, v * v, 0 * v - 15.5]).astype(np.float32) for k, v in table.items()}
+    table["u4"][0, 0], table["u5"][-1, 1], table["u5"][0, 1] = np.nan, np.inf, -np.inf
+    kaldiio.save_ark(f"{path}/in.ark", table)
+    run("feat-stats", "--per-utterance=true", f"--json={path}/stats.json", f"ark:{path}/in.ark")
+    with open(f"{path}/stats.json") as f:
+        stats = json.load(f)
+
+    def expect(got, x):
+        finite = x[np.isfinite(x)].astype(np.float64)
+        assert (got["nan"], got["inf"]) == (np.isnan(x).sum(), np.isinf(x).sum())
+        assert got["silent"] == (finite <= -15).sum()
+        want = [finite.mean(), finite.var(), finite.min(), finite.max()]
+        np.testing.assert_allclose([got[n] for n in ("mean", "variance", "min", "max")], want, rtol=1e-9)
+
+    whole = np.concatenate(list(table.values()))
+    assert (stats["utterances"], stats["dimension"]) == (len(table), 3)
+    assert stats["total"]["frames"] == len(whole)
+    expect(stats["total"], whole)
+    for d in range(3):
+        expect(stats["dimensions"][d], whole[:, d])
+    assert list(stats["by_utterance"]) == list(table)
+    for key, x in table.items():
+        expect(stats["by_utterance"][key], x)
+        assert stats["by_utterance"][key]["frames"] == len(x)
 
 
 def main():
