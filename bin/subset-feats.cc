@@ -47,7 +47,7 @@ int Run(int argc, char *argv[]) {
   reader.Close();
   writer.Close();
   LOG_INFO << "Copied " << tally.NumDone() << " of " << num_seen << " utterances.";
-  return tally.Finish("chosen utterances");
+  return tally.Finish(num_seen > 0 ? "chosen utterances" : "utterances");
 }
 
 }  // namespace u2moe

@@ -96,7 +96,7 @@ while read -r kind words; do
   fi
   check_fails "$tool: missing input" 1 'cannot open [^ ]*/none' run "ark:$kind/none" ark:none.out
   check_fails "$tool: foreign input" 1 "$kind/foreign: .*compressed; read it as" run "ark:$kind/foreign" ark:none.out
-  [ "$tool" = extract-segments ] || # which reads no further than the last segment's recording
+  [[ $tool == extract-*segments ]] || # which read no further than the last segment's recording
     check_fails "$tool: input command fails" 1 "ended with exit status 9" run "ark:cat $kind/good; exit 9 |" ark:none.out
   case $kind in
     text | wav) ;; # a shorter text is a text; a wav that was cut is one bad utterance
@@ -109,7 +109,7 @@ while read -r kind words; do
   check_fails "$tool: no arguments" 2 'arguments given. Usage: ' "$tool"
   check_fails "$tool: unknown option" 2 "unknown option --nonsense" "$tool" --nonsense
   check_equal "$tool: help on stdout" "$("$tool" --help 2>/dev/null | grep -c '^Usage: ')" 1
-  check_fails "$tool: a file where a table belongs" 2 'write ark:FILE or scp:FILE|give two tables' run "$kind/good" ark:x
+  check_fails "$tool: a file where a table belongs" 2 'write ark:FILE or scp:FILE|give two tables|tables only' run "$kind/good" ark:x
 done <<<"$table"
 
 # What goes wrong after the value was read names where it came from, too.
@@ -122,6 +122,7 @@ printf 'a [ -1 nan ]\n' >nan
 check_fails "NaN in ctc-decode" 1 "utterance a: nan: key 'a' at byte 0: .*NaN" ctc-decode ark:nan ark:x
 check_fails "NaN in ctc-decode with threads" 1 "utterance a: nan: key 'a' at byte 0: .*NaN" ctc-decode --threads=2 ark:nan ark:x
 check_fails "NaN in compute-cmvn-stats" 1 "utterance a: nan: key 'a' at byte 0: .*NaN.*extract" compute-cmvn-stats ark:nan ark:x
+check_fails "NaN in apply-cmvn-sliding" 1 "utterance a: nan: key 'a' at byte 0: frame 0, dimension 1 is NaN" apply-cmvn-sliding ark:nan ark:x
 check_fails "NaN in apply-cmvn" 1 "utterance a: nan: key 'a' at byte 0: frame 0, dimension 1 is NaN" apply-cmvn stats ark:nan ark:x
 check_fails "a token outside the units" 1 "utterance a: ints/good: key 'a' at byte 0: token 2 is outside" \
   tokens-to-text <(printf 'A 0\nB 1\n') ark:ints/good ark:x
