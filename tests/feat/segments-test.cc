@@ -83,7 +83,7 @@ TEST(ForEachSegment, CountsBadLines) {
   WriteFile(
       path,
       "a rec 0 1.5\n\nb rec 1 -1 2\r\nc rec 1\nd rec x 2\ne rec 2 1\nf rec -1 1\ng rec 0 inf\n"
-      "h rec 0 1 -1\ni rec 0 1 0 0\nj rec 0 1 left\nk rec 1 1\n");
+      "h rec 0 1 -2\ni rec 0 1 0 0\nj rec 0 1 left\nk rec 1 1\n");
   OptionParser po("test");
   UtteranceTally tally(&po);
   std::vector<Segment> segments;
