@@ -1,19 +1,22 @@
 #include <optional>
+#include <vector>
 
 #include "base/error.h"
 #include "base/main.h"
 #include "feat/cmvn.h"
 #include "tensor/kaldi-tables.h"
 #include "util/options.h"
+#include "util/speaker-map.h"
+#include "util/table-loop.h"
 #include "util/tally.h"
-#include "util/text-tables.h"
+#include "util/text.h"
 
 namespace u2moe {
 namespace {
 
 struct ApplyOptions {
   bool norm_means = true, norm_vars = false, reverse = false;
-  std::string utt2spk;
+  std::string utt2spk, skip_dims;
 
   void Register(OptionParser *po) {
     po->Register("norm-means", &norm_means, "subtract the means");
@@ -21,26 +24,40 @@ struct ApplyOptions {
     po->Register("reverse", &reverse, "undo a normalisation with the same statistics");
     po->Register("utt2spk", &utt2spk,
                  "rspecifier of each utterance's speaker, the key of its statistics");
+    po->Register("skip-dims", &skip_dims,
+                 "dimensions to leave as they are, from 0, such as 13:14:15");
   }
   void Check() const {
+    SkipDims();
     if (norm_vars && !norm_means) throw UsageError("--norm-vars=true needs --norm-means=true");
+  }
+  std::vector<int32_t> SkipDims() const {
+    std::vector<int32_t> dims;
+    if (skip_dims.empty()) return dims;
+    for (const std::string &part : Split(skip_dims, ':')) {
+      dims.push_back(0);
+      if (!ParseNumber(part, &dims.back()) || dims.back() < 0) {
+        throw UsageError("--skip-dims=", skip_dims,
+                         ": expected numbers from 0 with : between them");
+      }
+    }
+    return dims;
   }
 };
 
 // The transform of each utterance, from one matrix for all or from a table.
 class TransformSource {
  public:
-  TransformSource(const ApplyOptions &opts, const std::string &stats) : opts_(opts) {
+  TransformSource(const ApplyOptions &opts, const std::string &stats)
+      : opts_(opts), skip_dims_(opts.SkipDims()), speakers_(opts.utt2spk) {
     if (IsTable(stats)) {
       table_.emplace(stats);
-      if (!opts.utt2spk.empty()) speakers_.emplace(opts.utt2spk);
       return;
     }
     if (!opts.utt2spk.empty())
       throw UsageError("--utt2spk needs a table of statistics, such as ark:", stats);
-    const DoubleMatrix global = ReadObject<DoubleMatrixHolder>(stats);
     try {
-      transform_.emplace(global, opts.norm_means, opts.norm_vars);
+      Make(ReadObject<DoubleMatrixHolder>(stats));
     } catch (const DataError &e) {
       throw Error(stats, ": ", e.what());  // no utterance can be done without it
     }
@@ -48,24 +65,24 @@ class TransformSource {
 
   const CmvnTransform &For(const std::string &utterance) {
     if (!table_) return *transform_;
-    std::string key = utterance;
-    if (speakers_) {
-      const auto &speaker = speakers_->Value(utterance);
-      if (speaker.size() != 1)
-        throw DataError("--utt2spk gives ", speaker.size(), " speakers, not one");
-      key = speaker[0];
-    }
+    const std::string key = speakers_.KeyOf(utterance);
     if (key != key_) {
-      transform_.emplace(table_->Value(key), opts_.norm_means, opts_.norm_vars);
+      key_.clear();
+      Make(table_->Value(key));
       key_ = key;
     }
     return *transform_;
   }
 
  private:
+  void Make(const DoubleMatrix &stats) {
+    transform_.emplace(stats, opts_.norm_means, opts_.norm_vars, skip_dims_);
+  }
+
   ApplyOptions opts_;
+  std::vector<int32_t> skip_dims_;
+  SpeakerMap speakers_;
   std::optional<RandomAccessDoubleMatrixReader> table_;
-  std::optional<RandomAccessTokenVectorReader> speakers_;
   std::optional<CmvnTransform> transform_;
   std::string key_;  // of transform_
 };
@@ -86,17 +103,13 @@ int Run(int argc, char *argv[]) {
   opts.Check();
 
   TransformSource transforms(opts, po.Arg(0));
-  SequentialMatrixReader reader(po.Arg(1));
-  MatrixWriter writer(po.Arg(2));
-  for (; !reader.Done(); reader.Next()) {
-    tally.Try(reader, [&] {
-      Tensor feats = reader.Value();
-      transforms.For(reader.Key()).Apply(opts.reverse, feats);
-      writer.Write(reader.Key(), feats);
-    });
-  }
-  reader.Close();
-  writer.Close();
+  TransformTable<MatrixHolder, MatrixHolder>(po.Arg(1), po.Arg(2), &tally,
+                                             [&](const std::string &key, const Tensor &feats) {
+                                               Tensor out = feats;
+                                               if (opts.norm_means)
+                                                 transforms.For(key).Apply(opts.reverse, out);
+                                               return out;
+                                             });
   return tally.Finish();
 }
 

@@ -1,24 +1,31 @@
+#include <functional>
+#include <optional>
+
 #include "base/log.h"
 #include "base/main.h"
 #include "feat/cmvn.h"
 #include "tensor/kaldi-tables.h"
-#include "util/io.h"
 #include "util/options.h"
+#include "util/table-loop.h"
 #include "util/tally.h"
 #include "util/text-tables.h"
 
 namespace u2moe {
 namespace {
 
-void PerSpeaker(const std::string &spk2utt, const std::string &feats, DoubleMatrixWriter *writer,
-                UtteranceTally *tally) {
+// Adds an utterance to *stats, with its weights if there are any.
+using Accumulate =
+    std::function<void(const std::string &key, const Tensor &feats, DoubleMatrix *stats)>;
+
+void PerSpeaker(const std::string &spk2utt, const std::string &feats, const Accumulate &accumulate,
+                DoubleMatrixWriter *writer, UtteranceTally *tally) {
   SequentialTokenVectorReader speakers(spk2utt);
   RandomAccessMatrixReader reader(feats);
   for (; !speakers.Done(); speakers.Next()) {
     const std::string speaker = speakers.Key();
     DoubleMatrix stats;
     for (const std::string &utterance : speakers.Value()) {
-      tally->Try(utterance, [&] { AccumulateCmvn(reader.Value(utterance), &stats); });
+      tally->Try(utterance, [&] { accumulate(utterance, reader.Value(utterance), &stats); });
     }
     if (stats.data.empty()) {
       tally->Fail(speaker, "no statistics, since none of this speaker's utterances could be read");
@@ -40,31 +47,36 @@ int Run(int argc, char *argv[]) {
       "(<stats-wspecifier>|<stats-wxfilename>)\n"
       "  e.g. compute-cmvn-stats scp:feats.scp global_cmvn\n"
       "       compute-cmvn-stats --spk2utt=ark:spk2utt scp:feats.scp ark,scp:cmvn.ark,cmvn.scp\n");
-  std::string spk2utt;
+  std::string spk2utt, weights;
   bool binary = true;
   po.Register("spk2utt", &spk2utt,
               "rspecifier of the utterances of each speaker: one matrix per speaker");
+  po.Register("weights", &weights,
+              "rspecifier of a vector per utterance: how much each frame counts");
   po.Register("binary", &binary, "write a single file in binary; false: as text");
   UtteranceTally tally(&po);
   if (!po.Parse(argc, argv, 2, 2)) return 0;
   const std::string &feats = po.Arg(0), &out = po.Arg(1);
 
+  std::optional<RandomAccessVectorReader> weight_reader;
+  if (!weights.empty()) weight_reader.emplace(weights);
+  const auto accumulate = [&](const std::string &key, const Tensor &x, DoubleMatrix *stats) {
+    AccumulateCmvn(x, stats, weight_reader ? &weight_reader->Value(key) : nullptr);
+  };
+
   if (IsTable(out)) {
-    DoubleMatrixWriter writer(out);
-    if (!spk2utt.empty()) {
-      PerSpeaker(spk2utt, feats, &writer, &tally);
+    if (spk2utt.empty()) {
+      TransformTable<MatrixHolder, DoubleMatrixHolder>(
+          feats, out, &tally, [&](const std::string &key, const Tensor &x) {
+            DoubleMatrix stats;
+            accumulate(key, x, &stats);
+            return stats;
+          });
     } else {
-      SequentialMatrixReader reader(feats);
-      for (; !reader.Done(); reader.Next()) {
-        tally.Try(reader, [&] {
-          DoubleMatrix stats;
-          AccumulateCmvn(reader.Value(), &stats);
-          writer.Write(reader.Key(), stats);
-        });
-      }
-      reader.Close();
+      DoubleMatrixWriter writer(out);
+      PerSpeaker(spk2utt, feats, accumulate, &writer, &tally);
+      writer.Close();
     }
-    writer.Close();
     return tally.Finish();
   }
 
@@ -72,14 +84,12 @@ int Run(int argc, char *argv[]) {
   SequentialMatrixReader reader(feats);
   DoubleMatrix stats;
   for (; !reader.Done(); reader.Next()) {
-    tally.Try(reader, [&] { AccumulateCmvn(reader.Value(), &stats); });
+    tally.Try(reader, [&] { accumulate(reader.Key(), reader.Value(), &stats); });
   }
   reader.Close();
   const int status = tally.Finish();
   if (stats.data.empty()) return 1;
-  Output output(out);
-  DoubleMatrixHolder::Write(output.Stream(), binary, stats);
-  output.Close();
+  WriteObject<DoubleMatrixHolder>(out, binary, stats);
   LOG_INFO << "Statistics over " << stats.data[static_cast<size_t>(stats.cols) - 1] << " frames.";
   return status;
 }

@@ -3,11 +3,10 @@
 
 #include "base/error.h"
 #include "base/main.h"
+#include "feat/segments.h"
 #include "feat/wave-reader.h"
-#include "util/io.h"
 #include "util/options.h"
 #include "util/tally.h"
-#include "util/text.h"
 
 namespace u2moe {
 namespace {
@@ -22,27 +21,6 @@ struct SegmentOptions {
   }
 };
 
-// A line "utterance recording start end [channel]" of a segments file; end -1 is the recording's
-// end.
-struct Segment {
-  std::string recording;
-  double start = 0, end = 0;
-  int32_t channel = -1;
-
-  static Segment Parse(const std::vector<std::string> &words) {
-    Segment segment;
-    if (words.size() < 4 || words.size() > 5 || !ParseNumber(words[2], &segment.start) ||
-        !ParseNumber(words[3], &segment.end) ||
-        (words.size() == 5 && !ParseNumber(words[4], &segment.channel)) || segment.channel < -1) {
-      throw DataError(
-          "expected: utterance recording start end [channel], times in seconds; found '",
-          Printable(Join(words, " "), 200), "'");
-    }
-    segment.recording = words[1];
-    return segment;
-  }
-};
-
 WaveData Cut(const SegmentOptions &opts, const Segment &segment, const WaveData &wave) {
   const ConstView channel = SelectChannel(wave, segment.channel);
   const double rate = wave.sample_rate;
@@ -52,15 +30,15 @@ WaveData Cut(const SegmentOptions &opts, const Segment &segment, const WaveData 
   const double first = std::round(segment.start * rate),
                last = segment.end == -1 ? length : std::round(segment.end * rate);
   if (!(first >= 0 && first < length && last - length <= opts.max_overshoot * rate)) {
-    throw DataError("the segment from ", segment.start, " to ", segment.end,
-                    " s does not lie in recording ", segment.recording, " of ", wave.Duration(),
+    throw DataError("the segment ", segment.TimesString(), " does not lie in recording ",
+                    segment.recording, " of ", wave.Duration(),
                     " s; correct its times, or leave it out");
   }
   const int64_t begin = static_cast<int64_t>(first);
   const int64_t end = last > 0 ? static_cast<int64_t>(std::min(last, length)) : 0;
   if (end <= begin || end - begin < std::llround(opts.min_segment_length * rate)) {
-    throw DataError("the segment from ", segment.start, " to ", segment.end,
-                    " s is shorter than --min-segment-length=", opts.min_segment_length);
+    throw DataError("the segment ", segment.TimesString(),
+                    " is shorter than --min-segment-length=", opts.min_segment_length);
   }
   return {wave.sample_rate, Tensor::Copy(channel.ColRange(begin, end - begin))};
 }
@@ -79,22 +57,10 @@ int Run(int argc, char *argv[]) {
   if (!po.Parse(argc, argv, 3, 3)) return 0;
 
   RandomAccessWaveReader reader(po.Arg(0));
-  Input segments(po.Arg(1));
   WaveWriter writer(po.Arg(2));
-  std::string line;
-  for (int64_t number = 1; std::getline(segments.Stream(), line); ++number) {
-    const std::vector<std::string> words = SplitWords(line);
-    if (words.empty()) continue;
-    tally.Try(words[0], [&] {
-      try {
-        const Segment segment = Segment::Parse(words);
-        writer.Write(words[0], Cut(opts, segment, reader.Value(segment.recording)));
-      } catch (const DataError &e) {
-        throw DataError(segments.Name(), ":", number, ": ", e.what());
-      }
-    });
-  }
-  segments.Close();
+  ForEachSegment(po.Arg(1), &tally, [&](const Segment &segment) {
+    writer.Write(segment.utterance, Cut(opts, segment, reader.Value(segment.recording)));
+  });
   writer.Close();
   return tally.Finish("segments");
 }

@@ -9,32 +9,36 @@
 
 namespace u2moe {
 
-void AccumulateCmvn(ConstView feats, DoubleMatrix *stats) {
+void AccumulateCmvn(ConstView feats, DoubleMatrix *stats, const std::vector<float> *weights) {
   const int64_t dim = feats.Cols();
-  if (feats.Cols() == 0) throw DataError("no frames; leave the utterance out");
-  if (stats->data.empty()) {
-    *stats = {2, dim + 1, std::vector<double>(static_cast<size_t>(2 * (dim + 1)), 0.0)};
+  if (dim == 0) throw DataError("no frames; leave the utterance out");
+  if (weights && static_cast<int64_t>(weights->size()) != feats.Rows()) {
+    throw DataError(feats.Rows(), " frames, but ", weights->size(),
+                    " weights; make both from the same features");
   }
-  if (stats->cols != dim + 1) {
+  if (!stats->data.empty() && stats->cols != dim + 1) {
     throw DataError("features have ", dim, " dimensions, those before had ", stats->cols - 1,
                     "; extract all of them with the same options");
   }
   // Added up apart, so that a bad frame leaves the statistics as they were.
-  std::vector<double> sum(stats->data.size(), 0.0);
+  std::vector<double> sum(static_cast<size_t>(2 * (dim + 1)), 0.0);
   double *const x1 = sum.data(), *const x2 = sum.data() + dim + 1;
   for (int64_t t = 0; t < feats.Rows(); ++t) {
     const float *x = feats.Row(t);
+    const double w = weights ? (*weights)[static_cast<size_t>(t)] : 1.0;
+    if (w == 0) continue;
     for (int64_t d = 0; d < dim; ++d) {
-      x1[d] += x[d];
-      x2[d] += static_cast<double>(x[d]) * x[d];
+      x1[d] += w * x[d];
+      x2[d] += w * x[d] * x[d];
     }
+    x1[dim] += w;
   }
-  x1[dim] = static_cast<double>(feats.Rows());
   for (size_t i = 0; i < sum.size(); ++i) {
     if (!std::isfinite(sum[i])) {
       throw DataError("features hold NaN or infinite values; extract them again");
     }
   }
+  if (stats->data.empty()) *stats = {2, dim + 1, std::vector<double>(sum.size(), 0.0)};
   for (size_t i = 0; i < sum.size(); ++i) stats->data[i] += sum[i];
 }
 
@@ -50,21 +54,30 @@ void AddCmvnStats(const DoubleMatrix &stats, DoubleMatrix *sum) {
   for (size_t i = 0; i < stats.data.size(); ++i) sum->data[i] += stats.data[i];
 }
 
-CmvnTransform::CmvnTransform(const DoubleMatrix &stats, bool norm_means, bool norm_vars) {
+CmvnTransform::CmvnTransform(const DoubleMatrix &stats, bool norm_means, bool norm_vars,
+                             const std::vector<int32_t> &skip_dims) {
   CHECK(norm_means || !norm_vars);
-  if (stats.rows != 2 || stats.cols < 2) {
+  if (stats.rows < (norm_vars ? 2 : 1) || stats.rows > 2 || stats.cols < 2) {
     throw DataError("not CMVN statistics: ", stats.rows, " x ", stats.cols,
                     ", expected 2 x (dimension + 1) as compute-cmvn-stats writes them");
   }
   const int64_t dim = stats.cols - 1;
-  const double *const x1 = stats.data.data(), *const x2 = stats.data.data() + stats.cols;
+  const double *const x1 = stats.data.data();
+  const double *const x2 = stats.rows == 2 ? x1 + stats.cols : nullptr;
   const double count = x1[dim];
   if (!(count >= 1)) throw DataError("CMVN statistics over ", count, " frames");
+  for (const int32_t d : skip_dims) {
+    if (d < 0 || d >= dim) {
+      throw DataError("dimension ", d, " is to be skipped, but the CMVN statistics have ", dim,
+                      "; correct --skip-dims");
+    }
+  }
   mean.assign(static_cast<size_t>(dim), 0.0);
   scale.assign(static_cast<size_t>(dim), 1.0);
   int64_t num_floored = 0;
   for (int64_t d = 0; d < dim; ++d) {
-    const double m = x1[d] / count, variance = x2[d] / count - m * m;
+    const double m = x1[d] / count, variance = x2 ? x2[d] / count - m * m : 1;
+    if (std::find(skip_dims.begin(), skip_dims.end(), d) != skip_dims.end()) continue;
     if (!std::isfinite(m) || !std::isfinite(variance)) {
       throw DataError("CMVN statistics of dimension ", d, " are not finite");
     }

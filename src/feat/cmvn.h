@@ -11,9 +11,12 @@
 
 namespace u2moe {
 
-// Adds the frames of feats [T, D] to *stats; empty stats become 2 x (D + 1) first. Throws DataError
-// if D differs from the statistics' dimension or a feature is not finite.
-void AccumulateCmvn(ConstView feats, DoubleMatrix *stats);
+// Adds the frames of feats [T, D] to *stats; empty stats become 2 x (D + 1) first. weights, if
+// given, are the share of a frame that each of the T frames counts for; one of weight 0 may hold
+// anything. Throws DataError if D differs from the statistics' dimension, or T from the number of
+// weights, or if a feature is not finite; then *stats stay as they were.
+void AccumulateCmvn(ConstView feats, DoubleMatrix *stats,
+                    const std::vector<float> *weights = nullptr);
 
 // Adds stats to *sum; an empty sum becomes a copy. Throws DataError if the dimensions differ.
 void AddCmvnStats(const DoubleMatrix &stats, DoubleMatrix *sum);
@@ -23,9 +26,12 @@ struct CmvnTransform {
   std::vector<double> mean;   // [D]
   std::vector<double> scale;  // [D], 1 / deviation; 1 without normalisation of variances
 
-  // Throws DataError if stats are no CMVN statistics, hold no frame or numbers that are not finite.
-  // norm_vars needs norm_means.
-  CmvnTransform(const DoubleMatrix &stats, bool norm_means, bool norm_vars);
+  // The dimensions skip_dims are left as they are. Without norm_vars the row of squares may be
+  // missing, as in Kaldi. Throws DataError if stats are no CMVN statistics, hold no frame or
+  // numbers that are not finite, or have no dimension that is to be skipped. norm_vars needs
+  // norm_means.
+  CmvnTransform(const DoubleMatrix &stats, bool norm_means, bool norm_vars,
+                const std::vector<int32_t> &skip_dims = {});
 
   // feats [T, D] in place: normalises, or with reverse undoes it. Throws DataError if D differs.
   void Apply(bool reverse, View feats) const;

@@ -75,7 +75,7 @@ Fbank::Fbank(const FbankOptions &opts)
 
 Fbank::~Fbank() { kiss_fftr_free(fft_); }
 
-Tensor Fbank::Compute(ConstView samples, uint64_t dither_seed) {
+Tensor Fbank::Compute(ConstView samples, uint64_t dither_seed, float vtln_warp) {
   const int64_t num_frames = NumFrames(samples.Cols());
   if (num_frames == 0) {
     throw DataError(
@@ -85,14 +85,15 @@ Tensor Fbank::Compute(ConstView samples, uint64_t dither_seed) {
         "; leave the utterance out");
   }
   Tensor out(num_frames, Dim());
-  Compute(samples, dither_seed, out);
+  Compute(samples, dither_seed, out, vtln_warp);
   return out;
 }
 
-void Fbank::Compute(ConstView samples, uint64_t dither_seed, View out) {
+void Fbank::Compute(ConstView samples, uint64_t dither_seed, View out, float vtln_warp) {
   CHECK_EQ(samples.Rows(), 1);
   const int64_t num_samples = samples.Cols(), window_size = opts_.frame.WindowSize();
   CHECK_SHAPE(out, NumFrames(num_samples), Dim());
+  const MelBanks &mel = Banks(vtln_warp);
   const float *x = samples.Data();
   if (opts_.frame.dither != 0) x = AddDither(x, num_samples, dither_seed);
   for (int64_t t = 0; t < out.Rows(); ++t) {
@@ -102,8 +103,20 @@ void Fbank::Compute(ConstView samples, uint64_t dither_seed, View out) {
       CopyReflected(x, num_samples, first, window_size, reflected_.data());
       frame = reflected_.data();
     }
-    ComputeFrame(frame, out.Row(t));
+    ComputeFrame(frame, mel, out.Row(t));
   }
+}
+
+const MelBanks &Fbank::Banks(float vtln_warp) {
+  if (vtln_warp == 1) return mel_;
+  const auto it = warped_mel_.find(vtln_warp);
+  if (it != warped_mel_.end()) return it->second;
+  // Warps come from a grid; where every utterance has its own, only the latest are worth keeping.
+  if (warped_mel_.size() >= 256) warped_mel_.clear();
+  return warped_mel_
+      .emplace(vtln_warp,
+               MelBanks(opts_.mel, opts_.frame.sample_frequency, opts_.frame.FftSize(), vtln_warp))
+      .first->second;
 }
 
 // Kaldi draws new noise for every frame; here each sample gets its noise once, as if it had been
@@ -118,7 +131,7 @@ const float *Fbank::AddDither(const float *samples, int64_t num_samples, uint64_
   return dithered_.data();
 }
 
-void Fbank::ComputeFrame(const float *frame, float *out) {
+void Fbank::ComputeFrame(const float *frame, const MelBanks &mel, float *out) {
   const int64_t n = static_cast<int64_t>(window_.size());
   const int64_t num_bins = static_cast<int64_t>(frame_.size()) / 2 + 1;
   const float mean =
@@ -135,7 +148,7 @@ void Fbank::ComputeFrame(const float *frame, float *out) {
   if (opts_.use_energy) {
     float energy = FlooredLog(opts_.raw_energy ? LaneSum<2>(frame, n, mean) : LaneSum<2>(x, n, 0));
     if (opts_.energy_floor > 0) energy = std::max(energy, std::log(opts_.energy_floor));
-    out[opts_.htk_compat ? mel_.NumBins() : 0] = energy;
+    out[opts_.htk_compat ? mel.NumBins() : 0] = energy;
     if (!opts_.htk_compat) ++filters;
   }
 
@@ -148,9 +161,9 @@ void Fbank::ComputeFrame(const float *frame, float *out) {
   if (!opts_.use_power) {
     for (int64_t k = 0; k < num_bins; ++k) spectrum[k] = std::sqrt(spectrum[k]);
   }
-  mel_.Compute(spectrum, filters);
+  mel.Compute(spectrum, filters);
   if (opts_.use_log_fbank) {
-    for (int64_t b = 0; b < mel_.NumBins(); ++b) filters[b] = FlooredLog(filters[b]);
+    for (int64_t b = 0; b < mel.NumBins(); ++b) filters[b] = FlooredLog(filters[b]);
   }
 }
 

@@ -3,6 +3,7 @@
 #define U2MOE_FEAT_FBANK_H_
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -46,19 +47,22 @@ class Fbank {
 
   // Features [NumFrames(n), Dim()] of samples [1, n]. The log energy, if asked for, is column 0,
   // with htk_compat the last one. The dither depends on dither_seed and the sample's place alone.
-  // Throws DataError if the waveform is too short for one frame.
-  Tensor Compute(ConstView samples, uint64_t dither_seed = 0);
+  // vtln_warp: see MelBanks. Throws DataError if the waveform is too short for one frame,
+  // UsageError if there are no filters for the warp.
+  Tensor Compute(ConstView samples, uint64_t dither_seed = 0, float vtln_warp = 1);
 
   // The same into out, which has the right shape.
-  void Compute(ConstView samples, uint64_t dither_seed, View out);
+  void Compute(ConstView samples, uint64_t dither_seed, View out, float vtln_warp = 1);
 
  private:
+  const MelBanks &Banks(float vtln_warp);
   const float *AddDither(const float *samples, int64_t num_samples, uint64_t seed);
-  void ComputeFrame(const float *frame, float *out);
+  void ComputeFrame(const float *frame, const MelBanks &mel, float *out);
 
   FbankOptions opts_;
   std::vector<float> window_;
   MelBanks mel_;
+  std::map<float, MelBanks> warped_mel_;  // by vtln_warp, as far as asked for
   kiss_fftr_state *fft_;
   std::vector<float> dithered_;   // the waveform with noise
   std::vector<float> reflected_;  // a frame that reaches over an end of the waveform

@@ -1,5 +1,6 @@
 #include "feat/mel.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "base/error.h"
@@ -9,12 +10,53 @@ namespace {
 
 float MelScale(float hz) { return 1127.0f * std::log(1.0f + hz / 700.0f); }
 
+float InverseMelScale(float mel) { return 700.0f * (std::exp(mel / 1127.0f) - 1.0f); }
+
 float HighFrequency(const MelOptions &opts, float sample_frequency) {
   const float nyquist = 0.5f * sample_frequency;
   return opts.high_freq > 0 ? opts.high_freq : nyquist + opts.high_freq;
 }
 
+// The piecewise linear map of frequencies in Hz that MelBanks describes.
+class VtlnMap {
+ public:
+  VtlnMap(const MelOptions &opts, float sample_frequency, float warp)
+      : warp_(warp), low_(opts.low_freq), high_(HighFrequency(opts, sample_frequency)) {
+    const float nyquist = 0.5f * sample_frequency;
+    const float first = opts.vtln.low;
+    const float last = opts.vtln.high < 0 ? nyquist + opts.vtln.high : opts.vtln.high;
+    if (!(warp > 0 && first > low_ && last > first && last < high_)) {
+      throw UsageError("--vtln-low=", opts.vtln.low, " --vtln-high=", opts.vtln.high,
+                       ": the frequencies ", first, " and ", last, " Hz must rise and lie within ",
+                       low_, " to ", high_, " Hz, and the warp ", warp, " must be above 0");
+    }
+    // Each frequency and what becomes of it stay within [first, last] up to here.
+    begin_ = first * std::max(1.0f, warp);
+    end_ = last * std::min(1.0f, warp);
+    if (!(begin_ < end_)) {
+      throw UsageError("a VTLN warp of ", warp, " is out of range: use a value near 1");
+    }
+  }
+
+  float operator()(float hz) const {
+    if (hz < low_ || hz > high_) return hz;
+    if (hz < begin_) return low_ + (begin_ / warp_ - low_) / (begin_ - low_) * (hz - low_);
+    if (hz < end_) return hz / warp_;
+    return high_ + (high_ - end_ / warp_) / (high_ - end_) * (hz - high_);
+  }
+
+ private:
+  float warp_, low_, high_, begin_ = 0, end_ = 0;
+};
+
 }  // namespace
+
+void VtlnOptions::Register(OptionParser *po) {
+  po->Register("vtln-low", &low, "lower bend of the warped frequency axis, in Hz");
+  po->Register("vtln-high", &high,
+               "upper bend of the warped frequency axis, in Hz; negative: counted from half the "
+               "sampling rate");
+}
 
 void MelOptions::Register(OptionParser *po) {
   po->Register("num-mel-bins", &num_bins, "number of triangular mel filters");
@@ -41,17 +83,26 @@ std::string MelOptions::ToString() const {
 }
 
 // Float arithmetic throughout, as in Kaldi: the weights are then the same to the last bit or two.
-MelBanks::MelBanks(const MelOptions &opts, float sample_frequency, int64_t fft_size) {
+MelBanks::MelBanks(const MelOptions &opts, float sample_frequency, int64_t fft_size,
+                   float vtln_warp) {
   opts.Check(sample_frequency);
   const int64_t num_fft_bins = fft_size / 2;  // the bin at half the sampling rate has no weight
   const float bin_width = sample_frequency / static_cast<float>(fft_size);
   const float mel_low = MelScale(opts.low_freq);
   const float mel_high = MelScale(HighFrequency(opts, sample_frequency));
   const float delta = (mel_high - mel_low) / static_cast<float>(opts.num_bins + 1);
+  // The edges and centers of the filters, each edge a neighbour's center.
+  std::vector<float> points;
+  for (int32_t b = 0; b < opts.num_bins + 2; ++b) {
+    points.push_back(mel_low + static_cast<float>(b) * delta);
+  }
+  if (vtln_warp != 1) {
+    const VtlnMap warped(opts, sample_frequency, vtln_warp);
+    for (float &mel : points) mel = MelScale(warped(InverseMelScale(mel)));
+  }
   for (int32_t b = 0; b < opts.num_bins; ++b) {
-    const float left = mel_low + static_cast<float>(b) * delta;
-    const float center = mel_low + static_cast<float>(b + 1) * delta;
-    const float right = mel_low + static_cast<float>(b + 2) * delta;
+    const size_t i = static_cast<size_t>(b);
+    const float left = points[i], center = points[i + 1], right = points[i + 2];
     Filter filter{-1, static_cast<int64_t>(weights_.size()), 0};
     for (int64_t k = 0; k < num_fft_bins; ++k) {
       const float mel = MelScale(bin_width * static_cast<float>(k));

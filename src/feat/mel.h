@@ -9,10 +9,19 @@
 
 namespace u2moe {
 
+// Where Kaldi's warping of the frequency axis for a speaker's vocal tract length changes its slope.
+struct VtlnOptions {
+  float low = 100;    // Hz
+  float high = -500;  // Hz; a negative one counts from half the sampling rate
+
+  void Register(OptionParser *po);
+};
+
 struct MelOptions {
   int32_t num_bins = 23;
   float low_freq = 20;  // Hz
   float high_freq = 0;  // Hz; 0 or less counts from half the sampling rate
+  VtlnOptions vtln;     // registered apart, by the tools that warp
 
   void Register(OptionParser *po);
   void Check(float sample_frequency) const;  // throws UsageError
@@ -27,8 +36,11 @@ class MelBanks {
   // values do not matter as long as they are finite.
   static constexpr int64_t kSlack = 8;
 
-  // Throws UsageError if some filter would lie between two bins of the spectrum and be empty.
-  MelBanks(const MelOptions &opts, float sample_frequency, int64_t fft_size);
+  // vtln_warp 1 leaves the filters as they are; a larger one moves them down: between the two
+  // frequencies of opts.vtln f becomes f / vtln_warp, outside a straight line leads to the edges of
+  // the band. Throws UsageError if some filter would lie between two bins of the spectrum and be
+  // empty, or if the warp leaves the band.
+  MelBanks(const MelOptions &opts, float sample_frequency, int64_t fft_size, float vtln_warp = 1);
 
   int64_t NumBins() const { return static_cast<int64_t>(filters_.size()); }
 

@@ -9,13 +9,14 @@
 
 namespace u2moe {
 
-void ThreadOptions::Register(OptionParser *po) {
-  po->Register("threads", &threads, "utterances computed at once; the results do not depend on it");
+void ThreadOptions::Register(OptionParser *po, const std::string &option) {
+  name = option;
+  po->Register(name, &threads, "utterances computed at once; the results do not depend on it");
 }
 
 void ThreadOptions::Check() const {
   if (threads < 1 || threads > 1024) {
-    throw UsageError("--threads=", threads, ": must be from 1 to 1024");
+    throw UsageError("--", name, "=", threads, ": must be from 1 to 1024");
   }
 }
 

@@ -17,10 +17,11 @@
 
 namespace u2moe {
 
-// Registers --threads, the number of utterances computed at once.
+// Registers --threads (or Kaldi's name for it), the number of utterances computed at once.
 struct ThreadOptions {
   int32_t threads = 1;
-  void Register(OptionParser *po);
+  std::string name = "threads";  // of the option
+  void Register(OptionParser *po, const std::string &option = "threads");
   void Check() const;  // throws UsageError
 };
 

@@ -60,3 +60,32 @@ check_fails "speakers with a single file" 2 "spk2utt" compute-cmvn-stats --spk2u
 : >none
 check_fails "no features" 1 "no utterances" compute-cmvn-stats ark:none none_stats
 check_equal "leave no file" "$(ls none_stats 2>/dev/null)" ""
+
+# Weights of frames, and dimensions that are left alone.
+printf 'a1 [ 1 0.5 ]\na2 [ 0 ]\n' >weights.txt
+check_fails "weights" 1 "utterance b1: .*no entry" compute-cmvn-stats --weights=ark:weights.txt --binary=false ark:feats.txt weighted.txt
+check_equal "are counted" "$(tr -s ' \n' ' ' <weighted.txt)" " [ 2.5 15 1.5 5.5 150 0 ] "
+check_fails "weights of speakers" 1 "utterance b1" compute-cmvn-stats --spk2utt=ark:spk2utt --weights=ark:weights.txt ark:feats.txt ark,t:weighted_spk.txt
+check_equal "are the same" "$(tr -s ' \n' ' ' <weighted_spk.txt)" "a [ 2.5 15 1.5 5.5 150 0 ] "
+printf 'a1 [ 1 ]\na2 [ 1 ]\nb1 [ 1 1 ]\n' >weights.txt
+check_fails "another number of weights" 1 "utterance a1: .*2 frames, but 1 weights" compute-cmvn-stats --weights=ark:weights.txt ark:feats.txt ark:x.ark
+check "skipped dimensions" apply-cmvn --skip-dims=1 --utt2spk=ark:utt2spk scp:spk.scp ark:feats.txt ark:skip.ark
+check_equal "stay" "$(text ark:skip.ark)" "a1 [ -2 10 0 10 ] a2 [ 2 40 ] b1 [ 1 0 -1 8 ] "
+check "all of them" apply-cmvn --skip-dims=0:1 --norm-vars=true global ark:feats.txt ark:same.ark
+check_equal "change nothing" "$(text ark:same.ark)" "$(text ark:feats.txt)"
+check_fails "a dimension that is not there" 1 "dimension 2 is to be skipped" apply-cmvn --skip-dims=2 global ark:feats.txt ark:x.ark
+check_fails "dimensions that are no numbers" 2 "skip-dims=0,1" apply-cmvn --skip-dims=0,1 global ark:feats.txt ark:x.ark
+check "without means the statistics are not asked" apply-cmvn --norm-means=false --utt2spk=ark:utt2spk_missing scp:spk.scp ark:feats.txt ark:same.ark
+check_fails "speakers with a single file of statistics" 2 "utt2spk" apply-cmvn --utt2spk=ark:utt2spk global ark:feats.txt ark:x.ark
+
+# A moving window; feat-peers.sh compares it with numpy.
+printf 'u  [\n  1\n  2\n  6\n  3 ]\n' >moving.txt
+check "a window around each frame" apply-cmvn-sliding --center=true --cmn-window=3 ark:moving.txt ark:moving.ark
+check_equal "subtracts its mean" "$(text ark:moving.ark)" "u [ -2 -1 2.3333333 -0.6666667 ] "
+check "a window before each frame" apply-cmvn-sliding --cmn-window=2 --min-cmn-window=1 --norm-vars=true ark:moving.txt ark:moving.ark
+check_equal "divides by its deviation" "$(text ark:moving.ark)" "u [ 0 1 1.3887302 -0.39223227 ] "
+printf 'e  [ ]\nn  [\n  1\n  nan ]\nu  [\n  1 ]\n' >moving_bad.txt
+check_fails "a window over NaN" 1 "utterance n: .*frame 1, dimension 0 is NaN" apply-cmvn-sliding ark:moving_bad.txt ark:x.ark
+check_fails "a window over nothing" 1 "utterance e: .*no frames" apply-cmvn-sliding ark:moving_bad.txt ark:x.ark
+check_equal "spare the others" "$(text ark:x.ark)" "u [ 0 ] "
+check_fails "a window of 0" 2 "cmn-window=0" apply-cmvn-sliding --cmn-window=0 ark:moving.txt ark:x.ark

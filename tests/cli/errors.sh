@@ -15,6 +15,8 @@ compute-cmvn-stats --print-args=false ark:feats/good stats 2>/dev/null
 printf '%s\n' '<blank> 0' 'A 1' 'B 2' '▁ 3' >units
 printf 'a white 10.5\nb pink -3\n' >snr
 printf 's a 0.05 0.25\nt b 0.05 -1\n' >segments
+printf 's a 0.01 -1\nt b 0 -1\n' >feature_segments
+printf 'a [ 1 0 ]\nb [ 0 1 1 ]\n' >vad
 kinds="feats ints text"
 if [ -n "$wav" ]; then
   kinds+=" wav"
@@ -34,11 +36,21 @@ feats feat-to-len IN OUT
 feats feat-to-dim IN OUT
 feats compute-cmvn-stats IN OUT
 feats apply-cmvn --norm-vars=true stats IN OUT
+feats apply-cmvn-sliding IN OUT
+feats add-deltas IN OUT
+feats splice-feats IN OUT
+feats subset-feats IN OUT
+feats paste-feats IN IN OUT
+feats extract-feature-segments --snip-edges=false --min-segment-length=0 IN feature_segments OUT
+feats compute-vad IN OUT
+feats select-voiced-frames IN ark:vad OUT
+feats augment-feats IN OUT
 feats ctc-decode IN OUT
 ints copy-int-vector IN OUT
 ints tokens-to-text units IN OUT
 text text-to-tokens units IN OUT
 wav compute-fbank-feats --dither=0.5 --sample-frequency=8000 IN OUT
+wav compute-mfcc-feats --num-threads=2 --sample-frequency=8000 IN OUT
 wav wav-to-duration IN OUT
 wav extract-segments IN segments OUT
 wav add-noise IN ark:snr OUT'
@@ -84,7 +96,7 @@ while read -r kind words; do
   fi
   check_fails "$tool: missing input" 1 'cannot open [^ ]*/none' run "ark:$kind/none" ark:none.out
   check_fails "$tool: foreign input" 1 "$kind/foreign: .*compressed; read it as" run "ark:$kind/foreign" ark:none.out
-  [ "$tool" = extract-segments ] || # which reads no further than the last segment's recording
+  [[ $tool == extract-*segments ]] || # which read no further than the last segment's recording
     check_fails "$tool: input command fails" 1 "ended with exit status 9" run "ark:cat $kind/good; exit 9 |" ark:none.out
   case $kind in
     text | wav) ;; # a shorter text is a text; a wav that was cut is one bad utterance
@@ -97,7 +109,7 @@ while read -r kind words; do
   check_fails "$tool: no arguments" 2 'arguments given. Usage: ' "$tool"
   check_fails "$tool: unknown option" 2 "unknown option --nonsense" "$tool" --nonsense
   check_equal "$tool: help on stdout" "$("$tool" --help 2>/dev/null | grep -c '^Usage: ')" 1
-  check_fails "$tool: a file where a table belongs" 2 'write ark:FILE or scp:FILE|give two tables' run "$kind/good" ark:x
+  check_fails "$tool: a file where a table belongs" 2 'write ark:FILE or scp:FILE|give two tables|tables only' run "$kind/good" ark:x
 done <<<"$table"
 
 # What goes wrong after the value was read names where it came from, too.
@@ -110,6 +122,7 @@ printf 'a [ -1 nan ]\n' >nan
 check_fails "NaN in ctc-decode" 1 "utterance a: nan: key 'a' at byte 0: .*NaN" ctc-decode ark:nan ark:x
 check_fails "NaN in ctc-decode with threads" 1 "utterance a: nan: key 'a' at byte 0: .*NaN" ctc-decode --threads=2 ark:nan ark:x
 check_fails "NaN in compute-cmvn-stats" 1 "utterance a: nan: key 'a' at byte 0: .*NaN.*extract" compute-cmvn-stats ark:nan ark:x
+check_fails "NaN in apply-cmvn-sliding" 1 "utterance a: nan: key 'a' at byte 0: frame 0, dimension 1 is NaN" apply-cmvn-sliding ark:nan ark:x
 check_fails "NaN in apply-cmvn" 1 "utterance a: nan: key 'a' at byte 0: frame 0, dimension 1 is NaN" apply-cmvn stats ark:nan ark:x
 check_fails "a token outside the units" 1 "utterance a: ints/good: key 'a' at byte 0: token 2 is outside" \
   tokens-to-text <(printf 'A 0\nB 1\n') ark:ints/good ark:x

@@ -61,6 +61,60 @@ TEST(Cmvn, ManyUtterancesAreOneLongOne) {
   for (size_t i = 0; i < 8; ++i) EXPECT_NEAR(sum.data[i], whole.data[i], 1e-10);
 }
 
+TEST(Cmvn, WeightsCountFrames) {
+  Rng rng(5);
+  Tensor x = RandomTensor(&rng, 20, 3);
+  std::vector<float> weights(20);
+  for (size_t t = 0; t < 20; ++t) weights[t] = static_cast<float>(rng.Uniform());
+  weights[4] = 0;
+  x(4, 1) = std::numeric_limits<float>::quiet_NaN();  // weighs nothing
+  DoubleMatrix stats;
+  AccumulateCmvn(x, &stats, &weights);
+  double count = 0, sum = 0, squares = 0;
+  for (int64_t t = 0; t < 20; ++t) {
+    const double w = weights[static_cast<size_t>(t)];
+    count += w;
+    if (w == 0) continue;
+    sum += w * x(t, 1);
+    squares += w * x(t, 1) * x(t, 1);
+  }
+  EXPECT_NEAR(stats.data[3], count, 1e-12);
+  EXPECT_NEAR(stats.data[1], sum, 1e-12);
+  EXPECT_NEAR(stats.data[5], squares, 1e-12);
+  const DoubleMatrix before = stats;
+  weights.pop_back();
+  EXPECT_THROW(AccumulateCmvn(x, &stats, &weights), DataError);
+  EXPECT_EQ(stats.data, before.data);
+  DoubleMatrix none;
+  EXPECT_THROW(AccumulateCmvn(Tensor(0, 0), &none), DataError);
+  EXPECT_TRUE(none.data.empty());
+}
+
+TEST(Cmvn, SkippedDimensionsStay) {
+  Rng rng(6);
+  const Tensor x = RandomTensor(&rng, 30, 4);
+  DoubleMatrix stats;
+  AccumulateCmvn(x, &stats);
+  Tensor all = x, some = x;
+  CmvnTransform(stats, true, true).Apply(false, all);
+  const CmvnTransform skipping(stats, true, true, {3, 1});
+  skipping.Apply(false, some);
+  for (int64_t t = 0; t < 30; ++t) {
+    for (int64_t d = 0; d < 4; ++d) EXPECT_EQ(some(t, d), (d % 2 == 1 ? x : all)(t, d));
+  }
+  skipping.Apply(true, some);
+  EXPECT_LE(MaxAbsDiff(some, x), 1e-5);
+  EXPECT_THROW(CmvnTransform(stats, true, true, {4}), DataError);
+  EXPECT_THROW(CmvnTransform(stats, true, true, {-1}), DataError);
+}
+
+TEST(Cmvn, MeansNeedNoSquares) {
+  Tensor x = Tensor::Zeros(2, 1);
+  CmvnTransform({1, 2, {6, 2}}, true, false).Apply(false, x);
+  EXPECT_EQ(x(1, 0), -3);
+  EXPECT_THROW(CmvnTransform({1, 2, {6, 2}}, true, true), DataError);
+}
+
 TEST(Cmvn, BadFeaturesLeaveTheStatisticsAlone) {
   Rng rng(3);
   Tensor x = RandomTensor(&rng, 10, 3);

@@ -15,18 +15,6 @@
 namespace u2moe {
 namespace {
 
-// Something like speech: two tones, an offset and noise, in whole int16 steps.
-Tensor Sound(int64_t n, uint64_t seed) {
-  Rng rng(seed);
-  Tensor x(1, n);
-  for (int64_t i = 0; i < n; ++i) {
-    const double t = static_cast<double>(i);
-    x.Data()[i] = static_cast<float>(
-        std::round(3000 * std::sin(0.11 * t) + 500 * std::sin(0.9 * t) + 37 + 200 * rng.Normal()));
-  }
-  return x;
-}
-
 struct Case {
   const char *name;
   std::function<void(FbankOptions *)> set;
@@ -156,6 +144,33 @@ TEST(Fbank, DitherDependsOnTheSeedAlone) {
   for (int64_t t = 0; t < noise.Rows(); ++t)
     mean += std::exp(noise(t, 0)) / static_cast<double>(noise.Rows());
   EXPECT_NEAR(mean, 400, 20);
+}
+
+TEST(Fbank, VtlnMovesTheFilters) {
+  FbankOptions opts;
+  opts.frame.dither = 0;
+  const Tensor x = Sound(900, 4);
+  Fbank fbank(opts);
+  const Tensor plain = fbank.Compute(x);
+  for (const float warp : {0.8f, 0.95f, 1.0f, 1.1f, 1.3f}) {
+    const Tensor feats = fbank.Compute(x, 0, warp);
+    const auto want = NaiveFbank(opts, x, static_cast<double>(warp));
+    double worst = 0;
+    for (int64_t t = 0; t < feats.Rows(); ++t) {
+      for (int64_t d = 0; d < feats.Cols(); ++d) {
+        worst = std::max(
+            worst, std::abs(feats(t, d) - want[static_cast<size_t>(t)][static_cast<size_t>(d)]));
+      }
+    }
+    EXPECT_LE(worst, 1e-3) << warp;
+    EXPECT_EQ(MaxAbsDiff(feats, plain) == 0, warp == 1) << warp;
+  }
+  opts.mel.vtln.low = 20;  // not above the lower edge: matters only to those who warp
+  Fbank narrow(opts);
+  EXPECT_EQ(MaxAbsDiff(narrow.Compute(x), plain), 0);
+  EXPECT_THROW(narrow.Compute(x, 0, 0.9f), UsageError);
+  EXPECT_THROW(fbank.Compute(x, 0, 0), UsageError);
+  EXPECT_THROW(fbank.Compute(x, 0, 90), UsageError);
 }
 
 TEST(Fbank, ComputesIntoAGivenViewAsWell) {

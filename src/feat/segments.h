@@ -1,0 +1,48 @@
+// Utterances cut out of longer recordings: Kaldi's segments files.
+#ifndef U2MOE_FEAT_SEGMENTS_H_
+#define U2MOE_FEAT_SEGMENTS_H_
+
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "tensor/view.h"
+#include "util/options.h"
+#include "util/tally.h"
+
+namespace u2moe {
+
+// A line "utterance recording start end [channel]"; times in seconds, end -1 is the recording's.
+struct Segment {
+  std::string utterance, recording;
+  double start = 0, end = 0;
+  int32_t channel = -1;  // -1: not given
+
+  std::string TimesString() const;  // "from 1.5 to 2 s"
+};
+
+// Calls fn for each line of a segments file, within tally->Try: a line that is not a segment, and a
+// DataError of fn, count as failures, with file and line number. Blank lines are passed over.
+void ForEachSegment(const std::string &segments_rxfilename, UtteranceTally *tally,
+                    const std::function<void(const Segment &)> &fn);
+
+struct FeatureSegmentOptions {
+  float min_segment_length = 0.1f;  // s
+  float max_overshoot = 0;          // s
+  float frame_shift = 10;           // ms
+  float frame_length = 25;          // ms
+  bool snip_edges = true;
+
+  void Register(OptionParser *po);
+  void Check() const;  // throws UsageError
+};
+
+// The frames of a segment, a part of feats [T, D]. The first is at start / shift, rounded, and the
+// end at end / shift; with snip_edges ceil(length / shift - 1) frames fewer, as if the features had
+// been computed from the audio of the segment. Throws DataError if the segment lies outside, ends
+// max_overshoot or more behind the last frame, or is not longer than min_segment_length.
+ConstView CutFrames(const FeatureSegmentOptions &opts, const Segment &segment, ConstView feats);
+
+}  // namespace u2moe
+
+#endif  // U2MOE_FEAT_SEGMENTS_H_

@@ -1,0 +1,63 @@
+// What compute-fbank-feats and compute-mfcc-feats share: from a table of audio to a table of
+// features.
+#ifndef U2MOE_PIPELINE_COMPUTE_FEATS_H_
+#define U2MOE_PIPELINE_COMPUTE_FEATS_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "feat/mel.h"
+#include "pipeline/utterance-loop.h"
+#include "tensor/tensor.h"
+#include "util/options.h"
+#include "util/speed-report.h"
+#include "util/tally.h"
+
+namespace u2moe {
+
+// The options that are not about one frame.
+struct ComputeFeatsOptions {
+  int64_t seed = 0;
+  int32_t channel = -1;
+  float min_duration = 0;  // s
+  bool subtract_mean = false;
+  std::string write_utt2dur;
+  float vtln_warp = 1;
+  std::string vtln_map, utt2spk;
+  ThreadOptions threads;
+
+  void Register(OptionParser *po);
+  void Check() const;  // throws UsageError
+};
+
+// Features of samples [1, n] with a seed for the dither and a VTLN warp; used by one thread at a
+// time.
+using FeatureFn = std::function<Tensor(ConstView samples, uint64_t dither_seed, float vtln_warp)>;
+
+// Reads audio of sample_frequency Hz from wav_rspecifier, writes features to feats_wspecifier and
+// returns the exit status. make() is called for each thread. The output does not depend on the
+// number of threads, nor an utterance's features on the others.
+int ComputeFeats(const ComputeFeatsOptions &opts, float sample_frequency,
+                 const std::function<FeatureFn()> &make, const std::string &wav_rspecifier,
+                 const std::string &feats_wspecifier, SpeedReport *speed, UtteranceTally *tally);
+
+// The same with an Fbank or Mfcc of the options `extractor`.
+template <class Extractor, class ExtractorOptions>
+int ComputeFeatsWith(const ExtractorOptions &extractor, const ComputeFeatsOptions &opts,
+                     const std::string &wav_rspecifier, const std::string &feats_wspecifier,
+                     SpeedReport *speed, UtteranceTally *tally) {
+  const auto make = [&]() -> FeatureFn {
+    auto one = std::make_shared<Extractor>(extractor);
+    return [one](ConstView samples, uint64_t seed, float warp) {
+      return one->Compute(samples, seed, warp);
+    };
+  };
+  return ComputeFeats(opts, extractor.frame.sample_frequency, make, wav_rspecifier,
+                      feats_wspecifier, speed, tally);
+}
+
+}  // namespace u2moe
+
+#endif  // U2MOE_PIPELINE_COMPUTE_FEATS_H_
