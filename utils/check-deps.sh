@@ -14,6 +14,7 @@ table='
 build  cblas.h                openblas                 libopenblas-dev
 build  boost/program_options.hpp boost_program_options libboost-program-options-dev
 build  sndfile.h              sndfile                  libsndfile1-dev
+build  soxr.h                 soxr                     libsoxr-dev
 build  kiss_fftr.h            kissfft-float            libkissfft-dev
 build  hwy/highway.h          hwy                      libhwy-dev
 build  nlohmann/json.hpp      -                        nlohmann-json3-dev

@@ -5,6 +5,7 @@
 
 #include <istream>
 #include <ostream>
+#include <string>
 
 #include "feat/wave.h"
 #include "util/table.h"
@@ -19,6 +20,20 @@ struct WaveHolder {
   static void Write(std::ostream &os, bool binary, const T &value);
 };
 
+// Only what ReadAudioInfo finds: for durations. There is no writing.
+struct WaveInfoHolder {
+  using T = AudioInfo;
+  static void Read(std::istream &is, T *value);
+};
+
+// All bytes up to the end of the stream, undecoded: samples without a header. There is no writing.
+struct BytesHolder {
+  using T = std::string;
+  static void Read(std::istream &is, T *value);
+};
+
+using SequentialWaveInfoReader = SequentialTableReader<WaveInfoHolder>;
+using SequentialBytesReader = SequentialTableReader<BytesHolder>;
 using SequentialWaveReader = SequentialTableReader<WaveHolder>;
 using RandomAccessWaveReader = RandomAccessTableReader<WaveHolder>;
 using WaveWriter = TableWriter<WaveHolder>;

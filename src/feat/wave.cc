@@ -9,82 +9,33 @@
 #include <vector>
 
 #include "base/error.h"
+#include "feat/riff.h"
 
 namespace u2moe {
 namespace {
 
-// Header sizes from here on mean "until the end": what programs write when they cannot seek back.
-constexpr uint32_t kStreamMarker = 0x7fff0000;
-
-uint32_t GetUint32(const char *p) {
-  const unsigned char *b = reinterpret_cast<const unsigned char *>(p);
-  return b[0] | (b[1] << 8) | (b[2] << 16) | (static_cast<uint32_t>(b[3]) << 24);
-}
-
-void PutUint32(uint32_t v, char *p) {
-  for (int i = 0; i < 4; ++i) p[i] = static_cast<char>(v >> (8 * i));
-}
-
-// Appends up to `count` bytes and returns how many there were. In blocks, since a broken header may
-// ask for far more than there is.
-uint64_t Append(std::istream &is, uint64_t count, std::string *bytes) {
+// The rest of a WAV file after its header.
+void ReadWavSamples(std::istream &is, const WavHeader &header, std::string *bytes) {
+  *bytes = header.bytes;
   const size_t begin = bytes->size();
-  while (count > 0 && is) {
-    const size_t old = bytes->size();
-    const uint64_t block = std::min<uint64_t>(count, 1 << 20);
-    bytes->resize(old + block);
-    is.read(&(*bytes)[old], static_cast<std::streamsize>(block));
-    const uint64_t got = static_cast<uint64_t>(is.gcount());
-    bytes->resize(old + got);
-    count -= got;
+  if (header.size_unknown) {
+    const uint64_t got = AppendBytes(is, UINT64_MAX, bytes);
+    bytes->replace(0, 4, "RIFF");  // an RF64 file would need its long sizes
+    PutUint32(static_cast<uint32_t>(std::min<uint64_t>(got, kStreamMarker - 1)),
+              &(*bytes)[begin - 4]);
+    PutUint32(static_cast<uint32_t>(std::min<uint64_t>(bytes->size() - 8, kStreamMarker)),
+              &(*bytes)[4]);
+    return;
   }
-  return bytes->size() - begin;
-}
-
-// The rest of a RIFF WAVE file whose first 12 bytes are in *bytes.
-void ReadRiff(std::istream &is, std::string *bytes) {
-  for (;;) {
-    const size_t chunk = bytes->size();
-    if (Append(is, 8, bytes) < 8) {
-      throw DataError("the WAV file ends after ", bytes->size(),
-                      " bytes, before any samples; it was cut off");
-    }
-    const bool is_data = bytes->compare(chunk, 4, "data") == 0;
-    const uint32_t size = GetUint32(&(*bytes)[chunk + 4]), riff_size = GetUint32(&(*bytes)[4]);
-    const bool really_empty = size == 0 && riff_size + 8ull <= bytes->size() && riff_size != 0;
-    if (is_data && (size >= kStreamMarker || (size == 0 && !really_empty))) {
-      const uint64_t got = Append(is, UINT64_MAX, bytes);
-      PutUint32(static_cast<uint32_t>(std::min<uint64_t>(got, kStreamMarker - 1)),
-                &(*bytes)[chunk + 4]);
-      PutUint32(static_cast<uint32_t>(std::min<uint64_t>(bytes->size() - 8, kStreamMarker)),
-                &(*bytes)[4]);
-      return;
-    }
-    const uint64_t got = Append(is, size, bytes);
-    if (got < size) {
-      throw DataError("the WAV file was cut off: its header announces ", size, " bytes of ",
-                      is_data ? "samples" : "'" + bytes->substr(chunk, 4) + "'", ", but only ", got,
-                      " follow; copy or convert it again");
-    }
-    if (is_data) {
-      // What the header counts after the samples belongs to this file, not to the next one.
-      const uint64_t end = riff_size + 8ull;
-      if (riff_size < kStreamMarker && end > bytes->size()) Append(is, end - bytes->size(), bytes);
-      return;
-    }
-    if (size % 2 != 0) Append(is, 1, bytes);  // chunks begin at even places
+  const uint64_t got = AppendBytes(is, header.data_size, bytes);
+  if (got < header.data_size) {
+    throw DataError("the WAV file was cut off: its header announces ", header.data_size,
+                    " bytes of samples, but only ", got, " follow; copy or convert it again");
   }
-}
-
-std::string ReadBytes(std::istream &is) {
-  std::string bytes;
-  if (Append(is, 12, &bytes) == 0) throw DataError("the audio file is empty");
-  if (bytes.size() == 12 && bytes.compare(0, 4, "RIFF") == 0 && bytes.compare(8, 4, "WAVE") == 0) {
-    ReadRiff(is, &bytes);
-  } else {
-    Append(is, UINT64_MAX, &bytes);
+  // What the header counts after the samples belongs to this file, not to the next one.
+  if (header.file_size != UINT64_MAX && header.file_size > bytes->size()) {
+    AppendBytes(is, header.file_size - bytes->size(), bytes);
   }
-  return bytes;
 }
 
 // A file in memory, for libsndfile.
@@ -113,10 +64,7 @@ struct MemoryFile {
   }
 };
 
-}  // namespace
-
-WaveData ReadAudio(std::istream &is) {
-  const std::string bytes = ReadBytes(is);
+WaveData Decode(const std::string &bytes) {
   MemoryFile memory{bytes, 0};
   SF_VIRTUAL_IO io{MemoryFile::Length, MemoryFile::Seek, MemoryFile::Read, MemoryFile::Write,
                    MemoryFile::Tell};
@@ -163,12 +111,69 @@ WaveData ReadAudio(std::istream &is) {
     bool good = true;
     for (size_t i = 0; i < num_frames; ++i) {
       to[i] = 32768 * interleaved[i * channels + c];
-      good &= std::abs(to[i]) < 1e12f;  // false for NaN
+      good &= IsSample(to[i]);
     }
     if (!good)
       throw DataError("the audio holds samples that are NaN, infinite or beyond all range");
   }
   return wave;
+}
+
+// The first 12 bytes of a file, or fewer.
+std::string ReadBegin(std::istream &is) {
+  std::string begin;
+  if (AppendBytes(is, 12, &begin) == 0) throw DataError("the audio file is empty");
+  return begin;
+}
+
+// Moves on by `count` bytes, in one step where the stream can; false if there are fewer.
+bool Skip(std::istream &is, uint64_t count) {
+  if (count == 0) return true;
+  const std::streampos failed(std::streamoff{-1});
+  if (count < INT64_MAX && is.rdbuf()->pubseekoff(static_cast<std::streamoff>(count), std::ios::cur,
+                                                  std::ios::in) != failed) {
+    return true;
+  }
+  while (count > 0 && is) {
+    is.ignore(static_cast<std::streamsize>(std::min<uint64_t>(count, 1 << 20)));
+    count -= static_cast<uint64_t>(is.gcount());
+  }
+  return count == 0;
+}
+
+}  // namespace
+
+WaveData ReadAudio(std::istream &is) {
+  std::string bytes = ReadBegin(is);
+  if (IsWav(bytes)) {
+    ReadWavSamples(is, ReadWavHeader(is, bytes), &bytes);
+  } else {
+    AppendBytes(is, UINT64_MAX, &bytes);
+  }
+  return Decode(bytes);
+}
+
+AudioInfo ReadAudioInfo(std::istream &is) {
+  std::string bytes = ReadBegin(is);
+  if (IsWav(bytes)) {
+    const WavHeader header = ReadWavHeader(is, bytes);
+    if (header.format && !header.size_unknown && header.data_size > 0) {
+      if (!Skip(is, header.data_size)) {
+        throw DataError("the WAV file was cut off: its header announces ", header.data_size,
+                        " bytes of samples, but fewer follow; copy or convert it again");
+      }
+      const uint64_t end = header.bytes.size() + header.data_size;
+      if (header.file_size != UINT64_MAX && header.file_size > end)
+        Skip(is, header.file_size - end);
+      return {static_cast<float>(header.format->sample_rate), header.format->channels,
+              static_cast<int64_t>(header.data_size) / header.format->FrameBytes()};
+    }
+    ReadWavSamples(is, header, &bytes);
+  } else {
+    AppendBytes(is, UINT64_MAX, &bytes);
+  }
+  const WaveData wave = Decode(bytes);
+  return {wave.sample_rate, wave.NumChannels(), wave.NumSamples()};
 }
 
 void WriteWav(const WaveData &wave, std::ostream &os) {
@@ -205,12 +210,12 @@ void WriteWav(const WaveData &wave, std::ostream &os) {
 void CheckSampleRate(const WaveData &wave, float wanted) {
   if (wave.sample_rate == wanted) return;
   throw DataError("sampled at ", wave.sample_rate, " Hz, wanted are ", wanted,
-                  " Hz (--sample-frequency); resample it with: sox IN.wav -r ", wanted,
-                  " OUT.wav, or in wav.scp: sox IN.wav -t wav -r ", wanted, " - |");
+                  " Hz (--sample-frequency); --allow-",
+                  wave.sample_rate > wanted ? "downsample" : "upsample",
+                  " resamples it, as does in wav.scp: sox IN.wav -t wav -r ", wanted, " - |");
 }
 
-ConstView SelectChannel(const WaveData &wave, int32_t channel) {
-  const int64_t channels = wave.NumChannels();
+int64_t ChannelIndex(int64_t channels, int32_t channel) {
   if (channel < 0 && channels > 1) {
     throw DataError("the audio has ", channels,
                     " channels; choose one with --channel=0 to --channel=", channels - 1);
@@ -219,8 +224,11 @@ ConstView SelectChannel(const WaveData &wave, int32_t channel) {
     throw DataError("there is no channel ", channel, " (--channel counts from 0): the audio has ",
                     channels);
   }
-  const int64_t row = std::max(channel, 0);
-  return ConstView(wave.samples.Data() + row * wave.NumSamples(), 1, wave.NumSamples());
+  return std::max(channel, 0);
+}
+
+ConstView SelectChannel(const WaveData &wave, int32_t channel) {
+  return wave.samples.View().RowRange(ChannelIndex(wave.NumChannels(), channel), 1);
 }
 
 }  // namespace u2moe

@@ -2,6 +2,7 @@
 #ifndef U2MOE_FEAT_WAVE_H_
 #define U2MOE_FEAT_WAVE_H_
 
+#include <cmath>
 #include <cstdint>
 #include <istream>
 #include <ostream>
@@ -20,6 +21,9 @@ struct WaveData {
   double Duration() const { return static_cast<double>(NumSamples()) / sample_rate; }  // s
 };
 
+// Whether a sample is a number that some recorder could have written.
+inline bool IsSample(float x) { return std::abs(x) < 1e12f; }  // false for NaN
+
 // Reads one audio file of any format that libsndfile knows (WAV, FLAC, Ogg, AIFF, NIST SPHERE...).
 // A WAV file is read up to its end as its header says, so that several can follow one another in an
 // archive; its sizes may be the markers that programs write into pipes. Other formats are read to
@@ -27,14 +31,30 @@ struct WaveData {
 // audio, broken, cut off, without samples, or has samples that are not numbers.
 WaveData ReadAudio(std::istream &is);
 
+struct AudioInfo {
+  float sample_rate = 0;  // Hz
+  int64_t num_channels = 0, num_samples = 0;
+
+  double Duration() const { return static_cast<double>(num_samples) / sample_rate; }  // s
+};
+
+// What ReadAudio would find, and the same bytes taken from the stream. Of an uncompressed WAV file
+// only the header is looked at; any other file is decoded. Throws DataError as ReadAudio, but for
+// what is wrong with samples that were not looked at; a file that ends too early is noticed unless
+// only what follows the samples is missing.
+AudioInfo ReadAudioInfo(std::istream &is);
+
 // Writes a 16-bit WAV file; samples are rounded, and cut to the int16 range.
 void WriteWav(const WaveData &wave, std::ostream &os);
 
 // Throws DataError unless wave is sampled at `wanted` Hz; the message says how to resample.
 void CheckSampleRate(const WaveData &wave, float wanted);
 
-// One channel [1, n], from 0; -1 stands for the only channel. Throws DataError if there are several
-// and -1 is asked for, or if there is no such channel.
+// A channel from 0; -1 stands for the only one. Throws DataError if there are several and -1 is
+// asked for, or if there is no such channel.
+int64_t ChannelIndex(int64_t num_channels, int32_t channel);
+
+// The samples [1, n] of the channel that ChannelIndex chooses.
 ConstView SelectChannel(const WaveData &wave, int32_t channel);
 
 }  // namespace u2moe

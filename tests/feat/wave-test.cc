@@ -4,7 +4,9 @@
 #include <sndfile.h>
 
 #include <cmath>
+#include <cstdio>
 #include <fstream>
+#include <iterator>
 #include <limits>
 #include <sstream>
 #include <vector>
@@ -133,6 +135,74 @@ TEST(Wave, ForeignChunksAreSkipped) {
   std::string rest;
   is >> rest;
   EXPECT_EQ(rest, "next");
+}
+
+// What ReadAudioInfo finds, and what it leaves in the stream.
+AudioInfo Info(const std::string &bytes, std::string *rest) {
+  std::istringstream is(bytes);
+  const AudioInfo info = ReadAudioInfo(is);
+  rest->assign(std::istreambuf_iterator<char>(is), std::istreambuf_iterator<char>());
+  return info;
+}
+
+TEST(Wave, InfoIsWhatReadingFinds) {
+  for (int format : {SF_FORMAT_WAV | SF_FORMAT_PCM_U8, SF_FORMAT_WAV | SF_FORMAT_PCM_24,
+                     SF_FORMAT_WAV | SF_FORMAT_DOUBLE, SF_FORMAT_WAV | SF_FORMAT_ULAW,
+                     SF_FORMAT_WAV | SF_FORMAT_IMA_ADPCM, SF_FORMAT_WAVEX | SF_FORMAT_PCM_32,
+                     SF_FORMAT_RF64 | SF_FORMAT_PCM_16, SF_FORMAT_FLAC | SF_FORMAT_PCM_16}) {
+    SCOPED_TRACE(Cat("format ", std::hex, format));
+    const bool is_wav = (format & SF_FORMAT_TYPEMASK) != SF_FORMAT_FLAC;
+    const std::string bytes = Encode(Samples(2, 10001), 22050, format);
+    const WaveData wave = Decode(bytes);
+    std::string rest;
+    const AudioInfo info = Info(is_wav ? bytes + "next" : bytes, &rest);
+    EXPECT_EQ(info.sample_rate, 22050);
+    EXPECT_EQ(info.num_channels, 2);
+    EXPECT_EQ(info.num_samples, wave.NumSamples());
+    EXPECT_EQ(rest, is_wav ? "next" : "");
+  }
+  std::string rest;
+  EXPECT_EQ(Info(SixteenBit(10) + "next", &rest).num_samples, 10);
+  EXPECT_THROW(Info(SixteenBit(1000).substr(0, 500), &rest), DataError);
+  EXPECT_THROW(Info("", &rest), DataError);
+  EXPECT_THROW(Info("some text of more than 12 bytes", &rest), DataError);
+}
+
+TEST(Wave, LongFilesFollowOneAnother) {
+  const std::string one = Encode(Samples(1, 501), 8000, SF_FORMAT_RF64 | SF_FORMAT_PCM_16);
+  std::istringstream is(one + one);
+  EXPECT_EQ(MaxAbsDiff(ReadAudio(is).samples, Samples(1, 501)), 0);
+  EXPECT_EQ(MaxAbsDiff(ReadAudio(is).samples, Samples(1, 501)), 0);
+  // Sizes that were never filled in, as in a pipe.
+  std::string piped = one;
+  piped.replace(20, 16, 16, '\xff');
+  EXPECT_EQ(MaxAbsDiff(Decode(piped).samples, Samples(1, 501)), 0);
+  piped.replace(20, 16, 16, '\0');
+  EXPECT_EQ(MaxAbsDiff(Decode(piped).samples, Samples(1, 501)), 0);
+}
+
+TEST(Wave, LossyFormatsComeCloseToTheSamples) {
+  Tensor x(1, 48000);
+  for (int64_t i = 0; i < x.Cols(); ++i) {
+    x(0, i) = 9000 * static_cast<float>(std::sin(0.05 * static_cast<double>(i)));
+  }
+  for (int format : {SF_FORMAT_OGG | SF_FORMAT_VORBIS, SF_FORMAT_OGG | SF_FORMAT_OPUS,
+                     SF_FORMAT_MPEG | SF_FORMAT_MPEG_LAYER_III}) {
+    SCOPED_TRACE(Cat("format ", std::hex, format));
+    SF_INFO info = {0, 16000, 1, format, 0, 0};
+    if (!sf_format_check(&info)) {
+      std::printf("libsndfile %s does not write format %x: left out\n", sf_version_string(),
+                  format);
+      continue;
+    }
+    const WaveData wave = Decode(Encode(x, 16000, format));
+    EXPECT_EQ(wave.sample_rate, 16000);
+    ASSERT_GE(wave.NumSamples(), 48000);
+    ASSERT_LE(wave.NumSamples(), 51000);  // MP3 adds its delay
+    double energy = 0;
+    for (int64_t i = 5000; i < 40000; ++i) energy += wave.samples(0, i) * wave.samples(0, i);
+    EXPECT_NEAR(std::sqrt(energy / 35000), 9000 / std::sqrt(2), 0.03 * 9000);
+  }
 }
 
 TEST(Wave, BrokenFilesSayHow) {
