@@ -1,11 +1,11 @@
 #include "feat/segments.h"
 
+#include <algorithm>
 #include <cmath>
 #include <string_view>
 #include <vector>
 
 #include "base/error.h"
-#include "util/io.h"
 #include "util/text.h"
 
 namespace u2moe {
@@ -33,22 +33,58 @@ Segment ParseSegment(const std::vector<std::string> &words) {
 
 std::string Segment::TimesString() const { return Cat("from ", start, " to ", end, " s"); }
 
+bool SegmentReader::Next() {
+  std::string line;
+  while (std::getline(input_.Stream(), line)) {
+    ++line_;
+    words_ = SplitWords(line);
+    if (!words_.empty()) return true;
+  }
+  input_.Close();
+  return false;
+}
+
+std::string SegmentReader::Where() const { return Cat(input_.Name(), ":", line_); }
+
+Segment SegmentReader::Value() const { return ParseSegment(words_); }
+
 void ForEachSegment(const std::string &segments_rxfilename, UtteranceTally *tally,
                     const std::function<void(const Segment &)> &fn) {
-  Input segments(segments_rxfilename);
-  std::string line;
-  for (int64_t number = 1; std::getline(segments.Stream(), line); ++number) {
-    const std::vector<std::string> words = SplitWords(line);
-    if (words.empty()) continue;
-    tally->Try(words[0], [&] {
-      try {
-        fn(ParseSegment(words));
-      } catch (const DataError &e) {
-        throw DataError(segments.Name(), ":", number, ": ", e.what());
-      }
-    });
+  SegmentReader segments(segments_rxfilename);
+  while (segments.Next()) tally->Try(segments, [&] { fn(segments.Value()); });
+}
+
+void SegmentOptions::Register(OptionParser *po) {
+  po->Register("min-segment-length", &min_segment_length,
+               "segments must be longer than this, in seconds");
+  po->Register("max-overshoot", &max_overshoot,
+               "by less than how many seconds a segment may end after its recording; it is cut there");
+}
+
+void SegmentOptions::Check() const {
+  if (!(min_segment_length >= 0 && max_overshoot >= 0)) {
+    throw UsageError("--min-segment-length=", min_segment_length, " --max-overshoot=", max_overshoot,
+                     ": expected seconds from 0");
   }
-  segments.Close();
+}
+
+ConstView CutSegment(const SegmentOptions &opts, const Segment &segment, const WaveData &wave) {
+  const ConstView channel = SelectChannel(wave, segment.channel);
+  const double rate = wave.sample_rate, n = static_cast<double>(wave.NumSamples());
+  // In doubles throughout, since a time in the file may be any number.
+  const double begin = std::floor(segment.start * rate);
+  double end = segment.end == -1 ? n : std::floor(segment.end * rate);
+  if (begin >= n || (end > n && end >= n + std::floor(opts.max_overshoot * wave.sample_rate))) {
+    throw DataError("the segment ", segment.TimesString(), " does not lie in recording ",
+                    segment.recording, " of ", wave.Duration(),
+                    " s; correct its times, or leave it out");
+  }
+  end = std::min(end, n);
+  if (end <= begin + std::floor(opts.min_segment_length * wave.sample_rate)) {
+    throw DataError("the segment ", segment.TimesString(),
+                    " is not longer than --min-segment-length=", opts.min_segment_length);
+  }
+  return channel.ColRange(static_cast<int64_t>(begin), static_cast<int64_t>(end - begin));
 }
 
 void FeatureSegmentOptions::Register(OptionParser *po) {

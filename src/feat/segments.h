@@ -5,8 +5,11 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <vector>
 
+#include "feat/wave.h"
 #include "tensor/view.h"
+#include "util/io.h"
 #include "util/options.h"
 #include "util/tally.h"
 
@@ -21,10 +24,38 @@ struct Segment {
   std::string TimesString() const;  // "from 1.5 to 2 s"
 };
 
+// Reads a segments file line by line. Blank lines are passed over.
+class SegmentReader {
+ public:
+  explicit SegmentReader(const std::string &rxfilename) : input_(rxfilename) {}
+
+  bool Next();  // false at the end, where a pipe's status has been checked
+  const std::string &Key() const { return words_.front(); }  // the utterance
+  std::string Where() const;                                 // "segments:7"
+  // Throws DataError for a line that is no segment; Next may then be called.
+  Segment Value() const;
+
+ private:
+  Input input_;
+  std::vector<std::string> words_;
+  int64_t line_ = 0;
+};
+
 // Calls fn for each line of a segments file, within tally->Try: a line that is not a segment, and a
-// DataError of fn, count as failures, with file and line number. Blank lines are passed over.
+// DataError of fn, count as failures, with file and line number.
 void ForEachSegment(const std::string &segments_rxfilename, UtteranceTally *tally,
                     const std::function<void(const Segment &)> &fn);
+
+struct SegmentOptions {
+  float min_segment_length = 0.1f, max_overshoot = 0.5f;  // s
+
+  void Register(OptionParser *po);
+  void Check() const;  // throws UsageError
+};
+
+// The samples [1, n] of a segment, with Kaldi's rounding (down, of both ends) and limits. Throws
+// DataError if it does not lie in the recording or is not longer than min_segment_length.
+ConstView CutSegment(const SegmentOptions &opts, const Segment &segment, const WaveData &wave);
 
 struct FeatureSegmentOptions {
   float min_segment_length = 0.1f;  // s

@@ -11,7 +11,6 @@
 #include "base/log.h"
 #include "base/rng.h"
 #include "feat/cmvn.h"
-#include "feat/wave-reader.h"
 #include "tensor/kaldi-tables.h"
 #include "util/progress.h"
 #include "util/speaker-map.h"
@@ -92,8 +91,7 @@ class WarpSource {
 void ComputeFeatsOptions::Register(OptionParser *po) {
   po->Register("seed", &seed,
                "seed of the dither; each utterance's noise depends on it and the key");
-  po->Register("channel", &channel, "channel to use, from 0; -1: the only one");
-  po->Register("min-duration", &min_duration, "skip audio shorter than this, in seconds");
+  audio.Register(po);
   po->Register("subtract-mean", &subtract_mean, "subtract each utterance's mean from its features");
   po->Register("write-utt2dur", &write_utt2dur, "wspecifier for the durations in seconds");
   po->Register("vtln-warp", &vtln_warp,
@@ -106,10 +104,7 @@ void ComputeFeatsOptions::Register(OptionParser *po) {
 }
 
 void ComputeFeatsOptions::Check() const {
-  if (channel < -1) throw UsageError("--channel=", channel, ": expected -1 or a channel from 0");
-  if (!(min_duration >= 0)) {
-    throw UsageError("--min-duration=", min_duration, ": expected 0 or more");
-  }
+  audio.Check();
   if (!(vtln_warp > 0 && vtln_warp < 100)) {
     throw UsageError("--vtln-warp=", vtln_warp, ": expected a number near 1");
   }
@@ -122,7 +117,7 @@ int ComputeFeats(const ComputeFeatsOptions &opts, float sample_frequency,
                  const std::string &feats_wspecifier, SpeedReport *speed, UtteranceTally *tally) {
   ExtractorPool extractors(make);
   WarpSource warps(opts);
-  SequentialWaveReader reader(wav_rspecifier);
+  AudioReader reader(opts.audio, wav_rspecifier, sample_frequency);
   MatrixWriter writer(feats_wspecifier);
   std::optional<TokenVectorWriter> durations;
   if (!opts.write_utt2dur.empty()) durations.emplace(opts.write_utt2dur);
@@ -132,11 +127,10 @@ int ComputeFeats(const ComputeFeatsOptions &opts, float sample_frequency,
     job->key = reader.Key();
     job->place = reader.Where();
     job->Try([&] {
-      const WaveData &wave = reader.Value();
-      CheckSampleRate(wave, sample_frequency);
-      job->samples = Tensor::Copy(SelectChannel(wave, opts.channel));
-      job->audio_seconds = wave.Duration();
-      job->too_short = wave.Duration() < opts.min_duration;
+      Utterance utterance = reader.Value();
+      job->samples = std::move(utterance.samples);
+      job->audio_seconds = utterance.duration;
+      job->too_short = utterance.too_short;
       job->vtln_warp = warps.For(job->key);
     });
     reader.Next();
@@ -168,7 +162,7 @@ int ComputeFeats(const ComputeFeatsOptions &opts, float sample_frequency,
     writer.Write(job->key, job->feats);
     if (durations) durations->Write(job->key, {FormatSeconds(job->audio_seconds)});
   };
-  Progress progress("utterances", CountEntries(wav_rspecifier));
+  Progress progress("utterances", opts.audio.segments.empty() ? CountEntries(wav_rspecifier) : 0);
   ForEachUtterance<FeatsJob>(opts.threads, speed, tally, &progress, read, work, write);
   writer.Close();
   if (durations) durations->Close();

@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 
+#include "feat/audio-reader.h"
 #include "feat/mel.h"
 #include "pipeline/utterance-loop.h"
 #include "tensor/tensor.h"
@@ -20,8 +21,7 @@ namespace u2moe {
 // The options that are not about one frame.
 struct ComputeFeatsOptions {
   int64_t seed = 0;
-  int32_t channel = -1;
-  float min_duration = 0;  // s
+  AudioOptions audio;
   bool subtract_mean = false;
   std::string write_utt2dur;
   float vtln_warp = 1;
@@ -36,7 +36,7 @@ struct ComputeFeatsOptions {
 // time.
 using FeatureFn = std::function<Tensor(ConstView samples, uint64_t dither_seed, float vtln_warp)>;
 
-// Reads audio of sample_frequency Hz from wav_rspecifier, writes features to feats_wspecifier and
+// Reads audio, at sample_frequency Hz, from wav_rspecifier, writes features to feats_wspecifier and
 // returns the exit status. make() is called for each thread. The output does not depend on the
 // number of threads, nor an utterance's features on the others.
 int ComputeFeats(const ComputeFeatsOptions &opts, float sample_frequency,

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# compute-fbank-feats and wav-to-duration on good and on bad audio.
+# compute-fbank-feats on good and on bad audio.
 . "$(dirname "$0")/../support/cli.sh"
 
 wav=$(golden_path fbank/wav)
@@ -135,22 +135,52 @@ else
   skip "wav encodings" "no python3"
 fi
 
-check "durations" wav-to-duration --print-args=false scp:digits.scp ark,t:utt2dur
-check_equal "in seconds" "$(awk '{print $1, $2}' utt2dur | paste -sd' ')" "0_george_0 0.298 7_jackson_3 0.434 9_theo_12 0.429625"
+wav-to-duration --print-args=false scp:digits.scp ark,t:utt2dur 2>/dev/null
 check "durations beside features" $fbank $digits --write-utt2dur=ark,t:dur scp:digits.scp ark:again.ark
 check "are the same" cmp utt2dur dur
 
+# Parts of recordings, without cutting them out first.
 printf '%s\n' "a 7_jackson_3 0.1 0.3" "b 7_jackson_3 0.3 -1" "c 0_george_0 0 0.298" >segments
-check "segments" extract-segments scp:digits.scp segments ark:segments.ark
-wav-to-duration ark:segments.ark ark,t:seg2dur 2>/dev/null
-check_equal "have their lengths" "$(awk '{print $1, $2}' seg2dur | paste -sd' ')" "a 0.2 b 0.134 c 0.298"
-from_segments() { extract-segments scp:digits.scp segments ark:- | $fbank $digits ark:- ark:from_segments.ark; }
-check "piped into compute-fbank-feats" from_segments
-echo "a 7_jackson_3 0.2 0.3" >segments
-check "a segment as short as is allowed" extract-segments scp:digits.scp segments ark:x.ark
-for line in "a 7_jackson_3 5 6" "a 7_jackson_3 0.3 0.31" "a nobody 0 1" "a 7_jackson_3 x 1" "a 7_jackson_3 0 1.2" \
-  "a 7_jackson_3 0,1 0.3" "a 7_jackson_3 0 0.3 -2" "a 7_jackson_3 0 0.3 99999999999" "a 7_jackson_3 nan 0.3" \
-  "a 7_jackson_3 0 nan" "a 7_jackson_3 0 1e300" "a 7_jackson_3 0 -1e300" "a 7_jackson_3 0" "a"; do
-  echo "$line" >bad_segments
-  check_fails "segment '$line'" 1 "utterance a: bad_segments:1: " extract-segments scp:digits.scp bad_segments ark:x.ark
+for options in "$digits" "--num-mel-bins=40 --allow-upsample"; do
+  extract-segments scp:digits.scp segments ark:segments.ark 2>/dev/null
+  $fbank $options ark:segments.ark ark:piped.ark 2>/dev/null
+  check "segments with $options" $fbank $options --segments=segments scp:digits.scp ark:direct.ark
+  check "are the same as piped ones" cmp piped.ark direct.ark
 done
+check_equal "their frames" "$(lengths direct.ark)" "a:18 b:11 c:28 "
+dithered_segments() { compute-fbank-feats $digits --seed=5 --num-threads=$1 --segments=segments scp:digits.scp "ark:$2"; }
+check "segments with dither" dithered_segments 1 t1.ark
+check "on three threads" dithered_segments 3 t3.ark
+check "are the same" cmp t1.ark t3.ark
+printf '%s\n' "a 7_jackson_3 0.1 0.3" "b nobody 0 1" "c 0_george_0 0" "d 0_george_0 0 0.3 1" >bad_segments
+for regex in "utterance b: bad_segments:2: .*nobody" "utterance c: bad_segments:3: expected: utterance recording" "utterance d: bad_segments:4: .*no channel 1" \
+  "Done 1 utterances, 3 failed"; do
+  check_fails "segments that fail: $regex" 1 "$regex" $fbank $digits --segments=bad_segments scp:digits.scp ark:x.ark
+done
+check_fails "no segments file" 1 "nowhere" $fbank $digits --segments=nowhere scp:digits.scp ark:x.ark
+check "an utterance that is too short for --min-duration" $fbank $digits --segments=segments --min-duration=0.25 scp:digits.scp ark:min.ark
+check_equal "is left out" "$(lengths min.ark)" "c:28 "
+
+# Another sampling rate, only when asked for.
+for change in "16000 allow-upsample 3800" "6000 allow-downsample 2900"; do
+  read -r rate option high <<<"$change"
+  rates="--sample-frequency=$rate --high-freq=$high"
+  check_fails "$rate Hz, not allowed" 1 "8000 Hz, wanted are $rate Hz.*--$option" $fbank $rates scp:one.scp ark:x.ark
+  check "$rate Hz with --$option" $fbank $rates --$option scp:one.scp ark:changed.ark
+  wav-copy --print-args=false --sample-frequency=$rate scp:one.scp ark:changed.wav.ark 2>/dev/null
+  $fbank $rates ark:changed.wav.ark ark:want.ark 2>/dev/null
+  copy-feats --print-args=false ark:changed.ark ark,t:changed.txt 2>/dev/null
+  copy-feats --print-args=false ark:want.ark ark,t:want.txt 2>/dev/null
+  # The copy was rounded to 16 bits, which shows only where it is nearly silent.
+  near() { paste <(tr -s ' ' '\n' <changed.txt) <(tr -s ' ' '\n' <want.txt) | awk '$1 ~ /[0-9]$/ && NF == 2 {d += ($1 - $2)^2; ++n} END {exit !(n > 500 && sqrt(d / n) < 0.05)}'; }
+  check "is nearly that of the copy that wav-copy resamples" near
+done
+
+# Samples without a header.
+tail -c +45 "$wav/0_george_0.wav" >raw.pcm
+echo "0_george_0 raw.pcm" >raw.scp
+check "raw samples" $fbank $digits --raw-pcm=s16le:8000:1 scp:raw.scp ark:raw.ark
+check "give the same" cmp one.ark raw.ark
+check_fails "raw samples of another rate" 1 "16000 Hz, wanted are 8000" $fbank $digits --raw-pcm=s16le:16000 scp:raw.scp ark:x.ark
+check_fails "a bad format of raw samples" 2 "s16le:16000:1" $fbank $digits --raw-pcm=pcm scp:raw.scp ark:x.ark
+check_fails "raw samples with segments" 2 "without --segments" $fbank $digits --raw-pcm=s16le:8000 --segments=segments scp:raw.scp ark:x.ark

@@ -51,6 +51,8 @@ ints tokens-to-text units IN OUT
 text text-to-tokens units IN OUT
 wav compute-fbank-feats --dither=0.5 --sample-frequency=8000 IN OUT
 wav compute-mfcc-feats --num-threads=2 --sample-frequency=8000 IN OUT
+wav wav-copy --sample-frequency=16000 IN OUT
+wav modify-speed --speed=0.9 IN OUT
 wav wav-to-duration IN OUT
 wav extract-segments IN segments OUT
 wav add-noise IN ark:snr OUT'
