@@ -1,64 +1,108 @@
+#include <algorithm>
+#include <optional>
+
 #include "base/error.h"
 #include "base/main.h"
 #include "base/rng.h"
 #include "feat/noise.h"
+#include "feat/resample.h"
+#include "feat/reverb.h"
 #include "feat/wave-reader.h"
 #include "util/options.h"
 #include "util/progress.h"
 #include "util/tally.h"
 #include "util/text-tables.h"
-#include "util/text.h"
 
 namespace u2moe {
 namespace {
 
-struct NoiseSpec {
-  NoiseKind kind = NoiseKind::kWhite;
-  double snr_db = 0;
-
-  // From the words "white 12.5".
-  static NoiseSpec Parse(const std::vector<std::string> &words) {
-    NoiseSpec spec;
-    // Beyond 200 dB, the quieter of the two is below the rounding of the louder. A NaN is not
-    // within.
-    if (words.size() != 2 || !ParseNumber(words[1], &spec.snr_db) ||
-        !(spec.snr_db >= -200 && spec.snr_db <= 200)) {
-      throw DataError("its line of utt2snr must be a kind of noise and -200 to 200 dB, as ",
-                      "'white 12.5', not '", Join(words, " "), "'");
+// Gives each utterance an impulse response: the one a table names, else one drawn from all.
+class RirSource {
+ public:
+  RirSource(const std::string &rirs, const std::string &utt2rir) {
+    if (!utt2rir.empty()) {
+      names_.emplace(utt2rir);
+      by_name_.emplace(rirs);
+      return;
     }
-    spec.kind = ParseNoiseKind(words[0]);
-    return spec;
+    SequentialWaveReader reader(rirs);
+    for (; !reader.Done(); reader.Next()) all_.push_back(reader.Value());
+    if (all_.empty()) throw Error("no impulse responses in ", rirs);
   }
+
+  const WaveData &For(const std::string &utterance, Rng *rng) {
+    if (!names_) {
+      return all_[static_cast<size_t>(rng->UniformInt(0, static_cast<int64_t>(all_.size()) - 1))];
+    }
+    const std::vector<std::string> &words = names_->Value(utterance);
+    if (words.size() != 1) throw DataError("its line of utt2rir must be one key of --rirs");
+    return by_name_->Value(words[0]);
+  }
+
+ private:
+  std::vector<WaveData> all_;
+  std::optional<RandomAccessTokenVectorReader> names_;
+  std::optional<RandomAccessWaveReader> by_name_;
 };
 
 }  // namespace
 
 int Run(int argc, char *argv[]) {
   OptionParser po(
-      "Adds white or pink noise to recordings, at the signal-to-noise ratio a table gives.\n\n"
+      "Adds noise to recordings at the signal-to-noise ratio a table gives, and the sound of rooms "
+      "(--rirs).\n\n"
       "Usage: add-noise [options] <wav-rspecifier> <utt2snr-rspecifier> <wav-wspecifier>\n"
-      "  Lines of utt2snr: <utterance> white|pink <dB>. The signal's level is that of its loud "
-      "part, within\n"
-      "  30 dB of the loudest 20 ms; a sum that would clip is scaled down.\n"
-      "  e.g. add-noise --seed=1 scp:clean.scp ark:utt2snr ark,scp:noisy.ark,wav.scp\n");
+      "  Lines of utt2snr: <utterance> white|pink <dB> or <low>:<high> dB, or <utterance> none. "
+      "The "
+      "signal's\n"
+      "  level is that of its loud part, within 30 dB of the loudest 20 ms; in a room, of the "
+      "sound "
+      "that\n"
+      "  arrives within 50 ms. What would clip is scaled down.\n"
+      "  e.g. add-noise --seed=1 scp:clean.scp ark:utt2snr ark,scp:noisy.ark,wav.scp\n"
+      "  e.g. add-noise --rirs=scp:rirs.scp scp:clean.scp ark:utt2snr ark,scp:noisy.ark,wav.scp\n");
   int64_t seed = 0;
-  po.Register("seed", &seed, "each utterance's noise depends on it and the utterance's name");
+  int32_t rir_channel = 0;
+  std::string rirs, utt2rir;
+  po.Register("seed", &seed, "what is drawn for an utterance depends on it and its name");
+  po.Register("rirs", &rirs,
+              "rspecifier of impulse responses of rooms: audio of any level and rate");
+  po.Register(
+      "utt2rir", &utt2rir,
+      "rspecifier of each utterance's key in --rirs; \"\": one is drawn, all are in memory");
+  po.Register("rir-channel", &rir_channel, "channel of the impulse responses, from 0");
   UtteranceTally tally(&po);
   if (!po.Parse(argc, argv, 3, 3)) return 0;
+  if (rirs.empty() && !utt2rir.empty()) throw UsageError("--utt2rir needs --rirs");
+  if (rir_channel < 0) throw UsageError("--rir-channel=", rir_channel, ": expected 0 or more");
 
   SequentialWaveReader reader(po.Arg(0));
   RandomAccessTokenVectorReader specs(po.Arg(1));
   WaveWriter writer(po.Arg(2));
+  std::optional<RirSource> rooms;
+  if (!rirs.empty()) rooms.emplace(rirs, utt2rir);
   Progress progress("noise", 0);
   for (; !reader.Done(); reader.Next(), progress.Add(1)) {
     const std::string key = reader.Key();
     tally.Try(reader, [&] {
       const NoiseSpec spec = NoiseSpec::Parse(specs.Value(key));
       const WaveData &clean = reader.Value();
-      WaveData noisy = {clean.sample_rate, Tensor::Copy(SelectChannel(clean, -1))};
+      const float rate = clean.sample_rate;
+      // Apart from each other, so that the noise is the same in every room and at every level.
       Rng rng(SubSeed(static_cast<uint64_t>(seed), key));
-      AddNoise(spec.kind, spec.snr_db, noisy.sample_rate, &rng, noisy.samples.Data(),
-               noisy.NumSamples());
+      Rng choice(SubSeed(SubSeed(static_cast<uint64_t>(seed), key), 1));
+      const double snr_db = choice.Uniform(spec.low_db, spec.high_db);
+      WaveData noisy = {rate, Tensor::Copy(SelectChannel(clean, -1))};
+      double level = ActiveLevel(noisy.samples.Data(), noisy.NumSamples(), rate);
+      if (rooms) {
+        const WaveData &rir = rooms->For(key, &choice);
+        const Reverberation reverb = Reverberate(
+            noisy.samples, Resample(SelectChannel(rir, rir_channel), rir.sample_rate, rate), rate);
+        level = ActiveLevel(reverb.early.data(), static_cast<int64_t>(reverb.early.size()), rate);
+        std::copy(reverb.samples.begin(), reverb.samples.end(), noisy.samples.Data());
+      }
+      AddNoise(spec.kind, snr_db, level, rate, &rng, noisy.samples.Data(), noisy.NumSamples());
+      LimitPeak(noisy.samples.Data(), noisy.NumSamples());
       writer.Write(key, noisy);
     });
   }

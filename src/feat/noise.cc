@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "util/text.h"
 
 namespace u2moe {
 namespace {
@@ -24,10 +25,27 @@ void AddLowPassNoise(double corner, double sample_rate, Rng *rng, std::vector<fl
 
 }  // namespace
 
-NoiseKind ParseNoiseKind(const std::string &name) {
-  if (name == "white") return NoiseKind::kWhite;
-  if (name == "pink") return NoiseKind::kPink;
-  throw DataError("noise is white or pink, not '", name, "'");
+NoiseSpec NoiseSpec::Parse(const std::vector<std::string> &words) {
+  NoiseSpec spec;
+  if (words.size() == 1 && words[0] == "none") return spec;
+  std::vector<std::string> range;
+  if (words.size() == 2) range = Split(words[1], ':');
+  // Beyond 200 dB, the quieter of the two is below the rounding of the louder. A NaN is not within.
+  if ((range.size() != 1 && range.size() != 2) || !ParseNumber(range.front(), &spec.low_db) ||
+      !ParseNumber(range.back(), &spec.high_db) ||
+      !(spec.low_db >= -200 && spec.low_db <= spec.high_db && spec.high_db <= 200)) {
+    throw DataError(
+        "its line of utt2snr must be a kind of noise and -200 to 200 dB or a range of them, as ",
+        "'white 12.5' or 'pink 5:20', or 'none', not '", Join(words, " "), "'");
+  }
+  if (words[0] == "white") {
+    spec.kind = NoiseKind::kWhite;
+  } else if (words[0] == "pink") {
+    spec.kind = NoiseKind::kPink;
+  } else {
+    throw DataError("noise is white or pink, not '", words[0], "'");
+  }
+  return spec;
 }
 
 std::vector<float> MakeNoise(NoiseKind kind, int64_t n, double sample_rate, Rng *rng) {
@@ -66,19 +84,21 @@ double ActiveLevel(const float *samples, int64_t n, double sample_rate) {
   return std::sqrt(sum / static_cast<double>(count));
 }
 
-void AddNoise(NoiseKind kind, double snr_db, double sample_rate, Rng *rng, float *samples,
-              int64_t n) {
-  const double level = ActiveLevel(samples, n, sample_rate);
-  if (!(level > 0))
+void AddNoise(NoiseKind kind, double snr_db, double level, double sample_rate, Rng *rng,
+              float *samples, int64_t n) {
+  if (kind == NoiseKind::kNone) return;
+  if (!(level > 0)) {
     throw DataError(
         "no signal in the recording, so a noise level cannot follow; leave the utterance out");
+  }
   const float gain = static_cast<float>(level * std::pow(10.0, -snr_db / 20));
   const std::vector<float> noise = MakeNoise(kind, n, sample_rate, rng);
+  for (int64_t i = 0; i < n; ++i) samples[i] += gain * noise[static_cast<size_t>(i)];
+}
+
+void LimitPeak(float *samples, int64_t n) {
   double peak = 0;
-  for (int64_t i = 0; i < n; ++i) {
-    samples[i] += gain * noise[static_cast<size_t>(i)];
-    peak = std::max(peak, std::fabs(static_cast<double>(samples[i])));
-  }
+  for (int64_t i = 0; i < n; ++i) peak = std::max(peak, std::fabs(static_cast<double>(samples[i])));
   if (peak <= kPeak) return;
   const float scale = static_cast<float>(kPeak / peak);
   for (int64_t i = 0; i < n; ++i) samples[i] *= scale;

@@ -41,11 +41,73 @@ within() { awk -v want="$2" -v by="$3" -v line="$1" 'NR == line { exit !($1 > wa
 check "white noise at 10 dB" within 1 10 0.3
 check "pink noise at 0.5 dB" within 2 0.5 2
 
+# A range: each utterance has a ratio of its own within it, the same for the same seed.
+for i in $(seq 20); do echo "u$i tone.wav"; done >many.scp
+sed 's/ .*/ white 5:20/' many.scp >range
+check "a range of ratios" add-noise scp:many.scp ark:range ark:r.ark
+python3 - >snr <<'EOF'
+import array, math, wave
+clean = array.array('h', wave.open('tone.wav').readframes(16000))
+data = open('r.ark', 'rb').read()
+at = 0
+while (at := data.find(b'RIFF', at)) >= 0:
+    noisy = array.array('h', data[at + 44:at + 32044])
+    print(10 * math.log10(sum(x * x for x in clean) / sum((x - y)**2 for x, y in zip(noisy, clean))))
+    at += 32044
+EOF
+check "twenty ratios over the range" awk '$1 < 4.7 || $1 > 20.3 {bad = 1} $1 < 10 {++low} $1 > 15 {++high}
+  END {exit bad || NR != 20 || low < 2 || high < 2}' snr
+echo "a tone.wav" >tone.scp
+check "none" add-noise scp:tone.scp "ark:echo a none |" ark,scp:none.ark,none.scp
+check "none is the recording itself" wav-copy scp:none.scp "scp:echo a none.wav |"
+check "to the bit" cmp none.wav tone.wav
+
+# Rooms: against a convolution written out here; direct sound after 100 samples, echoes after 40 and 100 ms.
+python3 - <<'EOF'
+import array, random, wave
+def write(name, samples, rate=16000):
+    with wave.open(name, 'wb') as w:
+        w.setparams((1, 2, rate, 0, 'NONE', ''))
+        w.writeframes(array.array('h', samples).tobytes())
+random.seed(5)
+write('speech.wav', [round(random.gauss(0, 2000)) for _ in range(8000)])
+rir = [0] * 1800
+rir[90], rir[100], rir[740], rir[1700] = -20000, 16000, -6000, 4000
+write('room.wav', rir)
+write('dry.wav', [1])
+EOF
+printf 'room room.wav\ndry dry.wav\n' >rirs.scp
+printf 'a speech.wav\nb speech.wav\n' >speech.scp
+printf 'a none\nb none\n' >no_noise
+printf 'a room\nb dry\n' >utt2rir
+check "rooms" add-noise --rirs=scp:rirs.scp --utt2rir=ark:utt2rir scp:speech.scp ark:no_noise ark,scp:rooms.ark,rooms.scp
+check "as files" wav-copy scp:rooms.scp "scp:printf 'a a.wav\nb b.wav\n' |"
+check "the dry room changes nothing" cmp b.wav speech.wav
+as_kaldi() { # energy of the whole convolution is that of the recording, moved back by the direct sound's place
+  python3 -c '
+import array, math, wave
+def read(name):
+    with wave.open(name) as w:
+        return array.array("h", w.readframes(w.getnframes()))
+x, y, taps = read("speech.wav"), read("a.wav"), {90: -20000, 100: 16000, 740: -6000, 1700: 4000}
+full = [sum(h * x[i - d] for d, h in taps.items() if 0 <= i - d < len(x)) for i in range(len(x) + 1799)]
+scale = math.sqrt(sum(v * v for v in x) / len(x) / (sum(v * v for v in full) / len(full)))
+assert len(y) == len(x)
+assert max(abs(scale * full[i + 100] - y[i]) for i in range(len(y))) < 0.6'
+}
+check "reverberation as Kaldi's wav-reverberate --shift-output" as_kaldi
+check "a room is drawn" add-noise --rirs=scp:rirs.scp --seed=2 scp:many.scp ark:range ark:d1.ark
+check "again" add-noise --rirs=scp:rirs.scp --seed=2 scp:many.scp ark:range ark:d2.ark
+check "the same ones" cmp d1.ark d2.ark
+check_fails "an unknown room" 1 "utterance a: .*attic" add-noise --rirs=scp:rirs.scp "--utt2rir=ark:printf 'a attic\nb dry\n' |" scp:speech.scp ark:no_noise ark:o.ark
+check_fails "no channel of it" 1 "no channel 1" add-noise --rirs=scp:rirs.scp --rir-channel=1 scp:speech.scp ark:no_noise ark:o.ark
+check_fails "rooms without a table" 2 "utt2rir needs --rirs" add-noise --utt2rir=ark:utt2rir scp:speech.scp ark:no_noise ark:o.ark
+
 printf 'a white 10\nb brown 3\n' > odd
 check_fails "an unknown kind of noise" 1 "b.*noise is white or pink, not 'brown'" \
   add-noise scp:wav.scp ark:odd ark:o.ark
 printf 'a white 10\nb white\n' > odd
-check_fails "a line without dB" 1 "b.*as 'white 12.5', not 'white'" add-noise scp:wav.scp ark:odd ark:o.ark
+check_fails "a line without dB" 1 "b.*as 'white 12.5' or .*, not 'white'" add-noise scp:wav.scp ark:odd ark:o.ark
 for db in nan inf -inf 1e308 10,5; do
   printf 'a white 10\nb white %s\n' $db > odd
   check_fails "$db dB" 1 "utterance b: wav.scp:2: key 'b' from tone.wav: its line of utt2snr must be" \

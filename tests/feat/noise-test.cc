@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <complex>
+#include <string>
 #include <vector>
 
 #include "base/error.h"
@@ -78,7 +79,8 @@ TEST(Noise, AddsAtTheAskedRatio) {
     const std::vector<float> clean = Tone(32000, 2000);
     std::vector<float> noisy = clean;
     Rng rng(1);
-    AddNoise(NoiseKind::kWhite, snr, kRate, &rng, noisy.data(), 32000);
+    AddNoise(NoiseKind::kWhite, snr, ActiveLevel(clean.data(), 32000, kRate), kRate, &rng,
+             noisy.data(), 32000);
     std::vector<float> noise(noisy);
     for (size_t i = 0; i < noise.size(); ++i) noise[i] -= clean[i];
     EXPECT_NEAR(20 * std::log10(Rms(clean) / Rms(noise)), snr, 0.2);
@@ -88,19 +90,44 @@ TEST(Noise, AddsAtTheAskedRatio) {
 TEST(Noise, DoesNotClip) {
   std::vector<float> x = Tone(16000, 32000);
   Rng rng(1);
-  AddNoise(NoiseKind::kWhite, 0, kRate, &rng, x.data(), 16000);
+  AddNoise(NoiseKind::kWhite, 0, ActiveLevel(x.data(), 16000, kRate), kRate, &rng, x.data(), 16000);
+  LimitPeak(x.data(), 16000);
   float peak = 0;
   for (float v : x) peak = std::max(peak, std::fabs(v));
   EXPECT_LE(peak, 32767);
   EXPECT_GT(peak, 31000);
 }
 
-TEST(Noise, RefusesSilenceAndUnknownKinds) {
+TEST(Noise, RefusesSilence) {
   std::vector<float> x(100);
   Rng rng(1);
-  EXPECT_THROW(AddNoise(NoiseKind::kPink, 10, kRate, &rng, x.data(), 100), DataError);
-  EXPECT_THROW(ParseNoiseKind("brown"), DataError);
-  EXPECT_EQ(ParseNoiseKind("pink"), NoiseKind::kPink);
+  EXPECT_THROW(AddNoise(NoiseKind::kPink, 10, 0, kRate, &rng, x.data(), 100), DataError);
+  AddNoise(NoiseKind::kNone, 10, 0, kRate, &rng, x.data(), 100);
+  EXPECT_EQ(Rms(x), 0);
+}
+
+TEST(Noise, LinesOfUtt2snr) {
+  const NoiseSpec pink = NoiseSpec::Parse({"pink", "-5:20"}),
+                  white = NoiseSpec::Parse({"white", "3"});
+  EXPECT_EQ(pink.kind, NoiseKind::kPink);
+  EXPECT_EQ(pink.low_db, -5);
+  EXPECT_EQ(pink.high_db, 20);
+  EXPECT_EQ(white.kind, NoiseKind::kWhite);
+  EXPECT_EQ(white.low_db, 3);
+  EXPECT_EQ(white.high_db, 3);
+  EXPECT_EQ(NoiseSpec::Parse({"none"}).kind, NoiseKind::kNone);
+  for (const std::vector<std::string> &bad :
+       std::vector<std::vector<std::string>>{{},
+                                             {"brown", "3"},
+                                             {"pink"},
+                                             {"pink", "20:5"},
+                                             {"pink", "1:2:3"},
+                                             {"pink", "nan"},
+                                             {"pink", "1:nan"},
+                                             {"pink", "300"},
+                                             {"none", "3"}}) {
+    EXPECT_THROW(NoiseSpec::Parse(bad), DataError);
+  }
 }
 
 }  // namespace
