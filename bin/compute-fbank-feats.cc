@@ -2,6 +2,7 @@
 #include "base/main.h"
 #include "feat/fbank.h"
 #include "pipeline/compute-feats.h"
+#include "pipeline/live-features.h"
 #include "util/options.h"
 #include "util/speed-report.h"
 #include "util/tally.h"
@@ -12,19 +13,31 @@ int Run(int argc, char *argv[]) {
   OptionParser po(
       "Log mel filter-bank features of audio files, as Kaldi computes them.\n\n"
       "Usage: compute-fbank-feats [options] <wav-rspecifier> <feats-wspecifier>\n"
+      "   or: compute-fbank-feats --online-frames=<n> [options] <audio-rxfilename> "
+      "<feats-wspecifier>\n"
       "  e.g. compute-fbank-feats --num-mel-bins=80 --dither=0 scp:wav.scp "
-      "ark,scp:feats.ark,feats.scp\n");
+      "ark,scp:feats.ark,feats.scp\n"
+      "  e.g. compute-fbank-feats --segments=segments scp:wav.scp ark:feats.ark\n"
+      "  e.g. arecord -t raw -f S16_LE -r 16000 | compute-fbank-feats --online-frames=16 "
+      "--raw-pcm=s16le:16000:1 - ark,t:-\n");
   FbankOptions fbank;
   ComputeFeatsOptions opts;
   fbank.Register(&po);
   fbank.mel.vtln.Register(&po);
   opts.Register(&po);
+  LiveOptions live;
+  live.Register(&po);
   SpeedReport speed(&po);
   UtteranceTally tally(&po);
   if (!po.Parse(argc, argv, 2, 2)) return 0;
   fbank.Check();
   opts.Check();
+  live.Check();
   LOG_INFO << fbank.ToString();
+  if (live.online_frames > 0) {
+    WriteLiveFeatures(live, fbank, opts, po.Arg(0), po.Arg(1));
+    return 0;
+  }
   return ComputeFeatsWith<Fbank>(fbank, opts, po.Arg(0), po.Arg(1), &speed, &tally);
 }
 

@@ -9,7 +9,6 @@
 
 #include "base/check.h"
 #include "base/error.h"
-#include "base/rng.h"
 
 namespace u2moe {
 namespace {
@@ -75,36 +74,48 @@ Fbank::Fbank(const FbankOptions &opts)
 
 Fbank::~Fbank() { kiss_fftr_free(fft_); }
 
+void Fbank::CheckLength(int64_t num_samples) const {
+  if (NumFrames(num_samples) > 0) return;
+  throw DataError(
+      "the audio is too short: ", num_samples, " samples (",
+      static_cast<double>(num_samples) / opts_.frame.sample_frequency, " s), one frame needs ",
+      opts_.frame.snip_edges ? opts_.frame.WindowSize() : (opts_.frame.WindowShift() + 1) / 2,
+      "; leave the utterance out");
+}
+
 Tensor Fbank::Compute(ConstView samples, uint64_t dither_seed, float vtln_warp) {
-  const int64_t num_frames = NumFrames(samples.Cols());
-  if (num_frames == 0) {
-    throw DataError(
-        "the audio is too short: ", samples.Cols(), " samples (",
-        static_cast<double>(samples.Cols()) / opts_.frame.sample_frequency, " s), one frame needs ",
-        opts_.frame.snip_edges ? opts_.frame.WindowSize() : (opts_.frame.WindowShift() + 1) / 2,
-        "; leave the utterance out");
-  }
-  Tensor out(num_frames, Dim());
+  CheckLength(samples.Cols());
+  Tensor out(NumFrames(samples.Cols()), Dim());
   Compute(samples, dither_seed, out, vtln_warp);
   return out;
 }
 
 void Fbank::Compute(ConstView samples, uint64_t dither_seed, View out, float vtln_warp) {
   CHECK_EQ(samples.Rows(), 1);
-  const int64_t num_samples = samples.Cols(), window_size = opts_.frame.WindowSize();
+  const int64_t num_samples = samples.Cols();
   CHECK_SHAPE(out, NumFrames(num_samples), Dim());
   const MelBanks &mel = Banks(vtln_warp);
   const float *x = samples.Data();
-  if (opts_.frame.dither != 0) x = AddDither(x, num_samples, dither_seed);
-  for (int64_t t = 0; t < out.Rows(); ++t) {
-    const int64_t first = opts_.frame.FirstSample(t);
-    const float *frame = x + first;
-    if (first < 0 || first + window_size > num_samples) {
-      CopyReflected(x, num_samples, first, window_size, reflected_.data());
-      frame = reflected_.data();
-    }
-    ComputeFrame(frame, mel, out.Row(t));
+  if (opts_.frame.dither != 0) {
+    Rng rng(dither_seed);
+    dithered_.resize(static_cast<size_t>(num_samples));
+    AddDither(opts_.frame.dither, x, num_samples, &rng, dithered_.data());
+    x = dithered_.data();
   }
+  for (int64_t t = 0; t < out.Rows(); ++t) {
+    ComputeFrameAt(x, num_samples, opts_.frame.FirstSample(t), mel, out.Row(t));
+  }
+}
+
+void Fbank::ComputeFrameAt(const float *samples, int64_t num_samples, int64_t first,
+                           const MelBanks &mel, float *out) {
+  const int64_t window_size = static_cast<int64_t>(window_.size());
+  const float *frame = samples + std::max<int64_t>(first, 0);
+  if (first < 0 || first + window_size > num_samples) {
+    CopyReflected(samples, num_samples, first, window_size, reflected_.data());
+    frame = reflected_.data();
+  }
+  ComputeFrame(frame, mel, out);
 }
 
 const MelBanks &Fbank::Banks(float vtln_warp) {
@@ -117,18 +128,6 @@ const MelBanks &Fbank::Banks(float vtln_warp) {
       .emplace(vtln_warp,
                MelBanks(opts_.mel, opts_.frame.sample_frequency, opts_.frame.FftSize(), vtln_warp))
       .first->second;
-}
-
-// Kaldi draws new noise for every frame; here each sample gets its noise once, as if it had been
-// recorded, which is 2.5 times less work and makes overlapping frames agree about the signal.
-const float *Fbank::AddDither(const float *samples, int64_t num_samples, uint64_t seed) {
-  Rng rng(seed);
-  dithered_.resize(static_cast<size_t>(num_samples));
-  for (int64_t i = 0; i < num_samples; ++i) {
-    dithered_[static_cast<size_t>(i)] =
-        samples[i] + opts_.frame.dither * static_cast<float>(rng.Normal());
-  }
-  return dithered_.data();
 }
 
 void Fbank::ComputeFrame(const float *frame, const MelBanks &mel, float *out) {

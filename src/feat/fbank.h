@@ -45,18 +45,28 @@ class Fbank {
   int64_t Dim() const { return mel_.NumBins() + (opts_.use_energy ? 1 : 0); }
   int64_t NumFrames(int64_t num_samples) const { return opts_.frame.NumFrames(num_samples); }
 
+  // Throws DataError if that many samples are too short for one frame.
+  void CheckLength(int64_t num_samples) const;
+
   // Features [NumFrames(n), Dim()] of samples [1, n]. The log energy, if asked for, is column 0,
   // with htk_compat the last one. The dither depends on dither_seed and the sample's place alone.
-  // vtln_warp: see MelBanks. Throws DataError if the waveform is too short for one frame,
-  // UsageError if there are no filters for the warp.
+  // vtln_warp: see MelBanks. Throws as CheckLength, and UsageError if there are no filters for the
+  // warp.
   Tensor Compute(ConstView samples, uint64_t dither_seed = 0, float vtln_warp = 1);
 
   // The same into out, which has the right shape.
   void Compute(ConstView samples, uint64_t dither_seed, View out, float vtln_warp = 1);
 
+  // One frame, out [Dim()], of WindowSize() samples from place `first` on. The waveform is
+  // reflected where the frame reaches over an end of it. No dither is added.
+  void ComputeFrameAt(const float *samples, int64_t num_samples, int64_t first, float *out) {
+    ComputeFrameAt(samples, num_samples, first, mel_, out);
+  }
+
  private:
+  void ComputeFrameAt(const float *samples, int64_t num_samples, int64_t first, const MelBanks &mel,
+                      float *out);
   const MelBanks &Banks(float vtln_warp);
-  const float *AddDither(const float *samples, int64_t num_samples, uint64_t seed);
   void ComputeFrame(const float *frame, const MelBanks &mel, float *out);
 
   FbankOptions opts_;

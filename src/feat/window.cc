@@ -1,5 +1,6 @@
 #include "feat/window.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "base/check.h"
@@ -119,6 +120,16 @@ void CopyReflected(const float *samples, int64_t num_samples, int64_t first, int
     int64_t s = first + i;
     while (s < 0 || s >= num_samples) s = s < 0 ? -s - 1 : 2 * num_samples - 1 - s;
     out[i] = samples[s];
+  }
+}
+
+void AddDither(float dither, const float *samples, int64_t n, Rng *rng, float *out) {
+  if (dither == 0) {
+    std::copy_n(samples, n, out);
+    return;
+  }
+  for (int64_t i = 0; i < n; ++i) {
+    out[i] = samples[i] + dither * static_cast<float>(rng->Normal());
   }
 }
 

@@ -1,0 +1,93 @@
+#include "pipeline/live-features.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <limits>
+#include <optional>
+#include <vector>
+
+#include "base/check.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "base/rng.h"
+#include "tensor/kaldi-tables.h"
+#include "util/io.h"
+
+namespace u2moe {
+
+double ComputeLiveFeatures(AudioStream *audio, const FbankOptions &opts, uint64_t dither_seed,
+                           int64_t piece_frames, const std::function<void(ConstView)> &emit) {
+  CHECK_GE(piece_frames, 1);
+  CheckSampleRate({audio->SampleRate(), {}}, opts.frame.sample_frequency);
+  OnlineFbank fbank(opts, dither_seed);
+  Tensor piece(piece_frames, fbank.Dim());
+  int64_t filled = 0;
+  const auto add = [&](ConstView frames) {
+    for (int64_t t = 0; t < frames.Rows(); ++t) {
+      std::copy_n(frames.Row(t), frames.Cols(), piece.View().Row(filled));
+      if (++filled < piece_frames) continue;
+      emit(piece);
+      filled = 0;
+    }
+  };
+  for (std::vector<float> samples; audio->Read(&samples);) {
+    add(fbank.Accept(ConstView(samples.data(), 1, static_cast<int64_t>(samples.size()))));
+  }
+  add(fbank.Flush());
+  if (filled > 0) emit(piece.View().RowRange(0, filled));
+  return static_cast<double>(fbank.NumSamples()) / audio->SampleRate();
+}
+
+void LiveOptions::Register(OptionParser *po) {
+  po->Register(
+      "online-frames", &online_frames,
+      "read one recording while it is being made, and write it in pieces of so many frames "
+      "as soon as their samples are there; 0: whole recordings");
+  po->Register("online-key", &online_key,
+               "with --online-frames: the pieces are <this>-00000001, <this>-00000002 and so on");
+}
+
+void LiveOptions::Check() const {
+  if (online_frames < 0 || online_frames > 1000000) {
+    throw UsageError("--online-frames=", online_frames, ": expected 0 to 1000000");
+  }
+}
+
+void WriteLiveFeatures(const LiveOptions &live, const FbankOptions &fbank,
+                       const ComputeFeatsOptions &opts, const std::string &audio_rxfilename,
+                       const std::string &feats_wspecifier) {
+  if (IsTable(audio_rxfilename)) {
+    throw UsageError("--online-frames reads one recording: give a file, '-' or 'command |', not ",
+                     audio_rxfilename);
+  }
+  if (opts.subtract_mean || opts.vtln_warp != 1 || !opts.vtln_map.empty() ||
+      !opts.write_utt2dur.empty() || !opts.audio.segments.empty() || opts.audio.min_duration > 0) {
+    throw UsageError(
+        "--online-frames goes without --subtract-mean, --vtln-warp, --vtln-map, --write-utt2dur, "
+        "--segments and --min-duration");
+  }
+  std::optional<PcmFormat> raw;
+  if (!opts.audio.raw_pcm.empty()) raw = PcmFormat::Parse(opts.audio.raw_pcm);
+  Input input(audio_rxfilename);
+  MatrixWriter writer("f," + feats_wspecifier);  // f: each piece is written at once
+  int64_t number = 0;
+  const auto emit = [&](ConstView frames) {
+    char suffix[32];
+    std::snprintf(suffix, sizeof suffix, "-%08lld", static_cast<long long>(++number));
+    writer.Write(live.online_key + suffix, Tensor::Copy(frames));
+  };
+  try {
+    AudioStream audio(&input.Stream(), raw, opts.audio.channel);
+    const uint64_t seed = SubSeed(static_cast<uint64_t>(opts.seed), live.online_key);
+    const double seconds = ComputeLiveFeatures(&audio, fbank, seed, live.online_frames, emit);
+    LOG_INFO << seconds << " s of audio in " << number << " pieces.";
+  } catch (const DataError &e) {
+    throw Error(audio_rxfilename, ": ", e.what());
+  }
+  // What a command writes after the samples is read off, so that its exit status is its own.
+  if (IsPipe(audio_rxfilename)) input.Stream().ignore(std::numeric_limits<std::streamsize>::max());
+  input.Close();
+  writer.Close();
+}
+
+}  // namespace u2moe
