@@ -78,6 +78,7 @@ int Run(int argc, char *argv[]) {
     reader->Close();
   };
   if (raw) {
+    CheckRawTable(po.Arg(0));
     SequentialBytesReader reader(po.Arg(0));
     copy(&reader, [&](const std::string &bytes) { return ReadPcm(*raw, bytes); });
   } else {

@@ -35,6 +35,7 @@ AudioReader::AudioReader(const AudioOptions &opts, const std::string &wav_rspeci
   opts.Check();
   if (!opts.raw_pcm.empty()) {
     raw_ = PcmFormat::Parse(opts.raw_pcm);
+    CheckRawTable(wav_rspecifier);
     raw_recordings_ = std::make_unique<SequentialBytesReader>(wav_rspecifier);
   } else if (opts.segments.empty()) {
     recordings_ = std::make_unique<SequentialWaveReader>(wav_rspecifier);

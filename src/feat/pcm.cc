@@ -90,19 +90,23 @@ void DecodePcm(const PcmFormat &format, const char *bytes, int64_t n, int64_t ch
   if (!good) throw DataError("the audio holds samples that are NaN, infinite or beyond all range");
 }
 
-WaveData ReadPcm(const PcmFormat &format, const std::string &bytes) {
+WaveData DecodePcm(const PcmFormat &format, const std::string &bytes) {
   const int64_t n = static_cast<int64_t>(bytes.size()) / format.FrameBytes();
-  if (static_cast<int64_t>(bytes.size()) != n * format.FrameBytes()) {
-    throw DataError("the raw audio ends within a sample: ", bytes.size(),
-                    " bytes are not a multiple of ", format.FrameBytes(),
-                    "; was it cut off, or is its format another one?");
-  }
   if (n == 0) throw DataError("the audio file holds no samples");
   WaveData wave{static_cast<float>(format.sample_rate), Tensor(format.channels, n)};
   for (int64_t c = 0; c < format.channels; ++c) {
     DecodePcm(format, bytes.data(), n, c, wave.samples.View().Row(c));
   }
   return wave;
+}
+
+WaveData ReadPcm(const PcmFormat &format, const std::string &bytes) {
+  if (static_cast<int64_t>(bytes.size()) % format.FrameBytes() != 0) {
+    throw DataError("the raw audio ends within a sample: ", bytes.size(),
+                    " bytes are not a multiple of ", format.FrameBytes(),
+                    "; was it cut off, or is its format another one?");
+  }
+  return DecodePcm(format, bytes);
 }
 
 }  // namespace u2moe

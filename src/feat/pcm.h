@@ -26,8 +26,12 @@ struct PcmFormat {
 // DataError if one is not a number.
 void DecodePcm(const PcmFormat &format, const char *bytes, int64_t n, int64_t channel, float *out);
 
-// A whole recording. Throws DataError if there is nothing, the last sample is incomplete or one is
-// not a number.
+// All channels of the samples in `bytes`; an incomplete last one is dropped. Throws DataError if
+// there is none or one is not a number.
+WaveData DecodePcm(const PcmFormat &format, const std::string &bytes);
+
+// The same for a recording without a header, where an incomplete sample is a DataError too: its
+// format is probably another one.
 WaveData ReadPcm(const PcmFormat &format, const std::string &bytes);
 
 }  // namespace u2moe

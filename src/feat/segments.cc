@@ -57,14 +57,15 @@ void ForEachSegment(const std::string &segments_rxfilename, UtteranceTally *tall
 void SegmentOptions::Register(OptionParser *po) {
   po->Register("min-segment-length", &min_segment_length,
                "segments must be longer than this, in seconds");
-  po->Register("max-overshoot", &max_overshoot,
-               "by less than how many seconds a segment may end after its recording; it is cut there");
+  po->Register(
+      "max-overshoot", &max_overshoot,
+      "by less than how many seconds a segment may end after its recording; it is cut there");
 }
 
 void SegmentOptions::Check() const {
   if (!(min_segment_length >= 0 && max_overshoot >= 0)) {
-    throw UsageError("--min-segment-length=", min_segment_length, " --max-overshoot=", max_overshoot,
-                     ": expected seconds from 0");
+    throw UsageError("--min-segment-length=", min_segment_length,
+                     " --max-overshoot=", max_overshoot, ": expected seconds from 0");
   }
 }
 

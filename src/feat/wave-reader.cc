@@ -19,4 +19,10 @@ void BytesHolder::Read(std::istream &is, T *value) {
   value->assign(std::istreambuf_iterator<char>(is), std::istreambuf_iterator<char>());
 }
 
+void CheckRawTable(const std::string &rspecifier) {
+  if (ParseRspecifier(rspecifier).is_script) return;
+  throw UsageError("'", rspecifier,
+                   "': samples without a header have no end in an archive; list files with scp:");
+}
+
 }  // namespace u2moe

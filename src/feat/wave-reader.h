@@ -26,11 +26,15 @@ struct WaveInfoHolder {
   static void Read(std::istream &is, T *value);
 };
 
-// All bytes up to the end of the stream, undecoded: samples without a header. There is no writing.
+// All bytes up to the end of the stream, undecoded: samples without a header. There is no writing,
+// and no end of such a value in an archive: see CheckRawTable.
 struct BytesHolder {
   using T = std::string;
   static void Read(std::istream &is, T *value);
 };
+
+// Throws UsageError unless the rspecifier names a script file.
+void CheckRawTable(const std::string &rspecifier);
 
 using SequentialWaveInfoReader = SequentialTableReader<WaveInfoHolder>;
 using SequentialBytesReader = SequentialTableReader<BytesHolder>;

@@ -14,30 +14,6 @@
 namespace u2moe {
 namespace {
 
-// The rest of a WAV file after its header.
-void ReadWavSamples(std::istream &is, const WavHeader &header, std::string *bytes) {
-  *bytes = header.bytes;
-  const size_t begin = bytes->size();
-  if (header.size_unknown) {
-    const uint64_t got = AppendBytes(is, UINT64_MAX, bytes);
-    bytes->replace(0, 4, "RIFF");  // an RF64 file would need its long sizes
-    PutUint32(static_cast<uint32_t>(std::min<uint64_t>(got, kStreamMarker - 1)),
-              &(*bytes)[begin - 4]);
-    PutUint32(static_cast<uint32_t>(std::min<uint64_t>(bytes->size() - 8, kStreamMarker)),
-              &(*bytes)[4]);
-    return;
-  }
-  const uint64_t got = AppendBytes(is, header.data_size, bytes);
-  if (got < header.data_size) {
-    throw DataError("the WAV file was cut off: its header announces ", header.data_size,
-                    " bytes of samples, but only ", got, " follow; copy or convert it again");
-  }
-  // What the header counts after the samples belongs to this file, not to the next one.
-  if (header.file_size != UINT64_MAX && header.file_size > bytes->size()) {
-    AppendBytes(is, header.file_size - bytes->size(), bytes);
-  }
-}
-
 // A file in memory, for libsndfile.
 struct MemoryFile {
   const std::string &bytes;
@@ -141,20 +117,48 @@ bool Skip(std::istream &is, uint64_t count) {
   return count == 0;
 }
 
+// What the header counts after the samples belongs to this file, not to the next one.
+void SkipTail(std::istream &is, const WavHeader &header) {
+  const uint64_t end = header.bytes.size() + header.data_size;
+  if (header.file_size != UINT64_MAX && header.file_size > end) Skip(is, header.file_size - end);
+}
+
+// The rest of a WAV file after its header.
+WaveData ReadWavSamples(std::istream &is, const WavHeader &header) {
+  std::string samples;
+  const uint64_t got =
+      AppendBytes(is, header.size_unknown ? UINT64_MAX : header.data_size, &samples);
+  if (!header.size_unknown) {
+    if (got < header.data_size) {
+      throw DataError("the WAV file was cut off: its header announces ", header.data_size,
+                      " bytes of samples, but only ", got, " follow; copy or convert it again");
+    }
+    SkipTail(is, header);
+  }
+  if (header.format) return DecodePcm(*header.format, samples);
+  // Encodings that libsndfile knows.
+  std::string bytes = header.bytes;
+  if (header.size_unknown) {
+    if (got >= kStreamMarker) throw DataError("more than 2 GB of samples in ", header.encoding);
+    bytes.replace(0, 4, "RIFF");  // an RF64 file would need its long sizes
+    PutUint32(static_cast<uint32_t>(got), &bytes[bytes.size() - 4]);
+    PutUint32(static_cast<uint32_t>(bytes.size() - 8 + got), &bytes[4]);
+  }
+  return Decode(bytes + samples);
+}
+
 }  // namespace
 
 WaveData ReadAudio(std::istream &is) {
   std::string bytes = ReadBegin(is);
-  if (IsWav(bytes)) {
-    ReadWavSamples(is, ReadWavHeader(is, bytes), &bytes);
-  } else {
-    AppendBytes(is, UINT64_MAX, &bytes);
-  }
+  if (IsWav(bytes)) return ReadWavSamples(is, ReadWavHeader(is, bytes));
+  AppendBytes(is, UINT64_MAX, &bytes);
   return Decode(bytes);
 }
 
 AudioInfo ReadAudioInfo(std::istream &is) {
   std::string bytes = ReadBegin(is);
+  WaveData wave;
   if (IsWav(bytes)) {
     const WavHeader header = ReadWavHeader(is, bytes);
     if (header.format && !header.size_unknown && header.data_size > 0) {
@@ -162,17 +166,15 @@ AudioInfo ReadAudioInfo(std::istream &is) {
         throw DataError("the WAV file was cut off: its header announces ", header.data_size,
                         " bytes of samples, but fewer follow; copy or convert it again");
       }
-      const uint64_t end = header.bytes.size() + header.data_size;
-      if (header.file_size != UINT64_MAX && header.file_size > end)
-        Skip(is, header.file_size - end);
+      SkipTail(is, header);
       return {static_cast<float>(header.format->sample_rate), header.format->channels,
               static_cast<int64_t>(header.data_size) / header.format->FrameBytes()};
     }
-    ReadWavSamples(is, header, &bytes);
+    wave = ReadWavSamples(is, header);
   } else {
     AppendBytes(is, UINT64_MAX, &bytes);
+    wave = Decode(bytes);
   }
-  const WaveData wave = Decode(bytes);
   return {wave.sample_rate, wave.NumChannels(), wave.NumSamples()};
 }
 

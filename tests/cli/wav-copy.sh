@@ -145,6 +145,7 @@ check_fails "nor has it a duration" 1 "utterance cut: .*cut off" wav-to-duration
 check_fails "one bad of two" 1 "utterance cut: .*cut off" $copy scp:two.scp ark:x.ark
 check_equal "the other is there" "$(durations ark:x.ark)" "good 0.500125"
 check_fails "raw samples that end within one" 1 "multiple of 6" $copy --raw-pcm=s24le:8000:2 pcm16.raw x.out
+check_fails "raw samples in an archive" 2 "no end in an archive" $copy --raw-pcm=s16le:8000:2 ark:wav.ark ark:x.ark
 check_fails "a bad format" 2 "s16le:16000:1" $copy --raw-pcm=s16be:8000 pcm16.raw x.out
 check_fails "a bad rate" 2 "sample-frequency=-1" $copy --sample-frequency=-1 want.wav x.out
 check_fails "a channel that is not there" 1 "no channel 2" $copy --channel=2 want.wav x.out
