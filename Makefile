@@ -25,7 +25,8 @@ LIBS := -lboost_program_options -lopenblas -lsndfile -lsoxr -lkissfft-float -lhw
 LIB_SRC := $(wildcard src/*/*.cc)
 BIN_SRC := $(wildcard bin/*.cc)
 TEST_SRC := $(wildcard tests/*/*-test.cc)
-SUPPORT_SRC := $(wildcard tests/support/*.cc)
+SUPPORT_SRC := $(wildcard tests/support/*.cc) $(filter-out %-test.cc %-main.cc,$(wildcard tests/fuzz/*.cc))
+FUZZ_SRC := tests/fuzz/fuzz-main.cc
 BENCH_SRC := $(wildcard tests/bench/*.cc)
 
 LIB_OBJ := $(LIB_SRC:%.cc=$(BUILD)/obj/%.o)
@@ -33,6 +34,7 @@ BIN_OBJ := $(BIN_SRC:%.cc=$(BUILD)/obj/%.o)
 TEST_OBJ := $(TEST_SRC:%.cc=$(BUILD)/obj/%.o)
 BENCH_OBJ := $(BENCH_SRC:%.cc=$(BUILD)/obj/%.o)
 SUPPORT_OBJ := $(SUPPORT_SRC:%.cc=$(BUILD)/obj/%.o)
+FUZZ_OBJ := $(FUZZ_SRC:%.cc=$(BUILD)/obj/%.o)
 BINS := $(BIN_SRC:bin/%.cc=$(BUILD)/bin/%)
 TESTS := $(TEST_SRC:%.cc=$(BUILD)/%)
 BENCHES := $(BENCH_SRC:%.cc=$(BUILD)/%)
@@ -41,7 +43,7 @@ SUPPORT_LIB := $(BUILD)/libtest-support.a
 
 Q := $(if $(V),,@)
 
-.PHONY: all help deps test test-build unit-build golden lint format demo bench man install clean
+.PHONY: all help deps test test-build unit-build golden fuzz fuzz-build lint format demo bench man install clean
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -58,7 +60,7 @@ deps:  ## install the Debian/Ubuntu packages of utils/deps.txt (root or sudo)
 $(BUILD)/.build-deps $(BUILD)/.test-deps: $(BUILD)/.%-deps: utils/check-deps.sh
 	$(Q)utils/check-deps.sh $* $(CXX) $(CXXFLAGS_ALL)
 	@mkdir -p $(@D) && touch $@
-$(LIB_OBJ) $(BIN_OBJ) $(TEST_OBJ) $(SUPPORT_OBJ) $(BENCH_OBJ): | $(BUILD)/.build-deps
+$(LIB_OBJ) $(BIN_OBJ) $(TEST_OBJ) $(SUPPORT_OBJ) $(BENCH_OBJ) $(FUZZ_OBJ): | $(BUILD)/.build-deps
 $(TEST_OBJ): | $(BUILD)/.test-deps
 
 # Objects are made anew when the compiler or its flags change.
@@ -94,6 +96,14 @@ $(BENCHES): $(BUILD)/%: $(BUILD)/obj/%.o $(LIB)
 	$(if $(Q),@echo "  LD   $@")
 	$(Q)$(CXX) $(LDFLAGS_ALL) $< $(LIB) $(LIBS) -o $@
 
+# Only clang has -fsanitize=fuzzer; utils/fuzz.sh sets the compiler and SANITIZE.
+FUZZER := $(FUZZ_SRC:%.cc=$(BUILD)/%)
+$(FUZZER): $(BUILD)/%: $(BUILD)/obj/%.o $(SUPPORT_LIB) $(LIB)
+	@mkdir -p $(@D)
+	$(if $(Q),@echo "  LD   $@")
+	$(Q)$(CXX) $(LDFLAGS_ALL:fuzzer-no-link%=fuzzer%) -fsanitize=fuzzer $< $(SUPPORT_LIB) $(LIB) -lgtest $(LIBS) -o $@
+fuzz-build: $(FUZZER)
+
 unit-build: $(TESTS)
 test-build: all unit-build
 
@@ -102,6 +112,9 @@ test: test-build  ## build and run all tests (ONLY="ctc wer": those with such na
 
 golden: unit-build  ## run the tests against the golden vectors and print the worst deviations as a table
 	$(Q)utils/golden-table.sh $(BUILD)
+
+fuzz:  ## libFuzzer on every parser of outside bytes, SECONDS=60 each (needs clang)
+	$(Q)utils/fuzz.sh $(or $(SECONDS),60)
 
 lint:  ## check include order, file sizes, shell scripts, format, house rules
 	$(Q)tests/lint/lint.sh
@@ -134,4 +147,4 @@ compile_commands.json: Makefile $(LIB_SRC) $(BIN_SRC) $(TEST_SRC)
 clean:  ## remove build/
 	rm -rf build compile_commands.json
 
--include $(LIB_OBJ:.o=.d) $(SUPPORT_OBJ:.o=.d) $(BIN_OBJ:.o=.d) $(TEST_OBJ:.o=.d) $(BENCH_OBJ:.o=.d)
+-include $(LIB_OBJ:.o=.d) $(SUPPORT_OBJ:.o=.d) $(FUZZ_OBJ:.o=.d) $(BIN_OBJ:.o=.d) $(TEST_OBJ:.o=.d) $(BENCH_OBJ:.o=.d)

@@ -1,0 +1,236 @@
+#include "fuzz/fuzz-targets.h"
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <sstream>
+#include <utility>
+
+#include "base/check.h"
+#include "base/error.h"
+#include "decode/ctc-search.h"
+#include "feat/wave-reader.h"
+#include "model/cmvn-file.h"
+#include "model/model-file.h"
+#include "model/wenet-import.h"
+#include "pipeline/nbest-table.h"
+#include "tensor/kaldi-holders.h"
+#include "tensor/kaldi-tables.h"
+#include "util/options.h"
+#include "util/text-tables.h"
+#include "util/unit-table.h"
+
+namespace u2moe {
+namespace {
+
+// Bytes under a file name, without a disk.
+class MemoryFile {
+ public:
+  explicit MemoryFile(std::string_view bytes) : fd_(memfd_create("fuzz", 0)) {
+    CHECK(fd_ >= 0) << "no memory file can be made";
+    for (size_t done = 0; done < bytes.size();) {
+      const ssize_t n = write(fd_, bytes.data() + done, bytes.size() - done);
+      CHECK(n > 0) << "a memory file cannot be written";
+      done += static_cast<size_t>(n);
+    }
+  }
+  ~MemoryFile() { close(fd_); }
+  MemoryFile(const MemoryFile &) = delete;
+  MemoryFile &operator=(const MemoryFile &) = delete;
+  std::string Name() const { return Cat("/proc/self/fd/", fd_); }
+
+ private:
+  int fd_;
+};
+
+// Runs fn(). The project's errors are what bad input shall give, but a CHECK is for programming
+// errors only.
+template <class Fn>
+void Tolerate(const Fn &fn) {
+  try {
+    fn();
+  } catch (const Error &e) {
+    if (std::strstr(e.what(), "check failed: ") == nullptr) return;
+    std::fprintf(stderr, "%s\n", e.what());
+    std::abort();
+  }
+}
+
+// The first byte chooses among n ways to read the rest.
+size_t TakeChoice(std::string_view *bytes, size_t n) {
+  if (bytes->empty()) return 0;
+  const size_t choice = static_cast<unsigned char>(bytes->front()) % n;
+  bytes->remove_prefix(1);
+  return choice;
+}
+
+// What comes before and after the first line "--".
+std::pair<std::string_view, std::string_view> SplitInTwo(std::string_view bytes) {
+  const size_t at = bytes.find("\n--\n");
+  if (at == bytes.npos) return {bytes, {}};
+  return {bytes.substr(0, at + 1), bytes.substr(at + 4)};
+}
+
+// Reads a table in order and writes what could be read; then looks every other key up.
+template <class Holder>
+void ReadTable(std::string_view bytes) {
+  const MemoryFile file(bytes);
+  std::vector<std::string> keys;
+  for (const char *options : {"ark:", "ark,p:"}) {
+    Tolerate([&] {
+      SequentialTableReader<Holder> reader(options + file.Name());
+      TableWriter<Holder> binary("ark:/dev/null"), text("ark,t:/dev/null");
+      for (; !reader.Done(); reader.Next()) {
+        keys.push_back(reader.Key());
+        Tolerate([&] {
+          const typename Holder::T &value = reader.Value();
+          binary.Write(reader.Key(), value);
+          text.Write(reader.Key(), value);
+        });
+      }
+      binary.Close();
+      text.Close();
+    });
+  }
+  std::reverse(keys.begin(), keys.end());
+  Tolerate([&] {
+    RandomAccessTableReader<Holder> reader("ark:" + file.Name());
+    for (size_t i = 0; i < keys.size(); i += 2) {
+      Tolerate([&] {
+        if (reader.HasKey(keys[i])) reader.Value(keys[i]);
+      });
+    }
+  });
+}
+
+void FuzzTable(std::string_view bytes) {
+  constexpr void (*kReaders[])(std::string_view) = {
+      ReadTable<MatrixHolder>,       ReadTable<DoubleMatrixHolder>, ReadTable<VectorHolder>,
+      ReadTable<DoubleVectorHolder>, ReadTable<Int32VectorHolder>,  ReadTable<Int32Holder>,
+      ReadTable<TokenVectorHolder>,  ReadTable<WaveHolder>};
+  kReaders[TakeChoice(&bytes, std::size(kReaders))](bytes);
+}
+
+// The lines of a script and the specifiers, without opening what they point to: a script may name
+// commands.
+void FuzzScript(std::string_view bytes) {
+  const MemoryFile file(bytes);
+  for (bool sorted : {false, true}) {
+    Tolerate([&] {
+      Rspecifier spec;
+      spec.rxfilename = file.Name();
+      spec.sorted = sorted;
+      internal::ScriptReader reader(spec);
+      for (internal::ScriptEntry entry; reader.Next(&entry);) {
+        SplitOffset(entry.xfilename);
+        Tolerate([&] { ParseRange(entry.range, 100); });
+      }
+    });
+  }
+  std::istringstream lines{std::string(bytes)};
+  for (std::string line; std::getline(lines, line);) {
+    IsTable(line);
+    Tolerate([&] { ParseRspecifier(line); });
+    Tolerate([&] { ParseWspecifier(line); });
+  }
+}
+
+void FuzzWave(std::string_view bytes) {
+  std::istringstream is{std::string(bytes)};
+  const WaveData wave = ReadAudio(is);
+  std::ostringstream os;
+  WriteWav(wave, os);
+}
+
+// A model file; one that is whole is written again.
+void FuzzModel(std::string_view bytes) {
+  const MemoryFile file(bytes);
+  Tolerate([&] { ReadModelInfo(file.Name()); });
+  ModelInfo info;
+  const auto model = ReadModel(file.Name(), &info);
+  WriteModel("/dev/null", model.get(), info);
+}
+
+// WeNet's configuration, our model.conf, and the files of CMVN statistics.
+void FuzzConfig(std::string_view bytes) {
+  const size_t way = TakeChoice(&bytes, 3);
+  const MemoryFile file(bytes);
+  if (way == 0) {
+    ReadWenetConfig(file.Name(), {});
+  } else if (way == 1) {
+    ReadGlobalCmvn(file.Name());
+  } else {
+    ModelOptions options;
+    OptionParser po("Usage: fuzz\n");
+    options.Register(&po);
+    po.ReadConfigFile(file.Name());
+    options.Check();
+    options.ToString();
+  }
+}
+
+void FuzzNbest(std::string_view bytes) {
+  const auto [tokens, scores] = SplitInTwo(bytes);
+  const MemoryFile token_file(tokens), score_file(scores);
+  NbestTable table("ark:" + token_file.Name(), "ark:" + score_file.Name());
+  for (const std::string &utterance : table.Rest()) Tolerate([&] { table.Take(utterance); });
+}
+
+// Units and transcripts: to ids and back.
+void FuzzText(std::string_view bytes) {
+  const auto [unit_lines, text] = SplitInTwo(bytes);
+  const MemoryFile unit_file(unit_lines), text_file(text);
+  const UnitTable units = UnitTable::Read(unit_file.Name());
+  ReadUnits(unit_file.Name());
+  SequentialTokenVectorReader reader("ark:" + text_file.Name());
+  for (; !reader.Done(); reader.Next()) {
+    Tolerate([&] {
+      units.Decode(units.Encode(reader.Value(), UnitTable::kSpace, 0), UnitTable::kSpace);
+    });
+  }
+}
+
+// A command line, a word a line, of a tool with options of each type.
+void FuzzOptions(std::string_view bytes) {
+  std::vector<std::string> words{"fuzz", "--print-args=false"};
+  std::istringstream lines{std::string(bytes)};
+  for (std::string line; std::getline(lines, line);) {
+    // No other file is opened, and no help printed.
+    if (line.find("config") == line.npos && line.find("-h") == line.npos) words.push_back(line);
+  }
+  std::vector<const char *> argv;
+  for (const std::string &word : words) argv.push_back(word.c_str());
+  OptionParser po("Usage: fuzz [options]\n");
+  CtcSearchOptions search;
+  search.Register(&po);
+  float number = 0;
+  po.Register("number", &number, "a number");
+  int64_t large = 0;
+  po.Register("large", &large, "a whole number");
+  if (po.Parse(static_cast<int>(argv.size()), argv.data(), 0, -1)) search.Check();
+}
+
+}  // namespace
+
+const std::vector<FuzzTarget> &FuzzTargets() {
+  static const std::vector<FuzzTarget> targets = {
+      {"table", FuzzTable},   {"script", FuzzScript}, {"wave", FuzzWave}, {"model", FuzzModel},
+      {"config", FuzzConfig}, {"nbest", FuzzNbest},   {"text", FuzzText}, {"options", FuzzOptions}};
+  return targets;
+}
+
+void RunFuzzTarget(const std::string &name, std::string_view bytes) {
+  for (const FuzzTarget &target : FuzzTargets()) {
+    if (name != target.name) continue;
+    Tolerate([&] { target.run(bytes); });
+    return;
+  }
+  CHECK(false) << "no fuzz target " << name;
+}
+
+}  // namespace u2moe
