@@ -182,7 +182,7 @@ fi
 run-jobs JOB=model/1 exp/JOB/log/decode.log decode.sh --chunks "-1 16" dump dev exp/JOB
 EOF
   U2MOE_ENGINE=$e check "$e: features and decoding of a recipe" bash run.sh "$root/egs/fsdd/conf/moe.conf"
-  cat dump/*/feats.*.ark dump/*/tokens exp/model/1/decode/dev/*/*.text > "$tmp/steps.$e" 2> /dev/null
+  cat dump/*/raw_fbank_*.ark dump/*/tokens exp/model/1/decode/dev/*/*.text > "$tmp/steps.$e" 2> /dev/null
 }
 
 engine=local
