@@ -7,6 +7,13 @@
 #include "base/error.h"
 
 namespace u2moe {
+
+// What a CHECK throws.
+class CheckFailure : public Error {
+ public:
+  using Error::Error;
+};
+
 namespace internal {
 
 class CheckMessage {
@@ -14,7 +21,7 @@ class CheckMessage {
   CheckMessage(const char *file, int line, const char *expr) {
     os_ << file << ':' << line << ": check failed: " << expr << ' ';
   }
-  [[noreturn]] ~CheckMessage() noexcept(false) { throw Error(os_.str()); }
+  [[noreturn]] ~CheckMessage() noexcept(false) { throw CheckFailure(os_.str()); }
   std::ostream &stream() { return os_; }
 
  private:
