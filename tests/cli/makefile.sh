@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The Makefile as a newcomer meets it.
 . "$(dirname "$0")/../support/cli.sh"
-make_plain() { (cd "$root" && env -u BUILD -u MAKEFLAGS -u MAKELEVEL make "$@"); }
+make_plain() { (cd "$root" && env -u BUILD -u MAKEFLAGS -u MAKELEVEL -u MAKEOVERRIDES -u WERROR -u DEBUG -u SANITIZE -u CXXFLAGS make "$@"); }
 folder() { make_plain -pn "$@" help 2> /dev/null | sed -n 's/^FLAVOUR := //p'; }
 
 check_equal "a folder of their own for sanitizers" "$(folder SANITIZE=address,undefined)" cpu-address-undefined

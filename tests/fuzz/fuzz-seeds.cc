@@ -73,7 +73,8 @@ std::vector<std::string> TableSeeds() {
 }
 
 std::vector<std::string> WaveSeeds() {
-  std::vector<std::string> seeds;
+  std::vector<std::string> seeds = {"s16le:16000:2\n" + std::string(16, 'x'),
+                                    "f32le:8000\n" + std::string(16, '\0')};
   const int formats[][2] = {
       {SF_FORMAT_WAV | SF_FORMAT_PCM_16, 2},   {SF_FORMAT_WAV | SF_FORMAT_PCM_U8, 1},
       {SF_FORMAT_WAV | SF_FORMAT_PCM_24, 1},   {SF_FORMAT_WAV | SF_FORMAT_FLOAT, 1},
@@ -148,7 +149,8 @@ std::vector<std::string> FuzzSeeds(const std::string &target) {
             "u 1 2\n--\nu  [ -0.25 ]\n"};
   }
   if (target == "text") {
-    return {"<blank> 0\n<unk> 1\nA 2\nÄ 3\n▁ 4\n<sos/eos> 5\n--\nu1 A Ä\nu2 \nu3 AÄ X\n"};
+    return {"<blank> 0\n<unk> 1\nA 2\nÄ 3\n▁ 4\n<sos/eos> 5\n--\nu1 A Ä\nu2 \nu3 AÄ X\n",
+            "<blank> 0\nr 1\n--\nu1 r 0 1.5\nu2 r 2.25 -1 0\nu3 r 1e1 0x10\n"};
   }
   if (target == "options") {
     return {"--beam=10\n--nbest=3\n--blank-penalty=1e-3\n--method=prefix-beam\nark:a\nark:b\n",

@@ -7,12 +7,16 @@
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
+#include <optional>
 #include <sstream>
 #include <utility>
 
 #include "base/check.h"
 #include "base/error.h"
 #include "decode/ctc-search.h"
+#include "feat/audio-stream.h"
+#include "feat/pcm.h"
+#include "feat/segments.h"
 #include "feat/wave-reader.h"
 #include "model/cmvn-file.h"
 #include "model/model-file.h"
@@ -139,8 +143,29 @@ void FuzzScript(std::string_view bytes) {
   }
 }
 
+// A recording: whole, what its header says, and as it arrives. Behind a line such as
+// "s16le:16000:1", raw samples.
 void FuzzWave(std::string_view bytes) {
-  std::istringstream is{std::string(bytes)};
+  std::string all(bytes);
+  std::optional<PcmFormat> raw;
+  const size_t line = std::min(all.find('\n'), size_t{24});
+  if (line < 24) Tolerate([&] { raw = PcmFormat::Parse(all.substr(0, line)); });
+  if (raw) all.erase(0, line + 1);
+  Tolerate([&] {
+    std::istringstream is(all);
+    AudioStream stream(&is, raw, 0);
+    for (std::vector<float> samples; stream.Read(&samples);) {
+    }
+  });
+  if (raw) {
+    ReadPcm(*raw, all);
+    return;
+  }
+  Tolerate([&] {
+    std::istringstream is(all);
+    ReadAudioInfo(is);
+  });
+  std::istringstream is(all);
   const WaveData wave = ReadAudio(is);
   std::ostringstream os;
   WriteWav(wave, os);
@@ -180,10 +205,18 @@ void FuzzNbest(std::string_view bytes) {
   for (const std::string &utterance : table.Rest()) Tolerate([&] { table.Take(utterance); });
 }
 
-// Units and transcripts: to ids and back.
+// Units and transcripts: to ids and back. The transcripts also as a segments file.
 void FuzzText(std::string_view bytes) {
   const auto [unit_lines, text] = SplitInTwo(bytes);
   const MemoryFile unit_file(unit_lines), text_file(text);
+  WaveData wave;
+  wave.sample_rate = 100;
+  wave.samples = Tensor::Zeros(1, 1000);
+  SegmentReader segments(text_file.Name());
+  while (segments.Next()) {
+    Tolerate([&] { CutSegment(SegmentOptions(), segments.Value(), wave); });
+    Tolerate([&] { CutFrames(FeatureSegmentOptions(), segments.Value(), wave.samples); });
+  }
   const UnitTable units = UnitTable::Read(unit_file.Name());
   ReadUnits(unit_file.Name());
   SequentialTokenVectorReader reader("ark:" + text_file.Name());
