@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <cstdio>
+#include <new>
 
 namespace u2moe {
 namespace {
@@ -26,8 +27,13 @@ LogMessage::~LogMessage() {
   const char *tag = level_ == LogLevel::kInfo      ? "LOG"
                     : level_ == LogLevel::kWarning ? "WARNING"
                                                    : "ERROR";
-  std::string line = std::string(tag) + " (" + ProgramName() + ") " + os_.str() + "\n";
-  std::fwrite(line.data(), 1, line.size(), stderr);
+  try {
+    std::string line = std::string(tag) + " (" + ProgramName() + ") " + os_.str() + "\n";
+    std::fwrite(line.data(), 1, line.size(), stderr);
+  } catch (const std::bad_alloc &) {  // a destructor must not throw; the tag is better than nothing
+    std::fputs(tag, stderr);
+    std::fputc('\n', stderr);
+  }
 }
 
 }  // namespace internal

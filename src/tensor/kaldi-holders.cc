@@ -6,6 +6,7 @@
 #include <type_traits>
 
 #include "base/error.h"
+#include "tensor/compressed-matrix.h"
 #include "util/kaldi-format.h"
 #include "util/text.h"
 
@@ -22,75 +23,6 @@ void ReadReals(std::istream &is, int64_t n, std::vector<Real> *values) {
     values->resize(raw.size());
     std::transform(raw.begin(), raw.end(), values->begin(),
                    [](From x) { return static_cast<Real>(x); });
-  }
-}
-
-// The number of elements, or Error for one that can only come from a corrupt header.
-int64_t NumElements(int64_t rows, int64_t cols) {
-  const int64_t n = rows * cols;  // each below 2^31
-  if (n > (int64_t{1} << 40) || (cols == 0 && rows > 0)) {
-    throw Error("a matrix of ", rows, " rows and ", cols, " columns; the file is corrupt");
-  }
-  return n;
-}
-
-// Kaldi's CompressedMatrix, with its mixture of float and double arithmetic, so that bits agree.
-struct CompressedHeader {
-  float min_value, range;
-  int32_t rows, cols;
-};
-
-float Unpack16(const CompressedHeader &h, uint16_t x) {
-  return h.min_value + h.range * 1.52590218966964e-05F * static_cast<float>(x);
-}
-
-// One byte per element, between four percentiles of its column; columns one after another.
-template <class Real>
-void UnpackColumns(std::istream &is, const CompressedHeader &h, std::vector<Real> *values) {
-  const int64_t rows = h.rows, cols = h.cols;
-  std::vector<uint16_t> percentiles;
-  ReadBinaryArray(is, 4 * cols, &percentiles);
-  std::vector<uint8_t> bytes;
-  ReadBinaryArray(is, rows * cols, &bytes);
-  values->resize(bytes.size());
-  for (int64_t j = 0; j < cols; ++j) {
-    float p[4];
-    for (int k = 0; k < 4; ++k) p[k] = Unpack16(h, percentiles[static_cast<size_t>(4 * j + k)]);
-    for (int64_t i = 0; i < rows; ++i) {
-      const int x = bytes[static_cast<size_t>(j * rows + i)];
-      const float fx = static_cast<float>(x);
-      const double y = x <= 64    ? p[0] + (p[1] - p[0]) * fx * (1 / 64.0)
-                       : x <= 192 ? p[1] + (p[2] - p[1]) * (fx - 64) * (1 / 128.0)
-                                  : p[2] + (p[3] - p[2]) * (fx - 192) * (1 / 63.0);
-      (*values)[static_cast<size_t>(i * cols + j)] = static_cast<float>(y);
-    }
-  }
-}
-
-template <class Code, class Real>
-void UnpackUniform(std::istream &is, const CompressedHeader &h, std::vector<Real> *values) {
-  std::vector<Code> codes;
-  ReadBinaryArray(is, static_cast<int64_t>(h.rows) * h.cols, &codes);
-  const float step = static_cast<float>(h.range * (1.0 / std::numeric_limits<Code>::max()));
-  values->resize(codes.size());
-  std::transform(codes.begin(), codes.end(), values->begin(), [&](Code x) {
-    return static_cast<Real>(h.min_value + static_cast<float>(x) * step);
-  });
-}
-
-template <class Real>
-void ReadCompressed(std::istream &is, const std::string &type, RawMatrix<Real> *matrix) {
-  CompressedHeader h;
-  ReadBytes(is, reinterpret_cast<char *>(&h), sizeof(h), 0, sizeof(h));
-  matrix->rows = CheckCount(h.rows, "number of rows");
-  matrix->cols = CheckCount(h.cols, "number of columns");
-  NumElements(h.rows, h.cols);
-  if (type == "CM") {
-    UnpackColumns(is, h, &matrix->data);
-  } else if (type == "CM2") {
-    UnpackUniform<uint16_t>(is, h, &matrix->data);
-  } else {
-    UnpackUniform<uint8_t>(is, h, &matrix->data);
   }
 }
 
@@ -158,6 +90,50 @@ void ReadTextRows(std::istream &is, RawMatrix<Real> *matrix) {
   if (!problem.empty()) throw DataError(problem);
 }
 
+bool IsCompressed(const std::string &type) {
+  return type == "CM" || type == "CM2" || type == "CM3";
+}
+
+[[noreturn]] void NoMatrix(const std::string &type) {
+  throw Error("expected a matrix (FM, DM, CM), found '", Printable(type), "'",
+              type == "FV" || type == "DV" ? ", which is a vector" : "");
+}
+
+// What follows the type of a binary matrix.
+template <class Real>
+void ReadBinaryMatrix(std::istream &is, const std::string &type, RawMatrix<Real> *matrix) {
+  if (type == "FM" || type == "DM") {
+    const int32_t rows = ReadBinaryInt32(is), cols = ReadBinaryInt32(is);
+    const int64_t n = CheckElements(rows, cols);
+    matrix->rows = rows;
+    matrix->cols = cols;
+    type == "FM" ? ReadReals<float>(is, n, &matrix->data) : ReadReals<double>(is, n, &matrix->data);
+  } else if (IsCompressed(type)) {
+    const CompressedMatrix m = ReadCompressed(is, type);
+    matrix->rows = m.rows;
+    matrix->cols = m.cols;
+    const std::vector<float> values = Decompress(m);
+    matrix->data.assign(values.begin(), values.end());
+  } else {
+    NoMatrix(type);
+  }
+}
+
+struct VectorHeader {
+  bool is_double;
+  int64_t n;
+};
+
+// What stands between the mark of binary data and the elements.
+VectorHeader ReadVectorHeader(std::istream &is) {
+  const std::string type = ReadBinaryToken(is);
+  if (type != "FV" && type != "DV") {
+    throw Error("expected a vector (FV, DV), found '", Printable(type), "'",
+                type == "FM" || type == "DM" || type[0] == 'C' ? ", which is a matrix" : "");
+  }
+  return {type == "DV", CheckCount(ReadBinaryInt32(is), "length")};
+}
+
 template <class Real>
 const char *TypeName(char shape) {
   if (shape == 'M') return sizeof(Real) == 4 ? "FM " : "DM ";
@@ -190,18 +166,34 @@ int32_t ToInt32(int64_t n, const char *what) {
 template <class Real>
 void ReadMatrix(std::istream &is, RawMatrix<Real> *matrix) {
   if (!ReadBinaryHeader(is)) return ReadTextRows(is, matrix);
-  const std::string type = ReadBinaryToken(is);
-  if (type == "FM" || type == "DM") {
-    matrix->rows = CheckCount(ReadBinaryInt32(is), "number of rows");
-    matrix->cols = CheckCount(ReadBinaryInt32(is), "number of columns");
-    const int64_t n = NumElements(matrix->rows, matrix->cols);
-    type == "FM" ? ReadReals<float>(is, n, &matrix->data) : ReadReals<double>(is, n, &matrix->data);
-  } else if (type == "CM" || type == "CM2" || type == "CM3") {
-    ReadCompressed(is, type, matrix);
+  ReadBinaryMatrix(is, ReadBinaryToken(is), matrix);
+}
+
+void ReadCompressedMatrix(std::istream &is, CompressedMatrix *matrix) {
+  RawMatrix<float> raw;
+  if (ReadBinaryHeader(is)) {
+    const std::string type = ReadBinaryToken(is);
+    if (IsCompressed(type)) {
+      *matrix = ReadCompressed(is, type);
+      return;
+    }
+    ReadBinaryMatrix(is, type, &raw);
   } else {
-    throw Error("expected a matrix (FM, DM, CM), found '", Printable(type), "'",
-                type == "FV" || type == "DV" ? ", which is a vector" : "");
+    ReadTextRows(is, &raw);
   }
+  *matrix = Compress(ConstView(raw.data.data(), raw.rows, raw.cols), CompressionMethod::kAutomatic);
+}
+
+void SkipMatrix(std::istream &is) {
+  if (!ReadBinaryHeader(is)) {
+    RawMatrix<float> text;
+    return ReadTextRows(is, &text);
+  }
+  const std::string type = ReadBinaryToken(is);
+  if (IsCompressed(type)) return SkipCompressed(is, type);
+  if (type != "FM" && type != "DM") NoMatrix(type);
+  const int32_t rows = ReadBinaryInt32(is), cols = ReadBinaryInt32(is);
+  SkipBytes(is, CheckElements(rows, cols) * (type == "FM" ? 4 : 8));
 }
 
 template <class Real>
@@ -214,13 +206,17 @@ void ReadVector(std::istream &is, std::vector<Real> *vector) {
     *vector = std::move(rows.data);
     return;
   }
-  const std::string type = ReadBinaryToken(is);
-  if (type != "FV" && type != "DV") {
-    throw Error("expected a vector (FV, DV), found '", Printable(type), "'",
-                type == "FM" || type == "DM" || type[0] == 'C' ? ", which is a matrix" : "");
+  const VectorHeader h = ReadVectorHeader(is);
+  h.is_double ? ReadReals<double>(is, h.n, vector) : ReadReals<float>(is, h.n, vector);
+}
+
+void SkipVector(std::istream &is) {
+  if (!ReadBinaryHeader(is)) {
+    RawMatrix<float> text;
+    return ReadTextRows(is, &text);
   }
-  const int64_t n = CheckCount(ReadBinaryInt32(is), "length");
-  type == "FV" ? ReadReals<float>(is, n, vector) : ReadReals<double>(is, n, vector);
+  const VectorHeader h = ReadVectorHeader(is);
+  SkipBytes(is, h.n * (h.is_double ? 8 : 4));
 }
 
 template <class Real>
@@ -257,21 +253,6 @@ void WriteVector(std::ostream &os, bool binary, const std::vector<Real> &vector)
   std::string text = " [ ";
   AppendReals(&text, vector.data(), n);
   os << text << "]\n";
-}
-
-IndexRange ParseRange(const std::string &part, int64_t size) {
-  const std::string text(Trim(part));
-  if (text.empty() || text == ":") return {0, size};
-  const size_t colon = text.find(':');
-  int64_t first = 0, last = 0;
-  if (colon == text.npos || !ParseNumber(std::string_view(text).substr(0, colon), &first) ||
-      !ParseNumber(std::string_view(text).substr(colon + 1), &last)) {
-    throw DataError("the range '", Printable(part), "' is not of the form first:last");
-  }
-  if (first < 0 || last < first || first >= size || last > size + 2) {
-    throw DataError("the range ", text, " is outside 0:", size - 1);
-  }
-  return {first, std::min(last + 1, size)};
 }
 
 #define INSTANTIATE(Real)                                                                \

@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "tensor/compressed-matrix.h"
+
 namespace u2moe {
 
 // Real is float or double: the type wanted in memory, whatever is in the file.
@@ -24,6 +26,9 @@ struct RawMatrix {
 template <class Real>
 void ReadMatrix(std::istream &is, RawMatrix<Real> *matrix);
 
+// Any of these; what is not compressed is compressed, with the automatic method.
+void ReadCompressedMatrix(std::istream &is, CompressedMatrix *matrix);
+
 // Binary FV, DV, or text "[ 1 2 3 ]".
 template <class Real>
 void ReadVector(std::istream &is, std::vector<Real> *vector);
@@ -35,12 +40,9 @@ void WriteMatrix(std::ostream &os, bool binary, const Real *data, int64_t rows, 
 template <class Real>
 void WriteVector(std::ostream &os, bool binary, const std::vector<Real> &vector);
 
-// One part "first:last" of a range, both inclusive; "" or ":" is all. last may exceed size - 1 by
-// up to 2, as Kaldi tolerates for rounded times. Throws DataError outside [0, size).
-struct IndexRange {
-  int64_t begin, end;  // end is exclusive
-};
-IndexRange ParseRange(const std::string &part, int64_t size);
+// Pass over a value as ReadMatrix and ReadVector do, without holding its elements if it is binary.
+void SkipMatrix(std::istream &is);
+void SkipVector(std::istream &is);
 
 }  // namespace u2moe
 

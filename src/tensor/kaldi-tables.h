@@ -1,4 +1,5 @@
-// Tables of matrices and vectors of reals, as Kaldi, kaldiio and kaldi-native-io write them.
+// Tables of matrices and vectors of reals, as Kaldi, kaldiio and kaldi-native-io write them. Where
+// a holder has ExtractRange, script lines may end in a range: docs/tables.md.
 #ifndef U2MOE_TENSOR_KALDI_TABLES_H_
 #define U2MOE_TENSOR_KALDI_TABLES_H_
 
@@ -8,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "tensor/compressed-matrix.h"
+#include "tensor/kaldi-holders.h"
 #include "tensor/tensor.h"
 #include "util/table.h"
 
@@ -20,12 +23,12 @@ struct DoubleMatrix {
 };
 
 // Float [rows, cols]. Reads FM, DM (converted), compressed CM, CM2, CM3, and text; writes FM and
-// text with the digits that give the same floats back. ExtractRange: "r" or "r,c" with inclusive
-// "begin:end".
+// text with the digits that give the same floats back. Ranges: "rows" or "rows,columns".
 struct MatrixHolder {
   using T = Tensor;
   static void Read(std::istream &is, T *value);
   static void Write(std::ostream &os, bool binary, const T &value);
+  static void Skip(std::istream &is) { SkipMatrix(is); }
   static void ExtractRange(const std::string &range, T *value);
 };
 
@@ -34,6 +37,17 @@ struct DoubleMatrixHolder {
   using T = DoubleMatrix;
   static void Read(std::istream &is, T *value);
   static void Write(std::ostream &os, bool binary, const T &value);
+  static void Skip(std::istream &is) { SkipMatrix(is); }
+  static void ExtractRange(const std::string &range, T *value);
+};
+
+// Kept and copied in its codes. What is not compressed in the file is compressed when read, with
+// the automatic method. In text the values are written.
+struct CompressedMatrixHolder {
+  using T = CompressedMatrix;
+  static void Read(std::istream &is, T *value);
+  static void Write(std::ostream &os, bool binary, const T &value);
+  static void Skip(std::istream &is) { SkipMatrix(is); }
 };
 
 // Reads FV, DV (converted) and text, writes FV and text.
@@ -41,6 +55,7 @@ struct VectorHolder {
   using T = std::vector<float>;
   static void Read(std::istream &is, T *value);
   static void Write(std::ostream &os, bool binary, const T &value);
+  static void Skip(std::istream &is) { SkipVector(is); }
   static void ExtractRange(const std::string &range, T *value);
 };
 
@@ -49,6 +64,21 @@ struct DoubleVectorHolder {
   using T = std::vector<double>;
   static void Read(std::istream &is, T *value);
   static void Write(std::ostream &os, bool binary, const T &value);
+  static void Skip(std::istream &is) { SkipVector(is); }
+  static void ExtractRange(const std::string &range, T *value);
+};
+
+// Files of other toolkits, read only (copy-feats --htk-in, --sphinx-in). HTK: parameters with or
+// without a checksum, not compressed or vector-quantised.
+struct HtkMatrixHolder {
+  using T = Tensor;
+  static void Read(std::istream &is, T *value);
+};
+
+// Sphinx's features: 13 numbers per frame, big endian.
+struct SphinxMatrixHolder {
+  using T = Tensor;
+  static void Read(std::istream &is, T *value);
 };
 
 using SequentialMatrixReader = SequentialTableReader<MatrixHolder>;
@@ -58,6 +88,13 @@ using MatrixWriter = TableWriter<MatrixHolder>;
 using SequentialDoubleMatrixReader = SequentialTableReader<DoubleMatrixHolder>;
 using RandomAccessDoubleMatrixReader = RandomAccessTableReader<DoubleMatrixHolder>;
 using DoubleMatrixWriter = TableWriter<DoubleMatrixHolder>;
+
+using SequentialCompressedMatrixReader = SequentialTableReader<CompressedMatrixHolder>;
+using RandomAccessCompressedMatrixReader = RandomAccessTableReader<CompressedMatrixHolder>;
+using CompressedMatrixWriter = TableWriter<CompressedMatrixHolder>;
+
+using SequentialHtkMatrixReader = SequentialTableReader<HtkMatrixHolder>;
+using SequentialSphinxMatrixReader = SequentialTableReader<SphinxMatrixHolder>;
 
 using SequentialVectorReader = SequentialTableReader<VectorHolder>;
 using RandomAccessVectorReader = RandomAccessTableReader<VectorHolder>;

@@ -1,7 +1,10 @@
 #include "util/fd-stream.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <spawn.h>
+#include <sys/eventfd.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -9,6 +12,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <utility>
 
 #include "base/error.h"
 
@@ -19,7 +23,45 @@ namespace {
 
 constexpr size_t kBufferSize = 1 << 16;
 
+thread_local int cancel_event = -1;
+
+// Whether reading may go on; otherwise sets errno.
+bool WaitUnlessCancelled(int fd) {
+  if (cancel_event < 0) return true;
+  pollfd fds[2] = {{fd, POLLIN, 0}, {cancel_event, POLLIN, 0}};
+  if (poll(fds, 2, -1) < 0) return false;
+  if (fds[1].revents == 0) return true;
+  errno = ECANCELED;
+  return false;
+}
+
 }  // namespace
+
+void OwnedFd::Reset(int fd) {
+  Close();
+  fd_ = fd;
+}
+
+int OwnedFd::Close() {
+  const int fd = std::exchange(fd_, -1);
+  return fd < 0 ? 0 : close(fd);
+}
+
+ReadCanceller::ReadCanceller() : event_(eventfd(0, EFD_CLOEXEC)) {
+  if (event_.Get() < 0) throw Error("cannot make an eventfd: ", std::strerror(errno));
+}
+
+void ReadCanceller::Cancel() {
+  const uint64_t one = 1;
+  while (write(event_.Get(), &one, sizeof(one)) < 0 && errno == EINTR) {
+  }
+}
+
+ReadCanceller::Scope::Scope(const ReadCanceller &canceller) {
+  cancel_event = canceller.event_.Get();
+}
+
+ReadCanceller::Scope::~Scope() { cancel_event = -1; }
 
 FdStreambuf::FdStreambuf(int fd) : fd_(fd), buffer_(kBufferSize) {
   setg(buffer_.data(), buffer_.data(), buffer_.data());
@@ -46,10 +88,32 @@ bool FdStreambuf::Seek(int64_t offset) {
   return true;
 }
 
+FdStreambuf::pos_type FdStreambuf::seekoff(off_type off, std::ios_base::seekdir dir,
+                                           std::ios_base::openmode) {
+  const pos_type failed(off_type{-1});
+  if (pptr() || dir != std::ios_base::cur || off < 0) return failed;
+  if (off > egptr() - gptr()) {
+    // Where the descriptor stands is asked, not assumed: it may be a standard input that a shell
+    // has read from.
+    struct stat st;
+    const off_type rest = off - (egptr() - gptr());
+    const off_t now = lseek(fd_, 0, SEEK_CUR);
+    if (now < 0 || fstat(fd_, &st) != 0 || !S_ISREG(st.st_mode) || rest > st.st_size - now ||
+        lseek(fd_, rest, SEEK_CUR) < 0) {
+      return failed;
+    }
+    transferred_ += rest;
+    setg(buffer_.data(), buffer_.data(), buffer_.data());
+  } else {
+    setg(eback(), gptr() + off, egptr());
+  }
+  return pos_type(Position());
+}
+
 ssize_t FdStreambuf::ReadSome(char *s, size_t n) {
   ssize_t got;
   do {
-    got = read(fd_, s, n);
+    got = WaitUnlessCancelled(fd_) ? read(fd_, s, n) : -1;
   } while (got < 0 && errno == EINTR);
   if (got < 0) error_ = errno;
   if (got == 0) eof_ = true;
@@ -129,13 +193,18 @@ std::streamsize FdStreambuf::xsputn(const char *s, std::streamsize n) {
 }
 
 ChildProcess::ChildProcess(const std::string &command, bool to_child) {
+  std::string copy = command;
   int ends[2];
-  if (pipe2(ends, O_CLOEXEC) != 0) throw Error("cannot make a pipe: ", std::strerror(errno));
+  if (pipe2(ends, O_CLOEXEC) != 0) {
+    throw Error("cannot make a pipe for the command '", command, "': ", std::strerror(errno));
+  }
   const int ours = to_child ? 1 : 0;
+  fd_.Reset(ends[ours]);
+  OwnedFd theirs(ends[1 - ours]);
 
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_adddup2(&actions, ends[1 - ours], to_child ? 0 : 1);
+  posix_spawn_file_actions_adddup2(&actions, theirs.Get(), to_child ? 0 : 1);
   // Tools ignore SIGPIPE; the commands they start must not inherit that.
   posix_spawnattr_t attr;
   posix_spawnattr_init(&attr);
@@ -145,29 +214,21 @@ ChildProcess::ChildProcess(const std::string &command, bool to_child) {
   posix_spawnattr_setsigdefault(&attr, &defaults);
   posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGDEF);
 
-  std::string copy = command;
   char shell[] = "/bin/sh", option[] = "-c";
   char *argv[] = {shell, option, copy.data(), nullptr};
   const int error = posix_spawn(&pid_, shell, &actions, &attr, argv, environ);
   posix_spawn_file_actions_destroy(&actions);
   posix_spawnattr_destroy(&attr);
-  close(ends[1 - ours]);
   if (error != 0) {
-    close(ends[ours]);
+    pid_ = -1;
     throw Error("cannot start /bin/sh for the command '", command, "': ", std::strerror(error));
   }
-  fd_ = ends[ours];
 }
 
 ChildProcess::~ChildProcess() { Wait(); }
 
-void ChildProcess::CloseFd() {
-  if (fd_ >= 0) close(fd_);
-  fd_ = -1;
-}
-
 int ChildProcess::Wait() {
-  CloseFd();
+  fd_.Close();
   if (pid_ < 0) return 0;
   int status = 0;
   while (waitpid(pid_, &status, 0) < 0 && errno == EINTR) {

@@ -10,6 +10,41 @@
 
 namespace u2moe {
 
+// A file descriptor that is closed with its owner.
+class OwnedFd {
+ public:
+  explicit OwnedFd(int fd = -1) : fd_(fd) {}
+  ~OwnedFd() { Close(); }
+  OwnedFd(const OwnedFd &) = delete;
+  OwnedFd &operator=(const OwnedFd &) = delete;
+  void Reset(int fd);
+  int Get() const { return fd_; }
+  int Close();  // the result of close(), 0 if there is nothing to close
+
+ private:
+  int fd_;
+};
+
+// Lets another thread end the reads of a thread that waits for a slow pipe.
+class ReadCanceller {
+ public:
+  ReadCanceller();  // throws Error
+  void Cancel();    // from any thread; lasting
+
+  // While this lives, reads through any FdStreambuf in the thread that made it fail with ECANCELED
+  // after Cancel.
+  class Scope {
+   public:
+    explicit Scope(const ReadCanceller &canceller);
+    ~Scope();
+    Scope(const Scope &) = delete;
+    Scope &operator=(const Scope &) = delete;
+  };
+
+ private:
+  OwnedFd event_;
+};
+
 // A stream buffer on a file descriptor, for one direction, that counts bytes and remembers errno.
 // Does not own the descriptor.
 class FdStreambuf : public std::streambuf {
@@ -27,6 +62,8 @@ class FdStreambuf : public std::streambuf {
   int_type overflow(int_type c) override;
   std::streamsize xsputn(const char *s, std::streamsize n) override;
   int sync() override;
+  // Forward from where it stands, and only within a regular file; else -1, with nothing moved.
+  pos_type seekoff(off_type off, std::ios_base::seekdir dir, std::ios_base::openmode) override;
 
  private:
   ssize_t ReadSome(char *s, size_t n);
@@ -47,12 +84,11 @@ class ChildProcess {
   ChildProcess(const ChildProcess &) = delete;
   ChildProcess &operator=(const ChildProcess &) = delete;
 
-  int Fd() const { return fd_; }
-  void CloseFd();
-  int Wait();  // the status of waitpid
+  int Fd() const { return fd_.Get(); }
+  int Wait();  // closes the pipe; the status of waitpid
 
  private:
-  int fd_ = -1;
+  OwnedFd fd_;
   pid_t pid_ = -1;
 };
 

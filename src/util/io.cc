@@ -9,6 +9,7 @@
 #include <climits>
 #include <cstdlib>
 #include <cstring>
+#include <limits>
 #include <utility>
 
 #include "base/error.h"
@@ -93,45 +94,39 @@ bool IsPipe(const std::string &name) {
 struct Input::Impl {
   explicit Impl(const std::string &rxfilename) : name(rxfilename) {
     RefuseStrangeName(name, true);
-    if (name == "-") {
-      fd = 0;
-    } else if (IsPipe(name)) {
+    int64_t offset = -1;
+    int fd = 0;
+    if (IsPipe(name)) {
       child = std::make_unique<ChildProcess>(CommandOf(name), false);
       fd = child->Fd();
-    } else {
-      const FileAndOffset file = SplitOffset(name);
-      path = file.path;
-      fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-      if (fd < 0) throw Error("cannot open ", path, ": ", std::strerror(errno));
-      struct stat st;
-      if (fstat(fd, &st) == 0 && S_ISDIR(st.st_mode)) {
-        close(fd);
-        throw Error("cannot read ", path, ": it is a directory");
-      }
-      regular = S_ISREG(st.st_mode);
-      owned = true;
-      buffer = std::make_unique<FdStreambuf>(fd);
-      stream.rdbuf(buffer.get());
-      try {
-        if (file.offset >= 0) Seek(file.offset);
-      } catch (...) {
-        close(fd);
-        throw;
-      }
-      return;
+    } else if (name != "-") {
+      const FileAndOffset place = SplitOffset(name);
+      path = place.path;
+      offset = place.offset;
+      OpenFile();
+      fd = file.Get();
     }
     buffer = std::make_unique<FdStreambuf>(fd);
     stream.rdbuf(buffer.get());
+    // Memory that runs out within an operation of the stream must not look like the end of data.
+    stream.exceptions(std::ios::badbit);
+    if (offset >= 0) Seek(offset);
   }
 
-  ~Impl() {
-    if (owned) close(fd);
+  void OpenFile() {
+    file.Reset(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    struct stat st;
+    if (file.Get() < 0 || fstat(file.Get(), &st) != 0) {
+      throw Error("cannot open ", path, ": ", std::strerror(errno));
+    }
+    if (S_ISDIR(st.st_mode)) throw Error("cannot read ", path, ": it is a directory");
+    regular = S_ISREG(st.st_mode);
   }
 
   void Seek(int64_t offset) {
     if (!regular) throw Error(name, ": offsets need a regular file");
     struct stat st;
-    if (fstat(fd, &st) == 0 && offset > st.st_size) {
+    if (fstat(file.Get(), &st) == 0 && offset > st.st_size) {
       throw Error(path, ": offset ", offset, " is past the end of the file (", st.st_size,
                   " bytes); was the archive replaced after its script was written?");
     }
@@ -144,18 +139,19 @@ struct Input::Impl {
     closed = true;
     const int error = buffer->LastError();
     const bool cut_off = !buffer->AtEof();
-    if (owned) close(fd);
-    owned = false;
+    file.Close();
     if (child) {
       const std::string status = DescribeStatus(child->Wait());
       if (!status.empty() && !cut_off) throw Error("the command '", CommandOf(name), "' ", status);
     }
-    if (error != 0) throw Error("cannot read ", name, ": ", std::strerror(error));
+    if (error != 0 && error != ECANCELED) {
+      throw Error("cannot read ", name, ": ", std::strerror(error));
+    }
   }
 
   std::string name, path;
-  int fd = -1;
-  bool owned = false, regular = false, closed = false;
+  OwnedFd file;
+  bool regular = false, closed = false;
   std::unique_ptr<ChildProcess> child;
   std::unique_ptr<FdStreambuf> buffer;
   std::istream stream{nullptr};
@@ -171,48 +167,65 @@ int64_t Input::Position() const { return impl_->buffer->Position(); }
 void Input::Seek(int64_t offset) { impl_->Seek(offset); }
 void Input::Close() { impl_->Close(); }
 
+void Input::Finish() {
+  if (impl_->child) impl_->stream.ignore(std::numeric_limits<std::streamsize>::max());
+  impl_->Close();
+}
+
+// Gone with its owner, unless it was kept under another name.
+class TemporaryFile {
+ public:
+  ~TemporaryFile() {
+    if (!path_.empty()) unlink(path_.c_str());
+  }
+  // Returns the descriptor, or -1 with errno set. Throws nothing once the file is there.
+  int Open(std::string path, mode_t mode) {
+    const int fd = open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+    if (fd >= 0) path_ = std::move(path);
+    return fd;
+  }
+  bool Exists() const { return !path_.empty(); }
+  bool Keep(const std::string &name) {
+    if (rename(path_.c_str(), name.c_str()) != 0) return false;
+    path_.clear();
+    return true;
+  }
+
+ private:
+  std::string path_;
+};
+
 struct Output::Impl {
   explicit Impl(const std::string &wxfilename) : name(wxfilename) {
     RefuseStrangeName(name, false);
-    if (name == "-") {
-      fd = 1;
-    } else if (IsPipe(name)) {
+    int fd = 1;
+    if (IsPipe(name)) {
       child = std::make_unique<ChildProcess>(CommandOf(name), true);
       fd = child->Fd();
-    } else {
+    } else if (name != "-") {
       OpenFile();
+      fd = file.Get();
     }
     buffer = std::make_unique<FdStreambuf>(fd);
     stream.rdbuf(buffer.get());
-  }
-
-  ~Impl() {
-    if (owned) close(fd);
-    if (!temporary.empty()) unlink(temporary.c_str());
   }
 
   void OpenFile() {
     final_path = ResolveLink(name);
     struct stat st;
     const bool exists = stat(final_path.c_str(), &st) == 0;
-    const auto fail = [&] {
+    if (exists && S_ISDIR(st.st_mode)) throw Error("cannot write ", name, ": it is a directory");
+    if (exists && !S_ISREG(st.st_mode)) {
+      file.Reset(open(final_path.c_str(), O_WRONLY | O_CLOEXEC));
+    } else {
+      file.Reset(temporary.Open(TemporaryName(final_path), exists ? st.st_mode & 0777 : 0666));
+    }
+    if (file.Get() < 0) {
       const int error = errno;
       throw Error("cannot write ", name, ": ", std::strerror(error),
                   error == ENOENT ? Cat("; does the directory ", DirectoryOf(final_path), " exist?")
                                   : std::string());
-    };
-    if (exists && S_ISDIR(st.st_mode)) throw Error("cannot write ", name, ": it is a directory");
-    if (exists && !S_ISREG(st.st_mode)) {
-      fd = open(final_path.c_str(), O_WRONLY | O_CLOEXEC);
-      if (fd < 0) fail();
-    } else {
-      const std::string path = TemporaryName(final_path);
-      fd = open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
-                exists ? st.st_mode & 0777 : 0666);
-      if (fd < 0) fail();
-      temporary = path;
     }
-    owned = true;
   }
 
   void Check() {
@@ -228,28 +241,20 @@ struct Output::Impl {
     stream.flush();
     int error = buffer->LastError();
     if (!stream.good() && error == 0) error = EIO;
-    if (owned) {
-      if (error == 0 && !temporary.empty() && fsync(fd) != 0) error = errno;
-      if (close(fd) != 0 && error == 0) error = errno;
-      owned = false;
-    }
+    if (error == 0 && temporary.Exists() && fsync(file.Get()) != 0) error = errno;
+    if (file.Close() != 0 && error == 0) error = errno;
     if (child) {
       const std::string status = DescribeStatus(child->Wait());
       if (!status.empty()) throw Error("the command '", CommandOf(name), "' ", status);
     }
-    if (error == 0 && !temporary.empty()) {
-      if (rename(temporary.c_str(), final_path.c_str()) != 0) {
-        error = errno;
-      } else {
-        temporary.clear();
-      }
-    }
+    if (error == 0 && temporary.Exists() && !temporary.Keep(final_path)) error = errno;
     if (error != 0) throw Error("cannot write ", name, ": ", std::strerror(error));
   }
 
-  std::string name, final_path, temporary;
-  int fd = -1;
-  bool owned = false, closed = false;
+  std::string name, final_path;
+  TemporaryFile temporary;
+  OwnedFd file;
+  bool closed = false;
   std::unique_ptr<ChildProcess> child;
   std::unique_ptr<FdStreambuf> buffer;
   std::ostream stream{nullptr};

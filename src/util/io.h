@@ -40,6 +40,9 @@ class Input {
   // Closes. Throws Error if reading had failed or if the command ended with a non-zero status; a
   // command that was cut off because not all of its output was wanted is no error. Idempotent.
   void Close();
+  // Close after all that was wanted has been read: what a command still writes is read off, so that
+  // its exit status is its own.
+  void Finish();
 
  private:
   struct Impl;

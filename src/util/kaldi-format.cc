@@ -1,6 +1,7 @@
 #include "util/kaldi-format.h"
 
 #include <cstring>
+#include <vector>
 
 #include "base/error.h"
 #include "util/text.h"
@@ -69,6 +70,43 @@ std::string ReadBinaryToken(std::istream &is) {
 int32_t CheckCount(int32_t count, const char *what) {
   if (count < 0) throw Error("negative ", what, " (", count, "); the file is corrupt");
   return count;
+}
+
+int64_t CheckElements(int32_t rows, int32_t cols) {
+  const int64_t n = static_cast<int64_t>(CheckCount(rows, "number of rows")) *
+                    CheckCount(cols, "number of columns");
+  if (n > (int64_t{1} << 40) || (cols == 0 && rows > 0)) {
+    throw Error("a matrix of ", rows, " rows and ", cols, " columns; the file is corrupt");
+  }
+  return n;
+}
+
+void SkipBytes(std::istream &is, int64_t n) {
+  if (is.rdbuf()->pubseekoff(n, std::ios::cur, std::ios::in) != std::streampos(-1)) return;
+  std::vector<char> piece(static_cast<size_t>(std::min<int64_t>(n, 1 << 16)));
+  for (int64_t done = 0; done < n;) {
+    const int64_t part = std::min(n - done, static_cast<int64_t>(piece.size()));
+    ReadBytes(is, piece.data(), part, done, n);
+    done += part;
+  }
+}
+
+IndexRange ParseRange(const std::string &part, int64_t size, int64_t tolerance) {
+  const std::string text(Trim(part));
+  if (text.empty() || text == ":") return {0, size};
+  const size_t colon = text.find(':');
+  int64_t first = 0, last = size - 1;
+  const auto parse = [](std::string_view s, int64_t *value) {
+    return s.empty() || ParseNumber(s, value);
+  };
+  if (colon == text.npos || !parse(std::string_view(text).substr(0, colon), &first) ||
+      !parse(std::string_view(text).substr(colon + 1), &last)) {
+    throw DataError("the range '", Printable(part), "' is not of the form first:last");
+  }
+  if (first < 0 || last < first || first >= size || last >= size + tolerance) {
+    throw DataError("the range ", Printable(text), " is outside 0:", size - 1);
+  }
+  return {first, std::min(last + 1, size)};
 }
 
 void ReadTextLine(std::istream &is, std::string *line) {

@@ -30,6 +30,12 @@ void ReadBytes(std::istream &is, char *data, int64_t n, int64_t done, int64_t to
 // A count from a file, e.g. of rows; throws if negative.
 int32_t CheckCount(int32_t count, const char *what);
 
+// rows * cols, or Error for what only a corrupt header can say.
+int64_t CheckElements(int32_t rows, int32_t cols);
+
+// Passes over n bytes: by a seek where the stream is a file that has them, else by reading.
+void SkipBytes(std::istream &is, int64_t n);
+
 // n values as they lie in memory, in pieces of at most 1 MiB.
 template <class T>
 void ReadBinaryArray(std::istream &is, int64_t n, std::vector<T> *values) {
@@ -44,6 +50,15 @@ void ReadBinaryArray(std::istream &is, int64_t n, std::vector<T> *values) {
     done += piece;
   }
 }
+
+// One part "first:last" of a range, both inclusive; either may be left out, "" and ":" are all.
+// last may exceed size - 1 by less than `tolerance`: Kaldi allows 3 for rows, whose numbers come
+// from rounded times. Throws DataError outside [0, size).
+struct IndexRange {
+  int64_t begin, end;  // end is exclusive
+};
+constexpr int64_t kRowTolerance = 3;
+IndexRange ParseRange(const std::string &part, int64_t size, int64_t tolerance);
 
 // The rest of a line without its end ("\n" or "\r\n"); throws Error at the end of the input.
 void ReadTextLine(std::istream &is, std::string *line);

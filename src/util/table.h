@@ -6,14 +6,7 @@
 //     tally.Try(reader, [&] { writer.Write(reader.Key(), reader.Value()); });
 //   writer.Close();
 //
-// rspecifier: {ark|scp}[,option...]:rxfilename with the options
-//   s keys are sorted (LC_ALL=C)    cs values are asked for in sorted order    o each at most once
-//   p what cannot be read counts as absent, with a warning
-//   b, t (found from the data), bg (not needed): no effect
-//   a leading n switches an option off: no, ns, ncs, np.
-// wspecifier: {ark|scp|ark,scp}[,option...]:wxfilename[,script] with
-//   b binary (default)   t text   f, nf flush after each entry or not
-//   p skip keys that are not in the scp
+// Names of tables: util/table-specifier.h. Threads: one reader or writer belongs to one thread.
 #ifndef U2MOE_UTIL_TABLE_H_
 #define U2MOE_UTIL_TABLE_H_
 
@@ -32,264 +25,10 @@
 #include "base/check.h"
 #include "base/error.h"
 #include "util/io.h"
+#include "util/table-io.h"
+#include "util/table-sequential.h"
 
 namespace u2moe {
-
-struct Rspecifier {
-  bool is_script = false;
-  std::string rxfilename;
-  bool once = false, sorted = false, called_sorted = false, permissive = false;
-};
-
-struct Wspecifier {
-  std::optional<std::string> archive, script;  // wxfilename of each
-  bool binary = true, flush = false, permissive = false;
-};
-
-// Throw UsageError, naming what is wrong with the specifier.
-Rspecifier ParseRspecifier(const std::string &rspecifier);
-Wspecifier ParseWspecifier(const std::string &wspecifier);
-
-// True if the name reads as a table ("ark:", "scp,t:" and so on) rather than as a plain file.
-bool IsTable(const std::string &name);
-
-// A Holder teaches the tables one type of value:
-//   struct Holder {
-//     using T = ...;
-//     // From just after "key "; leaves the stream after the value. Throws DataError if this value
-//     // is bad but the stream stands after it, Error if nothing after it can be read.
-//     static void Read(std::istream &is, T *value);
-//     // Throws DataError before anything is written.
-//     static void Write(std::ostream &os, bool binary, const T &value);
-//     // Optional: "[0:9]" in scp lines.
-//     static void ExtractRange(const std::string &range, T *value);
-//   };
-
-namespace internal {
-
-struct ScriptEntry {
-  std::string key, xfilename, range;
-  int64_t line = 0;
-};
-
-// The lines "key xfilename" of a script file, one after another.
-class ScriptReader {
- public:
-  explicit ScriptReader(const Rspecifier &spec);
-  bool Next(ScriptEntry *entry);  // false at the end, where a pipe's status has been checked
-  const std::string &Name() const { return input_.Name(); }
-  void Close() { input_.Close(); }
-
- private:
-  Input input_;
-  bool sorted_;
-  std::string previous_key_;
-  int64_t line_ = 0;
-};
-
-// Opens the values that script lines point to. An archive stays open for the next line's offset.
-class ScriptValueSource {
- public:
-  explicit ScriptValueSource(std::string script) : script_(std::move(script)) {}
-  std::istream &Open(const ScriptEntry &entry);
-  void Finish();
-  [[noreturn]] void Fail(const ScriptEntry &entry, const std::string &cause);
-  std::string Where(const ScriptEntry &entry) const;
-
- private:
-  std::string script_, open_path_;
-  std::optional<Input> input_;
-};
-
-class ArchiveReader {
- public:
-  explicit ArchiveReader(const Rspecifier &spec);
-  // Reads the next key and what separates it from its value. False at the end, after checking a
-  // pipe.
-  bool NextKey();
-  const std::string &Key() const { return key_; }
-  std::istream &Stream() { return input_.Stream(); }
-  [[noreturn]] void FailValue(const std::string &cause);   // throws DataError
-  [[noreturn]] void FailStream(const std::string &cause);  // throws Error, with a pipe's status
-  void Close() { input_.Close(); }
-  std::string Where() const;
-
- private:
-  Input input_;
-  bool sorted_, first_ = true;
-  std::string key_;
-  int64_t position_ = 0;
-};
-
-template <class Holder, class = void>
-struct HasRange : std::false_type {};
-template <class Holder>
-struct HasRange<Holder, std::void_t<decltype(Holder::ExtractRange(
-                            std::string(), static_cast<typename Holder::T *>(nullptr)))>>
-    : std::true_type {};
-
-template <class Holder>
-void ReadArchiveValue(ArchiveReader *archive, typename Holder::T *value) {
-  try {
-    Holder::Read(archive->Stream(), value);
-  } catch (const DataError &e) {
-    archive->FailValue(e.what());
-  } catch (const Error &e) {
-    archive->FailStream(e.what());
-  }
-}
-
-template <class Holder>
-void ReadScriptValue(ScriptValueSource *source, const ScriptEntry &entry,
-                     typename Holder::T *value) {
-  try {
-    Holder::Read(source->Open(entry), value);
-    source->Finish();
-    if (!entry.range.empty()) {
-      if constexpr (HasRange<Holder>::value) {
-        Holder::ExtractRange(entry.range, value);
-      } else {
-        throw Error("a range [", entry.range, "] cannot be taken from this type");
-      }
-    }
-  } catch (const Error &e) {
-    source->Fail(entry, e.what());
-  }
-}
-
-// Says what option p leaves out.
-void WarnAbsent(const std::exception_ptr &error);
-
-// What a TableWriter writes to, for all types.
-class EntryWriter {
- public:
-  explicit EntryWriter(const std::string &wspecifier);
-  ~EntryWriter();
-  bool Binary() const { return spec_.binary; }
-  bool Wants(const std::string &key) const;  // false: not in the script, and option p
-  void Write(const std::string &key, const std::string &value);
-  void Close();
-
- private:
-  std::string name_;
-  Wspecifier spec_;
-  std::optional<Output> archive_, script_;
-  std::string script_lines_;
-  std::unordered_map<std::string, std::string> files_;  // of an scp alone
-  bool closed_ = false;
-};
-
-}  // namespace internal
-
-// Reads a table from its beginning to its end. The constructor opens it and stands on the first
-// entry. All functions but Value throw Error when the table cannot be read on.
-template <class Holder>
-class SequentialTableReader {
- public:
-  using T = typename Holder::T;
-
-  explicit SequentialTableReader(const std::string &rspecifier)
-      : spec_(ParseRspecifier(rspecifier)) {
-    if (spec_.is_script) {
-      script_.emplace(spec_);
-      source_.emplace(spec_.rxfilename);
-    } else {
-      archive_.emplace(spec_);
-    }
-    Advance();
-  }
-
-  bool Done() const { return done_; }
-
-  void Next() {
-    CHECK(!done_) << "Next() after the end of " << spec_.rxfilename;
-    if (archive_ && state_ != State::kRead) Load();  // skips the value
-    if (broken_) std::rethrow_exception(error_);
-    Advance();
-  }
-
-  const std::string &Key() const { return key_; }
-
-  // The table, key and file of the entry, for messages: "feats.scp:3: key 'a' from a.ark:17".
-  // Messages of Value() begin with it.
-  std::string Where() const { return archive_ ? archive_->Where() : source_->Where(entry_); }
-
-  // DataError: this value is bad, and Next() may be called. Error: the table cannot be read on.
-  // Valid until the next call of Next.
-  const T &Value() {
-    CHECK(!done_) << "Value() after the end of " << spec_.rxfilename;
-    if (state_ != State::kRead) Load();
-    if (error_) std::rethrow_exception(error_);
-    return value_;
-  }
-
-  // Closes before or after the end. Throws Error if a pipe failed.
-  void Close() {
-    done_ = true;
-    if (archive_) archive_->Close();
-    if (script_) script_->Close();
-  }
-
- private:
-  enum class State { kUnread, kRead };
-
-  // To the next key; with option p, to the next key whose value can be read.
-  void Advance() {
-    do {
-      error_ = nullptr;
-      state_ = State::kUnread;
-      done_ = !NextKey();
-      if (done_ || !spec_.permissive) return;
-      Load();
-      if (error_) internal::WarnAbsent(error_);
-    } while (error_);
-  }
-
-  bool NextKey() {
-    if (broken_) return false;  // option p: the rest of a broken archive is absent
-    try {
-      if (archive_) {
-        if (!archive_->NextKey()) return false;
-        key_ = archive_->Key();
-      } else {
-        if (!script_->Next(&entry_)) return false;
-        key_ = entry_.key;
-      }
-    } catch (const Error &) {
-      if (!spec_.permissive || !archive_) throw;
-      internal::WarnAbsent(std::current_exception());
-      return false;
-    }
-    return true;
-  }
-
-  void Load() {
-    state_ = State::kRead;
-    try {
-      if (archive_) {
-        internal::ReadArchiveValue<Holder>(&*archive_, &value_);
-      } else {
-        internal::ReadScriptValue<Holder>(&*source_, entry_, &value_);
-      }
-    } catch (const DataError &) {
-      error_ = std::current_exception();
-    } catch (const Error &) {
-      error_ = std::current_exception();
-      broken_ = true;
-    }
-  }
-
-  Rspecifier spec_;
-  std::optional<internal::ArchiveReader> archive_;
-  std::optional<internal::ScriptReader> script_;
-  std::optional<internal::ScriptValueSource> source_;
-  internal::ScriptEntry entry_;
-  std::string key_;
-  T value_;
-  State state_ = State::kUnread;
-  std::exception_ptr error_;
-  bool done_ = false, broken_ = false;
-};
 
 // Looks values up by key. A script is read at once, its values when asked for. An archive is read
 // until the key turns up, and what was passed is remembered: options s, cs and o keep that small.
@@ -396,6 +135,10 @@ class RandomAccessTableReader {
         return nullptr;
       }
       last_key_ = archive_->Key();
+      if (spec_.called_sorted && *last_key_ < requested_) {
+        internal::SkipArchiveValue<Holder>(&*archive_);
+        return nullptr;
+      }
       try {
         internal::ReadArchiveValue<Holder>(&*archive_, &entry.value);
       } catch (const DataError &) {
@@ -408,7 +151,6 @@ class RandomAccessTableReader {
       end_ = true;
       return nullptr;
     }
-    if (spec_.called_sorted && *last_key_ < requested_) return nullptr;
     const auto [it, is_new] = entries_.emplace(*last_key_, std::move(entry));
     if (!is_new || forgotten_.count(*last_key_)) {
       archive_->FailStream("the key is in the archive twice; remove one of the two");
@@ -418,13 +160,14 @@ class RandomAccessTableReader {
 
   void LoadFromScript(const std::string &key) {
     if (loaded_ && *loaded_ == key) return;
-    loaded_ = key;
+    loaded_.reset();
     error_ = nullptr;
     try {
       internal::ReadScriptValue<Holder>(&*source_, script_.at(key), &value_);
     } catch (const Error &) {
       error_ = std::current_exception();
     }
+    loaded_ = key;
   }
 
   Rspecifier spec_;
@@ -456,6 +199,7 @@ class TableWriter {
   void Write(const std::string &key, const T &value) {
     if (!writer_.Wants(key)) return;
     std::ostringstream os;
+    os.exceptions(std::ios::badbit);  // else memory that runs out would cut the value short
     Holder::Write(os, writer_.Binary(), value);
     writer_.Write(key, os.str());
   }
@@ -465,13 +209,6 @@ class TableWriter {
  private:
   internal::EntryWriter writer_;
 };
-
-namespace internal {
-// Throws Error with the cause, a pipe's status, and what to do if the file is an archive.
-[[noreturn]] void FailObject(Input *input, const std::string &cause);
-// Throws Error if a pipe ends with a failure after its value.
-void FinishObject(Input *input);
-}  // namespace internal
 
 // One value in a file of its own, without key. Throws Error.
 template <class Holder>
@@ -483,7 +220,7 @@ typename Holder::T ReadObject(const std::string &rxfilename) {
   } catch (const Error &e) {
     internal::FailObject(&input, e.what());
   }
-  internal::FinishObject(&input);
+  input.Finish();
   return value;
 }
 

@@ -25,6 +25,52 @@ check "script of single files" copy-feats "ark:$text" "scp:printf 'utt-a $tmp/a.
 check "one file to one file" copy-feats --binary=false "$tmp/c.mat" "$tmp/c.txt"
 check_equal "one file, value" "$(tr -d '\n ' <"$tmp/c.txt")" "[789]"
 
+# Compressed: tests/cli/interop.sh compares the bytes with kaldi_native_io.
+awk 'BEGIN { print "u ["; for (i = 0; i < 100; ++i) print i / 10, -i, 5; print "]" }' >"$tmp/slope.txt"
+check "compress" copy-feats --compress "ark:$tmp/slope.txt" "ark,scp:$tmp/c.ark,$tmp/c.scp"
+check_equal "compressed size" "$(wc -c <"$tmp/c.ark")" $((2 + 2 + 3 + 16 + 3 * 8 + 300))
+check "compressed is read" copy-feats "scp:$tmp/c.scp" "ark,t:$tmp/c.txt"
+largest_error() { paste <(grep -v '\[' "$1") <(grep -v '\[' "$2") | awk '{ for (i = 1; i <= 3; ++i) { d = $i - $(i + 3); if (d < 0) d = -d; if (d > m) m = d } } END { print (m < '"$3"') ? "small" : m }'; }
+tr -d ']' <"$tmp/c.txt" >"$tmp/c.plain"
+tr -d ']' <"$tmp/slope.txt" | grep . >"$tmp/slope.plain"
+check_equal "compressed values" "$(largest_error "$tmp/slope.plain" "$tmp/c.plain" 0.5)" small
+for method in 3 4 5; do
+  check "method $method" copy-feats --compress=true --compression-method=$method "ark:$tmp/slope.txt" "ark:$tmp/m$method.ark"
+done
+check_equal "methods' types" "$(head -c 8 -q "$tmp/m3.ark" "$tmp/m4.ark" "$tmp/m5.ark" | tr -d '\0')" "u BCM2 u BCM2 u BCM3 "
+check "method 4 keeps integers" copy-feats "ark:$tmp/m4.ark" "ark,t:$tmp/m4.txt"
+check_equal "method 4, a row" "$(sed -n 42p "$tmp/m4.txt")" "  4 -40 5 "
+check "one compressed file" copy-feats --compress "$tmp/a.mat" "$tmp/a.cmat"
+check_equal "one compressed file, type" "$(head -c 5 "$tmp/a.cmat" | tr -d '\0')" BCM2
+check_fails "compression of NaN" 1 "utterance n: .*row 1, column 0 is NaN" copy-feats --compress "ark:printf 'n [ 1\nnan ]\nm [ 1 ]\n' |" "ark:$tmp/nan.ark"
+check_equal "the entry after NaN is kept" "$(copy-feats "ark:$tmp/nan.ark" ark,t:- 2>/dev/null | head -n 1)" "m  ["
+check_fails "compression of infinity" 1 "cannot be compressed over that interval" copy-feats --compress "ark:echo 'n [ 1 inf ]' |" ark:-
+check_fails "no such method" 2 "there are the methods 1 to 7" copy-feats --compress --compression-method=8 "ark:$text" ark:-
+
+# Other toolkits' files
+printf '\0\0\0\2\0\1\206\240\0\4\0\11\77\200\0\0\100\0\0\0' >"$tmp/x.htk"
+check_equal "HTK file" "$(copy-feats --htk-in --binary=false "$tmp/x.htk" - 2>/dev/null | tr -d '\n')" " [  1   2 ]"
+echo "h $tmp/x.htk" >"$tmp/htk.scp"
+check_equal "HTK table" "$(copy-feats --htk-in "scp:$tmp/htk.scp" ark,t:- 2>/dev/null | tr -d '\n')" "h  [  1   2 ]"
+{ printf '\0\0\0\15'; for i in 1 2 3 4 5 6 7 8 9 10 11 12 13; do printf '\77\200\0\0'; done; } >"$tmp/x.sphinx"
+check_equal "Sphinx file" "$(copy-feats --sphinx-in --binary=false "$tmp/x.sphinx" - 2>/dev/null | tr -d ' \n')" "[1111111111111]"
+check_fails "HTK and Sphinx" 2 "exclude one another" copy-feats --htk-in --sphinx-in "$tmp/x.htk" -
+
+# Ranges, read-ahead, gzip
+printf 'r1 %s[1:1]\nr2 %s[:,1:]\n' "$tmp/f.ark:6" "$tmp/f.ark:6" >"$tmp/ranges.scp"
+check_equal "ranges" "$(copy-feats "scp:$tmp/ranges.scp" ark,t:- 2>/dev/null | tr -s ' \n' ' ')" "r1 [ 0.1 1e-30 4 ] r2 [ 2.5 -3 1e-30 4 ] "
+check "read ahead" copy-feats "ark,bg:$tmp/f.ark" "ark,t:$tmp/back.txt"
+check "read ahead, value" cmp "$text" "$tmp/back.txt"
+check "gzip" copy-feats "ark:$text" "ark:| gzip -c >'$tmp/f f.gz'"
+check "gunzip" copy-feats "ark:gunzip -c '$tmp/f f.gz'|" "ark,t:$tmp/back.txt"
+check "gzip, value" cmp "$text" "$tmp/back.txt"
+head -c 60 "$tmp/f f.gz" >"$tmp/cut.gz"
+check_fails "a gzip file cut short" 1 "command 'gunzip -c .*cut.gz' ended with exit status 1" copy-feats "ark:gunzip -c $tmp/cut.gz |" "ark:$tmp/never.ark"
+check_fails "a command of one file fails" 1 "ended with exit status 3" copy-feats "cat $tmp/a.mat; exit 3 |" "$tmp/never.mat"
+(cd "$tmp" && copy-feats "ark:$text" ark,scp,t,f:rel.ark,rel.scp 2>/dev/null && copy-feats scp:rel.scp ark,t:rel.txt 2>/dev/null)
+check "relative names, text, flushed" cmp "$text" "$tmp/rel.txt"
+check_equal "relative names, script" "$(head -n 1 "$tmp/rel.scp")" "utt-a rel.ark:6"
+
 # Pipes and '-'
 pipe() { bash -o pipefail -c "$1"; }
 check "stdin and stdout" pipe "copy-feats ark:- ark:- <'$text' | copy-feats ark:- ark,t:- | cmp - '$text'"

@@ -18,6 +18,12 @@ check_fails "copy-int-vector: too large" 1 "utterance a: .*'2147483648' is not a
   copy-int-vector "ark:echo a 2147483648 |" ark:-
 check_fails "copy-int-vector: matrices" 1 "holds another type" copy-int-vector "ark:copy-feats ark:$tmp/feats.txt ark:- |" ark:-
 
+check "copy-int-vector of one file" copy-int-vector "echo '[ 5 -6 ]' |" "$tmp/one.ints"
+check_equal "copy-int-vector of one file, bytes" "$(od -An -tx1 "$tmp/one.ints" | tr -d ' \n')" 0042040200000005000000faffffff
+check_equal "copy-int-vector of one file, text" "$(copy-int-vector --binary=false "$tmp/one.ints" - 2>/dev/null)" "[ 5 -6 ]"
+check_fails "copy-int-vector: one table, one file" 2 "give two tables or two files" copy-int-vector "$tmp/one.ints" ark:-
+echo "a $tmp/i.ark:2[1:1]" >"$tmp/range.scp"
+check_equal "copy-int-vector of a range" "$(copy-int-vector "scp:$tmp/range.scp" ark,t:- 2>/dev/null)" "a -2 "
 printf 'a  [ 1 2.5 ]\nb  [ ]\n' >"$tmp/vec.txt"
 check "copy-vector to binary" copy-vector "ark:$tmp/vec.txt" "ark:$tmp/v.ark"
 check_equal "copy-vector back" "$(copy-vector "ark:$tmp/v.ark" ark,t:- 2>/dev/null | tr '\n' ';')" "a  [ 1 2.5 ];b  [ ];"

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <functional>
@@ -13,6 +14,7 @@
 #include "base/error.h"
 #include "base/rng.h"
 #include "support/test-util.h"
+#include "util/text-tables.h"
 
 namespace u2moe {
 namespace {
@@ -275,6 +277,116 @@ TEST(KaldiTables, RangesInScripts) {
   EXPECT_EQ(MaxAbsDiff(reader.Value("c"), m.View().ColRange(0, 1)), 0);
   EXPECT_HAS(ErrorOf([&] { reader.Value("d"); }), "the range 10:12 is outside 0:9");
   EXPECT_HAS(ErrorOf([&] { reader.Value("e"); }), "not of the form first:last");
+}
+
+// Every value that script lines of `ranges` take from the one at `at`; "error" for a DataError.
+template <class Reader, class Sum>
+std::vector<std::string> Ranges(const std::string &at, const std::vector<std::string> &ranges,
+                                Sum shape_and_first) {
+  std::string scp;
+  for (size_t i = 0; i < ranges.size(); ++i) scp += Cat("k", i, " ", at, ranges[i], "\n");
+  WriteFile(File("ranges.scp"), scp);
+  std::vector<std::string> results;
+  Reader reader("scp:" + File("ranges.scp"));
+  for (; !reader.Done(); reader.Next()) {
+    try {
+      results.push_back(shape_and_first(reader.Value()));
+    } catch (const DataError &) {
+      results.push_back("error");
+    }
+  }
+  return results;
+}
+
+TEST(KaldiTables, RangesOfEveryType) {
+  // Element (i, j) is 10 i + j: the first one and the shape say which part was taken.
+  Tensor m(10, 4);
+  DoubleMatrix d{10, 4, {}};
+  std::vector<float> v;
+  std::vector<double> w;
+  std::vector<int32_t> ints;
+  for (int i = 0; i < 10; ++i) {
+    for (int j = 0; j < 4; ++j) {
+      m(i, j) = static_cast<float>(10 * i + j);
+      d.data.push_back(10 * i + j);
+    }
+    v.push_back(static_cast<float>(i));
+    w.push_back(i);
+    ints.push_back(i);
+  }
+  const std::string at = File("r.ark");
+  const std::vector<std::string> ranges = {
+      "[2:4]",  "[:]",     "[3:]",   "[:3]",      "[0:0,1:2]",    "[:,2:]",
+      "[,:1]",  "[8:12]",  "[8:13]", "[0:1,2:4]", "[4:3]",        "[10:10]",
+      "[-1:2]", "[1:2:3]", "[1]",    "[a:b]",     "[0:1,0:1,0:1]"};
+  const std::vector<std::string> want = {"3x4 20", "10x4 0", "7x4 30", "4x4 0", "1x2 1", "10x2 2",
+                                         "10x2 0", "2x4 80", "error",  "error", "error", "error",
+                                         "error",  "error",  "error",  "error", "error"};
+  WriteObject<MatrixHolder>(at, true, m);
+  EXPECT_EQ(
+      Ranges<SequentialMatrixReader>(
+          at, ranges, [](const Tensor &x) { return Cat(x.Rows(), "x", x.Cols(), " ", x(0, 0)); }),
+      want);
+  WriteObject<DoubleMatrixHolder>(at, true, d);
+  EXPECT_EQ(Ranges<SequentialDoubleMatrixReader>(
+                at, ranges,
+                [](const DoubleMatrix &x) { return Cat(x.rows, "x", x.cols, " ", x.data[0]); }),
+            want);
+  const auto list = [](const auto &x) { return Cat(x.size(), " ", x[0]); };
+  const std::vector<std::string> parts = {"[2:4]", "[:]",    "[3:]",     "[:3]",
+                                          "[9:9]", "[8:12]", "[0:1,0:1]"};
+  std::vector<std::string> lists = {"3 2", "10 0", "7 3", "4 0", "1 9", "2 8", "error"};
+  WriteObject<VectorHolder>(at, true, v);
+  EXPECT_EQ(Ranges<SequentialVectorReader>(at, parts, list), lists);
+  WriteObject<DoubleVectorHolder>(at, true, w);
+  EXPECT_EQ(Ranges<SequentialDoubleVectorReader>(at, parts, list), lists);
+  WriteObject<Int32VectorHolder>(at, true, ints);
+  lists[5] = "error";
+  EXPECT_EQ(Ranges<SequentialInt32VectorReader>(at, parts, list), lists);
+  // Of a compressed matrix, and through a command.
+  WriteObject<CompressedMatrixHolder>(at, true,
+                                      Compress(m, CompressionMethod::kTwoByteSignedInteger));
+  const auto first = [](const Tensor &x) { return Cat(x.Rows(), "x", x.Cols(), " ", x(0, 0)); };
+  EXPECT_EQ(Ranges<SequentialMatrixReader>("cat " + at + " |", {"[4:5,1:2]"}, first),
+            std::vector<std::string>{"2x2 41"});
+  WriteFile(File("empty-range.scp"), "a " + at + "[]\n");
+  EXPECT_HAS(ErrorOf([] { SequentialMatrixReader("scp:" + File("empty-range.scp")); }),
+             "empty-range.scp:1: an empty range []");
+  WriteFile(File("no-range.scp"), "a echo T |[0:1]\n");
+  EXPECT_HAS(ErrorOf([] { SequentialBoolReader("scp:" + File("no-range.scp")).Value(); }),
+             "a range [0:1] cannot be taken from this type");
+}
+
+TEST(KaldiTables, HtkAndSphinx) {
+  const auto swapped = [](std::string bytes) {
+    std::reverse(bytes.begin(), bytes.end());
+    return bytes;
+  };
+  // 2 frames of 3 floats, kind USER (9), big endian.
+  const auto htk = [&](int16_t kind, int16_t frame_bytes) {
+    std::string bytes = swapped(Raw<int32_t>({2})) + swapped(Raw<int32_t>({100000})) +
+                        swapped(Raw<int16_t>({frame_bytes})) + swapped(Raw<int16_t>({kind}));
+    for (float x : {1.F, 2.F, 3.F, 4.F, 5.F, -6.F}) bytes += swapped(Raw<float>({x}));
+    return bytes;
+  };
+  EXPECT_EQ(Floats(Parse<HtkMatrixHolder>(htk(9, 12))), (std::vector<float>{1, 2, 3, 4, 5, -6}));
+  std::istringstream two(htk(9 | 010000, 12) + "xx" + "next");  // a checksum follows
+  Tensor value;
+  HtkMatrixHolder::Read(two, &value);
+  EXPECT_EQ(value.Rows(), 2);
+  EXPECT_EQ(two.get(), 'n');
+  EXPECT_HAS(ErrorOf([&] { Parse<HtkMatrixHolder>(htk(9 | 02000, 12)); }), "compressed");
+  EXPECT_HAS(ErrorOf([&] { Parse<HtkMatrixHolder>(htk(0, 2)); }), "waveforms are not read");
+  EXPECT_HAS(ErrorOf([&] { Parse<HtkMatrixHolder>(htk(9, 6)); }), "no HTK file");
+  EXPECT_HAS(ErrorOf([&] { Parse<HtkMatrixHolder>(htk(9, 16)); }), "the data end after 24 of 32");
+  std::vector<float> numbers(26);
+  for (size_t i = 0; i < 26; ++i) numbers[i] = static_cast<float>(i);
+  std::string big = swapped(Raw<int32_t>({26}));
+  for (float x : numbers) big += swapped(Raw<float>({x}));
+  const Tensor m = Parse<SphinxMatrixHolder>(big);
+  EXPECT_EQ(m.Rows(), 2);
+  EXPECT_EQ(Floats(m), numbers);
+  EXPECT_HAS(ErrorOf([] { Parse<SphinxMatrixHolder>(Raw<int32_t>({7})); }), "no multiple of 13");
 }
 
 TEST(KaldiTables, SingleObjects) {

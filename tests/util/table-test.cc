@@ -52,7 +52,7 @@ TEST(Specifiers, Read) {
   EXPECT_TRUE(r.is_script && r.once && r.sorted && r.called_sorted && r.permissive);
   EXPECT_EQ(r.rxfilename, "cat 'a:b' |");
   r = ParseRspecifier("ark,s,ns,cs,ncs,o,no,p,np,t:x:1");
-  EXPECT_FALSE(r.once || r.sorted || r.called_sorted || r.permissive);
+  EXPECT_FALSE(r.background || r.once || r.sorted || r.called_sorted || r.permissive);
   EXPECT_EQ(r.rxfilename, "x:1");
   for (const char *bad : {"", "x", "ark", "ark:", "s:x", "ark,scp:x", "ark,q:x", "ark,:x", " ark:x",
                           "ark:x ", "ark,f:x", "Ark:x", "feats.scp:12"}) {

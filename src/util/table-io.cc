@@ -1,10 +1,11 @@
-#include "util/table.h"
+#include "util/table-io.h"
 
 #include <exception>
-#include <limits>
 #include <string_view>
 #include <vector>
 
+#include "base/check.h"
+#include "base/error.h"
 #include "base/log.h"
 #include "util/text.h"
 
@@ -12,28 +13,6 @@ namespace u2moe {
 namespace {
 
 constexpr size_t kMaxKeyBytes = 4096;
-
-struct SplitSpecifier {
-  std::vector<std::string> words;
-  std::string rest;
-};
-
-SplitSpecifier SplitAtColon(const std::string &specifier, const char *kind) {
-  const size_t colon = specifier.find(':');
-  if (colon == specifier.npos) {
-    throw UsageError("'", specifier, "' is not a table (", kind, "): write ark:FILE or scp:FILE");
-  }
-  if (IsSpace(specifier.front()) || IsSpace(specifier.back())) {
-    throw UsageError("the ", kind, " '", specifier, "' has a space at an end; remove it");
-  }
-  return {Split(std::string_view(specifier).substr(0, colon), ','), specifier.substr(colon + 1)};
-}
-
-[[noreturn]] void UnknownOption(const std::string &word, const std::string &specifier,
-                                const char *kind, const char *known) {
-  throw UsageError("unknown option '", word, "' in the ", kind, " '", specifier,
-                   "'; known: ", known);
-}
 
 // Kaldi's archives of the formats people mix up with them.
 std::string ForeignFormat(std::string_view head) {
@@ -63,89 +42,32 @@ bool LooksLikeArchive(const std::string &path) {
 
 }  // namespace
 
-Rspecifier ParseRspecifier(const std::string &rspecifier) {
-  const SplitSpecifier split = SplitAtColon(rspecifier, "rspecifier");
-  Rspecifier spec;
-  spec.rxfilename = split.rest;
-  bool kind_given = false;
-  for (const std::string &word : split.words) {
-    if (word == "ark" || word == "scp") {
-      if (kind_given)
-        throw UsageError("'", rspecifier, "': one of ark and scp can be read, not both");
-      kind_given = true;
-      spec.is_script = word == "scp";
-    } else if (word == "o" || word == "no") {
-      spec.once = word == "o";
-    } else if (word == "s" || word == "ns") {
-      spec.sorted = word == "s";
-    } else if (word == "cs" || word == "ncs") {
-      spec.called_sorted = word == "cs";
-    } else if (word == "p" || word == "np") {
-      spec.permissive = word == "p";
-    } else if (word != "b" && word != "t" && word != "bg") {
-      UnknownOption(word, rspecifier, "rspecifier", "ark scp s ns cs ncs o no p np b t bg");
-    }
-  }
-  if (!kind_given) throw UsageError("the rspecifier '", rspecifier, "' lacks ark or scp");
-  if (spec.rxfilename.empty())
-    throw UsageError("the rspecifier '", rspecifier, "' lacks a file name");
-  return spec;
-}
-
-Wspecifier ParseWspecifier(const std::string &wspecifier) {
-  const SplitSpecifier split = SplitAtColon(wspecifier, "wspecifier");
-  Wspecifier spec;
-  bool archive = false, script = false;
-  for (const std::string &word : split.words) {
-    if (word == "ark") {
-      if (archive || script) throw UsageError("'", wspecifier, "': write ark, scp or ark,scp");
-      archive = true;
-    } else if (word == "scp") {
-      if (script) throw UsageError("'", wspecifier, "': write ark, scp or ark,scp");
-      script = true;
-    } else if (word == "b" || word == "t") {
-      spec.binary = word == "b";
-    } else if (word == "f" || word == "nf") {
-      spec.flush = word == "f";
-    } else if (word == "p") {
-      spec.permissive = true;
-    } else {
-      UnknownOption(word, wspecifier, "wspecifier", "ark scp b t f nf p");
-    }
-  }
-  if (!archive && !script) throw UsageError("the wspecifier '", wspecifier, "' lacks ark or scp");
-  std::string first = split.rest, second;
-  if (archive && script) {
-    const size_t comma = split.rest.find(',');
-    if (comma == split.rest.npos) {
-      throw UsageError("the wspecifier '", wspecifier, "' needs two names: ark,scp:ARCHIVE,SCRIPT");
-    }
-    first = split.rest.substr(0, comma);
-    second = split.rest.substr(comma + 1);
-    if (first == "-" || IsPipe(first)) {
-      throw UsageError("'", wspecifier, "': script lines cannot point into a stream; name a file");
-    }
-    if (first == second)
-      throw UsageError("'", wspecifier, "': archive and script are the same file");
-  }
-  if (first.empty() || (archive && script && second.empty())) {
-    throw UsageError("the wspecifier '", wspecifier, "' lacks a file name");
-  }
-  if (archive) spec.archive = first;
-  if (script) spec.script = archive ? second : first;
-  return spec;
-}
-
-bool IsTable(const std::string &name) {
-  const size_t colon = name.find(':');
-  if (colon == name.npos) return false;
-  for (const std::string &word : Split(std::string_view(name).substr(0, colon), ',')) {
-    if (word == "ark" || word == "scp") return true;
-  }
-  return false;
-}
-
 namespace internal {
+
+void WarnAbsent(const std::exception_ptr &error) {
+  try {
+    std::rethrow_exception(error);
+  } catch (const Error &e) {
+    LOG_WARN << e.what() << "; left out, as option p asks";
+  }
+}
+
+void FailObject(Input *input, const std::string &cause) {
+  const std::string &rxfilename = input->Name();
+  if (!IsPipe(rxfilename) && rxfilename != "-" && SplitOffset(rxfilename).offset < 0 &&
+      LooksLikeArchive(rxfilename)) {
+    throw Error(rxfilename,
+                ": an archive where a file with one value is expected; write ark:", rxfilename,
+                " for all of it");
+  }
+  std::string status;
+  try {
+    input->Close();
+  } catch (const Error &e) {
+    status = Cat("; ", e.what());
+  }
+  throw Error(rxfilename, ": ", cause, status);
+}
 
 ScriptReader::ScriptReader(const Rspecifier &spec)
     : input_(spec.rxfilename), sorted_(spec.sorted) {}
@@ -181,6 +103,8 @@ bool ScriptReader::Next(ScriptEntry *entry) {
       if (bracket == std::string::npos) fail("']' without '[' in '" + entry->xfilename + "'");
       entry->range = entry->xfilename.substr(bracket + 1, entry->xfilename.size() - bracket - 2);
       entry->xfilename.resize(bracket);
+      if (entry->range.empty()) fail("an empty range [] after '" + entry->xfilename + "'");
+      if (entry->xfilename.empty()) fail("a range without a file before it");
     }
     if (sorted_ && line_ > 1 && entry->key <= previous_key_) {
       fail("key '" + entry->key + "' after '" + previous_key_ +
@@ -208,7 +132,7 @@ std::istream &ScriptValueSource::Open(const ScriptEntry &entry) {
 
 void ScriptValueSource::Finish() {
   if (!open_path_.empty()) return;
-  FinishObject(&*input_);
+  input_->Finish();
   input_.reset();
 }
 
@@ -289,37 +213,6 @@ void ArchiveReader::FailStream(const std::string &cause) {
   throw Error(Where(), ": ", cause, status);
 }
 
-void WarnAbsent(const std::exception_ptr &error) {
-  try {
-    std::rethrow_exception(error);
-  } catch (const Error &e) {
-    LOG_WARN << e.what() << "; left out, as option p asks";
-  }
-}
-
-void FailObject(Input *input, const std::string &cause) {
-  const std::string &rxfilename = input->Name();
-  if (!IsPipe(rxfilename) && rxfilename != "-" && SplitOffset(rxfilename).offset < 0 &&
-      LooksLikeArchive(rxfilename)) {
-    throw Error(rxfilename,
-                ": an archive where a file with one value is expected; write ark:", rxfilename,
-                " for all of it");
-  }
-  std::string status;
-  try {
-    input->Close();
-  } catch (const Error &e) {
-    status = Cat("; ", e.what());
-  }
-  throw Error(rxfilename, ": ", cause, status);
-}
-
-void FinishObject(Input *input) {
-  // What a command writes after the value is read off, so that its exit status is its own.
-  if (IsPipe(input->Name())) input->Stream().ignore(std::numeric_limits<std::streamsize>::max());
-  input->Close();
-}
-
 EntryWriter::EntryWriter(const std::string &wspecifier)
     : name_(wspecifier), spec_(ParseWspecifier(wspecifier)) {
   if (spec_.archive) {
@@ -360,7 +253,10 @@ void EntryWriter::Write(const std::string &key, const std::string &value) {
   if (archive_) {
     std::ostream &os = archive_->Stream();
     os << key << ' ';
-    if (script_) script_lines_ += Cat(key, ' ', *spec_.archive, ':', archive_->Position(), '\n');
+    if (script_) {
+      script_lines_ +=
+          key + ' ' + *spec_.archive + ':' + std::to_string(archive_->Position()) + '\n';
+    }
     os << value;
     archive_->Check();
     if (spec_.flush) archive_->Flush();
