@@ -73,7 +73,7 @@ struct Cache {
   }
 };
 
-void Release(void *p, int cls, size_t rounded) {
+void Release(void *p, int cls, size_t rounded) noexcept {
   if (Cache::Dead() || rounded > kMaxCachedBlock) {
     std::free(p);
     return;
@@ -83,8 +83,13 @@ void Release(void *p, int cls, size_t rounded) {
     std::free(p);
     return;
   }
+  try {
+    cache.free[static_cast<size_t>(cls)].push_back(p);
+  } catch (const std::bad_alloc &) {  // no memory to remember it: keep nothing
+    std::free(p);
+    return;
+  }
   Forbid(p, 0, rounded);
-  cache.free[static_cast<size_t>(cls)].push_back(p);
   cache.bytes += rounded;
 }
 

@@ -180,6 +180,7 @@ FdStreambuf::int_type FdStreambuf::overflow(int_type c) {
 }
 
 std::streamsize FdStreambuf::xsputn(const char *s, std::streamsize n) {
+  if (n == 0) return 0;  // s may be null
   if (!pptr()) setp(buffer_.data(), buffer_.data() + buffer_.size());
   if (n > epptr() - pptr()) {
     if (sync() != 0) return 0;

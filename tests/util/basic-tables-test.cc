@@ -182,8 +182,7 @@ TEST(BasicTables, RandomRoundTrips) {
 template <class Holder>
 void Exchange(const std::string &name) {
   const char *dir = std::getenv("KALDI_EXCHANGE");
-  if (!dir) dir = TempDir().c_str();
-  const std::string path = std::string(dir) + "/" + name;
+  const std::string path = (dir ? dir : TempDir()) + "/" + name;
   if (!std::filesystem::exists(path + ".in")) return;
   SequentialTableReader<Holder> reader("ark:" + path + ".in");
   TableWriter<Holder> binary("ark:" + path + ".out"), text("ark,t:" + path + ".txt");

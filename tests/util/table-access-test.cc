@@ -177,7 +177,7 @@ std::string Story(const std::string &rspecifier) {
 
 TEST(TableAccess, BackgroundGivesTheSameResultsAndErrors) {
   const std::string text = MakeFile("bad", "a 1\nb 2 x\nc 3\nd 99999999999\ne 5\n");
-  const std::string cut = MakeFile("cut", std::string("a \0B\4\1\0\0\0\4\7\0\0\0b \0B\4\2", 22));
+  const std::string cut = MakeFile("cut", std::string("a \0B\4\1\0\0\0\4\7\0\0\0b \0B\4\2", 20));
   const std::string unsorted = MakeFile("unsorted", "b 1\na 2\n");
   const std::string scp = MakeFile(
       "mixed.scp", "a echo 1 2 |\nb " + File("absent") + "\nc echo 3; exit 4 |\nd echo 5 |\n");
