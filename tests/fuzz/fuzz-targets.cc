@@ -22,8 +22,8 @@
 #include "model/model-file.h"
 #include "model/wenet-import.h"
 #include "pipeline/nbest-table.h"
-#include "tensor/kaldi-holders.h"
 #include "tensor/kaldi-tables.h"
+#include "util/kaldi-format.h"
 #include "util/options.h"
 #include "util/text-tables.h"
 #include "util/unit-table.h"
@@ -112,10 +112,21 @@ void ReadTable(std::string_view bytes) {
 }
 
 void FuzzTable(std::string_view bytes) {
-  constexpr void (*kReaders[])(std::string_view) = {
-      ReadTable<MatrixHolder>,       ReadTable<DoubleMatrixHolder>, ReadTable<VectorHolder>,
-      ReadTable<DoubleVectorHolder>, ReadTable<Int32VectorHolder>,  ReadTable<Int32Holder>,
-      ReadTable<TokenVectorHolder>,  ReadTable<WaveHolder>};
+  constexpr void (*kReaders[])(std::string_view) = {ReadTable<MatrixHolder>,
+                                                    ReadTable<DoubleMatrixHolder>,
+                                                    ReadTable<VectorHolder>,
+                                                    ReadTable<DoubleVectorHolder>,
+                                                    ReadTable<Int32VectorHolder>,
+                                                    ReadTable<Int32Holder>,
+                                                    ReadTable<TokenVectorHolder>,
+                                                    ReadTable<WaveHolder>,
+                                                    ReadTable<CompressedMatrixHolder>,
+                                                    ReadTable<Int32VectorVectorHolder>,
+                                                    ReadTable<Int32PairVectorHolder>,
+                                                    ReadTable<FloatPairVectorHolder>,
+                                                    ReadTable<BoolHolder>,
+                                                    ReadTable<DoubleHolder>,
+                                                    ReadTable<TokenHolder>};
   kReaders[TakeChoice(&bytes, std::size(kReaders))](bytes);
 }
 
@@ -131,7 +142,7 @@ void FuzzScript(std::string_view bytes) {
       internal::ScriptReader reader(spec);
       for (internal::ScriptEntry entry; reader.Next(&entry);) {
         SplitOffset(entry.xfilename);
-        Tolerate([&] { ParseRange(entry.range, 100); });
+        Tolerate([&] { ParseRange(entry.range, 100, kRowTolerance); });
       }
     });
   }
