@@ -1,0 +1,113 @@
+#!/usr/bin/env bash
+# Mutated input through every tool: the exit status is 0, 1 or 2, never a signal, another status or 20 seconds.
+# MUTATIONS=1000 tries as many of each kind, MUTATION_SEED=2 others.
+. "$(dirname "$0")/../support/cli.sh"
+if ! command -v python3 >/dev/null; then
+  skip mutated "no python3"
+  exit 0
+fi
+. "$root/tests/support/table-tools.sh"
+count=${MUTATIONS:-20} seed=${MUTATION_SEED:-1}
+
+# More kinds: text and compressed archives, scripts, vectors, models and what belongs to them.
+mkdir feats_text compressed script vector model conf config weights nbest scores encoder units_file segments_file object
+copy-feats ark:feats/good ark,t:feats_text/good 2>/dev/null
+printf '[ 1 2\n 3 4 ]\n' >object.txt
+copy-feats object.txt object/good 2>/dev/null
+copy-feats --compress=true ark:feats/good ark:compressed/good 2>/dev/null
+copy-feats ark:feats/good ark,scp:script/ark,script/good 2>/dev/null
+printf 'a [ 1 2.5 -3 ]\nb [ ]\n' | copy-vector ark:- ark:vector/good 2>/dev/null
+printf '%s\n' '<blank> 0' 'A 1' 'B 2' '▁ 3' '<sos/eos> 4' >units_file/good
+cp segments segments_file/good
+printf '%s\n' feature-dim=8 model-dim=8 num-blocks=1 num-heads=2 conv-kernel=3 hidden-dim=8 num-experts=4 \
+  decoder-blocks=1 reverse-decoder-blocks=1 >conf/good
+nnet-init --units=units_file/good conf/good model/good 2>/dev/null
+for i in 1 2 3; do
+  printf 'u%d [\n' $i
+  for t in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do echo "$i $t 1 -1 0.5 2 -$t $i"; done
+  echo ' ]'
+done >model-feats.txt
+mkdir frames
+copy-feats ark:model-feats.txt ark:frames/good 2>/dev/null
+printf 'u1 1 2\nu2 2\nu3 1\n' >tokens
+nnet-forward model/good ark:frames/good ark:logp.ark ark:encoder/good 2>/dev/null
+ctc-decode --nbest=3 ark:logp.ark ark:nbest/good ark:scores/good 2>/dev/null
+config_source=$(golden_path models/moe/config.json)
+weights_source=$(golden_path models/moe/weights.safetensors)
+
+rows="$table
+feats feat-stats IN
+feats_text copy-feats IN OUT
+compressed copy-feats IN OUT
+script copy-feats SCRIPT OUT
+script feat-to-len SCRIPT OUT
+object concat-feats FILE FILE x
+vector copy-vector IN OUT
+segments_file extract-segments ark:wav/good FILE OUT
+text compute-wer ark:text/good IN
+text compute-wer IN ark:text/good
+units_file text-to-tokens FILE ark:text/good OUT
+conf nnet-init --units=units_file/good FILE x
+units_file nnet-init --units=FILE conf/good x
+model nnet-info FILE
+model nnet-copy FILE x
+model nnet-average x FILE model/good
+model nnet-forward FILE ark:frames/good OUT
+model moe-route-stats FILE ark:frames/good
+model nnet-train --epochs=1 --batch-size=2 FILE ark:frames/good ark:tokens x
+frames nnet-forward --streaming --chunk-size=2 model/good IN OUT
+frames moe-route-stats model/good IN
+frames nnet-train --epochs=1 --batch-size=2 model/good IN ark:tokens x
+encoder attention-rescore model/good IN ark:nbest/good ark:scores/good OUT
+nbest attention-rescore model/good ark:encoder/good IN ark:scores/good OUT
+scores attention-rescore model/good ark:encoder/good ark:nbest/good IN OUT"
+[ -n "$wav" ] || rows=$(grep -vE '^wav |ark:wav/good' <<<"$rows")
+if [ -n "$config_source" ] && [ -n "$weights_source" ]; then
+  cp "$config_source" config/good
+  cp "$weights_source" weights/good
+  rows+=$'\nconfig nnet-import FILE weights/good x\nweights nnet-import config/good FILE x'
+fi
+
+for good in */good; do
+  kind=${good%/good}
+  python3 "$root/tests/support/mutate.py" "$good" "$count" "$seed" "$kind/m"
+done
+
+run_on() { # <input> <command words>
+  local input=$1 i
+  shift
+  local words=("$@")
+  for i in "${!words[@]}"; do
+    case ${words[i]} in
+      IN) words[i]=ark:$input ;;
+      SCRIPT) words[i]=scp:$input ;;
+      FILE) words[i]=$input ;;
+      --*=FILE) words[i]=${words[i]%FILE}$input ;;
+      OUT) words[i]=ark:/dev/null ;;
+    esac
+  done
+  timeout -k 5 20 "${words[@]}" </dev/null
+}
+# Prints the statuses that are none of 0, 1 and 2.
+try_all() { # <kind> <command words>
+  local kind=$1 n status
+  shift
+  for ((n = 1; n <= count; ++n)); do
+    status=0
+    run_on "$kind/m$n" "$@" >/dev/null 2>&1 || status=$?
+    [ $status -le 2 ] || echo "status $status: $* with $kind/m$n"
+  done
+}
+tools=" "
+while read -r kind words; do
+  read -r -a command <<<"$words"
+  tools+="${command[0]} "
+  check "${command[0]}, $kind: as it was" run_on "$kind/good" "${command[@]}"
+  check_equal "${command[0]}, $kind: mutated" "$(try_all "$kind" "${command[@]}")" ""
+done <<<"$rows"
+missing=
+for tool in "$(dirname "$(command -v copy-feats)")"/*; do
+  tool=${tool##*/}
+  [[ $tools == *" $tool "* ]] || missing+=" $tool"
+done
+[ -n "$wav" ] && [ -n "$weights_source" ] && check_equal "every tool is tried" "$missing" ""
