@@ -16,6 +16,8 @@ recipe_start=$SECONDS
 stage=0
 stop_stage=1000
 current_stage=
+last_stage=  # that begin_stage was asked about
+stages_run=0
 
 say() { echo "$me: $*" >&2; }
 die() {
@@ -100,8 +102,10 @@ list_runs() { # <models> <seeds>
 # True if stage n is within --stage .. --stop-stage; says so.
 begin_stage() { # <n> <title>
   current_stage=
+  last_stage=$1
   if (($1 < stage || $1 > stop_stage)); then return 1; fi
   current_stage=$1
+  stages_run=$((stages_run + 1))
   say "stage $1: $2 ($(duration $((SECONDS - recipe_start))) since start)"
 }
 
@@ -134,6 +138,9 @@ on_exit() {
   if ((status != 0)) && [[ -n $current_stage ]]; then
     say "stage $current_stage failed with exit status $status." \
       "After mending the cause, go on with: $0 --stage $current_stage (and the same other options)"
+  elif ((status == 0 && stages_run == 0)) && [[ -n $last_stage ]]; then
+    say "error: nothing was done: no stage from $stage to $stop_stage; the last one is $last_stage"
+    exit 2
   fi
 }
 trap on_exit EXIT

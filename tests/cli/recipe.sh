@@ -45,6 +45,7 @@ check_equal "nothing after the failure runs" "$("$run" --cut true --stage 2 2> /
 check_fails "a missing file is named, with what makes it" 1 'nothing.txt is missing or empty: make it first' \
   "$run" --stage 3
 check_equal "help is the comment" "$("$run" --help | head -n 1)" "A recipe to test with."
+check_fails "stages that are not there" 2 'nothing was done: no stage from 7 to 1000; the last one is 3' "$run" --stage 7
 check_fails "a stage is a number" 2 "are numbers, not 'two' and '1000'" "$run" --stage two
 for recipe in polyglot fsdd; do
   check_fails "egs/$recipe/run.sh: a seed is a number" 2 "seeds are numbers, not 'x'" \
