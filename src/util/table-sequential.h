@@ -67,7 +67,7 @@ void SkipArchiveValue(ArchiveReader *archive) {
     if constexpr (HasSkip<Holder>::value) {
       Holder::Skip(archive->Stream());
     } else {
-      typename Holder::T value;
+      typename Holder::T value{};
       Holder::Read(archive->Stream(), &value);
     }
   } catch (const DataError &) {
@@ -207,7 +207,7 @@ class EntryReader {
   std::optional<ScriptValueSource> source_;
   ScriptEntry entry_;
   std::string key_;
-  T value_;
+  T value_{};
   State state_ = State::kUnread;
   std::exception_ptr error_;
   bool done_ = false, broken_ = false;
@@ -256,7 +256,7 @@ class ReadAhead {
  private:
   struct Item {
     std::string key, where;
-    T value;
+    T value{};
     std::exception_ptr error;
   };
   static constexpr size_t kItems = 4;

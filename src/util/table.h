@@ -86,7 +86,7 @@ class RandomAccessTableReader {
 
  private:
   struct Entry {
-    T value;
+    T value{};
     std::exception_ptr error;
   };
 
@@ -182,7 +182,7 @@ class RandomAccessTableReader {
   std::unordered_map<std::string, internal::ScriptEntry> script_;
   std::optional<internal::ScriptValueSource> source_;
   std::optional<std::string> loaded_;
-  T value_;
+  T value_{};
   std::exception_ptr error_;
 };
 
@@ -214,7 +214,7 @@ class TableWriter {
 template <class Holder>
 typename Holder::T ReadObject(const std::string &rxfilename) {
   Input input(rxfilename);
-  typename Holder::T value;
+  typename Holder::T value{};
   try {
     Holder::Read(input.Stream(), &value);
   } catch (const Error &e) {
