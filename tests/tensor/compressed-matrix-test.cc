@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/rng.h"
+#include "support/error-test.h"
 #include "support/test-util.h"
 #include "tensor/kaldi-tables.h"
 
@@ -21,20 +22,9 @@ using Format = CompressedMatrix::Format;
 using Words = std::vector<uint16_t>;
 using Bytes = std::vector<uint8_t>;
 
-#define EXPECT_HAS(text, part) EXPECT_NE((text).find(part), std::string::npos) << (text)
-
 constexpr float kInf = std::numeric_limits<float>::infinity();
 
 CompressionMethod Method(int n) { return ToCompressionMethod(n); }
-
-std::string ErrorOf(const std::function<void()> &fn) {
-  try {
-    fn();
-  } catch (const Error &e) {
-    return e.what();
-  }
-  return "(no error)";
-}
 
 Tensor Matrix(int64_t rows, int64_t cols, const std::vector<float> &values) {
   Tensor m(rows, cols);

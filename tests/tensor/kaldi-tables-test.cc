@@ -13,24 +13,12 @@
 
 #include "base/error.h"
 #include "base/rng.h"
+#include "support/error-test.h"
 #include "support/test-util.h"
 #include "util/text-tables.h"
 
 namespace u2moe {
 namespace {
-
-#define EXPECT_HAS(text, part) EXPECT_NE((text).find(part), std::string::npos) << (text)
-
-std::string ErrorOf(const std::function<void()> &fn) {
-  try {
-    fn();
-  } catch (const Error &e) {
-    return e.what();
-  }
-  return "(no error)";
-}
-
-std::string File(const std::string &name) { return TempDir() + "/" + name; }
 
 template <class T>
 std::string Raw(const std::vector<T> &values) {

@@ -11,21 +11,13 @@
 #include <string>
 
 #include "base/error.h"
+#include "support/error-test.h"
 #include "support/test-util.h"
 
 namespace u2moe {
 namespace {
 
 namespace fs = std::filesystem;
-
-std::string ErrorOf(const std::function<void()> &fn) {
-  try {
-    fn();
-  } catch (const Error &e) {
-    return e.what();
-  }
-  return "(no error)";
-}
 
 std::string ReadAll(Input *input) {
   return {std::istreambuf_iterator<char>(input->Stream()), std::istreambuf_iterator<char>()};

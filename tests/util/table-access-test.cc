@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "support/error-test.h"
 #include "support/test-util.h"
 #include "tensor/kaldi-tables.h"
 #include "util/text-tables.h"
@@ -23,18 +24,6 @@ namespace {
 
 using Ints = std::vector<int32_t>;
 
-#define EXPECT_HAS(text, part) EXPECT_NE((text).find(part), std::string::npos) << (text)
-
-std::string ErrorOf(const std::function<void()> &fn) {
-  try {
-    fn();
-  } catch (const Error &e) {
-    return e.what();
-  }
-  return "(no error)";
-}
-
-std::string File(const std::string &name) { return TempDir() + "/" + name; }
 std::string MakeFile(const std::string &name, const std::string &contents) {
   WriteFile(File(name), contents);
   return File(name);

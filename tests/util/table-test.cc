@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "support/error-test.h"
 #include "support/test-util.h"
 #include "util/text-tables.h"
 
@@ -18,18 +19,6 @@ namespace {
 using Ints = std::vector<int32_t>;
 using Words = std::vector<std::string>;
 
-std::string ErrorOf(const std::function<void()> &fn) {
-  try {
-    fn();
-  } catch (const Error &e) {
-    return e.what();
-  }
-  return "(no error)";
-}
-
-#define EXPECT_HAS(text, part) EXPECT_NE((text).find(part), std::string::npos) << (text)
-
-std::string File(const std::string &name) { return TempDir() + "/" + name; }
 std::string MakeFile(const std::string &name, const std::string &contents) {
   WriteFile(File(name), contents);
   return File(name);
