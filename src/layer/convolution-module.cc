@@ -42,7 +42,8 @@ RaggedShape ConvolutionModule::PaddedShape(const RaggedShape &shape) const {
 }
 
 void ConvolutionModule::Forward(const Context &ctx, ConstView x, const RaggedShape &shape,
-                                const std::vector<ConvolutionCache *> &caches, View y, Tape *tape,
+                                const std::vector<ConvolutionCache *> &caches,
+                                const LayerOutput &out, Tape *tape,
                                 ConvolutionModule *running) const {
   CHECK(caches.empty() || (causal_ && tape == nullptr));
   const int64_t dim = x.Cols(), left = LeftPad();
@@ -86,7 +87,7 @@ void ConvolutionModule::Forward(const Context &ctx, ConstView x, const RaggedSha
   if (tape != nullptr) t.activated = Tensor(x.Rows(), dim);
   const View activated = tape != nullptr ? t.activated.View() : t.normed.View();
   ActivationForward(ctx, activation_, t.normed, activated);
-  pointwise_conv2_.Forward(ctx, activated, y);
+  pointwise_conv2_.Forward(ctx, activated, out);
 }
 
 void ConvolutionModule::Backward(const Context &ctx, ConstView x, const RaggedShape &shape,

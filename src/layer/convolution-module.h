@@ -35,11 +35,11 @@ class ConvolutionModule {
   ConvolutionModule(int64_t dim, int64_t kernel, bool causal, bool batch_norm,
                     Activation activation);
 
-  // x [sum T, D] -> y [sum T, D], overwritten. caches: empty, or one per sequence (causal only).
+  // x [sum T, D] -> out [sum T, D]. caches: empty, or one per sequence (causal only).
   // A tape means training: batch norm then uses the statistics of these rows; running, if not null,
   // receives the moved running statistics (its own are read).
   void Forward(const Context &ctx, ConstView x, const RaggedShape &shape,
-               const std::vector<ConvolutionCache *> &caches, View y, Tape *tape,
+               const std::vector<ConvolutionCache *> &caches, const LayerOutput &out, Tape *tape,
                ConvolutionModule *running) const;
   // dx overwritten, adds to grad.
   void Backward(const Context &ctx, ConstView x, const RaggedShape &shape, const Tape &tape,

@@ -37,18 +37,32 @@ void DenseFeedForward::BackwardRows(const Context &ctx, ConstView x, ConstView b
   w_1_.Backward(ctx, x, dhidden, &grad->w_1_, dx);
 }
 
-void DenseFeedForward::Forward(const Context &ctx, ConstView x, View y,
+void DenseFeedForward::ForwardPacked(const Context &ctx, const PackedRows &x, const GemmRows &rows,
+                                     View hidden, const LayerOutput &out) const {
+  GemmRows in = rows, after;
+  in.out = nullptr;
+  in.factor = nullptr;
+  w_1_.Forward(ctx, x, in, hidden, activation_);
+  after.out = rows.out;
+  after.factor = rows.factor;
+  w_2_.Forward(ctx, PackedRows(ctx, hidden, w_2_.Packed().Format()), after, out);
+}
+
+void DenseFeedForward::Forward(const Context &ctx, ConstView x, const LayerOutput &out,
                                std::unique_ptr<FeedForwardTape> *tape, DropoutSeeds *dropout,
                                RouteSink *) const {
   const DropoutMask mask = DropoutMask::Draw(dropout, dropout_);
   Tensor before(x.Rows(), HiddenDim());
   if (tape == nullptr) {
-    ForwardRows(ctx, x, mask, before, before, y);
+    w_1_.Forward(ctx, x, before, activation_);
+    mask.Apply(ctx, before);
+    w_2_.Forward(ctx, before, out);
     return;
   }
+  CHECK(!out.add);
   auto t = std::make_unique<DenseTape>();
   t->after = Tensor(x.Rows(), HiddenDim());
-  ForwardRows(ctx, x, mask, before, t->after, y);
+  ForwardRows(ctx, x, mask, before, t->after, out.y);
   t->before = std::move(before);
   t->mask = mask;
   *tape = std::move(t);
@@ -65,8 +79,6 @@ void DenseFeedForward::VisitParams(ParamVisitor *v) {
   v->Scope("w_2", &w_2_);
 }
 
-int64_t DenseFeedForward::NumActiveParams() const {
-  return w_1_.Weight().Size() + w_1_.Bias().Size() + w_2_.Weight().Size() + w_2_.Bias().Size();
-}
+int64_t DenseFeedForward::NumActiveParams() const { return w_1_.NumParams() + w_2_.NumParams(); }
 
 }  // namespace u2moe

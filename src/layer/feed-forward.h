@@ -23,9 +23,9 @@ class FeedForward {
  public:
   virtual ~FeedForward() = default;
 
-  // x [R, D] -> y [R, D], overwritten. tape: null at inference. dropout: null for none. routes:
+  // x [R, D] -> out [R, D]. tape: null at inference. dropout: null for none. routes:
   // null, or told which experts each row went to (dense blocks tell nothing).
-  virtual void Forward(const Context &ctx, ConstView x, View y,
+  virtual void Forward(const Context &ctx, ConstView x, const LayerOutput &out,
                        std::unique_ptr<FeedForwardTape> *tape, DropoutSeeds *dropout,
                        RouteSink *routes) const = 0;
   // dx [R, D] overwritten; adds to *grad, which must be of the same type and shape.
@@ -42,15 +42,22 @@ class DenseFeedForward : public FeedForward {
   DenseFeedForward(int64_t dim, int64_t hidden_dim, Activation activation, bool bias,
                    float dropout);
 
-  void Forward(const Context &ctx, ConstView x, View y, std::unique_ptr<FeedForwardTape> *tape,
-               DropoutSeeds *dropout, RouteSink *routes) const override;
+  void Forward(const Context &ctx, ConstView x, const LayerOutput &out,
+               std::unique_ptr<FeedForwardTape> *tape, DropoutSeeds *dropout,
+               RouteSink *routes) const override;
   void Backward(const Context &ctx, ConstView x, const FeedForwardTape &tape, ConstView dy,
                 FeedForward *grad, View dx) const override;
   void VisitParams(ParamVisitor *v) override;
   int64_t NumActiveParams() const override;
 
-  // The same with the hidden activations in memory of the caller: before [R, F] receives w_1 x +
-  // b_1, after [R, F] what goes into w_2. Without backward, before and after may be one.
+  // Inference with packed weights on the rows of x that `rows` names, whose results go where it
+  // says, times its factors; hidden [rows.count, F] is memory for the hidden activations.
+  bool IsPacked() const { return w_1_.IsPacked(); }
+  WeightFormat Format() const { return w_1_.Packed().Format(); }
+  void ForwardPacked(const Context &ctx, const PackedRows &x, const GemmRows &rows, View hidden,
+                     const LayerOutput &out) const;
+  // Without packed weights, the hidden activations in memory of the caller: before [R, F] receives
+  // w_1 x + b_1, after [R, F] what goes into w_2. Without backward, before and after may be one.
   void ForwardRows(const Context &ctx, ConstView x, const DropoutMask &mask, View before,
                    View after, View y) const;
   void BackwardRows(const Context &ctx, ConstView x, ConstView before, ConstView after,

@@ -14,7 +14,7 @@ MultiHeadAttention::MultiHeadAttention(int64_t dim, int num_heads)
 void MultiHeadAttention::Forward(const Context &ctx, const AttentionMask &mask, ConstView x,
                                  const RaggedShape &x_shape, ConstView memory,
                                  const RaggedShape &memory_shape, const std::vector<int> &key_index,
-                                 View y, Tape *tape) const {
+                                 const LayerOutput &out, Tape *tape) const {
   const int64_t dim = x.Cols();
   Tape local;
   Tape &t = tape != nullptr ? *tape : local;
@@ -23,8 +23,7 @@ void MultiHeadAttention::Forward(const Context &ctx, const AttentionMask &mask, 
   t.v = Tensor(memory.Rows(), dim);
   t.context = Tensor(x.Rows(), dim);
   linear_q_.Forward(ctx, x, t.q);
-  linear_k_.Forward(ctx, memory, t.k);
-  linear_v_.Forward(ctx, memory, t.v);
+  ForwardAll(ctx, memory, {{&linear_k_, t.k}, {&linear_v_, t.v}});
   if (tape != nullptr) t.probs.resize(static_cast<size_t>(x_shape.NumSequences()));
   for (int b = 0; b < x_shape.NumSequences(); ++b) {
     const int m = key_index[static_cast<size_t>(b)];
@@ -34,7 +33,7 @@ void MultiHeadAttention::Forward(const Context &ctx, const AttentionMask &mask, 
                      x_shape.Rows(t.context.View(), b),
                      tape != nullptr ? &t.probs[static_cast<size_t>(b)] : nullptr);
   }
-  linear_out_.Forward(ctx, t.context, y);
+  linear_out_.Forward(ctx, t.context, out);
 }
 
 void MultiHeadAttention::Backward(const Context &ctx, ConstView x, const RaggedShape &x_shape,

@@ -23,10 +23,10 @@ class MultiHeadAttention {
   MultiHeadAttention() = default;
   MultiHeadAttention(int64_t dim, int num_heads);
 
-  // x [sum Tq, D], memory [sum Tk, D] -> y [sum Tq, D], overwritten. Memory may be x itself.
+  // x [sum Tq, D], memory [sum Tk, D] -> out [sum Tq, D]. Memory may be x itself.
   void Forward(const Context &ctx, const AttentionMask &mask, ConstView x,
                const RaggedShape &x_shape, ConstView memory, const RaggedShape &memory_shape,
-               const std::vector<int> &key_index, View y, Tape *tape) const;
+               const std::vector<int> &key_index, const LayerOutput &out, Tape *tape) const;
   // dx, dmemory overwritten; they must not be one. Adds to grad.
   void Backward(const Context &ctx, ConstView x, const RaggedShape &x_shape, ConstView memory,
                 const RaggedShape &memory_shape, const std::vector<int> &key_index,

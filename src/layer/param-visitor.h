@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "tensor/packed-matrix.h"
 #include "tensor/tensor.h"
 
 namespace u2moe {
@@ -31,6 +32,11 @@ class ParamVisitor {
   void Param(const std::string &name, Tensor *tensor, const ParamInit &init) {
     if (!tensor->Shape().empty()) OnParam(prefix_ + name, tensor, init);
   }
+  // The trainable weight [out, in] of a linear map, which is either in floats or packed.
+  void Weight(const std::string &name, Tensor *weight, PackedMatrix *packed,
+              const ParamInit &init) {
+    OnWeight(prefix_ + name, weight, packed, init);
+  }
   // A tensor that is stored but not trained: running statistics, CMVN.
   void Buffer(const std::string &name, Tensor *tensor, const ParamInit &init) {
     if (!tensor->Shape().empty()) OnBuffer(prefix_ + name, tensor, init);
@@ -47,12 +53,23 @@ class ParamVisitor {
  protected:
   virtual void OnParam(const std::string &name, Tensor *tensor, const ParamInit &init) = 0;
   virtual void OnBuffer(const std::string &name, Tensor *tensor, const ParamInit &init) = 0;
+  // Visitors that know of packed weights override this; to others they would be holes in the model.
+  virtual void OnWeight(const std::string &name, Tensor *weight, PackedMatrix *packed,
+                        const ParamInit &init) {
+    if (packed->Empty()) {
+      OnParam(name, weight, init);
+      return;
+    }
+    throw Error("the weight ", name, " is packed as ", ToString(packed->Format()),
+                " for inference; this needs the float32 model that it was made from");
+  }
 
  private:
   std::string prefix_;
 };
 
 // Calls fn(name, tensor, init, trainable) for each tensor of a layer or model, in a fixed order.
+// Throws Error at a packed weight.
 template <class Layer, class Fn>
 void ForEachParam(Layer *layer, Fn fn) {
   class Visitor : public ParamVisitor {
@@ -71,6 +88,35 @@ void ForEachParam(Layer *layer, Fn fn) {
     Fn *fn_;
   };
   Visitor visitor(&fn);
+  layer->VisitParams(&visitor);
+}
+
+// The same for layers and models whose weights may be packed: calls fn(name, tensor, trainable) for
+// each tensor and fn_weight(name, weight, packed) for each weight of a linear map, one of which is
+// empty; it may replace one by the other.
+template <class Layer, class Fn, class FnWeight>
+void ForEachParamOrPacked(Layer *layer, Fn fn, FnWeight fn_weight) {
+  class Visitor : public ParamVisitor {
+   public:
+    Visitor(Fn *fn, FnWeight *fn_weight) : fn_(fn), fn_weight_(fn_weight) {}
+
+   protected:
+    void OnParam(const std::string &name, Tensor *t, const ParamInit &) override {
+      (*fn_)(name, t, true);
+    }
+    void OnBuffer(const std::string &name, Tensor *t, const ParamInit &) override {
+      (*fn_)(name, t, false);
+    }
+    void OnWeight(const std::string &name, Tensor *weight, PackedMatrix *packed,
+                  const ParamInit &) override {
+      (*fn_weight_)(name, weight, packed);
+    }
+
+   private:
+    Fn *fn_;
+    FnWeight *fn_weight_;
+  };
+  Visitor visitor(&fn, &fn_weight);
   layer->VisitParams(&visitor);
 }
 

@@ -21,7 +21,7 @@ RelPositionAttention::RelPositionAttention(int64_t dim, int num_heads)
 void RelPositionAttention::Forward(const Context &ctx, const AttentionMask &mask, ConstView x,
                                    const RaggedShape &shape, const PositionRows &positions,
                                    const std::vector<AttentionCache *> &caches, int64_t max_cache,
-                                   View y, Tape *tape) const {
+                                   const LayerOutput &out, Tape *tape) const {
   const int64_t rows = x.Rows(), dim = x.Cols();
   Tape local;
   Tape &t = tape != nullptr ? *tape : local;
@@ -30,9 +30,7 @@ void RelPositionAttention::Forward(const Context &ctx, const AttentionMask &mask
   t.v = Tensor(rows, dim);
   t.context = Tensor(rows, dim);
   t.p = Tensor(positions.table.Rows(), dim);
-  linear_q_.Forward(ctx, x, t.q);
-  linear_k_.Forward(ctx, x, t.k);
-  linear_v_.Forward(ctx, x, t.v);
+  ForwardAll(ctx, x, {{&linear_q_, t.q}, {&linear_k_, t.k}, {&linear_v_, t.v}});
   linear_pos_.Forward(ctx, positions.table, t.p);
   if (!caches.empty()) {
     CHECK(tape == nullptr && mask.kind == AttentionMask::Kind::kFull);
@@ -54,7 +52,7 @@ void RelPositionAttention::Forward(const Context &ctx, const AttentionMask &mask
           tape != nullptr ? &t.probs[static_cast<size_t>(b)] : nullptr);
     }
   }
-  linear_out_.Forward(ctx, t.context, y);
+  linear_out_.Forward(ctx, t.context, out);
 }
 
 void RelPositionAttention::ForwardCached(const Context &ctx, const RaggedShape &shape,

@@ -36,12 +36,12 @@ class RelPositionAttention {
   RelPositionAttention() = default;
   RelPositionAttention(int64_t dim, int num_heads);
 
-  // x [sum T, D] -> y [sum T, D], overwritten. caches: empty for whole utterances; else one per
+  // x [sum T, D] -> out [sum T, D]. caches: empty for whole utterances; else one per
   // sequence, whose rows are seen by every query (then mask must be full), extended by this chunk,
   // and cut to the last max_cache rows (negative: keep all).
   void Forward(const Context &ctx, const AttentionMask &mask, ConstView x, const RaggedShape &shape,
                const PositionRows &positions, const std::vector<AttentionCache *> &caches,
-               int64_t max_cache, View y, Tape *tape) const;
+               int64_t max_cache, const LayerOutput &out, Tape *tape) const;
   // Of a forward without caches. dx overwritten, adds to grad.
   void Backward(const Context &ctx, ConstView x, const RaggedShape &shape,
                 const PositionRows &positions, const Tape &tape, ConstView dy,

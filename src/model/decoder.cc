@@ -69,18 +69,18 @@ void Decoder::Forward(const Context &ctx, const DecoderInput &input, ConstView e
     const Block &block = blocks_[i];
     BlockTape *t = tape != nullptr ? &tape->blocks[i] : nullptr;
     SublayerForward(ctx, block.norm1, 1, dropout_, dropout, &x, t ? &t->self : nullptr,
-                    [&](ConstView in, View out) {
+                    [&](ConstView in, const LayerOutput &out) {
                       block.self_attn.Forward(ctx, AttentionMask::Causal(), in, input.shape, in,
                                               input.shape, own, out, t ? &t->self_inner : nullptr);
                     });
     SublayerForward(ctx, block.norm2, 1, dropout_, dropout, &x, t ? &t->source : nullptr,
-                    [&](ConstView in, View out) {
+                    [&](ConstView in, const LayerOutput &out) {
                       block.src_attn.Forward(ctx, AttentionMask::Full(), in, input.shape,
                                              encoder_out, encoder_shape, input.memory, out,
                                              t ? &t->source_inner : nullptr);
                     });
     SublayerForward(ctx, block.norm3, 1, dropout_, dropout, &x, t ? &t->ffn : nullptr,
-                    [&](ConstView in, View out) {
+                    [&](ConstView in, const LayerOutput &out) {
                       block.feed_forward->Forward(ctx, in, out, t ? &t->ffn_inner : nullptr,
                                                   dropout, routes);
                     });

@@ -6,6 +6,7 @@
 
 #include "layer/dropout-seeds.h"
 #include "layer/layer-norm-layer.h"
+#include "layer/layer-output.h"
 #include "ops/elementwise.h"
 #include "tensor/tensor.h"
 
@@ -17,7 +18,8 @@ struct SublayerTape {
   DropoutMask mask;
 };
 
-// f(normed [R, D], y [R, D]) computes the sub-layer proper. x becomes the sum; tape may be null.
+// f(normed [R, D], LayerOutput of [R, D]) computes the sub-layer proper. x becomes the sum; tape
+// may be null.
 template <class Fn>
 void SublayerForward(const Context &ctx, const LayerNorm &norm, float scale, float dropout_rate,
                      DropoutSeeds *dropout, Tensor *x, SublayerTape *tape, Fn f) {
@@ -25,8 +27,12 @@ void SublayerForward(const Context &ctx, const LayerNorm &norm, float scale, flo
   SublayerTape &t = tape != nullptr ? *tape : local;
   t.normed = Tensor(x->Rows(), x->Cols());
   norm.Forward(ctx, *x, t.normed, tape != nullptr ? &t.stats : nullptr);
+  if (tape == nullptr && dropout == nullptr) {  // the residual is added where the result is made
+    f(ConstView(t.normed), LayerOutput::Add(scale, *x));
+    return;
+  }
   Tensor y(x->Rows(), x->Cols());
-  f(ConstView(t.normed), y.View());
+  f(ConstView(t.normed), LayerOutput(y));
   t.mask = DropoutMask::Draw(dropout, dropout_rate);
   t.mask.Apply(ctx, y);
   if (tape == nullptr) {

@@ -1,6 +1,7 @@
 #include "moe/moe-feed-forward.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "moe/router-registry.h"
@@ -27,14 +28,44 @@ MoeFeedForward::MoeFeedForward(int64_t dim, int64_t hidden_dim, int num_experts,
     experts_.emplace_back(dim, hidden_dim, activation, bias, dropout);
 }
 
-void MoeFeedForward::Forward(const Context &ctx, ConstView x, View y,
+void MoeFeedForward::ForwardPacked(const Context &ctx, ConstView x, const DispatchPlan &plan,
+                                   const LayerOutput &out) const {
+  if (!out.add) {
+    for (int64_t i = 0; i < out.y.Rows(); ++i) std::fill_n(out.y.Row(i), out.y.Cols(), 0.0f);
+  }
+  int64_t most = 0;
+  for (size_t e = 0; e < experts_.size(); ++e)
+    most = std::max<int64_t>(most, plan.expert_begin[e + 1] - plan.expert_begin[e]);
+  // One expert's hidden activations at a time, in memory that stays in cache.
+  Tensor hidden(most, experts_[0].HiddenDim());
+  std::optional<PackedRows> packed;
+  for (size_t e = 0; e < experts_.size(); ++e) {
+    const DenseFeedForward &expert = experts_[e];
+    const int32_t begin = plan.expert_begin[e];
+    GemmRows rows;
+    rows.count = plan.expert_begin[e + 1] - begin;
+    if (rows.count == 0) continue;
+    if (!packed.has_value() || packed->Format() != expert.Format())
+      packed.emplace(ctx, x, expert.Format());
+    rows.in = rows.out = &plan.slot_frame[static_cast<size_t>(begin)];
+    rows.factor = &plan.slot_gate[static_cast<size_t>(begin)];
+    expert.ForwardPacked(ctx, *packed, rows, hidden.View().RowRange(0, rows.count),
+                         LayerOutput::Add(out.scale, out.y));
+  }
+}
+
+void MoeFeedForward::Forward(const Context &ctx, ConstView x, const LayerOutput &out,
                              std::unique_ptr<FeedForwardTape> *tape, DropoutSeeds *dropout,
                              RouteSink *sink) const {
   auto t = std::make_unique<MoeTape>();
   router_->Forward(ctx, x, &t->routes);
   if (sink != nullptr) sink->OnRoute(t->routes.logits, t->routes.experts, t->routes.gates);
   t->plan = MakeDispatchPlan(t->routes, NumExperts());
-  CHECK_EQ(t->plan.NumSlots(), x.Rows() * experts_per_frame_);
+  if (experts_[0].IsPacked()) {
+    CHECK(tape == nullptr && dropout == nullptr);
+    ForwardPacked(ctx, x, t->plan, out);
+    return;
+  }
   const int64_t num_slots = t->plan.NumSlots(), hidden = experts_[0].HiddenDim();
   t->mask = DropoutMask::Draw(dropout, experts_[0].DropoutRate());
   t->slots = Tensor(num_slots, x.Cols());
@@ -52,8 +83,13 @@ void MoeFeedForward::Forward(const Context &ctx, ConstView x, View y,
         ctx, t->slots.View().RowRange(begin, rows), mask, t->before.View().RowRange(begin, rows),
         after.RowRange(begin, rows), t->out.View().RowRange(begin, rows));
   }
-  for (int64_t i = 0; i < y.Rows(); ++i) std::fill_n(y.Row(i), y.Cols(), 0.0f);
-  ScatterAddRows(ctx, t->out, t->plan.slot_frame, t->plan.slot_gate, y);
+  std::vector<float> gates = t->plan.slot_gate;
+  if (out.add) {
+    for (float &gate : gates) gate *= out.scale;
+  } else {
+    for (int64_t i = 0; i < out.y.Rows(); ++i) std::fill_n(out.y.Row(i), out.y.Cols(), 0.0f);
+  }
+  ScatterAddRows(ctx, t->out, t->plan.slot_frame, gates, out.y);
   if (tape != nullptr) *tape = std::move(t);
 }
 

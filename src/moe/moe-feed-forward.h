@@ -19,8 +19,9 @@ class MoeFeedForward : public FeedForward {
   MoeFeedForward(int64_t dim, int64_t hidden_dim, int num_experts, int experts_per_frame,
                  const std::string &router, Activation activation, bool bias, float dropout);
 
-  void Forward(const Context &ctx, ConstView x, View y, std::unique_ptr<FeedForwardTape> *tape,
-               DropoutSeeds *dropout, RouteSink *routes) const override;
+  void Forward(const Context &ctx, ConstView x, const LayerOutput &out,
+               std::unique_ptr<FeedForwardTape> *tape, DropoutSeeds *dropout,
+               RouteSink *routes) const override;
   void Backward(const Context &ctx, ConstView x, const FeedForwardTape &tape, ConstView dy,
                 FeedForward *grad, View dx) const override;
   void VisitParams(ParamVisitor *v) override;
@@ -28,6 +29,10 @@ class MoeFeedForward : public FeedForward {
   int NumExperts() const { return static_cast<int>(experts_.size()); }
 
  private:
+  // The experts on their rows of x, with packed weights, straight into out.
+  void ForwardPacked(const Context &ctx, ConstView x, const DispatchPlan &plan,
+                     const LayerOutput &out) const;
+
   std::unique_ptr<Router> router_;
   std::vector<DenseFeedForward> experts_;
   int experts_per_frame_;

@@ -19,7 +19,7 @@ class TopKSoftmaxRouter : public Router {
   void Backward(const Context &ctx, ConstView x, const Routes &routes,
                 const std::vector<float> &dgates, Router *grad, View dx) const override;
   void VisitParams(ParamVisitor *v) override;
-  int64_t NumParams() const override { return gate_.Weight().Size(); }
+  int64_t NumParams() const override { return gate_.NumParams(); }
 
  private:
   Linear gate_;

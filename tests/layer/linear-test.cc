@@ -45,5 +45,33 @@ TEST(Linear, IsTheReferenceWithItsGradients) {
   }
 }
 
+TEST(Linear, PackedIsTheSameMapForInference) {
+  Context ctx;
+  Rng rng(2);
+  for (const bool bias : {true, false}) {
+    for (const WeightFormat format : {WeightFormat::kFloat32, WeightFormat::kBfloat16,
+                                      WeightFormat::kInt8, WeightFormat::kInt4}) {
+      Linear layer = Linear::Pointwise(19, 21, bias);
+      RandomizeParams(&rng, &layer);
+      const Tensor x = RandomTensor(&rng, 5, 19);
+      Tensor expected(5, 21), y(5, 21);
+      layer.Forward(ctx, x, expected);
+      const int64_t num_params = layer.NumParams();
+      layer.SetPacked(PackedMatrix::Pack(layer.Weight(), format));
+      EXPECT_TRUE(layer.Weight().Empty());
+      EXPECT_EQ(layer.InDim(), 19);
+      EXPECT_EQ(layer.OutDim(), 21);
+      EXPECT_EQ(layer.NumParams(), num_params);
+      layer.Forward(ctx, x, y);
+      const double bound = format == WeightFormat::kFloat32 ? 1e-5
+                           : format == WeightFormat::kInt4  ? 1.5
+                                                            : 0.1;
+      EXPECT_LT(MaxAbsDiff(y, expected), bound) << ToString(format);
+      // Visitors that know floats only are told.
+      EXPECT_THROW(FillParams(0, &layer), Error);
+    }
+  }
+}
+
 }  // namespace
 }  // namespace u2moe

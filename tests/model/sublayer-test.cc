@@ -30,8 +30,9 @@ TEST(Sublayer, IsTheReferenceWithItsGradients) {
         const Tensor start = RandomTensor(&rng, rows, 5), dy = RandomTensor(&rng, rows, 5);
         const auto run = [&](DropoutSeeds *seeds, SublayerTape *tape) {
           Tensor x = start;
-          SublayerForward(ctx, layer.norm, scale, rate, seeds, &x, tape,
-                          [&](ConstView in, View out) { layer.linear.Forward(ctx, in, out); });
+          SublayerForward(
+              ctx, layer.norm, scale, rate, seeds, &x, tape,
+              [&](ConstView in, const LayerOutput &out) { layer.linear.Forward(ctx, in, out); });
           return x;
         };
         DropoutSeeds seeds(9), same_seeds(9);
