@@ -25,6 +25,18 @@ Tensor AsrModel::CtcLogProbs(const Context &ctx, ConstView encoder_out) const {
   return logp;
 }
 
+void AsrModel::PrepareForInference(const Context &ctx, WeightFormat format, int64_t group_size) {
+  encoder_.PrepareForInference(ctx);  // reads the weights of the subsampling
+  ForEachParamOrPacked(
+      this, [](const std::string &, Tensor *, bool) {},
+      [&](const std::string &name, Tensor *weight, PackedMatrix *packed) {
+        if (!packed->Empty() || name.find("encoder.embed.") == 0) return;
+        const bool router = name.find(".gate.") != std::string::npos;
+        *packed = PackedMatrix::Pack(*weight, router ? WeightFormat::kFloat32 : format, group_size);
+        *weight = Tensor();
+      });
+}
+
 void AsrModel::VisitParams(ParamVisitor *v) {
   v->Scope("encoder", &encoder_);
   v->Scope("ctc.ctc_lo", &ctc_);

@@ -32,7 +32,10 @@ class AsrModel {
   // CTC log-probabilities [R, V] of encoder output [R, D].
   Tensor CtcLogProbs(const Context &ctx, ConstView encoder_out) const;
 
-  void PrepareForInference(const Context &ctx) { encoder_.PrepareForInference(ctx); }
+  // Packs what is not packed yet; afterwards the model only infers. format: of all linear maps but
+  // the routers, whose choices stay those of float32.
+  void PrepareForInference(const Context &ctx, WeightFormat format = WeightFormat::kFloat32,
+                           int64_t group_size = 0);
   void VisitParams(ParamVisitor *v);
   int64_t NumParams();
   // Parameters that one frame (encoder, CTC) and one token (each decoder) use: with mixtures, the
