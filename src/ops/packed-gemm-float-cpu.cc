@@ -1,12 +1,122 @@
-// Products with weights of float32 and bfloat16.
+// Products with weights of float32 and bfloat16. Every element of the result is one chain of fused
+// multiply-adds over k in ascending order.
 #include "ops/packed-gemm.h"
-#include "ops/ref/packed-gemm.h"
 
-namespace u2moe::cpu {
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "ops/packed-gemm-float-cpu.cc"
+#include "ops/simd-targets.h"
+
+#include "hwy/cache_control.h"
+#include "ops/packed-gemm-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace u2moe {
+namespace HWY_NAMESPACE {
+namespace {
+
+#if HWY_TARGET == HWY_AVX3
+constexpr int kPanelVectors = 1;
+constexpr int kMostRows = 14;  // 14 x 2 sums, 2 operands: of 32 registers
+constexpr int kWidePanels = 2;
+#else
+constexpr int kPanelVectors = PackedMatrix::kPanel / 8;
+constexpr int kMostRows = 6;  // 6 x 2 sums, 2 + 1 operands: the 16 registers of AVX2
+constexpr int kWidePanels = 1;
+#endif
+
+// Rows [i, i + kRows) times kPanels panels that lie `panel_floats` apart.
+template <int kRows, int kPanels, bool kPrefetch>
+HWY_INLINE void FloatTile(const PackedRows &x, const TileRows &rows, int64_t i, const float *panel,
+                          int64_t panel_floats, int64_t depth, int64_t col, int64_t cols) {
+  constexpr int kVectors = kPanels * kPanelVectors;
+  const int64_t lanes = Width();
+  const float *a[kRows];
+  for (int r = 0; r < kRows; ++r) a[r] = x.FloatRow(rows.In(i + r));
+  FloatVec sum[kRows][kVectors];
+#pragma GCC unroll 16
+  for (int r = 0; r < kRows; ++r) {
+#pragma GCC unroll 16
+    for (int v = 0; v < kVectors; ++v) sum[r][v] = Zero();
+  }
+  const auto step = [&](int64_t k) HWY_ATTR {
+    FloatVec b[kVectors];
+#pragma GCC unroll 16
+    for (int v = 0; v < kVectors; ++v) {
+      const float *from = panel + v / kPanelVectors * panel_floats + k * PackedMatrix::kPanel +
+                          v % kPanelVectors * lanes;
+      if (kPrefetch && v % kPanelVectors == 0) hwy::Prefetch(from + 512);
+      b[v] = LoadU(from);
+    }
+#pragma GCC unroll 16
+    for (int r = 0; r < kRows; ++r) {
+      const FloatVec s = Set(a[r][k]);
+#pragma GCC unroll 16
+      for (int v = 0; v < kVectors; ++v) sum[r][v] = hn::MulAdd(s, b[v], sum[r][v]);
+    }
+  };
+  int64_t k = 0;
+  for (; k + 4 <= depth; k += 4) {
+    step(k);
+    step(k + 1);
+    step(k + 2);
+    step(k + 3);
+  }
+  for (; k < depth; ++k) step(k);
+#pragma GCC unroll 16
+  for (int r = 0; r < kRows; ++r) {
+    const FloatVec factor = Set(rows.Factor(i + r));
+    float *y = rows.Out(i + r);
+#pragma GCC unroll 16
+    for (int v = 0; v < kVectors; ++v) {
+      const int64_t at = col + v * lanes;
+      if (at < cols) FinishVector(sum[r][v], rows.epilogue, factor, at, cols - at, y);
+    }
+  }
+}
+
+template <int kPanels, int kMost, bool kPrefetch>
+HWY_INLINE void FloatPanels(const PackedRows &x, const TileRows &rows, const PackedMatrix &w,
+                            int64_t p) {
+  const int64_t panel_floats = w.PanelBytes() / static_cast<int64_t>(sizeof(float));
+  const float *panel = reinterpret_cast<const float *>(w.Panel(p));
+  ForRowTiles<kMost>(rows.rows.count, [&](auto r, int64_t i) HWY_ATTR {
+    FloatTile<decltype(r)::value, kPanels, kPrefetch>(x, rows, i, panel, panel_floats, w.Cols(),
+                                                      p * PackedMatrix::kPanel, w.Rows());
+  });
+}
+
+void PackedGemmFloat32Simd(const PackedRows &x, const GemmRows &gemm_rows, const PackedMatrix &w,
+                           const Epilogue &epilogue, View y) {
+  const TileRows rows{gemm_rows, epilogue, y};
+  constexpr int64_t kFewRows = 3;
+  int64_t p = 0;
+  if (gemm_rows.count <= kFewRows) {
+    // The weights' way from memory takes all the time: long streams, and enough chains of sums.
+    for (; p + 2 * kWidePanels <= w.NumPanels(); p += 2 * kWidePanels)
+      FloatPanels<2 * kWidePanels, kFewRows, true>(x, rows, w, p);
+  }
+  for (; p + kWidePanels <= w.NumPanels(); p += kWidePanels)
+    FloatPanels<kWidePanels, kMostRows, false>(x, rows, w, p);
+  for (; p < w.NumPanels(); ++p) FloatPanels<1, kMostRows, false>(x, rows, w, p);
+}
+
+}  // namespace
+}  // namespace HWY_NAMESPACE
+}  // namespace u2moe
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+#include "ops/ref/packed-gemm.h"
+namespace u2moe {
+namespace {
+HWY_EXPORT(PackedGemmFloat32Simd);
+}  // namespace
+
+namespace cpu {
 
 void PackedGemmFloat32(const Context &, const PackedRows &x, const GemmRows &rows,
                        const PackedMatrix &w, const Epilogue &epilogue, View y) {
-  ref::PackedGemm(x, rows, w, epilogue, y);
+  HWY_DYNAMIC_DISPATCH(PackedGemmFloat32Simd)(x, rows, w, epilogue, y);
 }
 
 void PackedGemmBfloat16(const Context &, const PackedRows &x, const GemmRows &rows,
@@ -21,4 +131,6 @@ void Bfloat16Rows(const Context &, ConstView x, uint16_t *out, int64_t stride) {
   }
 }
 
-}  // namespace u2moe::cpu
+}  // namespace cpu
+}  // namespace u2moe
+#endif  // HWY_ONCE
