@@ -68,7 +68,10 @@ void ConvolutionModule::Forward(const Context &ctx, ConstView x, const RaggedSha
     }
     for (int64_t i = left + length; i < padded.Rows(); ++i)
       CopyTo(ctx, start, padded.RowRange(i, 1));
-    if (cache != nullptr && left > 0) cache->rows = Tensor::Copy(padded.RowRange(length, left));
+    if (cache != nullptr && left > 0) {
+      if (cache->next.Empty()) cache->next = Tensor(left, dim);
+      CopyTo(ctx, padded.RowRange(length, left), cache->next);
+    }
     DepthwiseConvForward(ctx, padded, depthwise_weight_, depthwise_bias_,
                          shape.Rows(t.conv.View(), b));
   }

@@ -2,6 +2,7 @@
 #define U2MOE_LAYER_CONVOLUTION_MODULE_H_
 
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "layer/layer-norm-layer.h"
@@ -13,9 +14,12 @@
 namespace u2moe {
 
 // The last W-1 rows [W-1, D] of one stream's depthwise input (after GLU); empty before the first
-// chunk.
+// chunk. A forward makes the next rows; they count after Commit(), so that one that fails leaves
+// the cache as it was.
 struct ConvolutionCache {
-  Tensor rows;
+  Tensor rows, next;
+
+  void Commit() { std::swap(rows, next); }
 };
 
 // The convolution module of the Conformer (WeNet convolution.py): pointwise 1, GLU, depthwise over
@@ -35,7 +39,8 @@ class ConvolutionModule {
   ConvolutionModule(int64_t dim, int64_t kernel, bool causal, bool batch_norm,
                     Activation activation);
 
-  // x [sum T, D] -> out [sum T, D]. caches: empty, or one per sequence (causal only).
+  // x [sum T, D] -> out [sum T, D]. caches: empty, or one per sequence (causal
+  // only), whose Commit() is left to the caller.
   // A tape means training: batch norm then uses the statistics of these rows; running, if not null,
   // receives the moved running statistics (its own are read).
   void Forward(const Context &ctx, ConstView x, const RaggedShape &shape,

@@ -7,6 +7,44 @@
 #include "ops/elementwise.h"
 
 namespace u2moe {
+namespace {
+
+// Rows [begin, begin + n) of from to the beginning of a tensor of `capacity` rows: a new one, or
+// the same where it has so many.
+void MoveRows(int64_t begin, int64_t n, int64_t capacity, int64_t cols, Tensor *x) {
+  const float *rows = x->Data() + begin * cols;
+  if (x->Rows() == capacity) {
+    std::copy(rows, rows + n * cols, x->Data());  // towards the front: may overlap
+    return;
+  }
+  Tensor larger(capacity, cols);
+  std::copy(rows, rows + n * cols, larger.Data());
+  *x = std::move(larger);
+}
+
+}  // namespace
+
+AttentionCache::Views AttentionCache::Extend(int64_t n, int64_t dim, int num_heads) {
+  const int64_t needed = rows_ + n;
+  if (begin_ + needed > keys_.Rows()) {
+    // Moving the rows to the front pays only where it makes room for many chunks.
+    const bool roomy = needed + std::max(n, needed / 4) <= keys_.Rows();
+    const int64_t capacity = roomy ? keys_.Rows() : needed + std::max(n, needed / 2);
+    MoveRows(begin_, rows_, capacity, dim, &keys_);
+    MoveRows(begin_, rows_, capacity, dim, &values_);
+    MoveRows(begin_, rows_, capacity, num_heads, &key_biases_);
+    begin_ = 0;
+  }
+  pending_ = n;
+  return Views{keys_, values_, key_biases_}.RowRange(begin_, needed);
+}
+
+void AttentionCache::Commit(int64_t max_rows) {
+  rows_ += std::exchange(pending_, 0);
+  if (max_rows < 0 || rows_ <= max_rows) return;
+  begin_ += rows_ - max_rows;
+  rows_ = max_rows;
+}
 
 RelPositionAttention::RelPositionAttention(int64_t dim, int num_heads)
     : num_heads_(num_heads),
@@ -20,7 +58,7 @@ RelPositionAttention::RelPositionAttention(int64_t dim, int num_heads)
 
 void RelPositionAttention::Forward(const Context &ctx, const AttentionMask &mask, ConstView x,
                                    const RaggedShape &shape, const PositionRows &positions,
-                                   const std::vector<AttentionCache *> &caches, int64_t max_cache,
+                                   const std::vector<AttentionCache *> &caches,
                                    const LayerOutput &out, Tape *tape) const {
   const int64_t rows = x.Rows(), dim = x.Cols();
   Tape local;
@@ -34,7 +72,7 @@ void RelPositionAttention::Forward(const Context &ctx, const AttentionMask &mask
   linear_pos_.Forward(ctx, positions.table, t.p);
   if (!caches.empty()) {
     CHECK(tape == nullptr && mask.kind == AttentionMask::Kind::kFull);
-    ForwardCached(ctx, shape, positions, caches, max_cache, &t);
+    ForwardCached(ctx, shape, positions, caches, &t);
   } else {
     t.kp = Tensor(rows, dim);
     t.key_bias = Tensor(rows, num_heads_);
@@ -58,30 +96,19 @@ void RelPositionAttention::Forward(const Context &ctx, const AttentionMask &mask
 void RelPositionAttention::ForwardCached(const Context &ctx, const RaggedShape &shape,
                                          const PositionRows &positions,
                                          const std::vector<AttentionCache *> &caches,
-                                         int64_t max_cache, Tape *t) const {
-  const int64_t dim = t->q.Cols();
+                                         Tape *t) const {
   for (int b = 0; b < shape.NumSequences(); ++b) {
     AttentionCache *cache = caches[static_cast<size_t>(b)];
-    const int64_t past = cache->k.Rows(), total = past + shape.Length(b);
-    const ConstView p = t->p.View().RowRange(positions.begin[static_cast<size_t>(b)], total);
-    Tensor k(total, dim), v(total, dim), kp(total, dim), key_bias(total, num_heads_);
-    if (past > 0) {
-      CopyTo(ctx, cache->k, k.View().RowRange(0, past));
-      CopyTo(ctx, cache->v, v.View().RowRange(0, past));
-    }
-    CopyTo(ctx, shape.Rows(t->k.View(), b), k.View().RowRange(past, total - past));
-    CopyTo(ctx, shape.Rows(t->v.View(), b), v.View().RowRange(past, total - past));
-    RelPositionKeysForward(ctx, num_heads_, k, p, pos_bias_u_, pos_bias_v_, kp, key_bias);
+    const int64_t past = cache->Rows(), length = shape.Length(b);
+    const AttentionCache::Views all = cache->Extend(length, t->q.Cols(), num_heads_);
+    const AttentionCache::Views added = all.RowRange(past, length);
+    CopyTo(ctx, shape.Rows(t->v.View(), b), added.values);
+    RelPositionKeysForward(ctx, num_heads_, shape.Rows<const float>(t->k.View(), b),
+                           t->p.View().RowRange(positions.begin[static_cast<size_t>(b)], length),
+                           pos_bias_u_, pos_bias_v_, added.keys, added.key_biases);
     AttentionForward(ctx, num_heads_, AttentionMask::Full(),
-                     shape.Rows<const float>(t->q.View(), b), kp, v, key_bias,
+                     shape.Rows<const float>(t->q.View(), b), all.keys, all.values, all.key_biases,
                      shape.Rows(t->context.View(), b), nullptr);
-    if (max_cache < 0 || total <= max_cache) {
-      cache->k = std::move(k);
-      cache->v = std::move(v);
-    } else {
-      cache->k = Tensor::Copy(k.View().RowRange(total - max_cache, max_cache));
-      cache->v = Tensor::Copy(v.View().RowRange(total - max_cache, max_cache));
-    }
   }
 }
 

@@ -10,15 +10,35 @@
 
 namespace u2moe {
 
-// Keys and values of past chunks of one stream and one layer, after projection [t, D]; positions
-// not yet added (they are absolute, so adding them anew costs little and keeps the cache as WeNet
-// defines it). Empty before the first chunk.
-struct AttentionCache {
-  Tensor k, v;
+// Keys and values of past chunks of one stream and one layer, after projection; nothing before the
+// first chunk. A key has its position added: positions are absolute, so a chunk costs only its own
+// rows (WeNet caches keys without, and adds all positions anew). The rows slide through buffers
+// that grow with what is kept: once they are large enough a chunk allocates nothing.
+class AttentionCache {
+ public:
+  // One row per key: keys + positions [t, D], values [t, D], key biases [t, H] (ops/attention.h).
+  struct Views {
+    View keys, values, key_biases;
+    Views RowRange(int64_t begin, int64_t n) const {
+      return {keys.RowRange(begin, n), values.RowRange(begin, n), key_biases.RowRange(begin, n)};
+    }
+  };
+
+  int64_t Rows() const { return rows_; }
+  // The rows of the cache and n new ones behind them, which the caller fills. They belong to the
+  // cache only after Commit(): a forward that fails leaves it as it was.
+  Views Extend(int64_t n, int64_t dim, int num_heads);
+  // Takes the new rows over and forgets all but the last max_rows (negative: none).
+  void Commit(int64_t max_rows);
+
+ private:
+  Tensor keys_, values_, key_biases_;  // their rows [begin_, begin_ + rows_ + pending_) are in use
+  int64_t begin_ = 0, rows_ = 0, pending_ = 0;
 };
 
-// Position rows for the keys of a batch: keys of sequence b take rows [begin[b], begin[b] + Tk_b)
-// of table [P, D]. Whole utterances share one table from position 0; streams have a piece each.
+// Position rows for the keys of a batch: the T_b keys of sequence b take rows [begin[b], begin[b] +
+// T_b) of table [P, D]. Whole utterances share one table from position 0; streams have a piece
+// each, for their new frames.
 struct PositionRows {
   Tensor table;
   std::vector<int64_t> begin;
@@ -37,11 +57,11 @@ class RelPositionAttention {
   RelPositionAttention(int64_t dim, int num_heads);
 
   // x [sum T, D] -> out [sum T, D]. caches: empty for whole utterances; else one per
-  // sequence, whose rows are seen by every query (then mask must be full), extended by this chunk,
-  // and cut to the last max_cache rows (negative: keep all).
+  // sequence, whose rows are seen by every query (then mask must be full), and extended by this
+  // chunk: their Commit() is left to the caller.
   void Forward(const Context &ctx, const AttentionMask &mask, ConstView x, const RaggedShape &shape,
                const PositionRows &positions, const std::vector<AttentionCache *> &caches,
-               int64_t max_cache, const LayerOutput &out, Tape *tape) const;
+               const LayerOutput &out, Tape *tape) const;
   // Of a forward without caches. dx overwritten, adds to grad.
   void Backward(const Context &ctx, ConstView x, const RaggedShape &shape,
                 const PositionRows &positions, const Tape &tape, ConstView dy,
@@ -50,7 +70,7 @@ class RelPositionAttention {
 
  private:
   void ForwardCached(const Context &ctx, const RaggedShape &shape, const PositionRows &positions,
-                     const std::vector<AttentionCache *> &caches, int64_t max_cache, Tape *t) const;
+                     const std::vector<AttentionCache *> &caches, Tape *t) const;
 
   int num_heads_ = 1;
   Linear linear_q_, linear_k_, linear_v_, linear_out_, linear_pos_;

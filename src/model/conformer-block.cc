@@ -38,8 +38,7 @@ void ConformerBlock::Forward(const Context &ctx, const ForwardMode &mode, int in
                   });
   SublayerForward(ctx, norm_mha_, 1, dropout_, mode.dropout, x, tape ? &tape->attention : nullptr,
                   [&](ConstView in, const LayerOutput &out) {
-                    self_attn_.Forward(ctx, mode.mask, in, shape, positions, attention_caches,
-                                       mode.max_cache, out,
+                    self_attn_.Forward(ctx, mode.mask, in, shape, positions, attention_caches, out,
                                        tape ? &tape->attention_inner : nullptr);
                   });
   SublayerForward(ctx, norm_conv_, 1, dropout_, mode.dropout, x,

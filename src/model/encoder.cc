@@ -27,19 +27,11 @@ PositionRows Encoder::Positions(const Context &ctx, const ForwardMode &mode,
     positions.begin.assign(static_cast<size_t>(shape.NumSequences()), 0);
     return positions;
   }
-  int64_t rows = 0;
+  positions.table = Tensor(shape.TotalRows(), config_.model_dim);
   for (int b = 0; b < shape.NumSequences(); ++b) {
-    positions.begin.push_back(rows);
-    rows += mode.streams[static_cast<size_t>(b)]->blocks[0].attention.k.Rows() + shape.Length(b);
-  }
-  positions.table = Tensor(rows, config_.model_dim);
-  for (int b = 0; b < shape.NumSequences(); ++b) {
-    // The first cached key stands at offset - cached frames.
-    const StreamState &stream = *mode.streams[static_cast<size_t>(b)];
-    const int64_t past = stream.blocks[0].attention.k.Rows();
-    PositionTable(ctx, stream.offset - past,
-                  positions.table.View().RowRange(positions.begin[static_cast<size_t>(b)],
-                                                  past + shape.Length(b)));
+    positions.begin.push_back(shape.Begin(b));
+    PositionTable(ctx, mode.streams[static_cast<size_t>(b)]->offset,
+                  shape.Rows(positions.table.View(), b));
   }
   return positions;
 }
@@ -79,7 +71,7 @@ void Encoder::Forward(const Context &ctx, const ForwardMode &mode, ConstView fea
   *out = Tensor(x.Rows(), x.Cols());
   after_norm_.Forward(ctx, x, *out, tape != nullptr ? &tape->after_stats : nullptr);
   for (int b = 0; b < static_cast<int>(mode.streams.size()); ++b) {
-    mode.streams[static_cast<size_t>(b)]->offset += sub_shape.Length(b);
+    mode.streams[static_cast<size_t>(b)]->Commit(sub_shape.Length(b), mode.max_cache);
   }
   *out_shape = sub_shape;
   if (tape != nullptr) {
@@ -113,10 +105,6 @@ StreamState Encoder::NewStream() const {
   }
   StreamState state;
   state.blocks.resize(blocks_.size());
-  for (StreamState::Block &block : state.blocks) {
-    block.attention.k = Tensor(0, config_.model_dim);
-    block.attention.v = Tensor(0, config_.model_dim);
-  }
   return state;
 }
 

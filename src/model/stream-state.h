@@ -18,6 +18,15 @@ struct StreamState {
     ConvolutionCache convolution;
   };
   std::vector<Block> blocks;
+
+  // After a forward of n encoder frames that succeeded: the stream has advanced.
+  void Commit(int64_t n, int64_t max_cache) {
+    offset += n;
+    for (Block &block : blocks) {
+      block.attention.Commit(max_cache);
+      block.convolution.Commit();
+    }
+  }
 };
 
 }  // namespace u2moe

@@ -2,6 +2,7 @@
 
 #include "layer/ref/attention.h"
 #include "support/layer-test.h"
+#include "tensor/allocator.h"
 
 namespace u2moe {
 namespace {
@@ -45,7 +46,7 @@ TEST(RelPositionAttention, IsThePublishedFormWithItsGradients) {
     GuardedMatrix x(RandomTensor(&rng, rows, dim), 3), y(rows, dim, 3), dx(rows, dim, 3),
         dy(RandomTensor(&rng, rows, dim), 3);
     RelPositionAttention::Tape tape;
-    layer.Forward(ctx, c.mask, x, shape, positions, {}, -1, y, &tape);
+    layer.Forward(ctx, c.mask, x, shape, positions, {}, y, &tape);
     layer.Backward(ctx, x, shape, positions, tape, dy, &grad, dx);
     EXPECT_TRUE(WrittenInside(&y) && WrittenInside(&dx));
 
@@ -70,7 +71,7 @@ TEST(RelPositionAttention, IsThePublishedFormWithItsGradients) {
     ExpectParamGradients(&grad, &params, loss, 1e-4, "linear_k.bias");
 
     Tensor y1(rows, dim);
-    layer.Forward(ctx, c.mask, x, shape, positions, {}, -1, y1, nullptr);
+    layer.Forward(ctx, c.mask, x, shape, positions, {}, y1, nullptr);
     EXPECT_EQ(MaxAbsDiff(y1, y), 0);
   }
 }
@@ -89,35 +90,34 @@ TEST(RelPositionAttention, StreamsAsTheMaskedLayer) {
     for (const int64_t left : {-1, 0, 1, 2, 50}) {
       SCOPED_TRACE(Cat("chunk ", chunk, " left ", left));
       Tensor want(shape.TotalRows(), dim);
-      layer.Forward(ctx, AttentionMask::Chunk(chunk, left), x, shape, positions, {}, -1, want,
-                    nullptr);
+      layer.Forward(ctx, AttentionMask::Chunk(chunk, left), x, shape, positions, {}, want, nullptr);
       AttentionCache caches[2];
       for (int64_t begin = 0; begin < shape.MaxLength(); begin += chunk) {
         std::vector<AttentionCache *> live;
         std::vector<int> who;
         RaggedShape part;
         PositionRows rows;
-        int64_t num_positions = 0;
         for (int b = 0; b < 2; ++b) {
           const int64_t n = std::min(chunk, shape.Length(b) - begin);
           if (n <= 0) continue;
           live.push_back(&caches[b]);
           who.push_back(b);
+          rows.begin.push_back(part.TotalRows());
           part.Append(n);
-          rows.begin.push_back(num_positions);
-          num_positions += caches[b].k.Rows() + n;
         }
-        rows.table = Tensor(num_positions, dim);
+        rows.table = Tensor(part.TotalRows(), dim);
         Tensor in(part.TotalRows(), dim), out(part.TotalRows(), dim);
         for (int i = 0; i < part.NumSequences(); ++i) {
           const int b = who[static_cast<size_t>(i)];
-          const int64_t past = caches[b].k.Rows(), n = part.Length(i);
+          const int64_t n = part.Length(i);
           std::copy_n(shape.Rows(x.View(), b).Row(begin), n * dim, part.Rows(in.View(), i).Data());
-          std::copy_n(positions.table.View().Row(begin - past), (past + n) * dim,
-                      rows.table.View().Row(rows.begin[static_cast<size_t>(i)]));
+          std::copy_n(positions.table.View().Row(begin), n * dim,
+                      part.Rows(rows.table.View(), i).Data());
         }
-        layer.Forward(ctx, AttentionMask::Full(), in, part, rows, live,
-                      left < 0 ? -1 : left * chunk, out, nullptr);
+        // One whose results nobody takes over leaves no trace.
+        layer.Forward(ctx, AttentionMask::Full(), rows.table, part, rows, live, out, nullptr);
+        layer.Forward(ctx, AttentionMask::Full(), in, part, rows, live, out, nullptr);
+        for (AttentionCache *cache : live) cache->Commit(left < 0 ? -1 : left * chunk);
         for (int i = 0; i < part.NumSequences(); ++i) {
           const int b = who[static_cast<size_t>(i)];
           EXPECT_LT(MaxAbsDiff(part.Rows(out.View(), i),
@@ -125,12 +125,47 @@ TEST(RelPositionAttention, StreamsAsTheMaskedLayer) {
                     1e-5)
               << "stream " << b << " frame " << begin;
           if (left >= 0) {
-            EXPECT_LE(caches[b].k.Rows(), left * chunk);
+            EXPECT_LE(caches[b].Rows(), left * chunk);
           }
         }
       }
     }
   }
+}
+
+// Rows appended and dropped in any amounts, commits left out: always the last of what was appended.
+TEST(AttentionCache, KeepsTheLastRows) {
+  Rng rng(8);
+  for (const int64_t max_rows : {-1, 0, 1, 7, 40}) {
+    AttentionCache cache;
+    std::vector<float> all;  // the value in column 0 of each row
+    for (int step = 0; step < 300; ++step) {
+      const int64_t n = rng.UniformInt(1, 9), past = cache.Rows();
+      ASSERT_EQ(past, max_rows < 0 ? static_cast<int64_t>(all.size())
+                                   : std::min<int64_t>(max_rows, static_cast<int64_t>(all.size())));
+      const AttentionCache::Views rows = cache.Extend(n, 3, 2);
+      for (const View &x : {rows.keys, rows.values, rows.key_biases}) {
+        ASSERT_EQ(x.Rows(), past + n);
+        for (int64_t i = 0; i < past; ++i)
+          ASSERT_EQ(x(i, 1), all[all.size() - static_cast<size_t>(past - i)] + 0.5f);
+        for (int64_t i = 0; i < n; ++i) x(past + i, 1) = static_cast<float>(step * 10 + i) + 0.5f;
+      }
+      if (rng.UniformInt(0, 3) == 0) continue;
+      for (int64_t i = 0; i < n; ++i) all.push_back(static_cast<float>(step * 10 + i));
+      cache.Commit(max_rows);
+    }
+  }
+}
+
+TEST(AttentionCache, SteadyStateAllocatesNothing) {
+  AttentionCache cache;
+  int64_t before = 0;
+  for (int step = 0; step < 1000; ++step) {
+    if (step == 20) before = NumSystemAllocations();
+    cache.Extend(16, 32, 4);
+    cache.Commit(64);
+  }
+  EXPECT_EQ(NumSystemAllocations(), before);
 }
 
 }  // namespace

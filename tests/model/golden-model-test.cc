@@ -9,8 +9,11 @@
 
 #include "model/golden.h"
 #include "model/safetensors.h"
+#include "ops/elementwise.h"
+#include "ops/embedding.h"
 #include "ops/softmax.h"
 #include "support/golden-report.h"
+#include "tensor/gemm.h"
 
 namespace u2moe {
 namespace {
@@ -148,6 +151,9 @@ TEST_P(GoldenModelTest, StreamCaches) {
   const int64_t heads = config.num_heads, head_dim = config.model_dim / heads;
   std::map<std::string, Tensor> feats;
   for (auto &[key, x] : ReadArchive(golden_.dir + "/feats.ark")) feats[key] = x;
+  std::map<std::string, const Tensor *> params;
+  ForEachParam(golden_.model.get(), [&](const std::string &name, const Tensor *t, const ParamInit &,
+                                        bool) { params[name] = t; });
   for (const int64_t left : {2, 0}) {
     const std::string suffix = "chunk4_left" + std::to_string(left),
                       file = "stream_cache_" + suffix + ".safetensors";
@@ -165,13 +171,20 @@ TEST_P(GoldenModelTest, StreamCaches) {
       ASSERT_EQ(cache.Size(), config.num_blocks * past * 2 * config.model_dim);
       const float *next = cache.Data();
       for (int64_t b = 0; b < config.num_blocks; ++b) {
-        const AttentionCache &got = state.blocks[static_cast<size_t>(b)].attention;
-        ASSERT_EQ(got.k.Rows(), past);
+        AttentionCache got = state.blocks[static_cast<size_t>(b)].attention;
+        ASSERT_EQ(got.Rows(), past);
+        const AttentionCache::Views views = got.Extend(0, config.model_dim, config.num_heads);
+        // We keep keys with their positions, WeNet without.
+        Tensor table(past, config.model_dim), p(past, config.model_dim);
+        PositionTable(ctx_, state.offset - past, table);
+        const std::string name = Cat("encoder.encoders.", b, ".self_attn.linear_pos.weight");
+        Gemm(ctx_, 1, table, Trans::kNo, *params.at(name), Trans::kYes, 0, p);
+        AddTo(ctx_, -1, p, views.keys);
         for (int64_t h = 0; h < heads; ++h) {
           for (int64_t t = 0; t < past; ++t) {
-            for (const Tensor *part : {&got.k, &got.v}) {
+            for (const View &part : {views.keys, views.values}) {
               for (int64_t d = 0; d < head_dim; ++d)
-                worst = std::max(worst, Deviation((*part)(t, h * head_dim + d), *next++));
+                worst = std::max(worst, Deviation(part(t, h * head_dim + d), *next++));
             }
           }
         }
