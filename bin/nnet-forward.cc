@@ -16,6 +16,24 @@ struct Job : UtteranceJob {
   Tensor feats, encoder_out, logp;
 };
 
+// Encoder and CTC head for all jobs that next() gives.
+void EncodeJobs(const Context &ctx, const AsrModel &model, const EncodeOptions &opts, int streams,
+                const std::function<Job *()> &next) {
+  EncodeUtterances(ctx, model.Encoder(), opts, streams, [&](Utterance *utterance) {
+    Job *job = next();
+    if (job == nullptr) return false;
+    utterance->feats = job->feats;
+    utterance->done = [&ctx, &model, job](Tensor out, std::exception_ptr error) {
+      job->error = error;
+      job->Try([&] {
+        job->encoder_out = std::move(out);
+        job->logp = model.CtcLogProbs(ctx, job->encoder_out);
+      });
+    };
+    return true;
+  });
+}
+
 int Run(int argc, char *argv[]) {
   OptionParser po(
       "Encoder and CTC head of a model: features to CTC log-posteriors, and the encoder output for "
@@ -27,9 +45,14 @@ int Run(int argc, char *argv[]) {
       "         ctc-decode ark:- ark,t:hyp.tokens\n");
   EncodeOptions opts;
   ThreadOptions threads;
+  int32_t streams = 1;
   std::string device = "cpu", precision = "float32";
   opts.Register(&po);
   threads.Register(&po);
+  po.Register(
+      "streams", &streams,
+      "with --streaming: utterances that each thread advances together, chunk by chunk; the "
+      "weights are read once for all of them, the results do not depend on it");
   po.Register("device", &device, "where to compute: cpu");
   po.Register("precision", &precision, "numbers to compute with: float32");
   SpeedReport speed(&po);
@@ -37,6 +60,9 @@ int Run(int argc, char *argv[]) {
   if (!po.Parse(argc, argv, 3, 4)) return 0;
   opts.Check();
   threads.Check();
+  if (streams < 1 || (streams > 1 && !opts.streaming)) {
+    throw UsageError("--streams=", streams, ": must be at least 1, and above 1 needs --streaming");
+  }
   if (precision != "float32") {
     throw UsageError("--precision=", precision, ": unknown; known is float32");
   }
@@ -66,16 +92,15 @@ int Run(int argc, char *argv[]) {
     reader.Next();
     return true;
   };
-  const auto work = [&](Job *job) {
-    job->encoder_out = EncodeUtterance(ctx, *model, job->feats, opts);
-    job->logp = model->CtcLogProbs(ctx, job->encoder_out);
+  const auto work = [&](const std::function<Job *()> &next) {
+    EncodeJobs(ctx, *model, opts, streams, next);
   };
   const auto write = [&](Job *job) {
     logp_writer.Write(job->key, job->logp);
     if (encoder_writer) encoder_writer->Write(job->key, job->encoder_out);
     frames += job->logp.Rows();
   };
-  ForEachUtterance<Job>(threads, &speed, &tally, &progress, read, work, write);
+  ForEachGroup<Job>(threads, streams, &speed, &tally, &progress, read, work, write);
   reader.Close();
   logp_writer.Close();
   if (encoder_writer) encoder_writer->Close();
@@ -84,6 +109,7 @@ int Run(int argc, char *argv[]) {
   speed.Note("chunk_size", opts.chunk_size);
   speed.Note("num_left_chunks", opts.num_left_chunks);
   speed.Note("streaming", opts.streaming ? "true" : "false");
+  speed.Note("streams", streams);
   speed.Note("threads", threads.threads);
   speed.Note("precision", precision);
   speed.Note("machine", machine);

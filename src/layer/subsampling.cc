@@ -5,6 +5,7 @@
 
 #include "ops/activation.h"
 #include "ops/elementwise.h"
+#include "ops/packed-gemm.h"
 #include "tensor/gemm.h"
 
 namespace u2moe {
@@ -86,7 +87,7 @@ RaggedShape Subsampling::OutShape(const RaggedShape &in) const {
   return out;
 }
 
-Subsampling::Packed Subsampling::Pack(const Context &ctx) const {
+Subsampling::Packed Subsampling::Pack(const Context &ctx, bool inference) const {
   Packed packed;
   for (size_t i = 0; i < shapes_.size(); ++i) {
     packed.conv.emplace_back(shapes_[i].out_channels, shapes_[i].PatchSize());
@@ -94,6 +95,10 @@ Subsampling::Packed Subsampling::Pack(const Context &ctx) const {
   }
   packed.linear = Tensor(out_.OutDim(), out_.InDim());
   PackLinear(out_.Weight(), shapes_.back().out_channels, Frequencies(), packed.linear);
+  if (inference) {
+    packed.inference = PackedMatrix::Pack(packed.linear, WeightFormat::kFloat32);
+    packed.linear = Tensor();
+  }
   return packed;
 }
 
@@ -126,8 +131,14 @@ void Subsampling::Forward(const Context &ctx, const Packed &packed, ConstView x,
   }
   const ConstView flat =
       plane.Reshape(times.TotalRows(), Frequencies() * shapes_.back().out_channels);
-  Gemm(ctx, 1, flat, Trans::kNo, packed.linear, Trans::kYes, 0, y);
-  AddRowVector(ctx, out_.Bias(), y);
+  if (!packed.inference.Empty()) {
+    Epilogue epilogue;
+    epilogue.bias = out_.Bias().Data();
+    PackedGemm(ctx, flat, packed.inference, epilogue, y);
+  } else {
+    Gemm(ctx, 1, flat, Trans::kNo, packed.linear, Trans::kYes, 0, y);
+    AddRowVector(ctx, out_.Bias(), y);
+  }
   if (tape != nullptr) {
     tape->planes.push_back(std::move(owner));
     tape->shapes.push_back(times);

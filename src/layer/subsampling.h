@@ -7,6 +7,7 @@
 #include "layer/linear.h"
 #include "layer/param-visitor.h"
 #include "ops/conv2d.h"
+#include "tensor/packed-matrix.h"
 #include "tensor/ragged.h"
 
 namespace u2moe {
@@ -20,7 +21,8 @@ class Subsampling {
   // model that only infers.
   struct Packed {
     std::vector<Tensor> conv;  // [Cout, k*k*Cin]
-    Tensor linear;             // [D, F' * C], frequency-major as the planes are
+    Tensor linear;             // [D, F' * C], frequency-major as the planes are, in training
+    PackedMatrix inference;    // the same at inference
   };
   struct Tape {
     Packed packed;
@@ -37,7 +39,7 @@ class Subsampling {
   int64_t OutLength(int64_t in_length) const;
   RaggedShape OutShape(const RaggedShape &in) const;
 
-  Packed Pack(const Context &ctx) const;
+  Packed Pack(const Context &ctx, bool inference) const;
   // x [sum T, F] -> y [sum OutLength(T), D], overwritten.
   void Forward(const Context &ctx, const Packed &packed, ConstView x, const RaggedShape &shape,
                View y, Tape *tape) const;

@@ -36,13 +36,17 @@ PositionRows Encoder::Positions(const Context &ctx, const ForwardMode &mode,
   return positions;
 }
 
-void Encoder::Forward(const Context &ctx, const ForwardMode &mode, ConstView feats,
-                      const RaggedShape &shape, Tensor *out, RaggedShape *out_shape, Tape *tape,
-                      Encoder *running) const {
+void Encoder::CheckFeatureDim(ConstView feats) const {
   if (feats.Cols() != config_.feature_dim) {
     throw DataError("features have ", feats.Cols(), " dimensions, the model wants ",
                     config_.feature_dim, "; extract them with the model's options (nnet-info)");
   }
+}
+
+void Encoder::Forward(const Context &ctx, const ForwardMode &mode, ConstView feats,
+                      const RaggedShape &shape, Tensor *out, RaggedShape *out_shape, Tape *tape,
+                      Encoder *running) const {
+  CheckFeatureDim(feats);
   const RaggedShape sub_shape = embed_.OutShape(shape);
   for (int b = 0; b < shape.NumSequences(); ++b) {
     if (sub_shape.Length(b) == 0) {
@@ -53,7 +57,7 @@ void Encoder::Forward(const Context &ctx, const ForwardMode &mode, ConstView fea
   Tensor normalized(feats.Rows(), feats.Cols());
   Normalize(ctx, feats, cmvn_mean_, cmvn_istd_, normalized);
   Subsampling::Packed packed;
-  if (packed_ == nullptr || tape != nullptr) packed = embed_.Pack(ctx);
+  if (packed_ == nullptr || tape != nullptr) packed = embed_.Pack(ctx, false);
   Tensor x(sub_shape.TotalRows(), config_.model_dim);
   embed_.Forward(ctx, packed_ != nullptr && tape == nullptr ? *packed_ : packed, normalized, shape,
                  x, tape != nullptr ? &tape->subsampling : nullptr);
@@ -94,7 +98,7 @@ void Encoder::Backward(const Context &ctx, const Tape &tape, Tensor *dout, Encod
 }
 
 void Encoder::PrepareForInference(const Context &ctx) {
-  packed_ = std::make_shared<const Subsampling::Packed>(embed_.Pack(ctx));
+  packed_ = std::make_shared<const Subsampling::Packed>(embed_.Pack(ctx, true));
 }
 
 StreamState Encoder::NewStream() const {

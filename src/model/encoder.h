@@ -24,6 +24,9 @@ class Encoder {
 
   explicit Encoder(const EncoderConfig &config);
 
+  int64_t FeatureDim() const { return config_.feature_dim; }
+  // Throws DataError if these features [T, F] have another F.
+  void CheckFeatureDim(ConstView feats) const;
   int64_t OutLength(int64_t num_frames) const { return embed_.OutLength(num_frames); }
   int64_t SubsamplingRate() const { return embed_.Rate(); }
   // Input frames of a streaming window that yields `chunk` output frames; windows start

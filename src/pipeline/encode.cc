@@ -1,75 +1,14 @@
 #include "pipeline/encode.h"
 
 #include <algorithm>
-#include <cmath>
 #include <cstdlib>
+#include <map>
+#include <utility>
 
-#include "base/check.h"
 #include "base/error.h"
-#include "base/log.h"
+#include "pipeline/stream-scheduler.h"
 
 namespace u2moe {
-
-void EncodeOptions::Register(OptionParser *po) {
-  po->Register("chunk-size", &chunk_size,
-               "encoder frames per chunk: a frame sees its chunk and what is to the left; -1: the "
-               "whole utterance");
-  po->Register("num-left-chunks", &num_left_chunks,
-               "chunks to the left that attention sees; -1: all");
-  po->Register("streaming", &streaming,
-               "encode chunk by chunk with caches, as a live stream does; the result is the same "
-               "as under the chunk mask");
-}
-
-void EncodeOptions::Check() const {
-  if (chunk_size == 0) {
-    throw UsageError("--chunk-size=0: must be at least 1, or -1 for the whole utterance");
-  }
-}
-
-void EncodeOptions::CheckModel(const EncoderConfig &config) const {
-  if (streaming && !config.causal) {
-    throw UsageError(
-        "--streaming: this model's convolution looks ahead (causal=false), so it cannot stream; "
-        "drop the option");
-  }
-  if (chunk_size > 0 && !config.dynamic_chunk) {
-    LOG_WARN << "--chunk-size=" << chunk_size
-             << ": the model was trained on whole utterances only (dynamic-chunk=false); expect "
-                "more errors";
-  }
-  if (chunk_size < 0 && num_left_chunks >= 0) {
-    LOG_WARN << "--num-left-chunks=" << num_left_chunks
-             << " has no effect: without --chunk-size every frame sees the whole utterance";
-  }
-}
-
-std::string EncodeOptions::ToString() const {
-  if (chunk_size < 0) {
-    return streaming ? "chunk whole utterance, left chunks all, streaming"
-                     : "chunk whole utterance, left chunks all";
-  }
-  return Cat("chunk ", chunk_size, ", left chunks ",
-             num_left_chunks < 0 ? "all" : std::to_string(num_left_chunks),
-             streaming ? ", streaming" : ", masked");
-}
-
-void CheckFinite(const std::string &what, ConstView x) {
-  for (int64_t i = 0; i < x.Rows(); ++i) {
-    const float *row = x.Row(i);
-    // A sum that is finite has finite terms, and sums are quick; one that is not may be an overflow
-    // of finite terms.
-    float sum = 0;
-    for (int64_t j = 0; j < x.Cols(); ++j) sum += row[j];
-    if (std::isfinite(sum)) continue;
-    for (int64_t j = 0; j < x.Cols(); ++j) {
-      if (!std::isfinite(row[j])) {
-        throw DataError(what, ": frame ", i, ", dimension ", j, " is ", row[j],
-                        "; make them anew and look for the cause there");
-      }
-    }
-  }
-}
 
 double FrameShiftSeconds(const ModelInfo &info) {
   const auto it = info.features.find("frame-shift");
@@ -77,91 +16,116 @@ double FrameShiftSeconds(const ModelInfo &info) {
   return ms > 0 ? ms / 1000 : 0.01;
 }
 
-StreamingEncoder::StreamingEncoder(const Context &ctx, const Encoder &encoder,
-                                   const EncodeOptions &opts)
-    : ctx_(ctx),
-      encoder_(encoder),
-      shift_(opts.chunk_size > 0 ? opts.chunk_size * encoder.SubsamplingRate() : 0),
-      window_(opts.chunk_size > 0 ? encoder.WindowLength(opts.chunk_size) : 0),
-      state_(encoder.NewStream()) {
-  if (opts.chunk_size > 0 && opts.num_left_chunks >= 0) {
-    mode_.max_cache = static_cast<int64_t>(opts.chunk_size) * opts.num_left_chunks;
-  }
-}
+namespace {
 
-Tensor StreamingEncoder::Accept(ConstView feats) {
-  CHECK(!finished_) << "Accept() after Finish()";
-  if (feats.Rows() == 0) return Tensor();
-  if (feature_dim_ < 0) feature_dim_ = feats.Cols();
-  if (feats.Cols() != feature_dim_) {
-    throw DataError("features have ", feats.Cols(), " dimensions, and had ", feature_dim_,
-                    " before in the same stream");
-  }
-  CheckFinite("features", feats);
-  for (int64_t i = 0; i < feats.Rows(); ++i) {
-    frames_.insert(frames_.end(), feats.Row(i), feats.Row(i) + feature_dim_);
-  }
-  return Advance(false);
-}
-
-Tensor StreamingEncoder::Finish() {
-  CHECK(!finished_) << "Finish() twice";
-  finished_ = true;
-  return Advance(true);
-}
-
-Tensor StreamingEncoder::Advance(bool at_end) {
-  if (frames_.empty()) return Tensor();
-  mode_.streams = {&state_};  // here, so that a moved or copied stream uses its own state
-  const int64_t available = static_cast<int64_t>(frames_.size()) / feature_dim_;
-  const ConstView frames(frames_.data(), available, feature_dim_);
-  std::vector<Tensor> parts;
-  int64_t begin = 0;
-  while (begin < available) {
-    const int64_t left = available - begin;
-    const bool whole = window_ > 0 && left >= window_;
-    // What is left at the end may be too short for a frame; the whole-utterance forward leaves it
-    // out as well.
-    if (!whole && !(at_end && encoder_.OutLength(left) > 0)) break;
-    const int64_t length = whole ? window_ : left;
-    RaggedShape shape;
-    parts.emplace_back();
-    encoder_.Forward(ctx_, mode_, frames.RowRange(begin, length), RaggedShape::Single(length),
-                     &parts.back(), &shape, nullptr, nullptr);
-    begin += whole ? shift_ : length;
-  }
-  frames_.erase(frames_.begin(), frames_.begin() + std::min(begin, available) * feature_dim_);
-  if (parts.empty()) return Tensor();
-  if (parts.size() == 1) return std::move(parts[0]);
-  int64_t rows = 0;
-  for (const Tensor &part : parts) rows += part.Rows();
-  Tensor out(rows, parts[0].Cols());
-  float *next = out.Data();
-  for (const Tensor &part : parts) next = std::copy_n(part.Data(), part.Size(), next);
-  return out;
-}
-
-Tensor EncodeUtterance(const Context &ctx, const Encoder &encoder, ConstView feats,
-                       const EncodeOptions &opts) {
+void CheckUtterance(const Encoder &encoder, ConstView feats) {
   if (encoder.OutLength(feats.Rows()) == 0) {
     throw DataError(feats.Rows(), " feature frames are too few; the model needs at least ",
                     encoder.WindowLength(1));
   }
+  encoder.CheckFeatureDim(feats);
   CheckFinite("features", feats);
+}
+
+// As a whole, under a chunk mask.
+Tensor EncodeMasked(const Context &ctx, const Encoder &encoder, ConstView feats,
+                    const EncodeOptions &opts) {
+  CheckUtterance(encoder, feats);
+  ForwardMode mode;
+  mode.mask = AttentionMask::Chunk(opts.chunk_size, opts.num_left_chunks);
+  Tensor out;
+  RaggedShape shape;
+  encoder.Forward(ctx, mode, feats, RaggedShape::Single(feats.Rows()), &out, &shape, nullptr,
+                  nullptr);
+  return out;
+}
+
+// An utterance on its way through the scheduler.
+struct Live {
+  Utterance utterance;
+  int64_t fed = 0, done = 0;  // input frames in; encoder frames out
+  Tensor out;
+};
+
+}  // namespace
+
+void EncodeUtterances(const Context &ctx, const Encoder &encoder, const EncodeOptions &opts,
+                      int streams, const std::function<bool(Utterance *)> &next) {
   if (!opts.streaming) {
-    ForwardMode mode;
-    mode.mask = AttentionMask::Chunk(opts.chunk_size, opts.num_left_chunks);
-    Tensor out;
-    RaggedShape shape;
-    encoder.Forward(ctx, mode, feats, RaggedShape::Single(feats.Rows()), &out, &shape, nullptr,
-                    nullptr);
-    return out;
+    for (Utterance u; next(&u);) {
+      Tensor out;
+      std::exception_ptr failure;
+      try {
+        out = EncodeMasked(ctx, encoder, u.feats, opts);
+      } catch (const DataError &) {
+        failure = std::current_exception();
+      }
+      u.done(std::move(out), failure);
+    }
+    return;
   }
-  StreamingEncoder stream(ctx, encoder, opts);
-  const Tensor head = stream.Accept(feats), tail = stream.Finish();
-  if (head.Rows() == 0) return tail;
-  Tensor out(head.Rows() + tail.Rows(), head.Cols());
-  std::copy_n(tail.Data(), tail.Size(), std::copy_n(head.Data(), head.Size(), out.Data()));
+  StreamScheduler scheduler(ctx, encoder, opts, streams);
+  std::map<int64_t, Live> live;
+  // Frames go in as the windows need them, so that they are not all held twice.
+  const auto feed = [&](int64_t id, Live *l) {
+    const int64_t length = l->utterance.feats.Rows();
+    while (l->fed < length && !scheduler.Waiting(id)) {
+      const int64_t n = std::min(scheduler.FramesToNextWindow(id), length - l->fed);
+      scheduler.Accept(id, l->utterance.feats.RowRange(l->fed, n));
+      l->fed += n;
+      if (l->fed == length) scheduler.Finish(id);
+    }
+  };
+  for (bool more = true; more || !live.empty();) {
+    while (more && static_cast<int>(live.size()) < streams) {
+      Live l;
+      more = next(&l.utterance);
+      if (!more) break;
+      try {
+        CheckUtterance(encoder, l.utterance.feats);
+      } catch (const DataError &) {
+        l.utterance.done(Tensor(), std::current_exception());
+        continue;
+      }
+      const int64_t id = scheduler.Open();
+      feed(id, &live.emplace(id, std::move(l)).first->second);
+    }
+    if (live.empty()) continue;
+    const StreamBatch batch = scheduler.Step();
+    for (size_t i = 0; i < batch.items.size(); ++i) {
+      const StreamBatch::Item &item = batch.items[i];
+      const auto it = live.find(item.id);
+      Live &l = it->second;
+      const ConstView rows = batch.Rows(i);
+      if (l.out.Empty() && !rows.Empty()) {
+        l.out = Tensor(encoder.OutLength(l.utterance.feats.Rows()), rows.Cols());
+      }
+      std::copy_n(rows.Data(), rows.Size(), l.out.Data() + l.done * l.out.Cols());
+      l.done += rows.Rows();
+      if (item.last) {
+        l.utterance.done(item.error ? Tensor() : std::move(l.out), item.error);
+        live.erase(it);
+      } else {
+        feed(item.id, &l);
+      }
+    }
+  }
+}
+
+Tensor EncodeUtterance(const Context &ctx, const Encoder &encoder, ConstView feats,
+                       const EncodeOptions &opts) {
+  Tensor out;
+  std::exception_ptr failure;
+  bool given = false;
+  EncodeUtterances(ctx, encoder, opts, 1, [&](Utterance *u) {
+    u->feats = feats;
+    u->done = [&](Tensor result, std::exception_ptr error) {
+      out = std::move(result);
+      failure = error;
+    };
+    return !std::exchange(given, true);
+  });
+  if (failure) std::rethrow_exception(failure);
   return out;
 }
 

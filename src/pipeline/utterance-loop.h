@@ -3,6 +3,7 @@
 #define U2MOE_PIPELINE_UTTERANCE_LOOP_H_
 
 #include <algorithm>
+#include <atomic>
 #include <cstdint>
 #include <exception>
 #include <functional>
@@ -47,18 +48,21 @@ struct UtteranceJob {
 // The number of entries of a script file, for the time left; 0 where it cannot be known beforehand.
 int64_t CountEntries(const std::string &rspecifier);
 
-// Reads utterances with read(Job *), false at the end; computes each alone with work(Job *),
-// several at once, and then calls write(Job *) in the order of reading. read and write run in the
-// calling thread. So neither the results nor their order depend on the number of threads. At most 8
-// times `threads` utterances are held. DataErrors of read and work (through Job::Try) and of write
-// are counted in the tally. The time of work counts in the speed report: per utterance with one
-// thread, else per group.
+// Reads utterances with read(Job *), false at the end; computes them on several threads; and then
+// calls write(Job *) in the order of reading. read and write run in the calling thread. Each thread
+// calls work(next) once per group, and takes jobs of the group from next() until that gives null;
+// it may have up to `together` of them in hand at once. Where the result of a job does not depend
+// on the others, nor do results and their order depend on threads and groups. At most 8 * threads *
+// together utterances are held. DataErrors of read and work (through Job::Try) and of write are
+// counted in the tally. The time of work counts in the speed report: per utterance where one is
+// computed at a time, else per group.
 template <class Job>
-void ForEachUtterance(const ThreadOptions &opts, SpeedReport *speed, UtteranceTally *tally,
-                      Progress *progress, const std::function<bool(Job *)> &read,
-                      const std::function<void(Job *)> &work,
-                      const std::function<void(Job *)> &write) {
-  const size_t group = opts.threads > 1 ? static_cast<size_t>(opts.threads) * 8 : 1;
+void ForEachGroup(const ThreadOptions &opts, int together, SpeedReport *speed,
+                  UtteranceTally *tally, Progress *progress, const std::function<bool(Job *)> &read,
+                  const std::function<void(const std::function<Job *()> &)> &work,
+                  const std::function<void(Job *)> &write) {
+  const size_t at_once = static_cast<size_t>(opts.threads) * static_cast<size_t>(together);
+  const size_t group = at_once > 1 ? at_once * 8 : 1;
   std::unique_ptr<ThreadPool> pool;
   if (opts.threads > 1) pool = std::make_unique<ThreadPool>(opts.threads);
   for (bool more = true; more;) {
@@ -83,14 +87,15 @@ void ForEachUtterance(const ThreadOptions &opts, SpeedReport *speed, UtteranceTa
     });
     if (!order.empty()) {
       SpeedReport::Scope scope(speed, seconds);
-      const auto run = [&](int64_t i) {
-        Job *job = order[static_cast<size_t>(i)];
-        job->Try([&] { work(job); });
+      std::atomic<size_t> taken{0};
+      const std::function<Job *()> next = [&]() -> Job * {
+        const size_t i = taken++;
+        return i < order.size() ? order[i] : nullptr;
       };
       if (pool) {
-        pool->ParallelFor(static_cast<int64_t>(order.size()), run);
+        pool->ParallelFor(opts.threads, [&](int64_t) { work(next); });
       } else {
-        run(0);
+        work(next);
       }
     }
     for (Job &job : jobs) {
@@ -105,6 +110,18 @@ void ForEachUtterance(const ThreadOptions &opts, SpeedReport *speed, UtteranceTa
     }
     progress->Add(static_cast<int64_t>(jobs.size()));
   }
+}
+
+// The same for work(Job *) that computes one utterance alone.
+template <class Job>
+void ForEachUtterance(const ThreadOptions &opts, SpeedReport *speed, UtteranceTally *tally,
+                      Progress *progress, const std::function<bool(Job *)> &read,
+                      const std::function<void(Job *)> &work,
+                      const std::function<void(Job *)> &write) {
+  const std::function<void(const std::function<Job *()> &)> all = [&](const auto &next) {
+    while (Job *job = next()) job->Try([&] { work(job); });
+  };
+  ForEachGroup<Job>(opts, 1, speed, tally, progress, read, all, write);
 }
 
 }  // namespace u2moe

@@ -54,6 +54,17 @@ for job in 1 2; do forward --chunk-size=4 "$model" "scp:$tmp/job$job.scp" "ark:$
 check "two jobs give the same bytes as one" cmp "$tmp/logp.1" <(cat "$tmp"/logp.job[12])
 check "through a pipe" cmp "$tmp/logp.1" <(nnet-forward --chunk-size=4 "$model" "ark:cat $tmp/many.ark |" ark:- 2>/dev/null)
 
+# Many streams at once: the same bytes, whatever streams and threads.
+for how in "" "--streams=16" "--streams=3" "--streams=5 --threads=3" "--streams=100"; do
+  # shellcheck disable=SC2086  # options
+  forward --chunk-size=4 --num-left-chunks=2 --streaming $how "$model" "scp:$tmp/many.scp" "ark:$tmp/logp.s$how" "ark:$tmp/enc.s$how"
+  check "streams: log-posteriors with '$how'" cmp "$tmp/logp.s" "$tmp/logp.s$how"
+  check "streams: encoder outputs with '$how'" cmp "$tmp/enc.s" "$tmp/enc.s$how"
+done
+check_fails "streams without --streaming" 2 'streams=4: .*needs --streaming' \
+  nnet-forward --streams=4 --chunk-size=4 "$model" "ark:$dir/feats.ark" "ark:$tmp/x"
+check_fails "no streams" 2 'streams=0' nnet-forward --streams=0 --streaming "$model" "ark:$dir/feats.ark" "ark:$tmp/x"
+
 # Bad utterances: NaN, infinity, another dimension, too short, empty; the others come out.
 text "ark:$dir/feats.ark" | sed '/^utt2 /,/\]/{s/^  [^ ]* /  nan /}; /^utt3 /,/\]/{s/^  [^ ]* [^ ]* /  0 inf /}' >"$tmp/bad.txt"
 cat >>"$tmp/bad.txt" <<'END'
@@ -67,6 +78,8 @@ for threads in 1 3; do
   check_fails "bad utterances, $threads threads" 1 'utterance utt2: .*: key .utt2. at byte [0-9]*: features: frame 0, dimension 0 is nan' \
     nnet-forward --threads=$threads "$model" "ark:$tmp/bad.txt" "ark:$tmp/good.$threads"
 done
+check_fails "bad utterances among 16 streams" 1 'utterance utt2: .*: key .utt2. at byte [0-9]*: features: frame 0, dimension 0 is nan' \
+  nnet-forward --streaming --chunk-size=4 --streams=16 "$model" "ark:$tmp/bad.txt" "ark:$tmp/good.streams"
 cp "$tmp/.check.err" "$tmp/bad.log"
 check "infinity, with the file" grep -q "utterance utt3: .*$tmp/bad.txt: key .utt3. at byte [0-9]*: features: frame 0, dimension 1 is inf" "$tmp/bad.log"
 check "dimension" grep -Eq 'utterance narrow: .*(too few|3 dimensions)' "$tmp/bad.log"

@@ -151,9 +151,10 @@ TEST_P(GoldenModelTest, StreamCaches) {
   const int64_t heads = config.num_heads, head_dim = config.model_dim / heads;
   std::map<std::string, Tensor> feats;
   for (auto &[key, x] : ReadArchive(golden_.dir + "/feats.ark")) feats[key] = x;
+  const GoldenModel unpacked(golden_.name);
   std::map<std::string, const Tensor *> params;
-  ForEachParam(golden_.model.get(), [&](const std::string &name, const Tensor *t, const ParamInit &,
-                                        bool) { params[name] = t; });
+  ForEachParam(unpacked.model.get(), [&](const std::string &name, const Tensor *t,
+                                         const ParamInit &, bool) { params[name] = t; });
   for (const int64_t left : {2, 0}) {
     const std::string suffix = "chunk4_left" + std::to_string(left),
                       file = "stream_cache_" + suffix + ".safetensors";
