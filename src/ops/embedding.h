@@ -20,7 +20,7 @@ void EmbeddingBackward(const Context &ctx, const std::vector<int32_t> &ids, floa
 // Rows [begin, begin + y.Rows()) of the sine/cosine table (Vaswani et al. 2017, 3.5; WeNet
 // embedding.py): y[r, 2i] = sin(w_i * (begin+r)), y[r, 2i+1] = cos(w_i * (begin+r)), w_i =
 // 10000^(-2i/D), in the float32 arithmetic of WeNet (exp, then product, then sin). No maximum
-// position.
+// position; beyond 2^24, a week of encoder frames, neighbours share the nearest float.
 void PositionTable(const Context &ctx, int64_t begin, View y);
 
 namespace cpu {

@@ -75,6 +75,25 @@ TEST(PositionTable, FarPositions) {
   EXPECT_THROW(PositionTable(ctx, -1, y), Error);
 }
 
+// No maximum: sine and cosine are those of the float32 angle, however large it is.
+TEST(PositionTable, FarAnglesAreReducedExactly) {
+  Context ctx;
+  const int64_t dim = 64;
+  for (const int64_t begin : {90000, 1234567, 16777210, 1000000007}) {
+    Tensor y(9, dim);
+    PositionTable(ctx, begin, y);
+    for (int64_t r = 0; r < y.Rows(); ++r) {
+      for (int64_t i = 0; i < dim / 2; ++i) {
+        const float rate =
+            std::exp(static_cast<float>(2 * i) * static_cast<float>(-std::log(10000.0) / dim));
+        const double angle = static_cast<float>(begin + r) * rate;
+        ASSERT_NEAR(y(r, 2 * i), std::sin(angle), 1e-7) << begin + r << " " << i;
+        ASSERT_NEAR(y(r, 2 * i + 1), std::cos(angle), 1e-7) << begin + r << " " << i;
+      }
+    }
+  }
+}
+
 // Rows of WeNet's table: 0..63 and six far ones. A Kaldi archive of one float matrix.
 TEST(PositionTable, GoldenVectors) {
   const std::string path = GoldenPath("masks/position_table.ark");
