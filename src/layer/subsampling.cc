@@ -95,11 +95,12 @@ Subsampling::Packed Subsampling::Pack(const Context &ctx, bool inference) const 
   }
   packed.linear = Tensor(out_.OutDim(), out_.InDim());
   PackLinear(out_.Weight(), shapes_.back().out_channels, Frequencies(), packed.linear);
-  if (inference) {
-    packed.inference = PackedMatrix::Pack(packed.linear, WeightFormat::kFloat32);
-    packed.linear = Tensor();
-  }
-  return packed;
+  if (!inference) return packed;
+  Packed result;
+  for (size_t i = 0; i < shapes_.size(); ++i)
+    result.conv_panels.push_back(Conv2dPanels(ctx, shapes_[i], packed.conv[i]));
+  result.packed_linear = PackedMatrix::Pack(packed.linear, WeightFormat::kFloat32);
+  return result;
 }
 
 void Subsampling::Forward(const Context &ctx, const Packed &packed, ConstView x,
@@ -115,10 +116,14 @@ void Subsampling::Forward(const Context &ctx, const Packed &packed, ConstView x,
     for (int b = 0; b < times.NumSequences(); ++b) out_times.Append(s.OutTime(times.Length(b)));
     Tensor out(out_times.TotalRows() * s.OutFreq(), s.out_channels);
     for (int b = 0; b < times.NumSequences(); ++b) {
-      Conv2dForward(
-          ctx, s, plane.RowRange(times.Begin(b) * s.in_freq, times.Length(b) * s.in_freq),
-          packed.conv[i], biases_[i],
-          out.View().RowRange(out_times.Begin(b) * s.OutFreq(), out_times.Length(b) * s.OutFreq()));
+      const ConstView in = plane.RowRange(times.Begin(b) * s.in_freq, times.Length(b) * s.in_freq);
+      const View to =
+          out.View().RowRange(out_times.Begin(b) * s.OutFreq(), out_times.Length(b) * s.OutFreq());
+      if (!packed.conv_panels.empty()) {
+        Conv2dForwardPanels(ctx, s, in, packed.conv_panels[i], biases_[i], to);
+      } else {
+        Conv2dForward(ctx, s, in, packed.conv[i], biases_[i], to);
+      }
     }
     ActivationForward(ctx, Activation::kRelu, out, out);
     if (tape != nullptr) {
@@ -131,10 +136,10 @@ void Subsampling::Forward(const Context &ctx, const Packed &packed, ConstView x,
   }
   const ConstView flat =
       plane.Reshape(times.TotalRows(), Frequencies() * shapes_.back().out_channels);
-  if (!packed.inference.Empty()) {
+  if (!packed.packed_linear.Empty()) {
     Epilogue epilogue;
     epilogue.bias = out_.Bias().Data();
-    PackedGemm(ctx, flat, packed.inference, epilogue, y);
+    PackedGemm(ctx, flat, packed.packed_linear, epilogue, y);
   } else {
     Gemm(ctx, 1, flat, Trans::kNo, packed.linear, Trans::kYes, 0, y);
     AddRowVector(ctx, out_.Bias(), y);

@@ -20,9 +20,12 @@ class Subsampling {
   // Weights in the order the kernels read them. Made anew for each training forward; kept by a
   // model that only infers.
   struct Packed {
-    std::vector<Tensor> conv;  // [Cout, k*k*Cin]
-    Tensor linear;             // [D, F' * C], frequency-major as the planes are, in training
-    PackedMatrix inference;    // the same at inference
+    // In training: [Cout, k*k*Cin] each; [D, F' * C], frequency-major as the planes are.
+    std::vector<Tensor> conv;
+    Tensor linear;
+    // At inference.
+    std::vector<Tensor> conv_panels;
+    PackedMatrix packed_linear;
   };
   struct Tape {
     Packed packed;

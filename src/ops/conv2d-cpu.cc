@@ -83,12 +83,18 @@ HWY_INLINE int64_t Depth(int64_t k) {
   return (k + parts - 1) / parts;
 }
 
-void Forward(const Conv2dShape &shape, const float *x, ConstView packed, ConstView bias, View y) {
+Tensor Panels(const Conv2dShape &shape, ConstView packed) {
+  Tensor panels(1, PackedSize(shape.PatchSize(), shape.out_channels));
+  PackPanelsTransposed(packed, panels.Data());
+  return panels;
+}
+
+void Forward(const Conv2dShape &shape, const float *x, const Tensor &panels, ConstView bias,
+             View y) {
   const int64_t patch = shape.PatchSize(), channels = shape.out_channels, width = PanelCols();
   const int64_t run = shape.kernel * shape.in_channels, frame = shape.in_freq * shape.in_channels;
-  Tensor panels(1, PackedSize(patch, channels)),
-      padded_bias = Tensor::Zeros(1, RoundUp(channels, width));
-  PackPanelsTransposed(packed, panels.Data());
+  CHECK_EQ(panels.Size(), PackedSize(patch, channels));
+  Tensor padded_bias = Tensor::Zeros(1, RoundUp(channels, width));
   std::copy(bias.Data(), bias.Data() + channels, padded_bias.Data());
   const std::vector<int64_t> in_patch = OffsetsInPatch(shape);
   int64_t offsets[kBlock];
@@ -194,10 +200,10 @@ const float *Dense(ConstView x, Tensor *copy) {
   return copy->Data();
 }
 
-void Conv2dForwardSimd(const Conv2dShape &shape, ConstView x, ConstView packed, ConstView bias,
+void Conv2dForwardSimd(const Conv2dShape &shape, ConstView x, const Tensor &panels, ConstView bias,
                        View y) {
   Tensor copy;
-  if (!y.Empty()) Forward(shape, Dense(x, &copy), packed, bias, y);
+  Forward(shape, Dense(x, &copy), panels, bias, y);
 }
 
 void Conv2dBackwardSimd(const Conv2dShape &shape, ConstView x, ConstView packed, ConstView dy,
@@ -226,6 +232,7 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace u2moe {
 namespace {
+HWY_EXPORT(Panels);
 HWY_EXPORT(Conv2dForwardSimd);
 HWY_EXPORT(Conv2dBackwardSimd);
 }  // namespace
@@ -252,9 +259,13 @@ void Conv2dUnpackWeightAdd(const Context &, const Conv2dShape &s, ConstView pack
   }
 }
 
-void Conv2dForward(const Context &, const Conv2dShape &shape, ConstView x, ConstView packed,
-                   ConstView bias, View y) {
-  HWY_DYNAMIC_DISPATCH(Conv2dForwardSimd)(shape, x, packed, bias, y);
+Tensor Conv2dPanels(const Context &, const Conv2dShape &shape, ConstView packed) {
+  return HWY_DYNAMIC_DISPATCH(Panels)(shape, packed);
+}
+
+void Conv2dForwardPanels(const Context &, const Conv2dShape &shape, ConstView x,
+                         const Tensor &panels, ConstView bias, View y) {
+  if (!y.Empty()) HWY_DYNAMIC_DISPATCH(Conv2dForwardSimd)(shape, x, panels, bias, y);
 }
 
 void Conv2dBackward(const Context &, const Conv2dShape &shape, ConstView x, ConstView packed,

@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "tensor/context.h"
+#include "tensor/tensor.h"
 #include "tensor/view.h"
 
 namespace u2moe {
@@ -30,6 +31,11 @@ void Conv2dUnpackWeightAdd(const Context &ctx, const Conv2dShape &shape, ConstVi
 // y = patches(x) * packed^T + bias; x [T*F, Cin], y [OutTime(T)*OutFreq, Cout], bias [1, Cout].
 void Conv2dForward(const Context &ctx, const Conv2dShape &shape, ConstView x, ConstView packed,
                    ConstView bias, View y);
+// The same for weights that serve many forwards: panels is `packed` in the order in which this
+// machine's forward reads it, made once. The same bits.
+Tensor Conv2dPanels(const Context &ctx, const Conv2dShape &shape, ConstView packed);
+void Conv2dForwardPanels(const Context &ctx, const Conv2dShape &shape, ConstView x,
+                         const Tensor &panels, ConstView bias, View y);
 // dx overwritten (pass a default View to skip it), dpacked and dbias added to.
 void Conv2dBackward(const Context &ctx, const Conv2dShape &shape, ConstView x, ConstView packed,
                     ConstView dy, View dx, View dpacked, View dbias);
@@ -38,8 +44,9 @@ namespace cpu {
 void Conv2dPackWeight(const Context &ctx, const Conv2dShape &shape, ConstView weight, View packed);
 void Conv2dUnpackWeightAdd(const Context &ctx, const Conv2dShape &shape, ConstView packed,
                            View weight);
-void Conv2dForward(const Context &ctx, const Conv2dShape &shape, ConstView x, ConstView packed,
-                   ConstView bias, View y);
+Tensor Conv2dPanels(const Context &ctx, const Conv2dShape &shape, ConstView packed);
+void Conv2dForwardPanels(const Context &ctx, const Conv2dShape &shape, ConstView x,
+                         const Tensor &panels, ConstView bias, View y);
 void Conv2dBackward(const Context &ctx, const Conv2dShape &shape, ConstView x, ConstView packed,
                     ConstView dy, View dx, View dpacked, View dbias);
 }  // namespace cpu

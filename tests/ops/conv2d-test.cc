@@ -68,6 +68,9 @@ TEST(Conv2d, ForwardIsTheReference) {
           c.shape, RefMatrix(in.x), RefMatrix(in.weight.View()), RefMatrix(in.bias.View()));
       EXPECT_LT(MaxAbsDiff(in.y, want), 1e-6 * static_cast<double>(c.shape.PatchSize() + 5));
       EXPECT_TRUE(in.y.Intact() && in.x.Intact() && in.packed.Intact());
+      Tensor y(in.y.View().Rows(), in.y.View().Cols());
+      Conv2dForwardPanels(ctx, c.shape, in.x, Conv2dPanels(ctx, c.shape, in.packed), in.bias, y);
+      EXPECT_EQ(MaxAbsDiff(y, in.y), 0);
     }
   });
 }
@@ -194,6 +197,7 @@ TEST(Conv2d, WrongShapesThrow) {
   EXPECT_THROW(Conv2dForward(ctx, s, other, packed, bias, y), Error);
   EXPECT_THROW(Conv2dForward(ctx, s, x, packed, bias, short_y), Error);
   EXPECT_THROW(Conv2dForward(ctx, s, x, y, bias, y), Error);
+  EXPECT_THROW(Conv2dForwardPanels(ctx, s, x, Tensor(1, 3), bias, y), Error);
   EXPECT_THROW(Conv2dBackward(ctx, s, x, packed, y, dx, packed, bias), Error);
 }
 
