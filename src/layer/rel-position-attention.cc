@@ -67,9 +67,8 @@ void RelPositionAttention::Forward(const Context &ctx, const AttentionMask &mask
   t.k = Tensor(rows, dim);
   t.v = Tensor(rows, dim);
   t.context = Tensor(rows, dim);
-  t.p = Tensor(positions.table.Rows(), dim);
+  t.p = ProjectedPositions(ctx, positions);
   ForwardAll(ctx, x, {{&linear_q_, t.q}, {&linear_k_, t.k}, {&linear_v_, t.v}});
-  linear_pos_.Forward(ctx, positions.table, t.p);
   if (!caches.empty()) {
     CHECK(tape == nullptr && mask.kind == AttentionMask::Kind::kFull);
     ForwardCached(ctx, shape, positions, caches, &t);
@@ -91,6 +90,25 @@ void RelPositionAttention::Forward(const Context &ctx, const AttentionMask &mask
     }
   }
   linear_out_.Forward(ctx, t.context, out);
+}
+
+Tensor RelPositionAttention::ProjectedPositions(const Context &ctx,
+                                                const PositionRows &positions) const {
+  if (!positions.table.Empty()) {
+    Tensor p(positions.table.Rows(), linear_pos_.OutDim());
+    linear_pos_.Forward(ctx, positions.table, p);
+    return p;
+  }
+  int64_t rows = 0;
+  for (const PositionRows::Run &run : positions.runs) rows += run.count;
+  CHECK(projections_ != nullptr || rows == 0) << "positions by name need PrepareForInference()";
+  Tensor p(rows, linear_pos_.OutDim());
+  int64_t row = 0;
+  for (const PositionRows::Run &run : positions.runs) {
+    projections_->Rows(ctx, linear_pos_, run.first, p.View().RowRange(row, run.count));
+    row += run.count;
+  }
+  return p;
 }
 
 void RelPositionAttention::ForwardCached(const Context &ctx, const RaggedShape &shape,

@@ -2,9 +2,11 @@
 #define U2MOE_LAYER_REL_POSITION_ATTENTION_H_
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "layer/linear.h"
+#include "layer/position-projections.h"
 #include "ops/attention.h"
 #include "tensor/ragged.h"
 
@@ -37,10 +39,15 @@ class AttentionCache {
 };
 
 // Position rows for the keys of a batch: the T_b keys of sequence b take rows [begin[b], begin[b] +
-// T_b) of table [P, D]. Whole utterances share one table from position 0; streams have a piece
-// each, for their new frames.
+// T_b) of a table [P, D]. Whole utterances share one table from position 0; streams have a piece
+// each, for their new frames. The rows are given, or, for layers prepared for inference, only
+// named.
 struct PositionRows {
-  Tensor table;
+  struct Run {
+    int64_t first, count;  // successive positions
+  };
+  Tensor table;           // empty where only `runs` tell what would be in it
+  std::vector<Run> runs;  // one after another they are the rows of the table
   std::vector<int64_t> begin;
 };
 
@@ -66,15 +73,21 @@ class RelPositionAttention {
   void Backward(const Context &ctx, ConstView x, const RaggedShape &shape,
                 const PositionRows &positions, const Tape &tape, ConstView dy,
                 RelPositionAttention *grad, View dx) const;
+  // From now on the weights stay as they are, and positions need not be given as rows.
+  void PrepareForInference() { projections_ = std::make_shared<PositionProjections>(); }
   void VisitParams(ParamVisitor *v);
 
  private:
   void ForwardCached(const Context &ctx, const RaggedShape &shape, const PositionRows &positions,
                      const std::vector<AttentionCache *> &caches, Tape *t) const;
 
+  // Positions after linear_pos_ [P, D].
+  Tensor ProjectedPositions(const Context &ctx, const PositionRows &positions) const;
+
   int num_heads_ = 1;
   Linear linear_q_, linear_k_, linear_v_, linear_out_, linear_pos_;
   Tensor pos_bias_u_, pos_bias_v_;  // [H, D / H]
+  std::shared_ptr<PositionProjections> projections_;
 };
 
 }  // namespace u2moe

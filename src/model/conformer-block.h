@@ -45,6 +45,8 @@ class ConformerBlock {
   // dx in: gradient of the output; out: gradient of the input. Adds to grad.
   void Backward(const Context &ctx, const RaggedShape &shape, const PositionRows &positions,
                 const Tape &tape, ConformerBlock *grad, Tensor *dx) const;
+  // From now on the weights stay as they are.
+  void PrepareForInference() { self_attn_.PrepareForInference(); }
   void VisitParams(ParamVisitor *v);
   // Parameters of both feed-forwards that one frame uses.
   int64_t NumFeedForwardActiveParams() const {

@@ -19,19 +19,24 @@ Encoder::Encoder(const EncoderConfig &c)
 }
 
 PositionRows Encoder::Positions(const Context &ctx, const ForwardMode &mode,
-                                const RaggedShape &shape) const {
+                                const RaggedShape &shape, bool as_rows) const {
   PositionRows positions;
   if (mode.streams.empty()) {
-    positions.table = Tensor(shape.MaxLength(), config_.model_dim);
-    PositionTable(ctx, 0, positions.table);
+    positions.runs.push_back({0, shape.MaxLength()});
     positions.begin.assign(static_cast<size_t>(shape.NumSequences()), 0);
-    return positions;
   }
-  positions.table = Tensor(shape.TotalRows(), config_.model_dim);
-  for (int b = 0; b < shape.NumSequences(); ++b) {
-    positions.begin.push_back(shape.Begin(b));
-    PositionTable(ctx, mode.streams[static_cast<size_t>(b)]->offset,
-                  shape.Rows(positions.table.View(), b));
+  for (size_t b = 0; b < mode.streams.size(); ++b) {
+    positions.runs.push_back({mode.streams[b]->offset, shape.Length(static_cast<int>(b))});
+    positions.begin.push_back(shape.Begin(static_cast<int>(b)));
+  }
+  if (!as_rows) return positions;
+  int64_t rows = 0;
+  for (const PositionRows::Run &run : positions.runs) rows += run.count;
+  positions.table = Tensor(rows, config_.model_dim);
+  rows = 0;
+  for (const PositionRows::Run &run : positions.runs) {
+    PositionTable(ctx, run.first, positions.table.View().RowRange(rows, run.count));
+    rows += run.count;
   }
   return positions;
 }
@@ -62,7 +67,8 @@ void Encoder::Forward(const Context &ctx, const ForwardMode &mode, ConstView fea
   embed_.Forward(ctx, packed_ != nullptr && tape == nullptr ? *packed_ : packed, normalized, shape,
                  x, tape != nullptr ? &tape->subsampling : nullptr);
   ScaleBy(ctx, std::sqrt(static_cast<float>(config_.model_dim)), x);
-  PositionRows positions = Positions(ctx, mode, sub_shape);
+  const bool as_rows = packed_ == nullptr || tape != nullptr || mode.dropout != nullptr;
+  PositionRows positions = Positions(ctx, mode, sub_shape, as_rows);
   const DropoutMask input_mask = DropoutMask::Draw(mode.dropout, config_.positional_dropout);
   input_mask.Apply(ctx, x);
   DropoutMask::Draw(mode.dropout, config_.positional_dropout).Apply(ctx, positions.table);
@@ -99,6 +105,7 @@ void Encoder::Backward(const Context &ctx, const Tape &tape, Tensor *dout, Encod
 
 void Encoder::PrepareForInference(const Context &ctx) {
   packed_ = std::make_shared<const Subsampling::Packed>(embed_.Pack(ctx, true));
+  for (ConformerBlock &block : blocks_) block.PrepareForInference();
 }
 
 StreamState Encoder::NewStream() const {

@@ -53,8 +53,8 @@ class Encoder {
   int64_t NumFeedForwardActiveParams() const;
 
  private:
-  PositionRows Positions(const Context &ctx, const ForwardMode &mode,
-                         const RaggedShape &shape) const;
+  PositionRows Positions(const Context &ctx, const ForwardMode &mode, const RaggedShape &shape,
+                         bool as_rows) const;
 
   EncoderConfig config_;
   Tensor cmvn_mean_, cmvn_istd_;
