@@ -14,6 +14,8 @@ namespace u2moe {
 namespace HWY_NAMESPACE {
 namespace {
 
+constexpr int64_t kLineFloats = 16;  // of a cache line
+
 #if HWY_TARGET == HWY_AVX3
 constexpr int kPanelVectors = 1;
 constexpr int kMostRows = 14;  // 14 x 2 sums, 2 operands: of 32 registers
@@ -24,10 +26,17 @@ constexpr int kMostRows = 6;  // 6 x 2 sums, 2 + 1 operands: the 16 registers of
 constexpr int kWidePanels = 1;
 #endif
 
+// Lines of cache to fetch during a tile: `step` of them for every 4 inputs.
+struct Ahead {
+  const float *from;
+  int64_t step;
+};
+
 // Rows [i, i + kRows) times kPanels panels that lie `panel_floats` apart.
-template <int kRows, int kPanels, bool kPrefetch>
+template <int kRows, int kPanels>
 HWY_INLINE void FloatTile(const PackedRows &x, const TileRows &rows, int64_t i, const float *panel,
-                          int64_t panel_floats, int64_t depth, int64_t col, int64_t cols) {
+                          int64_t panel_floats, int64_t depth, int64_t col, int64_t cols,
+                          Ahead ahead) {
   constexpr int kVectors = kPanels * kPanelVectors;
   const int64_t lanes = Width();
   const float *a[kRows];
@@ -44,7 +53,6 @@ HWY_INLINE void FloatTile(const PackedRows &x, const TileRows &rows, int64_t i, 
     for (int v = 0; v < kVectors; ++v) {
       const float *from = panel + v / kPanelVectors * panel_floats + k * PackedMatrix::kPanel +
                           v % kPanelVectors * lanes;
-      if (kPrefetch && v % kPanelVectors == 0) hwy::Prefetch(from + 512);
       b[v] = LoadU(from);
     }
 #pragma GCC unroll 16
@@ -56,6 +64,8 @@ HWY_INLINE void FloatTile(const PackedRows &x, const TileRows &rows, int64_t i, 
   };
   int64_t k = 0;
   for (; k + 4 <= depth; k += 4) {
+    for (int64_t j = 0; j < ahead.step; ++j, ahead.from += kLineFloats)
+      __builtin_prefetch(ahead.from, 0, 2);
     step(k);
     step(k + 1);
     step(k + 2);
@@ -74,14 +84,22 @@ HWY_INLINE void FloatTile(const PackedRows &x, const TileRows &rows, int64_t i, 
   }
 }
 
-template <int kPanels, int kMost, bool kPrefetch>
+template <int kPanels, int kMost>
 HWY_INLINE void FloatPanels(const PackedRows &x, const TileRows &rows, const PackedMatrix &w,
                             int64_t p) {
   const int64_t panel_floats = w.PanelBytes() / static_cast<int64_t>(sizeof(float));
   const float *panel = reinterpret_cast<const float *>(w.Panel(p));
+  // While these panels are used, the next ones come from memory: every tile fetches its share.
+  const int64_t tiles = (rows.rows.count + kMost - 1) / kMost;
+  const bool last = p + 2 * kPanels > w.NumPanels();
+  const int64_t step = last ? 0 : (4 * kPanels + tiles - 1) / tiles, lines = kPanels * w.Cols();
+  int64_t tile = 0;
   ForRowTiles<kMost>(rows.rows.count, [&](auto r, int64_t i) HWY_ATTR {
-    FloatTile<decltype(r)::value, kPanels, kPrefetch>(x, rows, i, panel, panel_floats, w.Cols(),
-                                                      p * PackedMatrix::kPanel, w.Rows());
+    Ahead ahead{panel + kPanels * panel_floats + tile * w.Cols() / 4 * step * kLineFloats, step};
+    if (tile * w.Cols() / 4 * step >= lines) ahead.step = 0;
+    ++tile;
+    FloatTile<decltype(r)::value, kPanels>(x, rows, i, panel, panel_floats, w.Cols(),
+                                           p * PackedMatrix::kPanel, w.Rows(), ahead);
   });
 }
 
@@ -91,13 +109,13 @@ void PackedGemmFloat32Simd(const PackedRows &x, const GemmRows &gemm_rows, const
   constexpr int64_t kFewRows = 3;
   int64_t p = 0;
   if (gemm_rows.count <= kFewRows) {
-    // The weights' way from memory takes all the time: long streams, and enough chains of sums.
+    // Latency of sums would show with fewer chains of them.
     for (; p + 2 * kWidePanels <= w.NumPanels(); p += 2 * kWidePanels)
-      FloatPanels<2 * kWidePanels, kFewRows, true>(x, rows, w, p);
+      FloatPanels<2 * kWidePanels, kFewRows>(x, rows, w, p);
   }
   for (; p + kWidePanels <= w.NumPanels(); p += kWidePanels)
-    FloatPanels<kWidePanels, kMostRows, false>(x, rows, w, p);
-  for (; p < w.NumPanels(); ++p) FloatPanels<1, kMostRows, false>(x, rows, w, p);
+    FloatPanels<kWidePanels, kMostRows>(x, rows, w, p);
+  for (; p < w.NumPanels(); ++p) FloatPanels<1, kMostRows>(x, rows, w, p);
 }
 
 }  // namespace
