@@ -57,6 +57,7 @@ int Run(int argc, char *argv[]) {
     LOG_INFO << "no right-to-left decoder in " << po.Arg(0) << ": reverse weight 0";
     opts.reverse_weight = 0;
   }
+  model->PrepareForInference(ctx);
   const ModelScorer scorer(ctx, *model);
   const double frame_seconds =
       FrameShiftSeconds(info) * static_cast<double>(model->Encoder().SubsamplingRate());
@@ -100,6 +101,10 @@ int Run(int argc, char *argv[]) {
 
   LOG_INFO << "another hypothesis than the first won in " << changed << " of " << tally.NumDone()
            << " utterances";
+  LOG_INFO << "the decoders computed " << scorer.NumComputed() << " of " << scorer.NumAsked()
+           << " rows; the others were beginnings or endings in common";
+  speed.Note("rows_computed", scorer.NumComputed());
+  speed.Note("rows_asked", scorer.NumAsked());
   speed.Note("ctc_weight", opts.ctc_weight);
   speed.Note("reverse_weight", opts.reverse_weight);
   speed.Note("threads", threads.threads);

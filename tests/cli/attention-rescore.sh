@@ -27,7 +27,8 @@ check_equal "tokens and scores are WeNet's" "$(paste -d ' ' <(sed 's/ *$//' "$tm
 check "statistics" python3 -c "
 import json
 s = json.load(open('$tmp/stats.json'))
-assert s['audio_seconds'] > 4 and abs(s['reverse_weight'] - 0.3) < 1e-6 and s['threads'] == 1, s"
+assert s['audio_seconds'] > 4 and abs(s['reverse_weight'] - 0.3) < 1e-6 and s['threads'] == 1, s
+assert 0 < s['rows_computed'] < 0.8 * s['rows_asked'], s"
 
 rescore() { attention-rescore --print-args=false "$@"; }
 check "sorted by bytes" rescore "$model" "$enc" "ark:LC_ALL=C sort $tmp/nbest |" "ark:LC_ALL=C sort -r $tmp/scores |" \
