@@ -1,4 +1,5 @@
 #include <memory>
+#include <vector>
 
 #include "base/error.h"
 #include "base/log.h"
@@ -7,10 +8,10 @@
 #include "pipeline/encode.h"
 #include "pipeline/model-scorer.h"
 #include "pipeline/nbest-table.h"
+#include "pipeline/rescoring-output.h"
 #include "pipeline/utterance-loop.h"
 #include "tensor/kaldi-tables.h"
 #include "util/options.h"
-#include "util/text-tables.h"
 
 namespace u2moe {
 namespace {
@@ -18,7 +19,7 @@ namespace {
 struct Job : UtteranceJob {
   Tensor encoder_out;
   NbestList nbest;
-  RescoredHypothesis best;
+  std::vector<RescoredHypothesis> scored;
 };
 
 int Run(int argc, char *argv[]) {
@@ -35,15 +36,19 @@ int Run(int argc, char *argv[]) {
       "  of the encoder outputs and their keys.\n"
       "  e.g. ctc-decode --nbest=10 ark:logp.ark ark:nbest.ark ark:scores.ark\n"
       "       attention-rescore final.safetensors ark:encoder.ark ark:nbest.ark ark:scores.ark "
-      "ark,t:hyp.tokens\n");
+      "ark,t:hyp.tokens\n"
+      "       attention-rescore --sweep-ctc-weights=0:0.1:1 --sweep-reverse-weights=0,0.3,0.5 ... "
+      "'ark,t:hyp.{ctc}.{reverse}.tokens'\n");
   RescoringOptions opts;
+  RescoringSweepOptions sweep;
   ThreadOptions threads;
   opts.Register(&po);
+  sweep.Register(&po);
   threads.Register(&po);
   SpeedReport speed(&po);
   UtteranceTally tally(&po);
   if (!po.Parse(argc, argv, 5, 6)) return 0;
-  opts.Check();
+  RescoringPoints(sweep, opts);  // checks all weights
   threads.Check();
 
   const Context ctx;
@@ -57,20 +62,19 @@ int Run(int argc, char *argv[]) {
     LOG_INFO << "no right-to-left decoder in " << po.Arg(0) << ": reverse weight 0";
     opts.reverse_weight = 0;
   }
+  model->PrepareForInference(ctx);
   const ModelScorer scorer(ctx, *model);
   const double frame_seconds =
       FrameShiftSeconds(info) * static_cast<double>(model->Encoder().SubsamplingRate());
   const std::string machine = DescribeMachine();
-  LOG_INFO << opts.ToString() << "; " << threads.threads << " thread"
+  RescoringOutput output(sweep, opts, model->HasRightDecoder(), po.Arg(4),
+                         po.NumArgs() > 5 ? po.Arg(5) : "");
+  LOG_INFO << output.ToString() << "; " << threads.threads << " thread"
            << (threads.threads > 1 ? "s" : "") << ", float32, " << machine;
 
   NbestTable nbest(po.Arg(2), po.Arg(3));
   SequentialMatrixReader reader(po.Arg(1));
-  Int32VectorWriter tokens_writer(po.Arg(4));
-  std::unique_ptr<VectorWriter> scores_writer;
-  if (po.NumArgs() > 5) scores_writer = std::make_unique<VectorWriter>(po.Arg(5));
   Progress progress("rescoring", CountEntries(po.Arg(1)));
-  int64_t changed = 0;
   const auto read = [&](Job *job) {
     if (reader.Done()) return false;
     job->key = reader.Key();
@@ -83,25 +87,28 @@ int Run(int argc, char *argv[]) {
   };
   const auto work = [&](Job *job) {
     CheckFinite("encoder output", job->encoder_out);
-    job->best = Rescore(scorer, opts, job->encoder_out, job->nbest.hyps, job->nbest.scores)[0];
+    job->scored = ScoreHypotheses(scorer, output.RightToLeft(), job->encoder_out, job->nbest.hyps,
+                                  job->nbest.scores);
   };
-  const auto write = [&](Job *job) {
-    changed += job->best.index != 0;
-    tokens_writer.Write(job->key, job->nbest.hyps[static_cast<size_t>(job->best.index)]);
-    if (scores_writer) scores_writer->Write(job->key, {static_cast<float>(job->best.total)});
-  };
+  const auto write = [&](Job *job) { output.Write(job->key, job->nbest, job->scored); };
   ForEachUtterance<Job>(threads, &speed, &tally, &progress, read, work, write);
   for (const std::string &key : nbest.Rest()) {
     tally.Fail(key, Cat("hypotheses in ", po.Arg(2), ", but no encoder output in ", po.Arg(1)));
   }
   reader.Close();
-  tokens_writer.Close();
-  if (scores_writer) scores_writer->Close();
+  output.Close();
 
-  LOG_INFO << "another hypothesis than the first won in " << changed << " of " << tally.NumDone()
-           << " utterances";
-  speed.Note("ctc_weight", opts.ctc_weight);
-  speed.Note("reverse_weight", opts.reverse_weight);
+  output.LogChanges(tally.NumDone());
+  LOG_INFO << "the decoders computed " << scorer.NumComputed() << " of " << scorer.NumAsked()
+           << " rows; the others were beginnings or endings in common";
+  speed.Note("rows_computed", scorer.NumComputed());
+  speed.Note("rows_asked", scorer.NumAsked());
+  if (sweep.Sweeps()) {
+    speed.Note("weights", output.ToString());
+  } else {
+    speed.Note("ctc_weight", opts.ctc_weight);
+    speed.Note("reverse_weight", opts.reverse_weight);
+  }
   speed.Note("threads", threads.threads);
   speed.Note("precision", "float32");
   speed.Note("machine", machine);

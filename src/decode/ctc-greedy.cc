@@ -1,7 +1,7 @@
 #include "decode/ctc-greedy.h"
 
 #include <algorithm>
-#include <cmath>
+#include <vector>
 
 namespace u2moe {
 
@@ -15,21 +15,10 @@ void CtcGreedySearch::Step(ConstView logp) {
   frames_.CheckShape(logp);
   for (int64_t t = 0; t < logp.Rows(); ++t, frames_.Advance()) {
     const float *x = frames_.Prepare(logp.Row(t));
-    int64_t arg = 0;
-    frames_.CheckValue(x[0], 0);
-    constexpr int64_t kBlock = 16;
-    for (int64_t begin = 1; begin < logp.Cols(); begin += kBlock) {
-      const int64_t end = std::min(begin + kBlock, logp.Cols());
-      // Most blocks hold nothing better; this loop has no branch, and a NaN counts as better.
-      int any = 0;
-      for (int64_t j = begin; j < end; ++j) any |= !(x[j] <= x[arg]);
-      if (!any) continue;
-      for (int64_t j = begin; j < end; ++j) {
-        frames_.CheckValue(x[j], j);
-        if (x[j] > x[arg]) arg = j;
-      }
-    }
-    if (std::isinf(x[arg])) frames_.FailNoMass();
+    const std::vector<float> &maxima = frames_.GroupMaxima(x);
+    const auto best_group = std::max_element(maxima.begin(), maxima.end());
+    int64_t arg = frames_.GroupColumns(static_cast<size_t>(best_group - maxima.begin())).first;
+    while (x[arg] != *best_group) ++arg;
     best_.score += x[arg];
     if (arg != frames_.Blank()) {
       if (arg != previous_) {

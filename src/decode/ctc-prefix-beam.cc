@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 
 #include "base/check.h"
 
@@ -25,7 +26,7 @@ CtcPrefixBeamSearch::CtcPrefixBeamSearch(int32_t beam, int32_t blank, float blan
 
 void CtcPrefixBeamSearch::Begin() {
   frames_.Begin();
-  nodes_.assign(1, Node{-1, -1, -1, -1});
+  nodes_.assign(1, Node{-1, -1, -1, -1, 0});
   times_.assign(1, Time{0, -1});
   Hypothesis empty{};
   empty.nonblank = kZero;  // blank, total and both best alignments: log 1
@@ -41,144 +42,198 @@ void CtcPrefixBeamSearch::Step(ConstView logp) {
 
 void CtcPrefixBeamSearch::StepFrame(const float *logp) {
   FindTopTokens(logp);
-  Expand();
-  Prune();
+  choices_.clear();
+  ChooseStays();
+  ChooseExtensions();
+  Advance();
 }
 
 void CtcPrefixBeamSearch::FindTopTokens(const float *logp) {
-  const int64_t cols = frames_.Cols();
-  const size_t wanted = static_cast<size_t>(std::min<int64_t>(beam_, cols));
-  // A heap whose front is the worst token kept.
-  auto better = [](const Token &a, const Token &b) {
-    return a.logp != b.logp ? a.logp > b.logp : a.id < b.id;
-  };
+  const std::vector<float> &maxima = frames_.GroupMaxima(logp);
+  const size_t wanted = static_cast<size_t>(std::min<int64_t>(beam_, frames_.Cols()));
+  // The wanted-th largest maximum of a group: at least so many values are not below it.
+  float threshold = -std::numeric_limits<float>::infinity();
+  if (maxima.size() > wanted) {
+    thresholds_ = maxima;
+    const auto nth = thresholds_.begin() + static_cast<std::ptrdiff_t>(wanted) - 1;
+    std::nth_element(thresholds_.begin(), nth, thresholds_.end(), std::greater<float>());
+    threshold = *nth;
+  }
+  // Of the values that equal it the first ones are enough; those above it are in few groups.
   tokens_.clear();
-  int64_t j = 0;
-  for (; tokens_.size() < wanted; ++j) {
-    frames_.CheckValue(logp[j], j);
-    tokens_.push_back({logp[j], static_cast<int32_t>(j)});
-  }
-  std::make_heap(tokens_.begin(), tokens_.end(), better);
-  float worst = tokens_.front().logp;
-  constexpr int64_t kBlock = 32;
-  for (; j < cols; j += kBlock) {
-    const int64_t end = std::min(j + kBlock, cols);
-    // Nearly all blocks hold nothing that enters the list; this loop has no branch, and a NaN
-    // enters.
-    int any = 0;
-    for (int64_t i = j; i < end; ++i) any |= !(logp[i] <= worst);
-    if (!any) continue;
-    for (int64_t i = j; i < end; ++i) {
-      if (logp[i] <= worst) continue;
-      frames_.CheckValue(logp[i], i);
-      std::pop_heap(tokens_.begin(), tokens_.end(), better);
-      tokens_.back() = {logp[i], static_cast<int32_t>(i)};
-      std::push_heap(tokens_.begin(), tokens_.end(), better);
-      worst = tokens_.front().logp;
+  size_t num_equal = 0;
+  for (size_t g = 0; g < maxima.size(); ++g) {
+    if (maxima[g] < threshold || (maxima[g] == threshold && num_equal >= wanted)) continue;
+    const auto [begin, end] = frames_.GroupColumns(g);
+    for (int64_t j = begin; j < end; ++j) {
+      if (logp[j] < threshold || std::isinf(logp[j])) continue;
+      if (logp[j] == threshold && num_equal++ >= wanted) continue;
+      tokens_.push_back({logp[j], static_cast<int32_t>(j)});
     }
   }
-  std::sort_heap(tokens_.begin(), tokens_.end(), better);
-  while (!tokens_.empty() && std::isinf(tokens_.back().logp)) tokens_.pop_back();
-  if (tokens_.empty()) frames_.FailNoMass();
-}
-
-// The candidate for hyps_[hyp]'s own prefix.
-CtcPrefixBeamSearch::Candidate *CtcPrefixBeamSearch::Stay(int32_t hyp) {
-  int32_t &index = stay_[static_cast<size_t>(hyp)];
-  if (index < 0) {
-    index = static_cast<int32_t>(candidates_.size());
-    candidates_.emplace_back();
-    candidates_.back().parent = hyp;
-    candidates_.back().token = -1;
-  }
-  return &candidates_[static_cast<size_t>(index)];
-}
-
-// The candidate for hyps_[hyp] followed by token. Nothing but a prefix of the beam that stays as it
-// is can be the same label sequence.
-CtcPrefixBeamSearch::Candidate *CtcPrefixBeamSearch::Extend(int32_t hyp, int32_t token) {
-  const int32_t node = hyps_[static_cast<size_t>(hyp)].node;
-  for (size_t i = 0; i < hyps_.size(); ++i) {
-    const Node &other = nodes_[static_cast<size_t>(hyps_[i].node)];
-    if (other.parent == node && other.token == token) return Stay(static_cast<int32_t>(i));
-  }
-  candidates_.emplace_back();
-  candidates_.back().parent = hyp;
-  candidates_.back().token = token;
-  return &candidates_.back();
-}
-
-void CtcPrefixBeamSearch::Expand() {
-  candidates_.clear();
-  stay_.assign(hyps_.size(), -1);
-  for (const Token &token : tokens_) {
-    const double p = token.logp;
-    for (int32_t h = 0; h < static_cast<int32_t>(hyps_.size()); ++h) {
-      const Hypothesis &hyp = hyps_[static_cast<size_t>(h)];
-      if (token.id == frames_.Blank()) {
-        Candidate *c = Stay(h);
-        c->blank = hyp.total + p;
-        c->best_blank = hyp.Best() + p;
-        c->times_blank = {hyp.Times(), false};
-        continue;
-      }
-      const bool repeats = nodes_[static_cast<size_t>(hyp.node)].token == token.id;
-      if (repeats && hyp.nonblank > kZero) {  // the same label goes on: *a a -> *a
-        Candidate *c = Stay(h);
-        c->nonblank = LogAdd(c->nonblank, hyp.nonblank + p);
-        if (c->best_nonblank < hyp.best_nonblank + p) {
-          c->best_nonblank = hyp.best_nonblank + p;
-          if (c->token_logp < p) {
-            c->token_logp = p;
-            c->times_nonblank = {times_[static_cast<size_t>(hyp.times_nonblank)].previous, true};
-          }
-        }
-      }
-      // A new label; after the same label only from the blank between them: *a - a -> *a a.
-      const double from = repeats ? hyp.blank : hyp.total;
-      if (from == kZero) continue;
-      const double best_from = repeats ? hyp.best_blank : hyp.Best();
-      Candidate *c = Extend(h, token.id);
-      c->nonblank = LogAdd(c->nonblank, from + p);
-      if (c->best_nonblank < best_from + p) {
-        c->best_nonblank = best_from + p;
-        c->token_logp = p;
-        c->times_nonblank = {repeats ? hyp.times_blank : hyp.Times(), true};
-      }
-    }
-  }
-}
-
-void CtcPrefixBeamSearch::Prune() {
-  order_.resize(candidates_.size());
-  for (size_t i = 0; i < candidates_.size(); ++i) {
-    Candidate &c = candidates_[i];
-    c.total = LogAdd(c.blank, c.nonblank);
-    order_[i] = static_cast<int32_t>(i);
-  }
-  const size_t kept = std::min(candidates_.size(), static_cast<size_t>(beam_));
-  std::partial_sort(order_.begin(), order_.begin() + static_cast<std::ptrdiff_t>(kept),
-                    order_.end(), [this](int32_t a, int32_t b) {
-                      const double x = candidates_[static_cast<size_t>(a)].total;
-                      const double y = candidates_[static_cast<size_t>(b)].total;
-                      return x != y ? x > y : a < b;
+  const size_t kept = std::min(wanted, tokens_.size());
+  std::partial_sort(tokens_.begin(), tokens_.begin() + static_cast<std::ptrdiff_t>(kept),
+                    tokens_.end(), [](const Token &a, const Token &b) {
+                      return a.logp != b.logp ? a.logp > b.logp : a.id < b.id;
                     });
-  next_hyps_.clear();
-  for (size_t i = 0; i < kept; ++i) {
-    const Candidate &c = candidates_[static_cast<size_t>(order_[i])];
-    const int32_t parent = hyps_[static_cast<size_t>(c.parent)].node;
-    Hypothesis h;
-    h.node = c.token < 0 ? parent : ChildNode(parent, c.token);
-    h.blank = c.blank;
-    h.nonblank = c.nonblank;
-    h.total = c.total;
-    h.best_blank = c.best_blank;
-    h.best_nonblank = c.best_nonblank;
-    h.times_blank = WriteTimes(c.times_blank);
-    h.times_nonblank = WriteTimes(c.times_nonblank);
-    next_hyps_.push_back(h);
+  tokens_.resize(kept);
+}
+
+int64_t CtcPrefixBeamSearch::Order(int64_t rank, int64_t hyp, bool extension) const {
+  return 2 * (rank * static_cast<int64_t>(hyps_.size()) + hyp) + extension;
+}
+
+double CtcPrefixBeamSearch::From(const Hypothesis &hyp, int32_t token) const {
+  return nodes_[static_cast<size_t>(hyp.node)].token == token ? hyp.blank : hyp.total;
+}
+
+// The same label goes on: *a a -> *a.
+void CtcPrefixBeamSearch::AddRepetition(const Hypothesis &hyp, double p, Stay *stay) const {
+  stay->nonblank = LogAdd(stay->nonblank, hyp.nonblank + p);
+  if (stay->best_nonblank < hyp.best_nonblank + p) {
+    stay->best_nonblank = hyp.best_nonblank + p;
+    if (stay->token_logp < p) {
+      stay->token_logp = p;
+      stay->times_nonblank = {times_[static_cast<size_t>(hyp.times_nonblank)].previous, true};
+    }
   }
+}
+
+// A new label.
+void CtcPrefixBeamSearch::AddExtension(const Hypothesis &hyp, int32_t token, double p,
+                                       Stay *stay) const {
+  const bool repeats = nodes_[static_cast<size_t>(hyp.node)].token == token;
+  const double best = (repeats ? hyp.best_blank : hyp.Best()) + p;
+  stay->nonblank = LogAdd(stay->nonblank, From(hyp, token) + p);
+  if (stay->best_nonblank < best) {
+    stay->best_nonblank = best;
+    stay->token_logp = p;
+    stay->times_nonblank = {repeats ? hyp.times_blank : hyp.Times(), true};
+  }
+}
+
+// The prefixes of the beam themselves. Their alignments come from up to three sides: a blank, a
+// repetition, and a shorter prefix of the beam whose extension they are.
+void CtcPrefixBeamSearch::ChooseStays() {
+  const int64_t size = static_cast<int64_t>(hyps_.size());
+  ranks_.resize(static_cast<size_t>(frames_.Cols()), -1);
+  for (size_t r = 0; r < tokens_.size(); ++r) {
+    ranks_[static_cast<size_t>(tokens_[r].id)] = static_cast<int32_t>(r);
+  }
+  children_.assign(tokens_.size(), -1);
+  siblings_.assign(hyps_.size(), -1);
+  stays_.assign(hyps_.size(), Stay());
+  const int32_t blank_rank = ranks_[static_cast<size_t>(frames_.Blank())];
+  for (int64_t i = 0; i < size; ++i) {
+    const Hypothesis &hyp = hyps_[static_cast<size_t>(i)];
+    const Node &node = nodes_[static_cast<size_t>(hyp.node)];
+    Stay *stay = &stays_[static_cast<size_t>(i)];
+    if (blank_rank >= 0) {
+      const double p = tokens_[static_cast<size_t>(blank_rank)].logp;
+      stay->blank = hyp.total + p;
+      stay->best_blank = hyp.Best() + p;
+      stay->times_blank = {hyp.Times(), false};
+      stay->order = Order(blank_rank, i, false);
+    }
+    const int32_t rank = node.token < 0 ? -1 : ranks_[static_cast<size_t>(node.token)];
+    if (rank >= 0) {
+      const double p = tokens_[static_cast<size_t>(rank)].logp;
+      const int64_t parent = nodes_[static_cast<size_t>(node.parent)].hyp;
+      // In the order of the beam: sums and ties depend on it.
+      for (const int64_t h : {std::min(i, parent), std::max(i, parent)}) {
+        if (h < 0) continue;
+        const Hypothesis &from = hyps_[static_cast<size_t>(h)];
+        if ((h == i ? from.nonblank : From(from, node.token)) == kZero) continue;
+        if (h == i) {
+          AddRepetition(from, p, stay);
+        } else {
+          AddExtension(from, node.token, p, stay);
+        }
+        stay->order = std::min(stay->order, Order(rank, h, h != i));
+      }
+      if (parent >= 0) {
+        siblings_[static_cast<size_t>(i)] = children_[static_cast<size_t>(rank)];
+        children_[static_cast<size_t>(rank)] = static_cast<int32_t>(i);
+      }
+    }
+    const double total = LogAdd(stay->blank, stay->nonblank);
+    if (total > kZero) Choose({total, stay->order, static_cast<int32_t>(i), -1});
+  }
+  for (const Token &token : tokens_) ranks_[static_cast<size_t>(token.id)] = -1;
+}
+
+// Prefixes that are new in the beam. Tokens and prefixes are sorted, so most are passed over.
+void CtcPrefixBeamSearch::ChooseExtensions() {
+  const auto too_bad = [this](double total) {
+    return choices_.size() == static_cast<size_t>(beam_) && total < choices_.front().total;
+  };
+  const int64_t size = static_cast<int64_t>(hyps_.size());
+  for (size_t r = 0; r < tokens_.size(); ++r) {
+    const double p = tokens_[r].logp;
+    const int32_t token = tokens_[r].id;
+    if (token == frames_.Blank()) continue;
+    if (too_bad(hyps_[0].total + p)) break;
+    for (int64_t h = 0; h < size; ++h) {
+      const Hypothesis &hyp = hyps_[static_cast<size_t>(h)];
+      if (too_bad(hyp.total + p)) break;
+      const double from = From(hyp, token);
+      if (from == kZero) continue;
+      int32_t child = children_[r];
+      while (child >= 0 &&
+             nodes_[static_cast<size_t>(hyps_[static_cast<size_t>(child)].node)].parent !=
+                 hyp.node) {
+        child = siblings_[static_cast<size_t>(child)];
+      }
+      if (child >= 0) continue;  // in the beam already: see ChooseStays
+      Choose({from + p, Order(static_cast<int64_t>(r), h, true), static_cast<int32_t>(h),
+              static_cast<int32_t>(r)});
+    }
+  }
+}
+
+void CtcPrefixBeamSearch::Choose(const Choice &c) {
+  if (choices_.size() == static_cast<size_t>(beam_)) {
+    if (!Better(c, choices_.front())) return;
+    std::pop_heap(choices_.begin(), choices_.end(), Better);
+    choices_.back() = c;
+  } else {
+    choices_.push_back(c);
+  }
+  std::push_heap(choices_.begin(), choices_.end(), Better);
+}
+
+CtcPrefixBeamSearch::Hypothesis CtcPrefixBeamSearch::Chosen(const Choice &c) {
+  const Hypothesis &from = hyps_[static_cast<size_t>(c.hyp)];
+  Stay local;
+  const Stay *s = &local;
+  Hypothesis h;
+  h.node = from.node;
+  if (c.rank < 0) {
+    s = &stays_[static_cast<size_t>(c.hyp)];
+  } else {
+    const Token &token = tokens_[static_cast<size_t>(c.rank)];
+    AddExtension(from, token.id, token.logp, &local);
+    h.node = ChildNode(from.node, token.id);
+  }
+  h.blank = s->blank;
+  h.nonblank = s->nonblank;
+  h.total = c.total;
+  h.best_blank = s->best_blank;
+  h.best_nonblank = s->best_nonblank;
+  h.times_blank = WriteTimes(s->times_blank);
+  h.times_nonblank = WriteTimes(s->times_nonblank);
+  return h;
+}
+
+void CtcPrefixBeamSearch::Advance() {
+  std::sort_heap(choices_.begin(), choices_.end(), Better);
+  next_hyps_.clear();
+  for (const Choice &c : choices_) next_hyps_.push_back(Chosen(c));
+  for (const Hypothesis &h : hyps_) nodes_[static_cast<size_t>(h.node)].hyp = -1;
   hyps_.swap(next_hyps_);
+  for (size_t i = 0; i < hyps_.size(); ++i) {
+    nodes_[static_cast<size_t>(hyps_[i].node)].hyp = static_cast<int32_t>(i);
+  }
 }
 
 int32_t CtcPrefixBeamSearch::ChildNode(int32_t node, int32_t token) {
@@ -187,7 +242,7 @@ int32_t CtcPrefixBeamSearch::ChildNode(int32_t node, int32_t token) {
     if (nodes_[static_cast<size_t>(c)].token == token) return c;
   }
   const int32_t child = static_cast<int32_t>(nodes_.size());
-  nodes_.push_back({node, token, -1, nodes_[static_cast<size_t>(node)].first_child});
+  nodes_.push_back({node, token, -1, nodes_[static_cast<size_t>(node)].first_child, -1});
   nodes_[static_cast<size_t>(node)].first_child = child;
   return child;
 }

@@ -23,6 +23,9 @@ namespace u2moe {
 // non-blank endings; the blank-ending one is used only if strictly better. While a token repeats,
 // its time moves along to the newest frame.
 //
+// Work: a frame's values are read once, and of the beam * beam extensions only those are looked at
+// that may enter the beam. No allocation once the vectors have grown.
+//
 // Memory grows by about 300 bytes a frame at beam 10, until Begin().
 class CtcPrefixBeamSearch : public CtcSearch {
  public:
@@ -40,6 +43,7 @@ class CtcPrefixBeamSearch : public CtcSearch {
   // falls out of the beam and comes back, so equal nodes mean equal prefixes.
   struct Node {
     int32_t parent, token, first_child, next_sibling;
+    int32_t hyp;  // its place in hyps_, -1: not in the beam
   };
   // Lists of times share their beginnings: a list is its last entry; entry 0 is the empty list.
   struct Time {
@@ -59,13 +63,22 @@ class CtcPrefixBeamSearch : public CtcSearch {
     double Best() const { return best_blank > best_nonblank ? best_blank : best_nonblank; }
     int32_t Times() const { return best_blank > best_nonblank ? times_blank : times_nonblank; }
   };
-  struct Candidate {
-    int32_t parent;  // index in beam_hyps_
-    int32_t token;   // -1: the prefix of the parent itself
-    double blank = kZero, nonblank = kZero, total = kZero;
-    double best_blank = kZero, best_nonblank = kZero, token_logp = kZero;
+  // What becomes of a prefix of the beam that stays as it is.
+  struct Stay {
+    double blank = kZero, nonblank = kZero, best_blank = kZero, best_nonblank = kZero;
+    double token_logp = kZero;
     TimeRef times_blank, times_nonblank;
+    int64_t order = std::numeric_limits<int64_t>::max();
   };
+  // A candidate for the next beam: hyps_[hyp] as it is (rank -1), or followed by tokens_[rank].
+  struct Choice {
+    double total;
+    int64_t order;
+    int32_t hyp, rank;
+  };
+  static bool Better(const Choice &a, const Choice &b) {
+    return a.total != b.total ? a.total > b.total : a.order < b.order;
+  }
   struct Token {
     float logp;
     int32_t id;
@@ -73,10 +86,19 @@ class CtcPrefixBeamSearch : public CtcSearch {
 
   void StepFrame(const float *logp);
   void FindTopTokens(const float *logp);
-  void Expand();
-  void Prune();
-  Candidate *Stay(int32_t hyp);
-  Candidate *Extend(int32_t hyp, int32_t token);
+  void ChooseStays();
+  void ChooseExtensions();
+  void Choose(const Choice &c);
+  void AddRepetition(const Hypothesis &hyp, double p, Stay *stay) const;
+  void AddExtension(const Hypothesis &hyp, int32_t token, double p, Stay *stay) const;
+  // When a candidate is reached, of all in this frame: token by token, prefix by prefix, and what
+  // stays as it is by a repetition comes before the extension with the same token.
+  int64_t Order(int64_t rank, int64_t hyp, bool extension) const;
+  // The log-probability of all alignments of hyp that token may follow: after the same label only
+  // those that end in a blank, *a - a -> *a a.
+  double From(const Hypothesis &hyp, int32_t token) const;
+  Hypothesis Chosen(const Choice &c);
+  void Advance();
   int32_t ChildNode(int32_t node, int32_t token);
   int32_t WriteTimes(TimeRef ref);
 
@@ -86,9 +108,12 @@ class CtcPrefixBeamSearch : public CtcSearch {
   std::vector<Time> times_;
   std::vector<Hypothesis> hyps_, next_hyps_;  // best first
   std::vector<Token> tokens_;                 // of this frame, best first
-  std::vector<Candidate> candidates_;  // of this frame, in the order in which they were reached
-  std::vector<int32_t> stay_;          // candidate of hyps_[i]'s own prefix, -1: none yet
-  std::vector<int32_t> order_;
+  std::vector<float> thresholds_;
+  std::vector<int32_t> ranks_;     // by token id: place in tokens_ of this frame, -1: none
+  std::vector<Stay> stays_;        // by place in hyps_
+  std::vector<Choice> choices_;    // the best so far, at most beam_, a heap with the worst in front
+  std::vector<int32_t> children_;  // by rank: one of hyps_ that another of hyps_ reaches by it
+  std::vector<int32_t> siblings_;  // by place in hyps_: the next such, -1: none
 };
 
 }  // namespace u2moe

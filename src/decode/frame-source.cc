@@ -2,10 +2,18 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "base/error.h"
+#include "ops/group-max.h"
 
 namespace u2moe {
+namespace {
+
+// Rounding can lift the logarithm of 1 a little above 0.
+constexpr float kLargest = 1e-2f;
+
+}  // namespace
 
 void CtcFrameSource::CheckShape(ConstView logp) {
   if (logp.Rows() == 0) return;
@@ -46,8 +54,7 @@ const float *CtcFrameSource::Prepare(const float *row) {
 }
 
 void CtcFrameSource::CheckValue(float value, int64_t col) const {
-  // Rounding can lift the logarithm of 1 a little above 0.
-  if (value <= 1e-2f) return;
+  if (value <= kLargest) return;
   if (std::isnan(value)) {
     throw DataError("log-posterior of frame ", frame_, ", token ", col, " is NaN");
   }
@@ -55,8 +62,20 @@ void CtcFrameSource::CheckValue(float value, int64_t col) const {
                   ", above 0: these look like logits; write log-softmax outputs");
 }
 
-void CtcFrameSource::FailNoMass() const {
-  throw DataError("frame ", frame_, ": every token has probability 0");
+const std::vector<float> &CtcFrameSource::GroupMaxima(const float *logp) {
+  maxima_.resize(static_cast<size_t>((cols_ + kGroup - 1) / kGroup));
+  GroupMax(Context(), kGroup, ConstView(logp, 1, cols_),
+           View(maxima_.data(), 1, static_cast<int64_t>(maxima_.size())));
+  float largest = -std::numeric_limits<float>::infinity();
+  for (size_t g = 0; g < maxima_.size(); ++g) {
+    if (!(maxima_[g] <= kLargest)) {
+      const auto [begin, end] = GroupColumns(g);
+      for (int64_t j = begin; j < end; ++j) CheckValue(logp[j], j);
+    }
+    largest = std::max(largest, maxima_[g]);
+  }
+  if (std::isinf(largest)) throw DataError("frame ", frame_, ": every token has probability 0");
+  return maxima_;
 }
 
 }  // namespace u2moe

@@ -2,7 +2,9 @@
 #ifndef U2MOE_DECODE_FRAME_SOURCE_H_
 #define U2MOE_DECODE_FRAME_SOURCE_H_
 
+#include <algorithm>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "tensor/view.h"
@@ -25,9 +27,17 @@ class CtcFrameSource {
   // log-softmax).
   const float *Prepare(const float *row);
 
-  // Throws DataError, naming the frame and the column, if `value` cannot be a log-probability.
-  void CheckValue(float value, int64_t col) const;
-  [[noreturn]] void FailNoMass() const;
+  // Checks every value of a prepared frame and gives the largest of each kGroup columns (the last
+  // group may be shorter): a search then looks only into groups that matter. Throws DataError,
+  // naming the frame and the first column whose value cannot be a log-probability, and for a frame
+  // without any probability.
+  static constexpr int64_t kGroup = 64;
+  const std::vector<float> &GroupMaxima(const float *logp);
+  // The columns of a group: [first, second).
+  std::pair<int64_t, int64_t> GroupColumns(size_t group) const {
+    const int64_t begin = static_cast<int64_t>(group) * kGroup;
+    return {begin, std::min(begin + kGroup, cols_)};
+  }
 
   int32_t Blank() const { return blank_; }
   int64_t Cols() const { return cols_; }
@@ -35,11 +45,13 @@ class CtcFrameSource {
   void Advance() { ++frame_; }
 
  private:
+  void CheckValue(float value, int64_t col) const;
+
   int32_t blank_;
   float penalty_;
   int32_t frame_ = 0;
   int64_t cols_ = -1;
-  std::vector<float> buffer_;
+  std::vector<float> buffer_, maxima_;
 };
 
 }  // namespace u2moe

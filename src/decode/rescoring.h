@@ -43,13 +43,23 @@ struct RescoredHypothesis {
   double total = 0, left_to_right = 0, right_to_left = 0, ctc = 0;
 };
 
-// total = (1 - reverse_weight) * L2R + reverse_weight * R2L + ctc_weight * ctc_scores[i], where the
-// attention part is not scaled by 1 - ctc_weight and nothing is normalised by length. With
-// reverse_weight 0 the right-to-left scorer is not run and its scores are 0.
-// Returns all hypotheses, best first; equal totals keep the order of the list, so that the first
-// best wins. An empty list gives an empty result. ctc_scores has one score per hypothesis (CHECK).
-// Throws UsageError if reverse_weight > 0 and the scorer has no right-to-left part; DataError for a
+// The scores of all hypotheses in the order of the list, without totals; right_to_left false: those
+// are 0 and their scorer is not run. ctc_scores has one score per hypothesis (CHECK).
+std::vector<RescoredHypothesis> ScoreHypotheses(const Scorer &scorer, bool right_to_left,
+                                                ConstView encoder_out,
+                                                const std::vector<std::vector<int32_t>> &hyps,
+                                                const std::vector<double> &ctc_scores);
+
+// total = (1 - reverse_weight) * L2R + reverse_weight * R2L + ctc_weight * CTC, where the attention
+// part is not scaled by 1 - ctc_weight and nothing is normalised by length. Takes what
+// ScoreHypotheses returned and gives all hypotheses, best first; equal totals keep the order of the
+// list, so that the first best wins. An empty list gives an empty result. Throws DataError for a
 // total that is NaN.
+std::vector<RescoredHypothesis> Combine(const RescoringOptions &opts,
+                                        std::vector<RescoredHypothesis> scored);
+
+// Both in one. With reverse_weight 0 the right-to-left scorer is not run and its scores are 0.
+// Throws UsageError if reverse_weight > 0 and the scorer has no right-to-left part.
 std::vector<RescoredHypothesis> Rescore(const Scorer &scorer, const RescoringOptions &opts,
                                         ConstView encoder_out,
                                         const std::vector<std::vector<int32_t>> &hyps,

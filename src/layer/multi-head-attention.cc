@@ -1,6 +1,7 @@
 #include "layer/multi-head-attention.h"
 
 #include "ops/elementwise.h"
+#include "ops/tree-attention.h"
 
 namespace u2moe {
 
@@ -34,6 +35,15 @@ void MultiHeadAttention::Forward(const Context &ctx, const AttentionMask &mask, 
                      tape != nullptr ? &t.probs[static_cast<size_t>(b)] : nullptr);
   }
   linear_out_.Forward(ctx, t.context, out);
+}
+
+void MultiHeadAttention::ForwardTree(const Context &ctx, const std::vector<int32_t> &parents,
+                                     ConstView x, const LayerOutput &out) const {
+  Tensor q(x.Rows(), x.Cols()), k(x.Rows(), x.Cols()), v(x.Rows(), x.Cols());
+  Tensor context(x.Rows(), x.Cols());
+  ForwardAll(ctx, x, {{&linear_q_, q}, {&linear_k_, k}, {&linear_v_, v}});
+  TreeAttention(ctx, num_heads_, parents, q, k, v, context);
+  linear_out_.Forward(ctx, context, out);
 }
 
 void MultiHeadAttention::Backward(const Context &ctx, ConstView x, const RaggedShape &x_shape,

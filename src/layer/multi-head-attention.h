@@ -27,6 +27,9 @@ class MultiHeadAttention {
   void Forward(const Context &ctx, const AttentionMask &mask, ConstView x,
                const RaggedShape &x_shape, ConstView memory, const RaggedShape &memory_shape,
                const std::vector<int> &key_index, const LayerOutput &out, Tape *tape) const;
+  // Self-attention of a tree: row i sees itself and its ancestors (ops/tree-attention.h).
+  void ForwardTree(const Context &ctx, const std::vector<int32_t> &parents, ConstView x,
+                   const LayerOutput &out) const;
   // dx, dmemory overwritten; they must not be one. Adds to grad.
   void Backward(const Context &ctx, ConstView x, const RaggedShape &x_shape, ConstView memory,
                 const RaggedShape &memory_shape, const std::vector<int> &key_index,

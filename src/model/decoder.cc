@@ -1,9 +1,12 @@
 #include "model/decoder.h"
 
+#include <algorithm>
 #include <cmath>
 #include <utility>
 
 #include "ops/embedding.h"
+#include "ops/gather.h"
+#include "ops/softmax.h"
 
 namespace u2moe {
 
@@ -50,6 +53,32 @@ std::vector<int> OwnIndex(const RaggedShape &shape) {
 
 }  // namespace
 
+template <class SelfAttention>
+void Decoder::ForwardBlocks(const Context &ctx, const SelfAttention &self,
+                            const RaggedShape &x_shape, ConstView encoder_out,
+                            const RaggedShape &encoder_shape, const std::vector<int> &memory,
+                            DropoutSeeds *dropout, RouteSink *routes, Tensor *x,
+                            std::vector<BlockTape> *tapes) const {
+  if (tapes != nullptr) tapes->resize(blocks_.size());
+  for (size_t i = 0; i < blocks_.size(); ++i) {
+    const Block &block = blocks_[i];
+    BlockTape *t = tapes != nullptr ? &(*tapes)[i] : nullptr;
+    SublayerForward(ctx, block.norm1, 1, dropout_, dropout, x, t ? &t->self : nullptr,
+                    [&](ConstView in, const LayerOutput &out) { self(block, in, out, t); });
+    SublayerForward(ctx, block.norm2, 1, dropout_, dropout, x, t ? &t->source : nullptr,
+                    [&](ConstView in, const LayerOutput &out) {
+                      block.src_attn.Forward(ctx, AttentionMask::Full(), in, x_shape, encoder_out,
+                                             encoder_shape, memory, out,
+                                             t ? &t->source_inner : nullptr);
+                    });
+    SublayerForward(ctx, block.norm3, 1, dropout_, dropout, x, t ? &t->ffn : nullptr,
+                    [&](ConstView in, const LayerOutput &out) {
+                      block.feed_forward->Forward(ctx, in, out, t ? &t->ffn_inner : nullptr,
+                                                  dropout, routes);
+                    });
+  }
+}
+
 void Decoder::Forward(const Context &ctx, const DecoderInput &input, ConstView encoder_out,
                       const RaggedShape &encoder_shape, DropoutSeeds *dropout, RouteSink *routes,
                       Tensor *logits, Tape *tape) const {
@@ -64,27 +93,12 @@ void Decoder::Forward(const Context &ctx, const DecoderInput &input, ConstView e
   const DropoutMask input_mask = DropoutMask::Draw(dropout, positional_dropout_);
   input_mask.Apply(ctx, x);
   const std::vector<int> own = OwnIndex(input.shape);
-  if (tape != nullptr) tape->blocks.resize(blocks_.size());
-  for (size_t i = 0; i < blocks_.size(); ++i) {
-    const Block &block = blocks_[i];
-    BlockTape *t = tape != nullptr ? &tape->blocks[i] : nullptr;
-    SublayerForward(ctx, block.norm1, 1, dropout_, dropout, &x, t ? &t->self : nullptr,
-                    [&](ConstView in, const LayerOutput &out) {
-                      block.self_attn.Forward(ctx, AttentionMask::Causal(), in, input.shape, in,
-                                              input.shape, own, out, t ? &t->self_inner : nullptr);
-                    });
-    SublayerForward(ctx, block.norm2, 1, dropout_, dropout, &x, t ? &t->source : nullptr,
-                    [&](ConstView in, const LayerOutput &out) {
-                      block.src_attn.Forward(ctx, AttentionMask::Full(), in, input.shape,
-                                             encoder_out, encoder_shape, input.memory, out,
-                                             t ? &t->source_inner : nullptr);
-                    });
-    SublayerForward(ctx, block.norm3, 1, dropout_, dropout, &x, t ? &t->ffn : nullptr,
-                    [&](ConstView in, const LayerOutput &out) {
-                      block.feed_forward->Forward(ctx, in, out, t ? &t->ffn_inner : nullptr,
-                                                  dropout, routes);
-                    });
-  }
+  const auto self = [&](const Block &block, ConstView in, const LayerOutput &out, BlockTape *t) {
+    block.self_attn.Forward(ctx, AttentionMask::Causal(), in, input.shape, in, input.shape, own,
+                            out, t ? &t->self_inner : nullptr);
+  };
+  ForwardBlocks(ctx, self, input.shape, encoder_out, encoder_shape, input.memory, dropout, routes,
+                &x, tape != nullptr ? &tape->blocks : nullptr);
   Tensor after(rows, dim);
   after_norm_.Forward(ctx, x, after, tape != nullptr ? &tape->after_stats : nullptr);
   *logits = Tensor(rows, output_layer_.OutDim());
@@ -94,6 +108,68 @@ void Decoder::Forward(const Context &ctx, const DecoderInput &input, ConstView e
     tape->after_x = std::move(x);
     tape->after = std::move(after);
   }
+}
+
+Decoder::TreeScores Decoder::ScoreTree(const Context &ctx, const TokenTree &tree, int32_t eos,
+                                       ConstView encoder_out) const {
+  // Rows without meaning keep small trees from the attention for few queries, which sums in another
+  // order: a short hypothesis would score otherwise alone than in company.
+  const size_t nodes = tree.tokens.size(), rows = std::max<size_t>(nodes, kFewQueries + 1);
+  std::vector<int32_t> tokens = tree.tokens, parents = tree.parents, depths = tree.depths;
+  tokens.resize(rows, tree.tokens[0]);
+  parents.resize(rows, -1);
+  depths.resize(rows, 0);
+
+  const int64_t num_rows = static_cast<int64_t>(rows), dim = embed_.Cols();
+  Tensor x(num_rows, dim), own_positions(num_rows, dim),
+      positions(1 + *std::max_element(depths.begin(), depths.end()), dim);
+  EmbeddingForward(ctx, embed_, tokens, std::sqrt(static_cast<float>(dim)), x);
+  PositionTable(ctx, 0, positions);
+  GatherRows(ctx, positions, depths, own_positions);
+  AddTo(ctx, 1, own_positions, x);
+  const auto self = [&](const Block &block, ConstView in, const LayerOutput &out, BlockTape *) {
+    block.self_attn.ForwardTree(ctx, parents, in, out);
+  };
+  ForwardBlocks(ctx, self, RaggedShape::Single(num_rows), encoder_out,
+                RaggedShape::Single(encoder_out.Rows()), {0}, nullptr, nullptr, &x, nullptr);
+  after_norm_.Forward(ctx, x, x, nullptr);
+
+  // The logits of some nodes at a time: they stay in the cache until their few entries are taken.
+  constexpr int64_t kBlock = 64;
+  TreeScores scores;
+  scores.label.resize(nodes);
+  scores.end.resize(nodes);
+  Tensor logits(std::min(kBlock, num_rows), output_layer_.OutDim()), stats(logits.Rows(), 2);
+  const int64_t num_nodes = tree.NumNodes();
+  for (int64_t begin = 0; begin < num_nodes; begin += kBlock) {
+    const int64_t count = std::min(kBlock, num_nodes - begin);
+    const View block = logits.View().RowRange(0, count), stat = stats.View().RowRange(0, count);
+    output_layer_.Forward(ctx, x.View().RowRange(begin, count), block);
+    LogSumExp(ctx, block, stat);
+    const auto logp = [&](int64_t node, int32_t token) {
+      const int64_t i = node - begin;
+      return (block(i, token) - stat(i, 0)) - stat(i, 1);
+    };
+    for (int64_t n = begin; n < begin + count; ++n)
+      scores.end[static_cast<size_t>(n)] = logp(n, eos);
+    for (size_t n = 1; n < nodes; ++n) {
+      const int64_t parent = tree.parents[n];
+      if (parent >= begin && parent < begin + count) scores.label[n] = logp(parent, tree.tokens[n]);
+    }
+  }
+  return scores;
+}
+
+std::vector<double> Decoder::SequenceScores(const TokenTree &tree, const TreeScores &scores) {
+  std::vector<double> sums;
+  for (const int32_t end : tree.ends) {
+    double sum = scores.end[static_cast<size_t>(end)];
+    for (int32_t n = end; n > 0; n = tree.parents[static_cast<size_t>(n)]) {
+      sum += scores.label[static_cast<size_t>(n)];
+    }
+    sums.push_back(sum);
+  }
+  return sums;
 }
 
 void Decoder::Backward(const Context &ctx, const DecoderInput &input, ConstView encoder_out,

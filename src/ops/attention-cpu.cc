@@ -94,7 +94,6 @@ void FewQueries(int num_heads, const AttentionMask &mask, ConstView q, ConstView
 
 void AttentionForwardSimd(int num_heads, const AttentionMask &mask, ConstView q, ConstView k,
                           ConstView v, ConstView key_bias, View y, Tensor *probs) {
-  constexpr int64_t kFewQueries = 3;
   if (q.Rows() <= kFewQueries) {
     FewQueries(num_heads, mask, q, k, v, key_bias, y, probs);
     return;

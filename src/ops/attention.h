@@ -46,6 +46,9 @@ struct AttentionMask {
 // q, y [Tq, D]; k, v [Tk, D]; key_bias [Tk, H], or an empty view for none. probs receives the
 // softmax for backward: [H * Tq, Tk] (head-major), 0 outside the mask; nullptr at inference, where
 // memory is bounded: query rows are taken in blocks. Overwrites y and *probs.
+//
+// Up to kFewQueries rows of q are summed in another order than more are.
+constexpr int64_t kFewQueries = 3;
 void AttentionForward(const Context &ctx, int num_heads, const AttentionMask &mask, ConstView q,
                       ConstView k, ConstView v, ConstView key_bias, View y, Tensor *probs);
 

@@ -26,20 +26,32 @@ float MaxOfRow(const float *x, int64_t cols) {
   return largest;
 }
 
+// log(sum(exp(x - largest))).
+float LogSumOfRow(const float *x, int64_t cols, float largest) {
+  const int64_t width = Width();
+  const FloatVec shift = Set(largest);
+  FloatVec sums = Zero();
+  int64_t j = 0;
+  for (; j + width <= cols; j += width) sums = hn::Add(sums, Exp(hn::Sub(LoadU(x + j), shift)));
+  float sum = Sum(sums);
+  if (j < cols) sum += Sum(KeepN(Exp(hn::Sub(LoadN(x + j, cols - j), shift)), cols - j));
+  return std::log(sum);
+}
+
+void LogSumExpKernel(ConstView x, View stats) {
+  for (int64_t i = 0; i < x.Rows(); ++i) {
+    stats(i, 0) = MaxOfRow(x.Row(i), x.Cols());
+    stats(i, 1) = LogSumOfRow(x.Row(i), x.Cols(), stats(i, 0));
+  }
+}
+
 void LogSoftmaxForwardKernel(ConstView x, View y) {
-  const int64_t cols = x.Cols(), width = Width();
+  const int64_t cols = x.Cols();
   if (x.Empty()) return;
   for (int64_t i = 0; i < x.Rows(); ++i) {
     const float *xi = x.Row(i);
-    const FloatVec largest = Set(MaxOfRow(xi, cols));
-    FloatVec sums = Zero();
-    int64_t j = 0;
-    for (; j + width <= cols; j += width) {
-      sums = hn::Add(sums, Exp(hn::Sub(LoadU(xi + j), largest)));
-    }
-    float sum = Sum(sums);
-    if (j < cols) sum += Sum(KeepN(Exp(hn::Sub(LoadN(xi + j, cols - j), largest)), cols - j));
-    const FloatVec log_sum = Set(std::log(sum));
+    const float max = MaxOfRow(xi, cols);
+    const FloatVec largest = Set(max), log_sum = Set(LogSumOfRow(xi, cols, max));
     const auto subtract = [largest, log_sum](FloatVec v)
                               HWY_ATTR { return hn::Sub(hn::Sub(v, largest), log_sum); };
     MapRow(cols, y.Row(i), subtract, xi);
@@ -65,10 +77,15 @@ namespace u2moe {
 namespace cpu {
 
 HWY_EXPORT(LogSoftmaxForwardKernel);
+HWY_EXPORT(LogSumExpKernel);
 HWY_EXPORT(LogSoftmaxBackwardKernel);
 
 void LogSoftmaxForward(const Context &, ConstView x, View y) {
   HWY_DYNAMIC_DISPATCH(LogSoftmaxForwardKernel)(x, y);
+}
+
+void LogSumExp(const Context &, ConstView x, View stats) {
+  HWY_DYNAMIC_DISPATCH(LogSumExpKernel)(x, stats);
 }
 
 void LogSoftmaxBackward(const Context &, ConstView y, ConstView dy, View dx) {

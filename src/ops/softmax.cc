@@ -9,6 +9,12 @@ void LogSoftmaxForward(const Context &ctx, ConstView x, View y) {
   OPS_CALL(ctx, LogSoftmaxForward, x, y);
 }
 
+void LogSumExp(const Context &ctx, ConstView x, View stats) {
+  CHECK_SHAPE(stats, x.Rows(), 2);
+  CHECK_GE(x.Cols(), 1);
+  OPS_CALL(ctx, LogSumExp, x, stats);
+}
+
 void LogSoftmaxBackward(const Context &ctx, ConstView y, ConstView dy, View dx) {
   CHECK_SHAPE(dy, y.Rows(), y.Cols());
   CHECK_SHAPE(dx, y.Rows(), y.Cols());

@@ -2,7 +2,7 @@
 
 #include "base/check.h"
 #include "base/error.h"
-#include "ops/softmax.h"
+#include "model/token-tree.h"
 
 namespace u2moe {
 
@@ -34,24 +34,10 @@ std::vector<double> ModelScorer::Score(const Decoder &decoder, bool reverse, Con
     }
   }
   if (hyps.empty()) return {};
-  const DecoderInput input =
-      MakeDecoderInput(hyps, std::vector<int>(hyps.size(), 0), config.sos, reverse);
-  Tensor logp;
-  decoder.Forward(ctx_, input, encoder_out, RaggedShape::Single(encoder_out.Rows()), nullptr,
-                  nullptr, &logp, nullptr);
-  LogSoftmaxForward(ctx_, logp, logp);
-  std::vector<double> scores;
-  for (size_t i = 0; i < hyps.size(); ++i) {
-    const std::vector<int32_t> &hyp = hyps[i];
-    const ConstView rows = input.shape.Rows(ConstView(logp), static_cast<int>(i));
-    // Row j predicts what follows token j of the input; the last one the end.
-    double sum = rows(static_cast<int64_t>(hyp.size()), config.eos);
-    for (size_t j = 0; j < hyp.size(); ++j) {
-      sum += rows(static_cast<int64_t>(j), hyp[reverse ? hyp.size() - 1 - j : j]);
-    }
-    scores.push_back(sum);
-  }
-  return scores;
+  const TokenTree tree = MakeTokenTree(hyps, config.sos, reverse);
+  computed_ += tree.NumNodes();
+  asked_ += tree.sequence_nodes;
+  return Decoder::SequenceScores(tree, decoder.ScoreTree(ctx_, tree, config.eos, encoder_out));
 }
 
 }  // namespace u2moe

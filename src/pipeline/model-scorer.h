@@ -2,6 +2,7 @@
 #ifndef U2MOE_PIPELINE_MODEL_SCORER_H_
 #define U2MOE_PIPELINE_MODEL_SCORER_H_
 
+#include <atomic>
 #include <cstdint>
 #include <vector>
 
@@ -10,9 +11,10 @@
 
 namespace u2moe {
 
-// All hypotheses of an utterance go through a decoder in one ragged batch, so the keys and values
-// of the encoder output are computed once for all of them. The log-probabilities are float32 as the
-// network gives them, their sums double.
+// All hypotheses of an utterance go through a decoder as one tree: each distinct beginning (or
+// ending, right to left) and the keys and values of the encoder output are computed once. A score
+// does not depend on what else is in the list. The log-probabilities are float32 as the network
+// gives them, their sums double.
 class ModelScorer : public Scorer {
  public:
   // model must outlive the scorer.
@@ -25,12 +27,17 @@ class ModelScorer : public Scorer {
   std::vector<double> ScoreRightToLeft(
       ConstView encoder_out, const std::vector<std::vector<int32_t>> &hyps) const override;
 
+  // Decoder rows computed so far, and how many it would have been without common beginnings.
+  int64_t NumComputed() const { return computed_; }
+  int64_t NumAsked() const { return asked_; }
+
  private:
   std::vector<double> Score(const Decoder &decoder, bool reverse, ConstView encoder_out,
                             const std::vector<std::vector<int32_t>> &hyps) const;
 
   Context ctx_;
   const AsrModel &model_;
+  mutable std::atomic<int64_t> computed_{0}, asked_{0};
 };
 
 }  // namespace u2moe

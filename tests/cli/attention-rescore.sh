@@ -27,7 +27,8 @@ check_equal "tokens and scores are WeNet's" "$(paste -d ' ' <(sed 's/ *$//' "$tm
 check "statistics" python3 -c "
 import json
 s = json.load(open('$tmp/stats.json'))
-assert s['audio_seconds'] > 4 and abs(s['reverse_weight'] - 0.3) < 1e-6 and s['threads'] == 1, s"
+assert s['audio_seconds'] > 4 and abs(s['reverse_weight'] - 0.3) < 1e-6 and s['threads'] == 1, s
+assert 0 < s['rows_computed'] < 0.8 * s['rows_asked'], s"
 
 rescore() { attention-rescore --print-args=false "$@"; }
 check "sorted by bytes" rescore "$model" "$enc" "ark:LC_ALL=C sort $tmp/nbest |" "ark:LC_ALL=C sort -r $tmp/scores |" \
@@ -42,6 +43,45 @@ sed -n 's/-1 / /p' "$tmp/scores" >"$tmp/onescore"
 check "one-best lists keep their only hypothesis" rescore "$model" "$enc" "ark:$tmp/one" "ark:$tmp/onescore" "ark,t:$tmp/oneout"
 check "and the utterance's key" cmp "$tmp/one" "$tmp/oneout"
 check "--reverse-weight=0" rescore --reverse-weight=0 --ctc-weight=0 "$model" "$enc" "ark:$tmp/nbest" "ark:$tmp/scores" "ark,t:$tmp/l2r"
+
+# Sweeps and components.
+check "a sweep" rescore --sweep-ctc-weights=0:0.1:0.3,5 --sweep-reverse-weights=0,0.3,1 --components="ark,t:$tmp/components" \
+  --threads=2 "$model" "$enc" "ark:$tmp/nbest" "ark:$tmp/scores" "ark,t:$tmp/sweep.{ctc}.{reverse}" "ark:$tmp/total.{reverse}.{ctc}"
+sweep_equals_single_runs() {
+  local c r
+  for c in 0 0.1 0.2 0.3 5; do
+    for r in 0 0.3 1; do
+      rescore --ctc-weight=$c --reverse-weight=$r "$model" "$enc" "ark:$tmp/nbest" "ark:$tmp/scores" "ark,t:$tmp/single" "ark:$tmp/singletotal"
+      cmp "$tmp/single" "$tmp/sweep.$c.$r" && cmp "$tmp/singletotal" "$tmp/total.$r.$c" || return 1
+    done
+  done
+}
+check "equals single runs to the byte" sweep_equals_single_runs
+check_equal "which are not all the same" "$([ "$(cat "$tmp"/sweep.* | sort -u | wc -l)" -gt 4 ] && echo differ)" differ
+check "one component vector per hypothesis, in order" cmp <(cut -d ' ' -f 1 "$tmp/components") <(cut -d ' ' -f 1 "$tmp/nbest")
+check "their weighted sums choose the same" python3 - "$tmp" <<'END'
+import sys
+tmp = sys.argv[1]
+read = lambda name: [l.split() for l in open(f'{tmp}/{name}')]
+tokens = {l[0]: l[1:] for l in read('nbest')}
+parts = [(l[0], [float(x) for x in l[2:-1]]) for l in read('components')]
+for c in ('0', '0.1', '0.2', '0.3', '5'):
+    for r in ('0', '0.3', '1'):
+        best = {}
+        for key, (l2r, ctc, r2l) in parts:
+            total = (1 - float(r)) * l2r + float(r) * r2l + float(c) * ctc
+            utt = key.rsplit('-', 1)[0]
+            if utt not in best or total > best[utt][0]: best[utt] = (total, key)
+        assert [[u, *tokens[k]] for u, (t, k) in best.items()] == read(f'sweep.{c}.{r}'), (c, r)
+END
+rescore --reverse-weight=0 --components="ark,t:$tmp/again" "$model" "$enc" "ark:$tmp/nbest" "ark:$tmp/scores" ark,t:/dev/null 2>/dev/null
+check "components do not depend on the weights" cmp "$tmp/components" "$tmp/again"
+check_fails "a sweep into one file" 2 'would write 3 results to .*one\..*; put .ctc. and .reverse.' \
+  rescore --sweep-ctc-weights=0:0.5:1 "$model" "$enc" "ark:$tmp/nbest" "ark:$tmp/scores" "ark,t:$tmp/one.{reverse}"
+check_fails "not a list of weights" 2 "sweep-ctc-weights=0;1: '0;1' is not a number" \
+  rescore '--sweep-ctc-weights=0;1' "$model" "$enc" "ark:$tmp/nbest" "ark:$tmp/scores" "ark,t:$tmp/one.{ctc}"
+check_fails "a weight that cannot be" 2 'reverse-weight=1.5: must be from 0 to 1' \
+  rescore --sweep-reverse-weights=0:0.5:1.5 "$model" "$enc" "ark:$tmp/nbest" "ark:$tmp/scores" "ark,t:$tmp/one.{reverse}"
 
 grep -v '^utt2-' "$tmp/nbest" >"$tmp/gone"
 check_fails "no n-best list" 1 "utterance utt2: .*'utt2-1'" rescore "$model" "$enc" "ark:$tmp/gone" "ark:$tmp/scores" "ark,t:$tmp/some"
@@ -70,6 +110,11 @@ check_fails "falls back to the left-to-right decoder and says so" 0 'no right-to
 check "with the same result as --reverse-weight=0" cmp "$tmp/l2r" "$tmp/fallback"
 check_fails "but not against an explicit wish" 2 'reverse-weight=0.3: .* has no right-to-left decoder' \
   rescore --reverse-weight=0.3 "$tmp/left.safetensors" "$enc" "ark:$tmp/nbest" "ark:$tmp/scores" ark,t:/dev/null
+
+check_fails "nor against a sweep" 2 'no right-to-left decoder; leave --sweep-reverse-weights out' \
+  rescore --sweep-reverse-weights=0,0.3 "$tmp/left.safetensors" "$enc" "ark:$tmp/nbest" "ark:$tmp/scores" "ark,t:$tmp/one.{reverse}"
+rescore --components="ark,t:$tmp/again" "$tmp/left.safetensors" "$enc" "ark:$tmp/nbest" "ark:$tmp/scores" ark,t:/dev/null 2>/dev/null
+check "components without right to left" cmp <(awk '{ print NF }' "$tmp/again" | sort -u) <(echo 5)
 
 head -c 70000 "$model" >"$tmp/cut"
 check_fails "a cut model" 1 'cut: .*was it copied completely' rescore "$tmp/cut" "$enc" "ark:$tmp/nbest" "ark:$tmp/scores" "ark:$tmp/never"

@@ -153,6 +153,122 @@ TEST(CtcPrefixBeam, EqualsAllPathsWhenNothingIsPruned) {
   }
 }
 
+// The search as its contract says it, with label sequences and times written out and nothing passed
+// over.
+struct NaiveHypothesis {
+  Ids tokens;
+  double blank = -std::numeric_limits<double>::infinity(), nonblank = blank;
+  double best_blank = blank, best_nonblank = blank, token_logp = blank;
+  Ids times_blank, times_nonblank;
+
+  static double LogAdd(double a, double b) {
+    if (a < b) std::swap(a, b);
+    return std::isinf(b) ? a : a + std::log1p(std::exp(b - a));
+  }
+  double Total() const { return LogAdd(blank, nonblank); }
+  double Best() const { return std::max(best_blank, best_nonblank); }
+  const Ids &Times() const { return best_blank > best_nonblank ? times_blank : times_nonblank; }
+  int32_t Last() const { return tokens.empty() ? -1 : tokens.back(); }
+};
+
+std::vector<NaiveHypothesis> NaivePrefixBeam(ConstView logp, size_t beam, int32_t blank) {
+  constexpr double kZero = -std::numeric_limits<double>::infinity();
+  std::vector<NaiveHypothesis> hyps(1);
+  hyps[0].blank = hyps[0].best_blank = hyps[0].best_nonblank = 0;
+  for (int64_t t = 0; t < logp.Rows(); ++t) {
+    Ids ids;
+    for (int32_t j = 0; j < logp.Cols(); ++j) {
+      if (!std::isinf(logp(t, j))) ids.push_back(j);
+    }
+    std::stable_sort(ids.begin(), ids.end(),
+                     [&](int32_t a, int32_t b) { return logp(t, a) > logp(t, b); });
+    ids.resize(std::min(ids.size(), beam));
+    std::vector<NaiveHypothesis> next;
+    const auto find = [&](const Ids &tokens) {
+      for (NaiveHypothesis &h : next) {
+        if (h.tokens == tokens) return &h;
+      }
+      next.emplace_back();
+      next.back().tokens = tokens;
+      return &next.back();
+    };
+    for (int32_t id : ids) {
+      const double p = logp(t, id);
+      for (const NaiveHypothesis &h : hyps) {
+        if (id == blank) {
+          NaiveHypothesis *n = find(h.tokens);
+          n->blank = h.Total() + p;
+          n->best_blank = h.Best() + p;
+          n->times_blank = h.Times();
+          continue;
+        }
+        const bool repeats = h.Last() == id;
+        if (repeats && h.nonblank > kZero) {
+          NaiveHypothesis *n = find(h.tokens);
+          n->nonblank = NaiveHypothesis::LogAdd(n->nonblank, h.nonblank + p);
+          if (n->best_nonblank < h.best_nonblank + p) {
+            n->best_nonblank = h.best_nonblank + p;
+            if (n->token_logp < p) {
+              n->token_logp = p;
+              n->times_nonblank = h.times_nonblank;
+              n->times_nonblank.back() = static_cast<int32_t>(t);
+            }
+          }
+        }
+        const double from = repeats ? h.blank : h.Total();
+        if (from == kZero) continue;
+        const double best = (repeats ? h.best_blank : h.Best()) + p;
+        Ids tokens = h.tokens;
+        tokens.push_back(id);
+        NaiveHypothesis *n = find(tokens);
+        n->nonblank = NaiveHypothesis::LogAdd(n->nonblank, from + p);
+        if (n->best_nonblank < best) {
+          n->best_nonblank = best;
+          n->token_logp = p;
+          n->times_nonblank = repeats ? h.times_blank : h.Times();
+          n->times_nonblank.push_back(static_cast<int32_t>(t));
+        }
+      }
+    }
+    std::stable_sort(next.begin(), next.end(),
+                     [](const auto &a, const auto &b) { return a.Total() > b.Total(); });
+    next.resize(std::min(next.size(), beam));
+    hyps = std::move(next);
+  }
+  return hyps;
+}
+
+TEST(CtcPrefixBeam, EqualsTheNaiveSearchBitForBit) {
+  Rng rng(17);
+  for (int n = 0; n < 300; ++n) {
+    const int64_t vocab = n % 3 == 0 ? rng.UniformInt(65, 700) : rng.UniformInt(2, 12);
+    const size_t beam = static_cast<size_t>(rng.UniformInt(1, n % 3 == 0 ? 12 : 20));
+    Tensor logp = RandomLogp(&rng, rng.UniformInt(1, 30), vocab, n % 2 == 0 ? 1.f : 4.f);
+    if (n % 4 < 2) {  // few different values: ties everywhere, also with other sums
+      for (int64_t i = 0; i < logp.Size(); ++i) {
+        logp.Data()[i] = std::min(0.f, std::round(logp.Data()[i] / 2)) * 2 - 1;
+      }
+    }
+    if (n % 5 == 0) {
+      for (int64_t i = 0; i < logp.Size(); ++i) {
+        if (rng.Uniform() < 0.5 && i % vocab != 0) {
+          logp.Data()[i] = -std::numeric_limits<float>::infinity();
+        }
+      }
+    }
+    CtcSearchOptions opts = Options("prefix-beam", static_cast<int>(beam), static_cast<int>(beam));
+    opts.blank = static_cast<int32_t>(rng.UniformInt(0, vocab - 1));
+    const auto want = NaivePrefixBeam(logp, beam, opts.blank);
+    const auto got = Decode(opts, logp);
+    ASSERT_EQ(got.size(), want.size()) << n;
+    for (size_t i = 0; i < got.size(); ++i) {
+      ASSERT_EQ(got[i].tokens, want[i].tokens) << n << " " << i;
+      ASSERT_EQ(got[i].times, want[i].Times()) << n << " " << i;
+      ASSERT_EQ(got[i].score, want[i].Total()) << n << " " << i;
+    }
+  }
+}
+
 TEST(CtcPrefixBeam, BeamOneOnPeakyInputEqualsGreedy) {
   Rng rng(3);
   const Tensor logp = RandomLogp(&rng, 50, 20, 12.f);
@@ -318,8 +434,8 @@ TEST(CtcSearchOptions, Check) {
   }
 }
 
-// The figure is printed, not asserted to the goal: other jobs share the machine. Ten times the goal
-// of 5 ms would mean a lost algorithm, though.
+// The figure is printed, not asserted: other jobs share the machine. Above the goal of 5 ms the
+// algorithm would be lost, though.
 TEST(CtcPrefixBeam, Speed) {
 #if defined(NDEBUG) && !defined(__SANITIZE_ADDRESS__)
   Rng rng(2);
@@ -331,7 +447,7 @@ TEST(CtcPrefixBeam, Speed) {
     best = std::min(best, timer.Elapsed());
   }
   std::printf("prefix beam, 250 x 5000, beam 10: %.2f ms\n", 1e3 * best);
-  EXPECT_LT(best, 0.05);
+  EXPECT_LT(best, 0.005);
 #else
   GTEST_SKIP() << "only meaningful in an optimised build";
 #endif

@@ -71,6 +71,23 @@ TEST(LogSoftmax, NanInNanOut) {
   }
 }
 
+TEST(LogSumExp, GivesTheEntriesOfLogSoftmaxToTheBit) {
+  Context ctx;
+  Rng rng(3);
+  ForOpCases(&rng, [&](const OpCase &c) {
+    GuardedMatrix x(RandomTensor(&rng, c.rows, c.cols, 4), c.padding), y(c.rows, c.cols, c.padding),
+        stats(c.rows, 2, c.padding);
+    LogSoftmaxForward(ctx, x, y);
+    LogSumExp(ctx, x, stats);
+    for (int64_t i = 0; i < c.rows; ++i) {
+      for (int64_t j = 0; j < c.cols; ++j) {
+        EXPECT_EQ((x.View()(i, j) - stats.View()(i, 0)) - stats.View()(i, 1), y.View()(i, j));
+      }
+    }
+    EXPECT_TRUE(stats.Intact());
+  });
+}
+
 TEST(LogSoftmax, WrongShapesThrow) {
   Context ctx;
   Tensor x(2, 6), y(2, 5);

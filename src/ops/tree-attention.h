@@ -1,0 +1,28 @@
+// Self-attention over the nodes of a tree of sequences with common beginnings: each node sees
+// itself and its ancestors, which is causal attention in every sequence. Inference only.
+#ifndef U2MOE_OPS_TREE_ATTENTION_H_
+#define U2MOE_OPS_TREE_ATTENTION_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "tensor/context.h"
+#include "tensor/view.h"
+
+namespace u2moe {
+
+// For each head h (columns [h*dk, (h+1)*dk) of q, k, v, y; dk = D / num_heads):
+//   y_i = sum_j softmax_j(q_i . k_j / sqrt(dk)) * v_j   over j = i, parents[i], parents[parents[i]]
+// and so on; parents [N] lie before their children, -1 at a root. All matrices [N, D]. Overwrites
+// y. A row depends on the rows of its path only, to the bit.
+void TreeAttention(const Context &ctx, int num_heads, const std::vector<int32_t> &parents,
+                   ConstView q, ConstView k, ConstView v, View y);
+
+namespace cpu {
+void TreeAttention(const Context &ctx, int num_heads, const std::vector<int32_t> &parents,
+                   ConstView q, ConstView k, ConstView v, View y);
+}  // namespace cpu
+
+}  // namespace u2moe
+
+#endif  // U2MOE_OPS_TREE_ATTENTION_H_

@@ -1,0 +1,75 @@
+// What attention-rescore writes: the best hypothesis of each utterance, for one pair of weights or
+// for each of a sweep; and the scores that all of them are made of.
+#ifndef U2MOE_PIPELINE_RESCORING_OUTPUT_H_
+#define U2MOE_PIPELINE_RESCORING_OUTPUT_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "decode/rescoring.h"
+#include "pipeline/nbest-table.h"
+#include "tensor/kaldi-tables.h"
+#include "util/options.h"
+#include "util/text-tables.h"
+
+namespace u2moe {
+
+// Lists of weights as "0,0.5" or "0:0.1:1" (first:step:last) or both; "" for none.
+struct RescoringSweepOptions {
+  std::string ctc_weights, reverse_weights;
+  std::string components;  // wspecifier
+
+  void Register(OptionParser *po);
+  bool Sweeps() const { return !ctc_weights.empty() || !reverse_weights.empty(); }
+};
+
+// One pair of weights, and how they are written in file names: the value of the text on a command
+// line is the weight, so a sweep equals single runs.
+struct RescoringPoint {
+  RescoringOptions weights;
+  std::string ctc, reverse;
+};
+
+// All pairs of the two lists; a list that is not given is the weight of `single`. One point without
+// a sweep. Throws UsageError for what is not a list of weights, repeats one or has over 400 pairs.
+std::vector<RescoringPoint> RescoringPoints(const RescoringSweepOptions &sweep,
+                                            const RescoringOptions &single);
+
+class RescoringOutput {
+ public:
+  // In a sweep, "{ctc}" and "{reverse}" in the wspecifiers stand for the weights. scores may be "".
+  // Throws UsageError where two points would go to one file, and for a reverse weight above 0 if
+  // the model has no right-to-left decoder.
+  RescoringOutput(const RescoringSweepOptions &sweep, const RescoringOptions &single,
+                  bool has_right_to_left, const std::string &tokens, const std::string &scores);
+
+  // Whether the right-to-left scores are needed: by a weight, or for the components.
+  bool RightToLeft() const { return right_to_left_; }
+  // `scored` as ScoreHypotheses returns it. Throws DataError for a total that is NaN at any point;
+  // then nothing is written. Components are keyed <utterance>-<n>: left to right, CTC, and right to
+  // left if RightToLeft().
+  void Write(const std::string &utterance, const NbestList &nbest,
+             const std::vector<RescoredHypothesis> &scored);
+  void Close();
+  // Says in the log how often another hypothesis than the first won.
+  void LogChanges(int64_t num_utterances) const;
+  // The weights; in a sweep how many pairs.
+  std::string ToString() const;
+
+ private:
+  struct Point {
+    RescoringPoint point;
+    std::unique_ptr<Int32VectorWriter> tokens;
+    std::unique_ptr<VectorWriter> scores;
+    int64_t changed = 0;
+  };
+  std::vector<Point> points_;
+  std::unique_ptr<DoubleVectorWriter> components_;
+  bool right_to_left_ = false;
+};
+
+}  // namespace u2moe
+
+#endif  // U2MOE_PIPELINE_RESCORING_OUTPUT_H_

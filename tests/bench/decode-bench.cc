@@ -1,0 +1,91 @@
+// Time of the CTC searches, one thread: `decode-bench [frames [units [beam]]]`. The least of many
+// runs in CPU time of the thread, over three kinds of log-posteriors:
+// - peaky: as trained models give them, most frames nearly all blank;
+// - flat: Gaussian logits of deviation 2, a hard task for a search;
+// - equal: every unit equally probable, where all comparisons are ties.
+// The bytes of a frame must be read once: "read" is the time of a plain sum over the same matrix.
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "base/rng.h"
+#include "base/timer.h"
+#include "decode/ctc-search.h"
+#include "ops/elementwise.h"
+#include "ops/softmax.h"
+#include "tensor/context.h"
+#include "tensor/tensor.h"
+
+namespace u2moe {
+namespace {
+
+Tensor LogPosteriors(const std::string &kind, int64_t frames, int64_t units) {
+  Rng rng(1);
+  Tensor x = Tensor::Zeros(frames, units);
+  int64_t label = 0;
+  for (int64_t t = 0; t < frames; ++t) {
+    if (kind != "equal") {
+      for (int64_t j = 0; j < units; ++j) x(t, j) = static_cast<float>(2 * rng.Normal());
+    }
+    if (kind != "peaky") continue;
+    x(t, 0) += 14 + static_cast<float>(2 * rng.Normal());
+    // A spike every few frames, with a rival that sounds alike.
+    if (t % 5 == 2) label = rng.UniformInt(1, units - 1);
+    if (t % 5 == 2 || (t % 5 == 3 && rng.Uniform() < 0.5)) {
+      x(t, label) += 16 + static_cast<float>(3 * rng.Normal());
+      x(t, 1 + label % (units - 1)) += 12 + static_cast<float>(3 * rng.Normal());
+    }
+  }
+  LogSoftmaxForward(Context(), x, x);
+  return x;
+}
+
+double BestSeconds(const std::function<void()> &fn) {
+  double best = 1e9;
+  Timer total;
+  for (int n = 0; n < 10 || total.Elapsed() < 0.5; ++n) {
+    const double begin = ThreadCpuSeconds();
+    fn();
+    best = std::min(best, ThreadCpuSeconds() - begin);
+  }
+  return best;
+}
+
+}  // namespace
+
+int Run(int argc, char *argv[]) {
+  const int64_t frames = argc > 1 ? std::atoll(argv[1]) : 250;
+  const int64_t units = argc > 2 ? std::atoll(argv[2]) : 5000;
+  const int beam = argc > 3 ? std::atoi(argv[3]) : 10;
+  std::printf("%s\n%lld frames, %lld units, beam %d\n", DescribeMachine().c_str(),
+              static_cast<long long>(frames), static_cast<long long>(units), beam);
+  const double bytes = 4.0 * static_cast<double>(frames * units);
+  for (const char *kind : {"peaky", "flat", "equal"}) {
+    const Tensor x = LogPosteriors(kind, frames, units);
+    const Context ctx;
+    const auto print = [&](const char *name, double seconds) {
+      std::printf("%-6s %-18s %8.3f ms %7.1f GB/s\n", kind, name, 1e3 * seconds,
+                  1e-9 * bytes / seconds);
+    };
+    double sum = 0;
+    print("read", BestSeconds([&] { sum += SumOfSquares(ctx, x); }));
+    for (const char *method : {"greedy", "prefix-beam"}) {
+      CtcSearchOptions opts;
+      opts.method = method;
+      opts.beam = beam;
+      const auto search = MakeCtcSearch(opts);
+      size_t length = 0;
+      print(method, BestSeconds([&] { length = CtcDecode(x, 1, search.get())[0].tokens.size(); }));
+      if (sum < 0 || length > static_cast<size_t>(frames)) return 1;
+    }
+  }
+  return 0;
+}
+
+}  // namespace u2moe
+
+int main(int argc, char *argv[]) { return u2moe::Run(argc, argv); }
