@@ -1,43 +1,412 @@
-// Products with weights of int8 and int4, and the codes of activations.
+// Products with weights of int8 and int4, and the codes of activations. Sums of codes are exact
+// int32 (up to 65536 inputs in a group), and what follows is the same few float operations
+// everywhere, so no result depends on the instruction set.
 #include <algorithm>
 #include <cmath>
 
 #include "base/error.h"
 #include "ops/packed-gemm.h"
-#include "ops/ref/packed-gemm.h"
 
-namespace u2moe::cpu {
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "ops/packed-gemm-int-cpu.cc"
+#include "ops/simd-targets.h"
 
-void PackedGemmInt8(const Context &, const PackedRows &x, const GemmRows &rows,
-                    const PackedMatrix &w, const Epilogue &epilogue, View y) {
-  ref::PackedGemm(x, rows, w, epilogue, y);
+#include "hwy/cache_control.h"
+#include "ops/packed-gemm-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace u2moe {
+namespace HWY_NAMESPACE {
+namespace {
+
+using Ints = hn::RebindToSigned<Floats>;
+using IntVec = hn::Vec<Ints>;
+constexpr int64_t kPanel = PackedMatrix::kPanel;
+
+// Rows and panels of a tile: for many rows, and for few, whose time is that of the weights' way
+// from memory.
+#if HWY_TARGET == HWY_AVX3
+constexpr int kMostRows = 14, kWidePanels = 2;  // 14 x 2 sums, 2 operands: of 32 registers
+constexpr int kFewRows = 4, kFewPanels = 4;
+#else
+constexpr int kMostRows = 4, kWidePanels = 1;  // 4 x 2 sums; weights, ones, code, its magnitude
+constexpr int kFewRows = 1, kFewPanels = 2;
+#endif
+
+// The products of kRows rows with kPanels panels over one group of inputs.
+struct Group {
+  // [steps][kRows]: four successive codes of a row as the bytes of one word.
+  const int32_t *codes;
+  int64_t blocks;               // of weights; a block of int4 takes two steps
+  const uint8_t *const *panel;  // the group's first block in each panel
+  const int32_t *start;         // [kRows] what corrects for codes stored without sign
+  int64_t ahead;                // weights this many bytes ahead are fetched
+};
+
+// Calls finish(r, v, sums) for row r and vector v of the tile's outputs, in registers if possible.
+#if HWY_TARGET == HWY_AVX3  // with VNNI, else the part for AVX2 runs
+
+// sum[n] + w[n][0] a[0] + ... + w[n][3] a[3], w without sign, a with.
+// As assembly since Highway's target has no VNNI and compilers differ in how to add it.
+HWY_INLINE IntVec AddDots(IntVec sum, hn::Vec<hn::ScalableTag<uint8_t>> w, IntVec a) {
+  asm("vpdpbusd %2, %1, %0" : "+v"(sum.raw) : "v"(w.raw), "v"(a.raw));
+  return sum;
 }
 
-void PackedGemmInt4(const Context &, const PackedRows &x, const GemmRows &rows,
-                    const PackedMatrix &w, const Epilogue &epilogue, View y) {
-  ref::PackedGemm(x, rows, w, epilogue, y);
+template <int kRows, int kPanels, bool kNibbles, class Finish>
+HWY_INLINE void SumGroup(const Group &group, const Finish &finish) {
+  const hn::ScalableTag<uint8_t> bytes;
+  IntVec sum[kRows][kPanels];
+#pragma GCC unroll 16
+  for (int r = 0; r < kRows; ++r) {
+#pragma GCC unroll 16
+    for (int v = 0; v < kPanels; ++v) sum[r][v] = hn::Set(Ints(), group.start[r]);
+  }
+  const uint8_t *panel[kPanels];
+  for (int v = 0; v < kPanels; ++v) panel[v] = group.panel[v];
+  const auto step = [&](const int32_t *codes, int64_t at) HWY_ATTR {
+    hn::Vec<decltype(bytes)> w[kPanels];
+#pragma GCC unroll 16
+    for (int v = 0; v < kPanels; ++v) {
+      w[v] = hn::LoadU(bytes, panel[v] + at);
+      hwy::Prefetch(panel[v] + at + group.ahead);
+    }
+    if constexpr (kNibbles) {
+      const hn::Repartition<uint16_t, decltype(bytes)> words;
+      const auto low = hn::Set(bytes, 15);
+      hn::Vec<decltype(bytes)> high[kPanels];
+#pragma GCC unroll 16
+      for (int v = 0; v < kPanels; ++v) {
+        high[v] = hn::And(hn::BitCast(bytes, hn::ShiftRight<4>(hn::BitCast(words, w[v]))), low);
+        w[v] = hn::And(w[v], low);
+      }
+#pragma GCC unroll 16
+      for (int r = 0; r < kRows; ++r) {
+        const IntVec a = hn::Set(Ints(), codes[r]);
+#pragma GCC unroll 16
+        for (int v = 0; v < kPanels; ++v) sum[r][v] = AddDots(sum[r][v], w[v], a);
+      }
+#pragma GCC unroll 16
+      for (int r = 0; r < kRows; ++r) {
+        const IntVec a = hn::Set(Ints(), codes[kRows + r]);
+#pragma GCC unroll 16
+        for (int v = 0; v < kPanels; ++v) sum[r][v] = AddDots(sum[r][v], high[v], a);
+      }
+    } else {
+#pragma GCC unroll 16
+      for (int r = 0; r < kRows; ++r) {
+        const IntVec a = hn::Set(Ints(), codes[r]);
+#pragma GCC unroll 16
+        for (int v = 0; v < kPanels; ++v) sum[r][v] = AddDots(sum[r][v], w[v], a);
+      }
+    }
+  };
+  constexpr int64_t kWords = kNibbles ? 2 * kRows : kRows;
+  const int32_t *codes = group.codes;
+  int64_t at = 0;
+  const int64_t end = group.blocks * 64;
+  for (; at + 128 <= end; at += 128, codes += 2 * kWords) {
+    step(codes, at);
+    step(codes + kWords, at + 64);
+  }
+  if (at < end) step(codes, at);
+#pragma GCC unroll 16
+  for (int r = 0; r < kRows; ++r) {
+#pragma GCC unroll 16
+    for (int v = 0; v < kPanels; ++v) finish(r, v, sum[r][v]);
+  }
 }
 
-void QuantizeRows(const Context &, ConstView x, int8_t *codes, int64_t stride, View scales) {
+#elif HWY_TARGET == HWY_AVX2
+
+template <int kRows, int kPanels, bool kNibbles, class Finish>
+HWY_INLINE void SumGroup(const Group &group, const Finish &finish) {
+  constexpr int kVectors = 2 * kPanels;
+  const __m256i ones = _mm256_set1_epi16(1);
+  __m256i sum[kRows][kVectors];
+#pragma GCC unroll 16
+  for (int r = 0; r < kRows; ++r) {
+#pragma GCC unroll 16
+    for (int v = 0; v < kVectors; ++v) {
+      // Codes of int8 are used with their sign, which leaves nothing to correct.
+      sum[r][v] = kNibbles ? _mm256_set1_epi32(group.start[r]) : _mm256_setzero_si256();
+    }
+  }
+  const int32_t *codes = group.codes;
+  for (int64_t at = 0; at < group.blocks * 64; at += 64) {
+#pragma GCC unroll 16
+    for (int v = 0; v < kVectors; ++v) {
+      const __m256i w = _mm256_loadu_si256(
+          reinterpret_cast<const __m256i *>(group.panel[v / 2] + at + v % 2 * 32));
+      if constexpr (kNibbles) {
+        const __m256i low = _mm256_and_si256(w, _mm256_set1_epi8(15)),
+                      high = _mm256_and_si256(_mm256_srli_epi16(w, 4), _mm256_set1_epi8(15));
+#pragma GCC unroll 16
+        for (int r = 0; r < kRows; ++r) {
+          // Pairs of 15 * 128 and the sum of two of them fit 16 bits.
+          const __m256i pairs =
+              _mm256_add_epi16(_mm256_maddubs_epi16(low, _mm256_set1_epi32(codes[r])),
+                               _mm256_maddubs_epi16(high, _mm256_set1_epi32(codes[kRows + r])));
+          sum[r][v] = _mm256_add_epi32(sum[r][v], _mm256_madd_epi16(pairs, ones));
+        }
+      } else {
+        // |a| * (sign of a) w: unlike 255 * 127, pairs of 128 * 127 fit 16 bits.
+        const __m256i code = _mm256_xor_si256(w, _mm256_set1_epi8(-128));
+#pragma GCC unroll 16
+        for (int r = 0; r < kRows; ++r) {
+          const __m256i a = _mm256_set1_epi32(codes[r]);
+          const __m256i pairs = _mm256_maddubs_epi16(_mm256_abs_epi8(a), _mm256_sign_epi8(code, a));
+          sum[r][v] = _mm256_add_epi32(sum[r][v], _mm256_madd_epi16(pairs, ones));
+        }
+      }
+    }
+    codes += kNibbles ? 2 * kRows : kRows;
+  }
+#pragma GCC unroll 16
+  for (int r = 0; r < kRows; ++r) {
+#pragma GCC unroll 16
+    for (int v = 0; v < kVectors; ++v) finish(r, v, IntVec{sum[r][v]});
+  }
+}
+
+#else
+
+template <int kRows, int kPanels, bool kNibbles, class Finish>
+HWY_INLINE void SumGroup(const Group &group, const Finish &finish) {
+  for (int r = 0; r < kRows; ++r) {
+    for (int p = 0; p < kPanels; ++p) {
+      int32_t sum[kPanel];
+      std::fill_n(sum, kPanel, group.start[r]);
+      const int32_t *codes = group.codes + r;
+      for (int64_t b = 0; b < group.blocks; ++b) {
+        const uint8_t *w = group.panel[p] + b * 64;
+        for (int half = 0; half <= (kNibbles ? 1 : 0); ++half, codes += kRows) {
+          int8_t a[4];
+          std::memcpy(a, codes, sizeof(a));
+          for (int64_t n = 0; n < kPanel; ++n) {
+            for (int64_t i = 0; i < 4; ++i) {
+              const int32_t code = w[4 * n + i];
+              sum[n] += a[i] * (kNibbles ? code >> (4 * half) & 15 : code);
+            }
+          }
+        }
+      }
+      const int64_t lanes = Width();
+      for (int64_t n = 0; n < kPanel; n += lanes)
+        finish(r, static_cast<int>((p * kPanel + n) / lanes), hn::LoadU(Ints(), sum + n));
+    }
+  }
+}
+
+#endif
+
+// The rows of a call in tiles, as the kernels read them.
+struct Tiles {
+  const int32_t *codes;   // tile after tile [steps][rows]
+  const int32_t *starts;  // tile after tile [groups][rows]
+  int64_t steps;
+};
+
+template <int kRows, int kPanels, bool kNibbles>
+HWY_INLINE void CodeTile(const PackedRows &x, const TileRows &rows, const Tiles &tiles, int64_t i,
+                         int64_t tile_begin, const PackedMatrix &w, int64_t p, int64_t ahead,
+                         const float *zeros) {
+  const int64_t lanes = Width(), groups = w.NumGroups();
+  constexpr int64_t kInputs = kNibbles ? 8 : 4;  // of a block
+  const int64_t all_blocks = w.PanelBytes() / 64;
+  const int64_t group_blocks = groups > 1 ? w.GroupSize() / kInputs : all_blocks;
+  const uint8_t *panel[kPanels];
+  const float *scales[kPanels];
+  for (int v = 0; v < kPanels; ++v) {  // panels beyond the last repeat it and are not stored
+    const int64_t q = std::min(p + v, w.NumPanels() - 1);
+    panel[v] = w.Panel(q);
+    scales[v] = w.Scales().Data() + q * groups * 2 * kPanel;
+  }
+  HWY_ALIGN float totals[kRows][kPanels * kPanel];
+  const int32_t *codes = tiles.codes + i * tiles.steps, *starts = tiles.starts + i * groups;
+  for (int64_t g = 0; g < groups; ++g) {
+    Group group;
+    group.codes = codes + g * group_blocks * (kInputs / 4) * kRows;
+    group.blocks = std::min(group_blocks, all_blocks - g * group_blocks);
+    group.panel = panel;
+    group.start = starts + g * kRows;
+    group.ahead = ahead;
+    SumGroup<kRows, kPanels, kNibbles>(group, [&](int r, int v, IntVec sum) HWY_ATTR {
+      const int64_t at = v * lanes;
+      const FloatVec scale = LoadU(scales[at / kPanel] + g * 2 * kPanel + at % kPanel);
+      float *total = totals[r] + at;
+      const FloatVec value = hn::ConvertTo(Floats(), sum);
+      StoreU(g == 0 ? hn::Mul(value, scale) : hn::MulAdd(value, scale, LoadU(total)), total);
+    });
+    for (int v = 0; v < kPanels; ++v) panel[v] += group.blocks * 64;
+  }
+  const int64_t col = p * kPanel, cols = w.Rows();
+  for (int r = 0; r < kRows; ++r) {
+    const float *scale = x.Scale(rows.In(tile_begin + i + r));
+    const FloatVec factor = Set(rows.Factor(tile_begin + i + r));
+    float *y = rows.Out(tile_begin + i + r);
+    for (int64_t at = 0; at < kPanels * kPanel && col + at < cols; at += lanes) {
+      FloatVec value = LoadU(totals[r] + at);
+      value = hn::Mul(hn::NegMulAdd(Set(scale[1]), LoadU(zeros + at), value), Set(scale[0]));
+      FinishVector(value, rows.epilogue, factor, col + at, cols - col - at, y);
+    }
+  }
+}
+
+// Rows [begin, begin + count) of the call; kMost is the same in both functions.
+template <int kMost>
+void FillTiles(const PackedRows &x, const TileRows &rows, int64_t begin, int64_t count,
+               const PackedMatrix &w, int32_t *codes, int32_t *starts) {
+  const int64_t steps = x.Stride() / 4, groups = w.NumGroups();
+  const int32_t offset = w.Format() == WeightFormat::kInt8 ? 128 : 8;
+  ForRowTiles<kMost>(count, [&](auto tile_rows, int64_t i) HWY_ATTR {
+    constexpr int kRows = decltype(tile_rows)::value;
+    for (int r = 0; r < kRows; ++r) {
+      const int8_t *row = x.CodeRow(rows.In(begin + i + r));
+      int32_t *to = codes + i * steps + r;
+      for (int64_t s = 0; s < steps; ++s) std::memcpy(to + s * kRows, row + 4 * s, 4);
+      for (int64_t g = 0; g < groups; ++g) {
+        const int64_t first = g * w.GroupSize(), last = std::min(x.Cols(), first + w.GroupSize());
+        int32_t sum = 0;
+        for (int64_t k = first; k < last; ++k) sum += row[k];
+        starts[i * groups + g * kRows + r] = -offset * sum;
+      }
+    }
+  });
+}
+
+template <int kMost, int kPanels, bool kNibbles>
+void CodeRows(const PackedRows &x, const TileRows &rows, int64_t begin, int64_t count,
+              const PackedMatrix &w, int32_t *codes, int32_t *starts) {
+  FillTiles<kMost>(x, rows, begin, count, w, codes, starts);
+  const Tiles tiles{codes, starts, x.Stride() / 4};
+  const int64_t groups = w.NumGroups(), lanes = Width();
+  // Where each weight is read once only, it comes from memory; else the last tile has left it here.
+  const int64_t ahead = count <= kMost ? kPanels * w.PanelBytes() : 0;
+  for (int64_t p = 0; p < w.NumPanels(); p += kPanels) {
+    // What a zero point of 1 adds to each output, before its scale.
+    HWY_ALIGN float zeros[kPanels * kPanel];
+    for (int64_t at = 0; at < kPanels * kPanel; at += lanes) {
+      const int64_t q = std::min(p + at / kPanel, w.NumPanels() - 1);
+      const float *from = w.Scales().Data() + q * groups * 2 * kPanel + kPanel + at % kPanel;
+      FloatVec sum = LoadU(from);
+      for (int64_t g = 1; g < groups; ++g) sum = hn::Add(sum, LoadU(from + g * 2 * kPanel));
+      StoreU(sum, zeros + at);
+    }
+    ForRowTiles<kMost>(count, [&](auto r, int64_t i) HWY_ATTR {
+      CodeTile<decltype(r)::value, kPanels, kNibbles>(x, rows, tiles, i, begin, w, p, ahead, zeros);
+    });
+  }
+}
+
+template <bool kNibbles>
+void PackedGemmCodes(const PackedRows &x, const GemmRows &gemm_rows, const PackedMatrix &w,
+                     const Epilogue &epilogue, View y) {
+  const TileRows rows{gemm_rows, epilogue, y};
+  // Rows whose codes stay in the second-level cache beside a few panels.
+  constexpr int64_t kCacheBytes = 256 << 10;
+  const int64_t steps = x.Stride() / 4;
+  const int64_t most = std::max<int64_t>(1, kCacheBytes / (4 * steps) / kMostRows) * kMostRows;
+  const int64_t block = std::min(gemm_rows.count, most);
+  const Tensor scratch(block, steps + w.NumGroups());
+  auto *codes = reinterpret_cast<int32_t *>(const_cast<float *>(scratch.Data()));
+  int32_t *starts = codes + block * steps;
+  for (int64_t begin = 0; begin < gemm_rows.count; begin += block) {
+    const int64_t count = std::min(block, gemm_rows.count - begin);
+    if (gemm_rows.count <= kFewRows) {
+      CodeRows<kFewRows, kFewPanels, kNibbles>(x, rows, begin, count, w, codes, starts);
+    } else {
+      CodeRows<kMostRows, kWidePanels, kNibbles>(x, rows, begin, count, w, codes, starts);
+    }
+  }
+}
+
+void PackedGemmInt8Simd(const PackedRows &x, const GemmRows &rows, const PackedMatrix &w,
+                        const Epilogue &epilogue, View y) {
+  PackedGemmCodes<false>(x, rows, w, epilogue, y);
+}
+
+void PackedGemmInt4Simd(const PackedRows &x, const GemmRows &rows, const PackedMatrix &w,
+                        const Epilogue &epilogue, View y) {
+  PackedGemmCodes<true>(x, rows, w, epilogue, y);
+}
+
+void QuantizeRowsSimd(ConstView x, int8_t *codes, int64_t stride, View scales) {
+  const hn::Rebind<int8_t, Floats> bytes;
+  const int64_t lanes = Width(), cols = x.Cols();
   for (int64_t i = 0; i < x.Rows(); ++i) {
     const float *row = x.Row(i);
-    float low = 0, high = 0;
-    bool finite = true;
-    for (int64_t k = 0; k < x.Cols(); ++k) {
-      finite = finite && std::isfinite(row[k]);
-      low = std::min(low, row[k]);
-      high = std::max(high, row[k]);
-    }
-    if (!finite) throw DataError("activations hold NaN or infinity; check features and model");
-    const float scale = (high - low) / 255, inverse = scale > 1e-30f ? 1 / scale : 0;
+    // Times zero, what is not finite becomes NaN.
+    FloatVec lows = Zero(), highs = Zero(), finite = Zero();
+    const auto take = [&](FloatVec v) HWY_ATTR {
+      lows = hn::Min(lows, v);
+      highs = hn::Max(highs, v);
+      finite = hn::MulAdd(v, Zero(), finite);
+    };
+    int64_t k = 0;
+    for (; k + lanes <= cols; k += lanes) take(LoadU(row + k));
+    if (k < cols) take(LoadN(row + k, cols - k));
+    if (!(Sum(finite) == 0))
+      throw DataError("activations hold NaN or infinity; check features and model");
+    const float low = hn::GetLane(hn::MinOfLanes(Floats(), lows)), high = Max(highs);
+    const float scale = high / 255 - low / 255, inverse = scale > 1e-30f ? 1 / scale : 0;
     const float zero = std::nearbyint(-128 - low * inverse);
-    for (int64_t k = 0; k < stride; ++k) {
-      const float code = k < x.Cols() ? std::nearbyint(row[k] * inverse) + zero : 0;
-      codes[i * stride + k] = static_cast<int8_t>(std::min(127.f, std::max(-128.f, code)));
+    int8_t *to = codes + i * stride;
+    const auto code = [&](FloatVec v) HWY_ATTR {
+      const auto rounded = hn::NearestInt(hn::Mul(v, Set(inverse)));
+      return hn::DemoteTo(bytes, hn::Add(rounded, hn::Set(Ints(), static_cast<int32_t>(zero))));
+    };
+    for (k = 0; k + lanes <= cols; k += lanes) hn::StoreU(code(LoadU(row + k)), bytes, to + k);
+    if (k < cols) {
+      HWY_ALIGN int8_t buffer[hn::MaxLanes(Floats())];
+      hn::StoreU(code(LoadN(row + k, cols - k)), bytes, buffer);
+      std::memcpy(to + k, buffer, static_cast<size_t>(cols - k));
     }
+    std::fill(to + cols, to + stride, int8_t{0});
     scales(i, 0) = scale;
     scales(i, 1) = zero;
   }
 }
 
-}  // namespace u2moe::cpu
+}  // namespace
+}  // namespace HWY_NAMESPACE
+}  // namespace u2moe
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace u2moe {
+namespace {
+HWY_EXPORT(PackedGemmInt8Simd);
+HWY_EXPORT(PackedGemmInt4Simd);
+HWY_EXPORT(QuantizeRowsSimd);
+
+// AVX-512 without VNNI (the first generation): the kernels of AVX2, whose results are the same.
+#if (HWY_TARGETS & HWY_AVX2) && (HWY_TARGETS & HWY_AVX3)
+#define U2MOE_CODES_DISPATCH(fn)                                                      \
+  ((hwy::SupportedTargets() & HWY_AVX3) != 0 && !__builtin_cpu_supports("avx512vnni") \
+       ? N_AVX2::fn                                                                   \
+       : HWY_DYNAMIC_DISPATCH(fn))
+#else
+#define U2MOE_CODES_DISPATCH(fn) HWY_DYNAMIC_DISPATCH(fn)
+#endif
+}  // namespace
+
+namespace cpu {
+
+void PackedGemmInt8(const Context &, const PackedRows &x, const GemmRows &rows,
+                    const PackedMatrix &w, const Epilogue &epilogue, View y) {
+  U2MOE_CODES_DISPATCH(PackedGemmInt8Simd)(x, rows, w, epilogue, y);
+}
+
+void PackedGemmInt4(const Context &, const PackedRows &x, const GemmRows &rows,
+                    const PackedMatrix &w, const Epilogue &epilogue, View y) {
+  U2MOE_CODES_DISPATCH(PackedGemmInt4Simd)(x, rows, w, epilogue, y);
+}
+
+void QuantizeRows(const Context &, ConstView x, int8_t *codes, int64_t stride, View scales) {
+  HWY_DYNAMIC_DISPATCH(QuantizeRowsSimd)(x, codes, stride, scales);
+}
+
+}  // namespace cpu
+}  // namespace u2moe
+#endif  // HWY_ONCE
