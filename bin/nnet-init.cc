@@ -32,32 +32,40 @@ int Run(int argc, char *argv[]) {
   OptionParser po(
       "Makes a model with random weights. The shape is given by a file of name=value lines, by "
       "options, or both;\n"
-      "options go before the file.\n\n"
-      "Usage: nnet-init [options] <model.conf> <model-out>\n"
+      "options go before the file. Or it is one of the paper's, --preset=dense-225m, moe-1b or "
+      "dense-1b.\n\n"
+      "Usage: nnet-init [options] [<model.conf>] <model-out>\n"
       "  e.g. nnet-init --units=units.txt --cmvn=global_cmvn --fbank-config=conf/fbank.conf "
       "--seed=1 \\\n"
-      "         conf/moe.conf exp/0.safetensors\n");
+      "         conf/moe.conf exp/0.safetensors\n"
+      "       nnet-init --preset=moe-1b moe-1b.safetensors\n");
   ModelOptions options, given;
-  std::string units, cmvn, fbank_config;
+  std::string preset, units, cmvn, fbank_config;
   int64_t seed = 0;
   given.Register(&po);
+  po.Register("preset", &preset,
+              "begin with the shape dense-225m, moe-1b or dense-1b instead of a file's");
   po.Register("units", &units, "file of 'unit id' lines");
   po.Register("cmvn", &cmvn,
               "Kaldi's or WeNet's global CMVN statistics; empty: features are used as they are");
   po.Register("fbank-config", &fbank_config,
               "configuration of compute-fbank-feats that made the features; stored");
   po.Register("seed", &seed, "seed of the random weights");
-  if (!po.Parse(argc, argv, 2, 2)) return 0;
-  {
+  if (!po.Parse(argc, argv, 1, 2)) return 0;
+  if (preset.empty() && po.NumArgs() < 2) throw UsageError("give a model.conf or a --preset");
+  if (!preset.empty()) options = ModelOptions::Preset(preset);
+  if (po.NumArgs() == 2) {
     OptionParser file("");
     options.Register(&file);
     file.ReadConfigFile(po.Arg(0));
   }
+  const std::string out = po.Arg(po.NumArgs() - 1);
   options.TakeGiven(po, given);
 
   ModelInfo info;
   if (!units.empty()) {
     info.units = ReadUnits(units);
+    if (!preset.empty()) options.vocab_size = given.vocab_size;  // the preset's yields to the units
     options.SetUnits(info.units);
   } else if (options.vocab_size == 0) {
     throw UsageError("give --units=units.txt, or a --vocab-size");
@@ -73,8 +81,8 @@ int Run(int argc, char *argv[]) {
   InitModel(&model, static_cast<uint64_t>(seed));
   if (!cmvn.empty()) SetGlobalCmvn(ReadGlobalCmvn(cmvn), cmvn, &model);
   AddHistory("nnet-init", {{"seed", std::to_string(seed)}}, &info);
-  WriteModel(po.Arg(1), &model, info);
-  LOG_INFO << "Wrote " << po.Arg(1) << ", " << CountParams(&model).total << " parameters.";
+  WriteModel(out, &model, info);
+  LOG_INFO << "Wrote " << out << ", " << CountParams(&model).total << " parameters.";
   return 0;
 }
 

@@ -233,6 +233,27 @@ void ModelOptions::Register(OptionParser *po) {
   });
 }
 
+ModelOptions ModelOptions::Preset(const std::string &name) {
+  ModelOptions o;
+  o.model_dim = 640;
+  o.num_blocks = 15;
+  o.num_heads = 10;
+  o.conv_kernel = 15;
+  o.hidden_dim = 2560;
+  o.vocab_size = 8192;
+  if (name == "moe-1b") {
+    o.num_experts = 8;
+  } else if (name == "dense-1b") {
+    o.model_dim = 1280;
+    o.num_blocks = 18;
+    o.num_heads = 20;
+    o.hidden_dim = 5120;
+  } else if (name != "dense-225m") {
+    throw UsageError("--preset=", name, ": known are dense-225m, moe-1b and dense-1b");
+  }
+  return o;
+}
+
 void ModelOptions::TakeGiven(const OptionParser &po, const ModelOptions &other) {
   std::vector<const void *> theirs;
   VisitOptions(&other,

@@ -74,6 +74,11 @@ struct ModelOptions {
   ModelOptions() = default;
   explicit ModelOptions(const ModelConfig &config);  // every value given
 
+  // One of the shapes of arXiv 2404.16407 at full size, with a vocabulary of 8192: "dense-225m",
+  // "moe-1b" (8 experts, 2 active, in encoder and decoders) or "dense-1b". Throws UsageError for
+  // others.
+  static ModelOptions Preset(const std::string &name);
+
   void Register(OptionParser *po);
   // Takes over from `other` the values of the options that were given to po.
   void TakeGiven(const OptionParser &po, const ModelOptions &other);

@@ -51,7 +51,13 @@ check_fails "no such file" 2 'cannot read configuration file' nnet-init "${small
 printf 'a 0\nb 0\n' >"$tmp/twice.txt"
 check_fails "units with an id twice" 1 'twice.txt:2: the id 0 is also that of a' \
   nnet-init --print-args=false --units="$tmp/twice.txt" "$tmp/model.conf" "$tmp/x.safetensors"
-check_fails "one argument" 2 'Usage: nnet-init' nnet-init --print-args=false "$tmp/model.conf"
+check_fails "one argument" 2 'give a model.conf or a --preset' nnet-init --print-args=false "$tmp/model.conf"
+check_fails "no such preset" 2 'known are dense-225m, moe-1b and dense-1b' \
+  nnet-init --print-args=false --preset=dense "$tmp/x.safetensors"
+check "a preset, cut down by options" nnet-init "${small[@]}" --preset=moe-1b --num-blocks=1 --decoder-blocks=1 \
+  --reverse-decoder-blocks=1 --hidden-dim=32 --model-dim=40 "$tmp/preset.safetensors"
+check_equal "has the rest of the preset" \
+  "$(nnet-info --print-args=false "$tmp/preset.safetensors" | grep -cE '^(num-experts=8|num-heads=10|conv-kernel=15|vocab-size=5)$')" 4
 check_fails "a folder that is not there" 1 'none/x' nnet-init "${small[@]}" "$tmp/model.conf" "$tmp/none/x.safetensors"
 check_equal "a failure leaves no file" "$(find "$tmp" -name 'x.safetensors')" ""
 
