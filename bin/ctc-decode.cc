@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "base/main.h"
+#include "base/stage-clock.h"
 #include "decode/ctc-search.h"
 #include "pipeline/utterance-loop.h"
 #include "tensor/kaldi-tables.h"
@@ -62,6 +63,7 @@ int Run(int argc, char *argv[]) {
     return true;
   };
   const auto work = [&](Job *job) {
+    const StageScope stage(Stage::kSearch);
     job->nbest = CtcDecode(job->logp, opts.nbest, MakeCtcSearch(opts).get());
   };
   const auto write = [&](Job *job) {

@@ -23,12 +23,14 @@ void EncodeJobs(const Context &ctx, const AsrModel &model, const EncodeOptions &
     Job *job = next();
     if (job == nullptr) return false;
     utterance->feats = job->feats;
-    utterance->done = [&ctx, &model, job](Tensor out, std::exception_ptr error) {
+    const Timer timer;
+    utterance->done = [&ctx, &model, streams, timer, job](Tensor out, std::exception_ptr error) {
       job->error = error;
       job->Try([&] {
         job->encoder_out = std::move(out);
         job->logp = model.CtcLogProbs(ctx, job->encoder_out);
       });
+      if (streams == 1) job->seconds = timer.Elapsed();
     };
     return true;
   });

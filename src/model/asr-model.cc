@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "base/stage-clock.h"
 #include "ops/softmax.h"
 
 namespace u2moe {
@@ -19,6 +20,7 @@ AsrModel::AsrModel(const ModelConfig &config)
 }
 
 Tensor AsrModel::CtcLogProbs(const Context &ctx, ConstView encoder_out) const {
+  const StageScope stage(Stage::kCtc);
   Tensor logp(encoder_out.Rows(), ctc_.OutDim());
   ctc_.Forward(ctx, encoder_out, logp);
   LogSoftmaxForward(ctx, logp, logp);

@@ -1,5 +1,7 @@
 #include "model/conformer-block.h"
 
+#include "base/stage-clock.h"
+
 namespace u2moe {
 namespace {
 
@@ -32,23 +34,27 @@ void ConformerBlock::Forward(const Context &ctx, const ForwardMode &mode, int in
   }
   SublayerForward(ctx, norm_ff_macaron_, kFeedForwardScale, dropout_, mode.dropout, x,
                   tape ? &tape->macaron : nullptr, [&](ConstView in, const LayerOutput &out) {
+                    const StageScope stage(Stage::kFeedForward);
                     feed_forward_macaron_->Forward(ctx, in, out,
                                                    tape ? &tape->macaron_ffn : nullptr,
                                                    mode.dropout, mode.routes);
                   });
   SublayerForward(ctx, norm_mha_, 1, dropout_, mode.dropout, x, tape ? &tape->attention : nullptr,
                   [&](ConstView in, const LayerOutput &out) {
+                    const StageScope stage(Stage::kAttention);
                     self_attn_.Forward(ctx, mode.mask, in, shape, positions, attention_caches, out,
                                        tape ? &tape->attention_inner : nullptr);
                   });
   SublayerForward(ctx, norm_conv_, 1, dropout_, mode.dropout, x,
                   tape ? &tape->convolution : nullptr, [&](ConstView in, const LayerOutput &out) {
+                    const StageScope stage(Stage::kConvolution);
                     conv_module_.Forward(ctx, in, shape, convolution_caches, out,
                                          tape ? &tape->convolution_inner : nullptr,
                                          running ? &running->conv_module_ : nullptr);
                   });
   SublayerForward(ctx, norm_ff_, kFeedForwardScale, dropout_, mode.dropout, x,
                   tape ? &tape->ffn : nullptr, [&](ConstView in, const LayerOutput &out) {
+                    const StageScope stage(Stage::kFeedForward);
                     feed_forward_->Forward(ctx, in, out, tape ? &tape->final_ffn : nullptr,
                                            mode.dropout, mode.routes);
                   });

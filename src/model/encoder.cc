@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "base/stage-clock.h"
 #include "ops/embedding.h"
 
 namespace u2moe {
@@ -64,8 +65,11 @@ void Encoder::Forward(const Context &ctx, const ForwardMode &mode, ConstView fea
   Subsampling::Packed packed;
   if (packed_ == nullptr || tape != nullptr) packed = embed_.Pack(ctx, false);
   Tensor x(sub_shape.TotalRows(), config_.model_dim);
-  embed_.Forward(ctx, packed_ != nullptr && tape == nullptr ? *packed_ : packed, normalized, shape,
-                 x, tape != nullptr ? &tape->subsampling : nullptr);
+  {
+    const StageScope stage(Stage::kSubsampling);
+    embed_.Forward(ctx, packed_ != nullptr && tape == nullptr ? *packed_ : packed, normalized,
+                   shape, x, tape != nullptr ? &tape->subsampling : nullptr);
+  }
   ScaleBy(ctx, std::sqrt(static_cast<float>(config_.model_dim)), x);
   const bool as_rows = packed_ == nullptr || tape != nullptr || mode.dropout != nullptr;
   PositionRows positions = Positions(ctx, mode, sub_shape, as_rows);

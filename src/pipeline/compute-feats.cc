@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/rng.h"
+#include "base/stage-clock.h"
 #include "feat/cmvn.h"
 #include "tensor/kaldi-tables.h"
 #include "util/progress.h"
@@ -138,6 +139,7 @@ int ComputeFeats(const ComputeFeatsOptions &opts, float sample_frequency,
   };
   const auto work = [&](FeatsJob *job) {
     if (job->too_short) return;
+    const StageScope stage(Stage::kFeatures);
     const uint64_t seed = SubSeed(static_cast<uint64_t>(opts.seed), job->key);
     try {
       job->feats = extractors.Compute(*job, seed);

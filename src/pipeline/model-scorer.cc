@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "base/error.h"
+#include "base/stage-clock.h"
 #include "model/token-tree.h"
 
 namespace u2moe {
@@ -19,6 +20,7 @@ std::vector<double> ModelScorer::ScoreRightToLeft(
 
 std::vector<double> ModelScorer::Score(const Decoder &decoder, bool reverse, ConstView encoder_out,
                                        const std::vector<std::vector<int32_t>> &hyps) const {
+  const StageScope stage(Stage::kRescoring);
   const ModelConfig &config = model_.Config();
   if (encoder_out.Rows() == 0) throw DataError("the encoder output has no frames");
   if (encoder_out.Cols() != config.encoder.model_dim) {

@@ -11,7 +11,9 @@
 #include <string>
 #include <vector>
 
+#include "base/stage-clock.h"
 #include "base/thread-pool.h"
+#include "base/timer.h"
 #include "util/progress.h"
 #include "util/speed-report.h"
 #include "util/tally.h"
@@ -31,6 +33,7 @@ struct UtteranceJob {
   std::string key;
   std::string place;  // where it was read (reader.Where()), for the message if it fails
   double audio_seconds = 0;
+  double seconds = -1;        // that it took, if it was computed alone
   std::exception_ptr error;  // a DataError: the utterance fails
 
   // Runs fn() and keeps a DataError for later; other errors pass.
@@ -54,8 +57,8 @@ int64_t CountEntries(const std::string &rspecifier);
 // it may have up to `together` of them in hand at once. Where the result of a job does not depend
 // on the others, nor do results and their order depend on threads and groups. At most 8 * threads *
 // together utterances are held. DataErrors of read and work (through Job::Try) and of write are
-// counted in the tally. The time of work counts in the speed report: per utterance where one is
-// computed at a time, else per group.
+// counted in the tally. The time of work counts in the speed report: of groups, and of
+// utterances that were computed alone.
 template <class Job>
 void ForEachGroup(const ThreadOptions &opts, int together, SpeedReport *speed,
                   UtteranceTally *tally, Progress *progress, const std::function<bool(Job *)> &read,
@@ -92,16 +95,21 @@ void ForEachGroup(const ThreadOptions &opts, int together, SpeedReport *speed,
         const size_t i = taken++;
         return i < order.size() ? order[i] : nullptr;
       };
-      if (pool) {
-        pool->ParallelFor(opts.threads, [&](int64_t) { work(next); });
-      } else {
+      const auto run = [&](int64_t) {
+        const StageScope stage(Stage::kOther);
         work(next);
+      };
+      if (pool) {
+        pool->ParallelFor(opts.threads, run);
+      } else {
+        run(0);
       }
     }
     for (Job &job : jobs) {
       tally->Try(job.key, [&] {
         try {
           if (job.error) std::rethrow_exception(job.error);
+          if (job.seconds >= 0) speed->AddUtterance(job.audio_seconds, job.seconds);
           write(&job);
         } catch (const DataError &e) {
           throw DataError(UtteranceTally::WithPlace(job.place, e.what()));
@@ -119,7 +127,11 @@ void ForEachUtterance(const ThreadOptions &opts, SpeedReport *speed, UtteranceTa
                       const std::function<void(Job *)> &work,
                       const std::function<void(Job *)> &write) {
   const std::function<void(const std::function<Job *()> &)> all = [&](const auto &next) {
-    while (Job *job = next()) job->Try([&] { work(job); });
+    while (Job *job = next()) {
+      const Timer timer;
+      job->Try([&] { work(job); });
+      job->seconds = timer.Elapsed();
+    }
   };
   ForEachGroup<Job>(opts, 1, speed, tally, progress, read, all, write);
 }

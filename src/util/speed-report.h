@@ -14,7 +14,8 @@ namespace u2moe {
 // loading the model and reading and writing archives stay out.
 //
 //   SpeedReport speed(&po);                  // registers --stats; construct before po.Parse
-//   { SpeedReport::Scope scope(&speed, audio_seconds);  compute }   // per utterance or batch
+//   { SpeedReport::Scope scope(&speed, audio_seconds);  compute }   // per group of utterances
+//   speed.AddUtterance(audio_seconds, seconds);                     // of each, where known
 //   speed.Note("chunk_size", 16);            // conditions of the measurement
 //   speed.Finish();                          // logs the real-time factor, writes the JSON file
 class SpeedReport {
@@ -37,6 +38,12 @@ class SpeedReport {
     Timer timer_;
   };
 
+  // One utterance that was computed alone in that time. The first one warms up memory and caches:
+  // it is told apart from the distribution of the others.
+  void AddUtterance(double audio_seconds, double seconds) {
+    if (audio_seconds > 0) rtfs_.push_back(seconds / audio_seconds);
+  }
+
   void Note(const std::string &name, const std::string &value);
   void Note(const std::string &name, double value);
 
@@ -44,8 +51,9 @@ class SpeedReport {
   double WallSeconds() const { return wall_seconds_; }
   double CpuSeconds() const { return cpu_seconds_; }
 
-  // Logs "RTF ..." and, with --stats=FILE, writes {"audio_seconds", "wall_seconds", "cpu_seconds",
-  // "rtf": {"p50", "p90", "p99"} (of the scopes), and the notes}.
+  // Logs "RTF ..." with the shares of stages (base/stage-clock.h) and, with --stats=FILE, writes
+  // {"audio_seconds", "wall_seconds", "cpu_seconds", "rtf": {"utterances", "first", "p50", "p90",
+  // "p99"}, "stages": {name: seconds, summed over threads}, and the notes}.
   void Finish() const;
 
  private:

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "base/stage-clock.h"
 #include "support/test-util.h"
 
 namespace u2moe {
@@ -22,6 +23,12 @@ TEST(SpeedReport, AddsUpScopesAndWritesJson) {
     const Timer timer;
     while (timer.Elapsed() < 0.01) {
     }
+  }
+  {
+    const StageScope stage(Stage::kSearch);
+    speed.AddUtterance(2, 1.0);  // warms up
+    speed.AddUtterance(2, 0.2);
+    speed.AddUtterance(4, 0.8);
   }
   EXPECT_THROW(
       {
@@ -41,7 +48,10 @@ TEST(SpeedReport, AddsUpScopesAndWritesJson) {
   EXPECT_EQ(json["chunk_size"], 16.0);
   EXPECT_EQ(json["precision"], "float32");
   EXPECT_EQ(json["wall_seconds"], speed.WallSeconds());
-  EXPECT_GE(json["rtf"]["p99"], json["rtf"]["p50"]);
+  EXPECT_EQ(json["rtf"]["utterances"], 3);
+  EXPECT_EQ(json["rtf"]["first"], 0.5);
+  EXPECT_EQ(json["rtf"]["p99"], 0.2);
+  EXPECT_GT(json["stages"]["search"], 0.0);
 }
 
 }  // namespace
