@@ -16,12 +16,11 @@ namespace {
 
 constexpr int64_t kLineFloats = 16;  // of a cache line
 
+constexpr int kPanelVectors = static_cast<int>(PackedMatrix::kPanel / hn::MaxLanes(Floats()));
 #if HWY_TARGET == HWY_AVX3
-constexpr int kPanelVectors = 1;
 constexpr int kMostRows = 14;  // 14 x 2 sums, 2 operands: of 32 registers
 constexpr int kWidePanels = 2;
 #else
-constexpr int kPanelVectors = PackedMatrix::kPanel / 8;
 constexpr int kMostRows = 6;  // 6 x 2 sums, 2 + 1 operands: the 16 registers of AVX2
 constexpr int kWidePanels = 1;
 #endif

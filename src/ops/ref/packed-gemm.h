@@ -31,7 +31,7 @@ inline void PackedGemm(const PackedRows &x, const GemmRows &rows, const PackedMa
     for (int64_t n = 0; n < w.Rows(); ++n) {
       double sum = e.bias != nullptr ? e.bias[n] : 0;
       for (int64_t k = 0; k < w.Cols(); ++k) sum += ActivationValue(x, in, k) * weights(n, k);
-      if (e.activation == Activation::kRelu) sum = sum > 0 ? sum : 0;
+      if (e.activation == Activation::kRelu) sum = sum < 0 ? 0 : sum;  // NaN stays NaN
       if (e.activation == Activation::kSwish) sum = sum / (1 + std::exp(-sum));
       sum *= e.scale * (rows.factor != nullptr ? static_cast<double>(rows.factor[i]) : 1.0);
       out[n] = static_cast<float>(e.add ? out[n] + sum : sum);
