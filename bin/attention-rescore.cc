@@ -4,7 +4,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/main.h"
-#include "model/model-file.h"
+#include "model/quantize.h"
 #include "pipeline/encode.h"
 #include "pipeline/model-scorer.h"
 #include "pipeline/nbest-table.h"
@@ -41,19 +41,24 @@ int Run(int argc, char *argv[]) {
       "'ark,t:hyp.{ctc}.{reverse}.tokens'\n");
   RescoringOptions opts;
   RescoringSweepOptions sweep;
+  PrecisionOptions precision_opts;
   ThreadOptions threads;
   opts.Register(&po);
   sweep.Register(&po);
+  precision_opts.Register(&po);
   threads.Register(&po);
   SpeedReport speed(&po);
   UtteranceTally tally(&po);
   if (!po.Parse(argc, argv, 5, 6)) return 0;
   RescoringPoints(sweep, opts);  // checks all weights
+  precision_opts.Check();
   threads.Check();
 
   const Context ctx;
   ModelInfo info;
-  const std::unique_ptr<AsrModel> model = ReadModel(po.Arg(0), &info);
+  std::string precision;
+  const std::unique_ptr<AsrModel> model =
+      ReadModelForInference(ctx, po.Arg(0), precision_opts, &info, &precision);
   if (!model->HasRightDecoder() && opts.reverse_weight > 0) {
     if (po.WasGiven("reverse-weight")) {
       throw UsageError("--reverse-weight=", opts.reverse_weight, ": ", po.Arg(0),
@@ -70,7 +75,7 @@ int Run(int argc, char *argv[]) {
   RescoringOutput output(sweep, opts, model->HasRightDecoder(), po.Arg(4),
                          po.NumArgs() > 5 ? po.Arg(5) : "");
   LOG_INFO << output.ToString() << "; " << threads.threads << " thread"
-           << (threads.threads > 1 ? "s" : "") << ", float32, " << machine;
+           << (threads.threads > 1 ? "s" : "") << ", " << precision << ", " << machine;
 
   NbestTable nbest(po.Arg(2), po.Arg(3));
   SequentialMatrixReader reader(po.Arg(1));
@@ -110,7 +115,7 @@ int Run(int argc, char *argv[]) {
     speed.Note("reverse_weight", opts.reverse_weight);
   }
   speed.Note("threads", threads.threads);
-  speed.Note("precision", "float32");
+  speed.Note("precision", precision);
   speed.Note("machine", machine);
   speed.Finish();
   return tally.Finish();

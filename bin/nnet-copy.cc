@@ -14,7 +14,7 @@ int Run(int argc, char *argv[]) {
   if (!po.Parse(argc, argv, 2, 2)) return 0;
 
   ModelInfo info;
-  std::unique_ptr<AsrModel> model = ReadModel(po.Arg(0), &info);
+  std::unique_ptr<AsrModel> model = ReadModel(po.Arg(0), &info, PackedWeights::kAllow);
   if (remove_history) info.history = "[]";
   WriteModel(po.Arg(1), model.get(), info);
   return 0;

@@ -3,7 +3,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/main.h"
-#include "model/model-file.h"
+#include "model/quantize.h"
 #include "pipeline/encode.h"
 #include "pipeline/utterance-loop.h"
 #include "tensor/kaldi-tables.h"
@@ -48,7 +48,8 @@ int Run(int argc, char *argv[]) {
   EncodeOptions opts;
   ThreadOptions threads;
   int32_t streams = 1;
-  std::string device = "cpu", precision = "float32";
+  PrecisionOptions precision_opts;
+  std::string device = "cpu", precision;
   opts.Register(&po);
   threads.Register(&po);
   po.Register(
@@ -56,7 +57,7 @@ int Run(int argc, char *argv[]) {
       "with --streaming: utterances that each thread advances together, chunk by chunk; the "
       "weights are read once for all of them, the results do not depend on it");
   po.Register("device", &device, "where to compute: cpu");
-  po.Register("precision", &precision, "numbers to compute with: float32");
+  precision_opts.Register(&po);
   SpeedReport speed(&po);
   UtteranceTally tally(&po);
   if (!po.Parse(argc, argv, 3, 4)) return 0;
@@ -65,15 +66,13 @@ int Run(int argc, char *argv[]) {
   if (streams < 1 || (streams > 1 && !opts.streaming)) {
     throw UsageError("--streams=", streams, ": must be at least 1, and above 1 needs --streaming");
   }
-  if (precision != "float32") {
-    throw UsageError("--precision=", precision, ": unknown; known is float32");
-  }
+  precision_opts.Check();
   const Context ctx(ParseDevice(device));
 
   ModelInfo info;
-  const std::unique_ptr<AsrModel> model = ReadModel(po.Arg(0), &info);
+  const std::unique_ptr<AsrModel> model =
+      ReadModelForInference(ctx, po.Arg(0), precision_opts, &info, &precision);
   opts.CheckModel(model->Config().encoder);
-  model->PrepareForInference(ctx);
   const double frame_shift = FrameShiftSeconds(info);
   const std::string machine = DescribeMachine();
   LOG_INFO << opts.ToString() << "; " << threads.threads << " thread"

@@ -37,7 +37,7 @@ int Run(int argc, char *argv[]) {
     return 0;
   }
   ModelInfo info;
-  std::unique_ptr<AsrModel> model = ReadModel(po.Arg(0), &info);
+  std::unique_ptr<AsrModel> model = ReadModel(po.Arg(0), &info, PackedWeights::kAllow);
   std::cout << (as_json ? ModelReportJson(model.get(), info) : ModelReportText(model.get(), info));
   return 0;
 }

@@ -18,7 +18,7 @@ namespace {
 using nlohmann::json;
 
 constexpr char kFormat[] = "u2moe";
-constexpr int32_t kVersion = 1;
+constexpr int32_t kVersion = 2;  // 1: no weights are packed
 
 const std::string &GetMetadata(const SafetensorsFile &file, const char *key) {
   auto it = file.Metadata().find(key);
@@ -63,6 +63,75 @@ ModelInfo ParseInfo(const SafetensorsFile &file) {
     throw DataError(name, ": units or features in the metadata have a wrong type: ", e.what());
   }
   return info;
+}
+
+constexpr char kPacked[] = ".packed", kScales[] = ".scales";
+
+// The metadata "packed": formats by name of the weight.
+std::map<std::string, PackFormat> ParsePacked(const SafetensorsFile &file) {
+  std::map<std::string, PackFormat> formats;
+  if (file.Metadata().count("packed") == 0) return formats;
+  const std::string where = file.Name() + ": metadata packed";
+  const json object = ParseMetadata(file, "packed");
+  if (!object.is_object()) throw DataError(where, ": no object");
+  for (const auto &item : object.items()) {
+    const json &value = item.value();
+    if (!value.is_array() || value.size() != 2 || !value[0].is_string() ||
+        !value[1].is_number_integer()) {
+      throw DataError(where, ": ", Printable(item.key(), 200), ": expected [format, group size]");
+    }
+    PackFormat format;
+    try {
+      format.format = ParseWeightFormat(value[0].get<std::string>());
+    } catch (const UsageError &e) {
+      throw DataError(where, ": ", Printable(item.key(), 200), ": ", e.what());
+    }
+    format.group_size = value[1].get<int64_t>();
+    if (format.group_size < 0 || format.group_size > INT32_MAX || format.group_size % 8 != 0) {
+      throw DataError(where, ": ", Printable(item.key(), 200), ": group size ", value[1].dump(),
+                      "; expected a multiple of 8, or 0");
+    }
+    formats[item.key()] = format;
+  }
+  return formats;
+}
+
+// What a file holds of a packed weight, without the bytes.
+std::vector<SafetensorsItem> PackedItems(const std::string &name, const PackFormat &format,
+                                         int64_t rows, int64_t cols) {
+  constexpr int64_t kPanel = PackedMatrix::kPanel;
+  const int64_t panels = (rows + kPanel - 1) / kPanel;
+  const bool codes = format.format == WeightFormat::kInt8 || format.format == WeightFormat::kInt4;
+  SafetensorsItem packed;
+  packed.name = name + kPacked;
+  switch (format.format) {
+    case WeightFormat::kFloat32:
+      packed.dtype = "F32";
+      packed.shape = {panels, cols, kPanel};
+      break;
+    case WeightFormat::kBfloat16:
+      packed.dtype = "BF16";
+      packed.shape = {panels, (cols + 1) / 2, kPanel, 2};
+      break;
+    case WeightFormat::kInt8:
+      packed.dtype = "U8";
+      packed.shape = {panels, (cols + 3) / 4, kPanel, 4};
+      break;
+    case WeightFormat::kInt4:
+      packed.dtype = "U8";
+      packed.shape = {panels, (cols + 7) / 8, kPanel, 4};
+      break;
+  }
+  std::vector<SafetensorsItem> items = {packed};
+  if (codes) {
+    const int64_t group = format.group_size > 0 ? format.group_size : cols;
+    SafetensorsItem scales;
+    scales.name = name + kScales;
+    scales.dtype = "F32";
+    scales.shape = {panels * ((cols + group - 1) / group), 2 * kPanel};
+    items.push_back(scales);
+  }
+  return items;
 }
 
 double FeatureOption(const ModelInfo &info, const std::string &name, double otherwise) {
@@ -112,43 +181,74 @@ void CheckModelInfo(const ModelInfo &info) {
   throw UsageError("the history is no JSON array");
 }
 
-std::unique_ptr<AsrModel> ReadModel(const std::string &rxfilename, ModelInfo *info) {
+std::unique_ptr<AsrModel> ReadModel(const std::string &rxfilename, ModelInfo *info,
+                                    PackedWeights packed_weights) {
   const SafetensorsFile file(rxfilename);
   ModelInfo own = ParseInfo(file);
-  const double floats = MinModelFloats(own.config);
-  if (floats * sizeof(float) > static_cast<double>(file.DataBytes())) {
-    throw DataError(
-        rxfilename, ": its config asks for ", floats, " parameters or more, but it holds ",
-        file.DataBytes() / static_cast<int64_t>(sizeof(float)), "; the model file is damaged");
+  const std::map<std::string, PackFormat> formats = ParsePacked(file);
+  if (!formats.empty() && packed_weights == PackedWeights::kRefuse) {
+    throw DataError(rxfilename, ": its weights are packed for inference (",
+                    ToString(formats.begin()->second.format),
+                    "); this needs the float32 model that nnet-quantize made it from");
+  }
+  const double least_bytes =
+      MinModelFloats(own.config) * (formats.empty() ? sizeof(float) : 0.5);  // of int4
+  if (least_bytes > static_cast<double>(file.DataBytes())) {
+    throw DataError(rxfilename, ": its config asks for ", MinModelFloats(own.config),
+                    " parameters or more, but it holds ", file.DataBytes(),
+                    " bytes; the model file is damaged");
   }
   auto model = std::make_unique<AsrModel>(own.config);
-  size_t used = 0;
-  ForEachParam(model.get(), [&](const std::string &name, Tensor *tensor, const ParamInit &, bool) {
+  std::set<std::string> names;
+  const auto check = [&](const std::string &name) {
     if (file.Entries().count(name) == 0) {
       throw DataError(rxfilename, ": the tensor ", name,
                       " is missing; the file does not fit its own config");
     }
+    names.insert(name);
+  };
+  const auto read = [&](const std::string &name, Tensor *tensor, bool) {
+    check(name);
     Tensor floats = file.Floats(name);
     if (floats.Shape() != tensor->Shape()) {
       throw DataError(rxfilename, ": the tensor ", name, " has shape ", floats.ShapeString(),
                       ", but its config asks for ", tensor->ShapeString());
     }
     *tensor = std::move(floats);
-    ++used;
-  });
-  if (used != file.Entries().size()) {
-    std::set<std::string> names;
-    ForEachParam(model.get(), [&](const std::string &name, Tensor *, const ParamInit &, bool) {
-      names.insert(name);
-    });
-    for (const auto &[name, entry] : file.Entries()) {
-      if (names.count(name) == 0) {
-        throw DataError(rxfilename, ": the tensor ", Printable(name, 200),
-                        " belongs to no part of the model that its "
-                        "config describes; ",
-                        file.Entries().size(), " tensors, expected ", used);
-      }
-    }
+  };
+  ForEachParamOrPacked(
+      model.get(), read, [&](const std::string &name, Tensor *weight, PackedMatrix *packed) {
+        auto it = formats.find(name);
+        if (it == formats.end()) {
+          read(name, weight, true);
+          return;
+        }
+        for (const SafetensorsItem &item :
+             PackedItems(name, it->second, weight->Rows(), weight->Cols())) {
+          check(item.name);
+          const SafetensorsEntry &entry = file.Entries().at(item.name);
+          if (entry.dtype != item.dtype || entry.shape != item.shape) {
+            throw DataError(rxfilename, ": the tensor ", item.name, " is ", entry.dtype, " ",
+                            ShapeString(entry.shape), ", but its config and format ask for ",
+                            item.dtype, " ", ShapeString(item.shape));
+          }
+        }
+        const bool codes = names.count(name + kScales) > 0;
+        *packed = PackedMatrix::Borrow(it->second.format, weight->Rows(), weight->Cols(),
+                                       it->second.group_size, file.Bytes(name + kPacked),
+                                       codes ? file.Floats(name + kScales) : Tensor());
+        *weight = Tensor();
+      });
+  for (const auto &[name, entry] : file.Entries()) {
+    if (names.count(name) > 0) continue;
+    throw DataError(rxfilename, ": the tensor ", Printable(name, 200),
+                    " belongs to no part of the model that its config describes; ",
+                    file.Entries().size(), " tensors, expected ", names.size());
+  }
+  for (const auto &[name, format] : formats) {
+    if (names.count(name + kPacked) > 0) continue;
+    throw DataError(rxfilename, ": metadata packed: ", Printable(name, 200),
+                    " is no weight of the model that its config describes");
   }
   if (info != nullptr) *info = std::move(own);
   return model;
@@ -159,21 +259,62 @@ ModelInfo ReadModelInfo(const std::string &rxfilename) {
 }
 
 void WriteModel(const std::string &wxfilename, AsrModel *model, const ModelInfo &info) {
+  WriteModel(wxfilename, model, info,
+             {[](const std::string &) { return std::optional<PackFormat>(); }, nullptr});
+}
+
+void WriteModel(const std::string &wxfilename, AsrModel *model, const ModelInfo &info,
+                const PackOnWrite &pack) {
   ModelInfo checked = info;
   checked.config = model->Config();
   CheckModelInfo(checked);
-  const std::map<std::string, std::string> metadata = {
+  std::vector<SafetensorsItem> items;
+  json packed_formats = json::object();
+  ForEachParamOrPacked(
+      model,
+      [&](const std::string &name, Tensor *tensor, bool) {
+        items.push_back(FloatItem(name, tensor));
+      },
+      [&](const std::string &name, Tensor *weight, PackedMatrix *packed) {
+        std::optional<PackFormat> format;
+        if (!packed->Empty()) {
+          const int64_t group = packed->GroupSize();
+          format = {packed->Format(), group == packed->Cols() ? 0 : group};
+        } else {
+          format = pack.will_pack(name);
+        }
+        if (!format.has_value()) {
+          items.push_back(FloatItem(name, weight));
+          return;
+        }
+        packed_formats[name] = {ToString(format->format), format->group_size};
+        const int64_t rows = packed->Empty() ? weight->Rows() : packed->Rows();
+        const int64_t cols = packed->Empty() ? weight->Cols() : packed->Cols();
+        // Made when the codes are written, and let go of with the last tensor.
+        const auto matrix = std::make_shared<PackedMatrix>(*packed);
+        std::vector<SafetensorsItem> parts = PackedItems(name, *format, rows, cols);
+        for (size_t i = 0; i < parts.size(); ++i) {
+          parts[i].bytes = [=, last = i + 1 == parts.size()] {
+            if (matrix->Empty()) *matrix = pack.pack(name, *weight);
+            const std::shared_ptr<PackedMatrix> own =
+                last ? std::make_shared<PackedMatrix>(std::move(*matrix)) : matrix;
+            if (last) *matrix = PackedMatrix();
+            const void *bytes = i == 0 ? static_cast<const void *>(own->Data().get())
+                                       : static_cast<const void *>(own->Scales().Data());
+            return std::shared_ptr<const void>(own, bytes);
+          };
+          items.push_back(parts[i]);
+        }
+      });
+  std::map<std::string, std::string> metadata = {
       {"format", kFormat},
-      {"version", std::to_string(kVersion)},
+      {"version", std::to_string(packed_formats.empty() ? 1 : kVersion)},
       {"config", ModelOptions(checked.config).ToJson()},
       {"units", json(checked.units).dump()},
       {"features", json(checked.features).dump(-1, ' ', false, json::error_handler_t::replace)},
       {"history", checked.history}};
-  std::vector<std::pair<std::string, const Tensor *>> tensors;
-  ForEachParam(model, [&](const std::string &name, Tensor *tensor, const ParamInit &, bool) {
-    tensors.emplace_back(name, tensor);
-  });
-  WriteSafetensors(wxfilename, tensors, metadata);
+  if (!packed_formats.empty()) metadata["packed"] = packed_formats.dump();
+  WriteSafetensors(wxfilename, std::move(items), metadata);
 }
 
 void InitModel(AsrModel *model, uint64_t seed) {

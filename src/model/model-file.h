@@ -5,8 +5,10 @@
 #define U2MOE_MODEL_MODEL_FILE_H_
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,6 +16,11 @@
 #include "model/model-config.h"
 
 namespace u2moe {
+
+struct PackFormat {
+  WeightFormat format = WeightFormat::kFloat32;
+  int64_t group_size = 0;  // as PackedMatrix::Pack takes it
+};
 
 struct ModelInfo {
   ModelConfig config;
@@ -27,8 +34,11 @@ struct ModelInfo {
 // Reads and checks a model file. Its tensors are borrowed from a private mapping of the file:
 // nothing is copied, and training may write to them. info may be null. Throws DataError naming the
 // file, the tensor and what to do for a file of another kind, a damaged one, and tensors that are
-// missing, too many or of another shape.
-std::unique_ptr<AsrModel> ReadModel(const std::string &rxfilename, ModelInfo *info);
+// missing, too many or of another shape. Weights that the file holds packed (nnet-quantize) are
+// used where they lie, for inference only; without kAllow they are refused.
+enum class PackedWeights { kRefuse, kAllow };
+std::unique_ptr<AsrModel> ReadModel(const std::string &rxfilename, ModelInfo *info,
+                                    PackedWeights packed = PackedWeights::kRefuse);
 
 // The metadata alone, with the same checks of it. For tools that need units or feature options
 // only.
@@ -37,7 +47,18 @@ ModelInfo ReadModelInfo(const std::string &rxfilename);
 // Writes the model with its own Config() in place of info.config. Equal models give equal bytes;
 // the file appears under its name only when complete. Throws UsageError if info does not fit the
 // model.
+// Weights that are packed are written so: in place of X.weight, X.weight.packed (in the layout of
+// PackedMatrix) and, for codes, X.weight.scales; the metadata has "packed", from X.weight to
+// [format, group size], and version 2.
 void WriteModel(const std::string &wxfilename, AsrModel *model, const ModelInfo &info);
+// The same with those weights packed on the way for which pack gives a matrix, one at a time: the
+// model does not change. will_pack tells format and group size of a weight beforehand.
+struct PackOnWrite {
+  std::function<std::optional<PackFormat>(const std::string &name)> will_pack;
+  std::function<PackedMatrix(const std::string &name, const Tensor &weight)> pack;
+};
+void WriteModel(const std::string &wxfilename, AsrModel *model, const ModelInfo &info,
+                const PackOnWrite &pack);
 
 // Fills all tensors as their layers declare (ParamInit). Each tensor has its own stream of random
 // numbers, made of the seed and its name, so that models of different shapes share the values of

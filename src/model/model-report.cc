@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "model/param-count.h"
+#include "model/quantize.h"
 
 namespace u2moe {
 namespace {
@@ -37,10 +38,18 @@ std::string ModelReportJson(AsrModel *model, const ModelInfo &info) {
                              {"active_per_token_right", n.active_right},
                              {"active_total", n.active_per_frame + n.active_left + n.active_right},
                              {"buffers", n.buffers}};
+  ordered_json weights = ordered_json::object();
+  for (const auto &[kind, w] : WeightsByKind(model)) {
+    weights[kind] = {{"format", ToString(w.format)},
+                     {"packed", w.packed},
+                     {"parameters", w.parameters},
+                     {"bytes", w.bytes}};
+  }
   const ordered_json report = {{"config", ordered_json::parse(ModelOptions(info.config).ToJson())},
                                {"num_experts", std::max(info.config.encoder.ffn.num_experts,
                                                         info.config.decoder.ffn.num_experts)},
                                {"parameters", parameters},
+                               {"weights", weights},
                                {"units", info.units},
                                {"features", info.features},
                                {"history", ordered_json::parse(info.history)}};
@@ -66,6 +75,12 @@ std::string ModelReportText(AsrModel *model, const ModelInfo &info) {
   for (const auto &[name, value] : rows) {
     os << std::left << std::setw(34) << name << std::right << std::setw(16) << Grouped(value)
        << "\n";
+  }
+  os << "\n# weights of linear maps: format, bytes\n";
+  for (const auto &[kind, w] : WeightsByKind(model)) {
+    os << std::left << std::setw(16) << kind << std::setw(18)
+       << ToString(w.format) + (w.packed ? ", packed" : "") << std::right << std::setw(16)
+       << Grouped(w.bytes) << "\n";
   }
   os << "\n# units: " << info.units.size() << "\n";
   for (const std::string &unit : info.units) os << unit << " ";

@@ -117,9 +117,15 @@ SafetensorsEntry ParseEntry(const json &object, const std::string &where) {
   return entry;
 }
 
+int64_t ItemBytes(const SafetensorsItem &item) {
+  int64_t bytes = ElementBytes(item.dtype);
+  for (int64_t dim : item.shape) bytes *= dim;
+  return bytes;
+}
+
 // Largest power of two up to 64 that divides the tensor's size in bytes.
-int64_t SizeAlignment(const Tensor &tensor) {
-  const int64_t bytes = tensor.Size() * static_cast<int64_t>(sizeof(float));
+int64_t SizeAlignment(const SafetensorsItem &item) {
+  const int64_t bytes = ItemBytes(item);
   return std::min(kAlignment, bytes & -bytes);
 }
 
@@ -213,20 +219,39 @@ Tensor SafetensorsFile::Floats(const std::string &name) const {
                         entry.shape);
 }
 
-void WriteSafetensors(const std::string &wxfilename,
-                      const std::vector<std::pair<std::string, const Tensor *>> &tensors,
+std::shared_ptr<const uint8_t> SafetensorsFile::Bytes(const std::string &name) const {
+  auto it = entries_.find(name);
+  if (it == entries_.end()) throw DataError(name_, ": has no tensor ", name);
+  const SafetensorsEntry &entry = it->second;
+  const auto *bytes = reinterpret_cast<const uint8_t *>(data_.get() + entry.begin);
+  if (reinterpret_cast<uintptr_t>(bytes) % kAlignment == 0)
+    return std::shared_ptr<const uint8_t>(data_, bytes);
+  const int64_t size = entry.end - entry.begin;
+  const auto copy = std::make_shared<Tensor>(std::vector<int64_t>{(size + 3) / 4});
+  if (size > 0) std::memcpy(copy->Data(), bytes, static_cast<size_t>(size));
+  return std::shared_ptr<const uint8_t>(copy, reinterpret_cast<const uint8_t *>(copy->Data()));
+}
+
+SafetensorsItem FloatItem(const std::string &name, const Tensor *tensor) {
+  return {name, "F32", tensor->Shape(), [tensor] {
+            return std::shared_ptr<const void>(std::shared_ptr<void>(), tensor->Data());
+          }};
+}
+
+void WriteSafetensors(const std::string &wxfilename, std::vector<SafetensorsItem> items,
                       const std::map<std::string, std::string> &metadata) {
-  auto order = tensors;
-  std::stable_sort(order.begin(), order.end(), [](const auto &a, const auto &b) {
-    return SizeAlignment(*a.second) > SizeAlignment(*b.second);
+  std::stable_sort(items.begin(), items.end(), [](const auto &a, const auto &b) {
+    return SizeAlignment(a) > SizeAlignment(b);
   });
   json header = json::object();
   if (!metadata.empty()) header[kMetadataKey] = metadata;
   int64_t offset = 0;
-  for (const auto &[name, tensor] : order) {
-    CHECK(name != kMetadataKey && !header.contains(name)) << "tensor " << name << " twice";
-    const int64_t end = offset + tensor->Size() * static_cast<int64_t>(sizeof(float));
-    header[name] = {{"dtype", "F32"}, {"shape", tensor->Shape()}, {"data_offsets", {offset, end}}};
+  for (const SafetensorsItem &item : items) {
+    CHECK(item.name != kMetadataKey && !header.contains(item.name))
+        << "tensor " << item.name << " twice";
+    const int64_t end = offset + ItemBytes(item);
+    header[item.name] = {
+        {"dtype", item.dtype}, {"shape", item.shape}, {"data_offsets", {offset, end}}};
     offset = end;
   }
   // Paths in the history may hold bytes that are not UTF-8; they must not make a model unwritable.
@@ -240,12 +265,20 @@ void WriteSafetensors(const std::string &wxfilename,
   const uint64_t header_bytes = text.size();
   output.Stream().write(reinterpret_cast<const char *>(&header_bytes), sizeof(header_bytes));
   output.Stream().write(text.data(), static_cast<std::streamsize>(text.size()));
-  for (const auto &[name, tensor] : order) {
-    output.Stream().write(
-        reinterpret_cast<const char *>(tensor->Data()),
-        static_cast<std::streamsize>(tensor->Size() * static_cast<int64_t>(sizeof(float))));
+  for (const SafetensorsItem &item : items) {
+    const std::shared_ptr<const void> bytes = item.bytes();
+    output.Stream().write(static_cast<const char *>(bytes.get()),
+                          static_cast<std::streamsize>(ItemBytes(item)));
   }
   output.Close();
+}
+
+void WriteSafetensors(const std::string &wxfilename,
+                      const std::vector<std::pair<std::string, const Tensor *>> &tensors,
+                      const std::map<std::string, std::string> &metadata) {
+  std::vector<SafetensorsItem> items;
+  for (const auto &[name, tensor] : tensors) items.push_back(FloatItem(name, tensor));
+  WriteSafetensors(wxfilename, std::move(items), metadata);
 }
 
 std::string ShapeString(const std::vector<int64_t> &shape) {

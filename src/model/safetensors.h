@@ -4,6 +4,7 @@
 #define U2MOE_MODEL_SAFETENSORS_H_
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -38,6 +39,9 @@ class SafetensorsFile {
   // keeps alive (copied where the file does not align them to 4 bytes). Throws DataError for other
   // types and for no such entry.
   Tensor Floats(const std::string &entry) const;
+  // The bytes of an entry of any type, which keep the mapping alive; aligned to 64 bytes, and
+  // copied only where the file does not align them. Throws DataError if there is no such entry.
+  std::shared_ptr<const uint8_t> Bytes(const std::string &entry) const;
 
  private:
   void Parse(std::shared_ptr<char> bytes, int64_t size);
@@ -49,9 +53,23 @@ class SafetensorsFile {
   std::map<std::string, std::string> metadata_;
 };
 
-// Writes F32 tensors. Equal contents give equal bytes. The data section begins at a multiple of 64
-// bytes, and tensors are ordered so that each whose size is a multiple of 64 bytes does so too.
-// Throws Error if writing fails; a file appears under its name only when complete.
+// One tensor to write. bytes gives what the shape and type take when its turn comes, so that
+// tensors can be made one at a time; they are let go of when they are written.
+struct SafetensorsItem {
+  std::string name, dtype;
+  std::vector<int64_t> shape;
+  std::function<std::shared_ptr<const void>()> bytes;
+};
+// The tensor must live until it is written.
+SafetensorsItem FloatItem(const std::string &name, const Tensor *tensor);
+
+// Writes tensors, asking for those of equal alignment in the order given. Equal contents give equal
+// bytes. The data section begins at a multiple of 64 bytes, and tensors are ordered so that each
+// whose size is a multiple of 64 bytes does so too. Throws Error if writing fails; a file appears
+// under its name only when complete.
+void WriteSafetensors(const std::string &wxfilename, std::vector<SafetensorsItem> items,
+                      const std::map<std::string, std::string> &metadata);
+// The same for F32 tensors that are there already.
 void WriteSafetensors(const std::string &wxfilename,
                       const std::vector<std::pair<std::string, const Tensor *>> &tensors,
                       const std::map<std::string, std::string> &metadata);
