@@ -87,7 +87,7 @@ RaggedShape Subsampling::OutShape(const RaggedShape &in) const {
   return out;
 }
 
-Subsampling::Packed Subsampling::Pack(const Context &ctx, bool inference) const {
+Subsampling::Packed Subsampling::Pack(const Context &ctx) const {
   Packed packed;
   for (size_t i = 0; i < shapes_.size(); ++i) {
     packed.conv.emplace_back(shapes_[i].out_channels, shapes_[i].PatchSize());
@@ -95,11 +95,18 @@ Subsampling::Packed Subsampling::Pack(const Context &ctx, bool inference) const 
   }
   packed.linear = Tensor(out_.OutDim(), out_.InDim());
   PackLinear(out_.Weight(), shapes_.back().out_channels, Frequencies(), packed.linear);
-  if (!inference) return packed;
+  return packed;
+}
+
+Subsampling::Packed Subsampling::PackForInference(const Context &ctx, WeightFormat format,
+                                                  int64_t group_size) const {
+  const Packed packed = Pack(ctx);
   Packed result;
-  for (size_t i = 0; i < shapes_.size(); ++i)
-    result.conv_panels.push_back(Conv2dPanels(ctx, shapes_[i], packed.conv[i]));
-  result.packed_linear = PackedMatrix::Pack(packed.linear, WeightFormat::kFloat32);
+  for (const Tensor &conv : packed.conv) {
+    result.packed_conv.push_back(PackedMatrix::Pack(
+        conv, result.packed_conv.empty() ? WeightFormat::kFloat32 : format, group_size));
+  }
+  result.packed_linear = PackedMatrix::Pack(packed.linear, format, group_size);
   return result;
 }
 
@@ -119,13 +126,13 @@ void Subsampling::Forward(const Context &ctx, const Packed &packed, ConstView x,
       const ConstView in = plane.RowRange(times.Begin(b) * s.in_freq, times.Length(b) * s.in_freq);
       const View to =
           out.View().RowRange(out_times.Begin(b) * s.OutFreq(), out_times.Length(b) * s.OutFreq());
-      if (!packed.conv_panels.empty()) {
-        Conv2dForwardPanels(ctx, s, in, packed.conv_panels[i], biases_[i], to);
+      if (!packed.packed_conv.empty()) {
+        Conv2dReluPacked(ctx, s, in, packed.packed_conv[i], biases_[i], to);
       } else {
         Conv2dForward(ctx, s, in, packed.conv[i], biases_[i], to);
       }
     }
-    ActivationForward(ctx, Activation::kRelu, out, out);
+    if (packed.packed_conv.empty()) ActivationForward(ctx, Activation::kRelu, out, out);
     if (tape != nullptr) {
       tape->planes.push_back(i == 0 ? Tensor::Copy(plane) : std::move(owner));
       tape->shapes.push_back(times);

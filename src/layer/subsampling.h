@@ -24,7 +24,7 @@ class Subsampling {
     std::vector<Tensor> conv;
     Tensor linear;
     // At inference.
-    std::vector<Tensor> conv_panels;
+    std::vector<PackedMatrix> packed_conv;
     PackedMatrix packed_linear;
   };
   struct Tape {
@@ -42,7 +42,9 @@ class Subsampling {
   int64_t OutLength(int64_t in_length) const;
   RaggedShape OutShape(const RaggedShape &in) const;
 
-  Packed Pack(const Context &ctx, bool inference) const;
+  Packed Pack(const Context &ctx) const;
+  // format: of all but the first convolution, whose products are too short to gain.
+  Packed PackForInference(const Context &ctx, WeightFormat format, int64_t group_size) const;
   // x [sum T, F] -> y [sum OutLength(T), D], overwritten.
   void Forward(const Context &ctx, const Packed &packed, ConstView x, const RaggedShape &shape,
                View y, Tape *tape) const;

@@ -28,7 +28,8 @@ Tensor AsrModel::CtcLogProbs(const Context &ctx, ConstView encoder_out) const {
 }
 
 void AsrModel::PrepareForInference(const Context &ctx, WeightFormat format, int64_t group_size) {
-  encoder_.PrepareForInference(ctx);  // reads the weights of the subsampling
+  if (format != WeightFormat::kFloat32) encoder_.SetSubsamplingFormat(format, group_size);
+  encoder_.PrepareForInference(ctx);
   ForEachParamOrPacked(
       this, [](const std::string &, Tensor *, bool) {},
       [&](const std::string &name, Tensor *weight, PackedMatrix *packed) {

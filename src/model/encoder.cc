@@ -63,7 +63,7 @@ void Encoder::Forward(const Context &ctx, const ForwardMode &mode, ConstView fea
   Tensor normalized(feats.Rows(), feats.Cols());
   Normalize(ctx, feats, cmvn_mean_, cmvn_istd_, normalized);
   Subsampling::Packed packed;
-  if (packed_ == nullptr || tape != nullptr) packed = embed_.Pack(ctx, false);
+  if (packed_ == nullptr || tape != nullptr) packed = embed_.Pack(ctx);
   Tensor x(sub_shape.TotalRows(), config_.model_dim);
   {
     const StageScope stage(Stage::kSubsampling);
@@ -108,7 +108,8 @@ void Encoder::Backward(const Context &ctx, const Tape &tape, Tensor *dout, Encod
 }
 
 void Encoder::PrepareForInference(const Context &ctx) {
-  packed_ = std::make_shared<const Subsampling::Packed>(embed_.Pack(ctx, true));
+  packed_ = std::make_shared<const Subsampling::Packed>(
+      embed_.PackForInference(ctx, subsampling_format_, subsampling_group_size_));
   for (ConformerBlock &block : blocks_) block.PrepareForInference();
 }
 

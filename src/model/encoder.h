@@ -48,6 +48,13 @@ class Encoder {
 
   // Packs weights for inference once; a model being trained must not (its weights move).
   void PrepareForInference(const Context &ctx);
+  // In what the weights of the subsampling will be packed; a model file stores them as floats.
+  void SetSubsamplingFormat(WeightFormat format, int64_t group_size) {
+    subsampling_format_ = format;
+    subsampling_group_size_ = group_size;
+  }
+  WeightFormat SubsamplingFormat() const { return subsampling_format_; }
+  int64_t SubsamplingGroupSize() const { return subsampling_group_size_; }
   StreamState NewStream() const;
   void VisitParams(ParamVisitor *v);
   int64_t NumFeedForwardActiveParams() const;
@@ -59,6 +66,8 @@ class Encoder {
   EncoderConfig config_;
   Tensor cmvn_mean_, cmvn_istd_;
   Subsampling embed_;
+  WeightFormat subsampling_format_ = WeightFormat::kFloat32;
+  int64_t subsampling_group_size_ = 0;
   std::shared_ptr<const Subsampling::Packed> packed_;
   std::vector<ConformerBlock> blocks_;
   LayerNorm after_norm_;

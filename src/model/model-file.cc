@@ -65,6 +65,9 @@ ModelInfo ParseInfo(const SafetensorsFile &file) {
   return info;
 }
 
+// Its weights are stored as floats and packed, in the format given under this name, when a model
+// is made ready.
+constexpr char kSubsampling[] = "encoder.embed";
 constexpr char kPacked[] = ".packed", kScales[] = ".scales";
 
 // The metadata "packed": formats by name of the weight.
@@ -185,7 +188,7 @@ std::unique_ptr<AsrModel> ReadModel(const std::string &rxfilename, ModelInfo *in
                                     PackedWeights packed_weights) {
   const SafetensorsFile file(rxfilename);
   ModelInfo own = ParseInfo(file);
-  const std::map<std::string, PackFormat> formats = ParsePacked(file);
+  std::map<std::string, PackFormat> formats = ParsePacked(file);
   if (!formats.empty() && packed_weights == PackedWeights::kRefuse) {
     throw DataError(rxfilename, ": its weights are packed for inference (",
                     ToString(formats.begin()->second.format),
@@ -199,6 +202,10 @@ std::unique_ptr<AsrModel> ReadModel(const std::string &rxfilename, ModelInfo *in
                     " bytes; the model file is damaged");
   }
   auto model = std::make_unique<AsrModel>(own.config);
+  if (const auto it = formats.find(kSubsampling); it != formats.end()) {
+    model->MutableEncoder()->SetSubsamplingFormat(it->second.format, it->second.group_size);
+    formats.erase(it);
+  }
   std::set<std::string> names;
   const auto check = [&](const std::string &name) {
     if (file.Entries().count(name) == 0) {
@@ -270,6 +277,12 @@ void WriteModel(const std::string &wxfilename, AsrModel *model, const ModelInfo 
   CheckModelInfo(checked);
   std::vector<SafetensorsItem> items;
   json packed_formats = json::object();
+  const Encoder &encoder = model->Encoder();
+  std::optional<PackFormat> subsampling = pack.will_pack(kSubsampling);
+  if (!subsampling.has_value())
+    subsampling = PackFormat{encoder.SubsamplingFormat(), encoder.SubsamplingGroupSize()};
+  if (subsampling->format != WeightFormat::kFloat32)
+    packed_formats[kSubsampling] = {ToString(subsampling->format), subsampling->group_size};
   ForEachParamOrPacked(
       model,
       [&](const std::string &name, Tensor *tensor, bool) {

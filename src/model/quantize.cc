@@ -17,8 +17,9 @@ bool Contains(const std::string &text, const char *part) {
 
 void CheckGroupSize(int32_t group_size) {
   if (group_size >= -1 && (group_size <= 0 || group_size % 8 == 0)) return;
-  throw UsageError("--group-size=", group_size,
-                   ": must be a multiple of 8, 0 for one group, or -1 for what the format suggests");
+  throw UsageError(
+      "--group-size=", group_size,
+      ": must be a multiple of 8, 0 for one group, or -1 for what the format suggests");
 }
 
 constexpr char kGroupSizeHelp[] =
@@ -31,7 +32,7 @@ bool HasCodes(WeightFormat format) {
 }  // namespace
 
 std::string WeightKind(const std::string &name) {
-  if (StartsWith(name, "encoder.embed.")) return "subsampling";
+  if (StartsWith(name, "encoder.embed")) return "subsampling";
   if (Contains(name, ".gate.")) return "router";
   if (Contains(name, ".experts.")) return "experts";
   if (Contains(name, ".feed_forward")) return "feed-forward";
@@ -49,27 +50,30 @@ void QuantizeOptions::Register(OptionParser *po) {
   po->Register("weights", &weights,
                "float32 (packed only: the model is ready at once), bfloat16, int8 or int4");
   po->Register("group-size", &group_size, kGroupSizeHelp);
-  po->Register("what", &what,
-               "experts; ffn: all feed-forward layers; linear: all linear maps. Routers and "
-               "subsampling stay float32");
+  po->Register(
+      "what", &what,
+      "experts; ffn: all feed-forward layers; linear: all linear maps; all: subsampling too. "
+      "Routers stay float32");
 }
 
 void QuantizeOptions::Check() const {
   ParseWeightFormat(weights);
   CheckGroupSize(group_size);
-  if (what != "experts" && what != "ffn" && what != "linear")
-    throw UsageError("--what=", what, ": expected experts, ffn or linear");
+  if (what != "experts" && what != "ffn" && what != "linear" && what != "all")
+    throw UsageError("--what=", what, ": expected experts, ffn, linear or all");
 }
 
 std::string QuantizeOptions::ToString() const {
-  return Cat("weights=", weights, " group-size=", GroupSize(group_size, Format()),
-             " what=", what);
+  return Cat("weights=", weights, " group-size=", GroupSize(group_size, Format()), " what=", what);
 }
 
 std::optional<PackFormat> QuantizeOptions::PackingOf(const std::string &name) const {
   const std::string kind = WeightKind(name);
-  if (kind == "subsampling") return std::nullopt;
-  const bool chosen = kind != "router" && (what == "linear" || kind == "experts" ||
+  if (kind == "subsampling") {  // its tensors stay; name is that of the whole
+    if (what != "all" || name != "encoder.embed") return std::nullopt;
+    return PackFormat{Format(), GroupSize(group_size, Format())};
+  }
+  const bool chosen = kind != "router" && (what == "linear" || what == "all" || kind == "experts" ||
                                            (what == "ffn" && kind == "feed-forward"));
   if (!chosen) return PackFormat();
   return PackFormat{Format(), GroupSize(group_size, Format())};
@@ -137,9 +141,10 @@ std::map<std::string, PackedKind> WeightsByKind(AsrModel *model) {
 }
 
 void PrecisionOptions::Register(OptionParser *po) {
-  po->Register("precision", &precision,
-               "numbers to compute with: float32, bfloat16, int8 or int4; weights are packed so when "
-               "the model is read. By default what nnet-quantize has put into the file, or float32");
+  po->Register(
+      "precision", &precision,
+      "numbers to compute with: float32, bfloat16, int8 or int4; weights are packed so when "
+      "the model is read. By default what nnet-quantize has put into the file, or float32");
   po->Register("group-size", &group_size, kGroupSizeHelp);
 }
 

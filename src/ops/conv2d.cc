@@ -1,6 +1,9 @@
 #include "ops/conv2d.h"
 
+#include <algorithm>
+
 #include "ops/dispatch.h"
+#include "ops/packed-gemm.h"
 
 namespace u2moe {
 namespace {
@@ -52,6 +55,34 @@ void Conv2dForwardPanels(const Context &ctx, const Conv2dShape &shape, ConstView
   CHECK_SHAPE(bias, 1, shape.out_channels);
   CHECK_SHAPE(y, shape.OutTime(InTime(shape, x)) * shape.OutFreq(), shape.out_channels);
   OPS_CALL(ctx, Conv2dForwardPanels, shape, x, panels, bias, y);
+}
+
+void Conv2dReluPacked(const Context &ctx, const Conv2dShape &shape, ConstView x,
+                      const PackedMatrix &w, ConstView bias, View y) {
+  CheckShape(shape);
+  CHECK(w.Rows() == shape.out_channels && w.Cols() == shape.PatchSize())
+      << w.Rows() << "x" << w.Cols();
+  CHECK_SHAPE(bias, 1, shape.out_channels);
+  CHECK_SHAPE(y, shape.OutTime(InTime(shape, x)) * shape.OutFreq(), shape.out_channels);
+  CHECK(x.Contiguous());
+  // Few enough for the cache, enough for the weights to be read seldom.
+  constexpr int64_t kBlock = 224;
+  const int64_t run = shape.kernel * shape.in_channels, frame = shape.in_freq * shape.in_channels;
+  Tensor patches(std::min(kBlock, y.Rows()), shape.PatchSize());
+  Epilogue epilogue;
+  epilogue.bias = bias.Data();
+  epilogue.activation = Activation::kRelu;
+  for (int64_t begin = 0; begin < y.Rows(); begin += kBlock) {
+    const int64_t rows = std::min(kBlock, y.Rows() - begin);
+    for (int64_t i = 0; i < rows; ++i) {
+      const int64_t t = (begin + i) / shape.OutFreq(), f = (begin + i) % shape.OutFreq();
+      const float *from =
+          x.Data() + t * shape.stride * frame + f * shape.stride * shape.in_channels;
+      float *to = patches.Data() + i * patches.Cols();
+      for (int64_t kt = 0; kt < shape.kernel; ++kt) to = std::copy_n(from + kt * frame, run, to);
+    }
+    PackedGemm(ctx, patches.View().RowRange(0, rows), w, epilogue, y.RowRange(begin, rows));
+  }
 }
 
 void Conv2dBackward(const Context &ctx, const Conv2dShape &shape, ConstView x, ConstView packed,

@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "tensor/context.h"
+#include "tensor/packed-matrix.h"
 #include "tensor/tensor.h"
 #include "tensor/view.h"
 
@@ -36,6 +37,10 @@ void Conv2dForward(const Context &ctx, const Conv2dShape &shape, ConstView x, Co
 Tensor Conv2dPanels(const Context &ctx, const Conv2dShape &shape, ConstView packed);
 void Conv2dForwardPanels(const Context &ctx, const Conv2dShape &shape, ConstView x,
                          const Tensor &panels, ConstView bias, View y);
+// y = relu(patches(x) * w^T + bias) for inference, w = `packed` as a PackedMatrix of any format.
+// Patches are copied, some rows at a time: they are read out_channels times.
+void Conv2dReluPacked(const Context &ctx, const Conv2dShape &shape, ConstView x,
+                      const PackedMatrix &w, ConstView bias, View y);
 // dx overwritten (pass a default View to skip it), dpacked and dbias added to.
 void Conv2dBackward(const Context &ctx, const Conv2dShape &shape, ConstView x, ConstView packed,
                     ConstView dy, View dx, View dpacked, View dbias);
