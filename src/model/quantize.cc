@@ -17,8 +17,9 @@ bool Contains(const std::string &text, const char *part) {
 
 void CheckGroupSize(int32_t group_size) {
   if (group_size >= -1 && (group_size <= 0 || group_size % 8 == 0)) return;
-  throw UsageError("--group-size=", group_size,
-                   ": must be a multiple of 8, 0 for one group, or -1 for what the format suggests");
+  throw UsageError(
+      "--group-size=", group_size,
+      ": must be a multiple of 8, 0 for one group, or -1 for what the format suggests");
 }
 
 constexpr char kGroupSizeHelp[] =
@@ -62,8 +63,7 @@ void QuantizeOptions::Check() const {
 }
 
 std::string QuantizeOptions::ToString() const {
-  return Cat("weights=", weights, " group-size=", GroupSize(group_size, Format()),
-             " what=", what);
+  return Cat("weights=", weights, " group-size=", GroupSize(group_size, Format()), " what=", what);
 }
 
 std::optional<PackFormat> QuantizeOptions::PackingOf(const std::string &name) const {
@@ -137,9 +137,10 @@ std::map<std::string, PackedKind> WeightsByKind(AsrModel *model) {
 }
 
 void PrecisionOptions::Register(OptionParser *po) {
-  po->Register("precision", &precision,
-               "numbers to compute with: float32, bfloat16, int8 or int4; weights are packed so when "
-               "the model is read. By default what nnet-quantize has put into the file, or float32");
+  po->Register(
+      "precision", &precision,
+      "numbers to compute with: float32, bfloat16, int8 or int4; weights are packed so when "
+      "the model is read. By default what nnet-quantize has put into the file, or float32");
   po->Register("group-size", &group_size, kGroupSizeHelp);
 }
 

@@ -39,7 +39,7 @@ struct PackedKind {
   WeightFormat format = WeightFormat::kFloat32;
   bool packed = false;
   int64_t parameters = 0;
-  int64_t bytes = 0;          // packed, with scales
+  int64_t bytes = 0;           // packed, with scales
   double error = 0, norm = 0;  // sums of squares of what packing changes, and of the weights
 
   double RelativeError() const;
@@ -63,9 +63,9 @@ struct PrecisionOptions {
   void Check() const;
 };
 
-// Reads a model and makes it ready for inference; its linear maps are packed as asked where the file
-// does not hold them packed. precision receives the name of the format, or of several with "+".
-// Throws UsageError where the file is packed in another format than asked for.
+// Reads a model and makes it ready for inference; its linear maps are packed as asked where the
+// file does not hold them packed. precision receives the name of the format, or of several with
+// "+". Throws UsageError where the file is packed in another format than asked for.
 std::unique_ptr<AsrModel> ReadModelForInference(const Context &ctx, const std::string &rxfilename,
                                                 const PrecisionOptions &opts, ModelInfo *info,
                                                 std::string *precision);
