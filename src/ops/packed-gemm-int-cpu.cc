@@ -380,11 +380,12 @@ HWY_EXPORT(PackedGemmInt8Simd);
 HWY_EXPORT(PackedGemmInt4Simd);
 HWY_EXPORT(QuantizeRowsSimd);
 
-// AVX-512 without VNNI (the first generation): the kernels of AVX2, whose results are the same.
+// AVX-512 without VNNI (the first generation): the kernels of AVX2, whose results are the same. Not
+// asked of Highway, whose answer costs microseconds in a virtual machine.
 #if (HWY_TARGETS & HWY_AVX2) && (HWY_TARGETS & HWY_AVX3)
-#define U2MOE_CODES_DISPATCH(fn)                                                      \
-  ((hwy::SupportedTargets() & HWY_AVX3) != 0 && !__builtin_cpu_supports("avx512vnni") \
-       ? N_AVX2::fn                                                                   \
+#define U2MOE_CODES_DISPATCH(fn)                                              \
+  (__builtin_cpu_supports("avx512f") && !__builtin_cpu_supports("avx512vnni") \
+       ? N_AVX2::fn                                                           \
        : HWY_DYNAMIC_DISPATCH(fn))
 #else
 #define U2MOE_CODES_DISPATCH(fn) HWY_DYNAMIC_DISPATCH(fn)

@@ -97,7 +97,7 @@ PackedMatrix PackedMatrix::Borrow(WeightFormat format, int64_t rows, int64_t col
   m.format_ = format;
   m.rows_ = rows;
   m.cols_ = cols;
-  m.group_size_ = group_size > 0 ? group_size : cols;
+  m.group_size_ = HasCodes(format) && group_size > 0 ? group_size : cols;
   m.data_ = std::move(data);
   m.scales_ = std::move(scales);
   const int64_t groups = HasCodes(format) ? CeilDiv(cols, std::max<int64_t>(m.group_size_, 1)) : 0;
