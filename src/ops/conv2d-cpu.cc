@@ -259,13 +259,11 @@ void Conv2dUnpackWeightAdd(const Context &, const Conv2dShape &s, ConstView pack
   }
 }
 
-Tensor Conv2dPanels(const Context &, const Conv2dShape &shape, ConstView packed) {
-  return HWY_DYNAMIC_DISPATCH(Panels)(shape, packed);
-}
-
-void Conv2dForwardPanels(const Context &, const Conv2dShape &shape, ConstView x,
-                         const Tensor &panels, ConstView bias, View y) {
-  if (!y.Empty()) HWY_DYNAMIC_DISPATCH(Conv2dForwardSimd)(shape, x, panels, bias, y);
+void Conv2dForward(const Context &, const Conv2dShape &shape, ConstView x, ConstView packed,
+                   ConstView bias, View y) {
+  if (y.Empty()) return;
+  const Tensor panels = HWY_DYNAMIC_DISPATCH(Panels)(shape, packed);
+  HWY_DYNAMIC_DISPATCH(Conv2dForwardSimd)(shape, x, panels, bias, y);
 }
 
 void Conv2dBackward(const Context &, const Conv2dShape &shape, ConstView x, ConstView packed,

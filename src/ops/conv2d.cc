@@ -39,22 +39,11 @@ void Conv2dUnpackWeightAdd(const Context &ctx, const Conv2dShape &shape, ConstVi
 
 void Conv2dForward(const Context &ctx, const Conv2dShape &shape, ConstView x, ConstView packed,
                    ConstView bias, View y) {
-  Conv2dForwardPanels(ctx, shape, x, Conv2dPanels(ctx, shape, packed), bias, y);
-}
-
-Tensor Conv2dPanels(const Context &ctx, const Conv2dShape &shape, ConstView packed) {
   CheckShape(shape);
   CHECK_SHAPE(packed, shape.out_channels, shape.PatchSize());
-  return OPS_CALL(ctx, Conv2dPanels, shape, packed);
-}
-
-void Conv2dForwardPanels(const Context &ctx, const Conv2dShape &shape, ConstView x,
-                         const Tensor &panels, ConstView bias, View y) {
-  CheckShape(shape);
-  CHECK(panels.Size() >= shape.out_channels * shape.PatchSize()) << "not the panels of this shape";
   CHECK_SHAPE(bias, 1, shape.out_channels);
   CHECK_SHAPE(y, shape.OutTime(InTime(shape, x)) * shape.OutFreq(), shape.out_channels);
-  OPS_CALL(ctx, Conv2dForwardPanels, shape, x, panels, bias, y);
+  OPS_CALL(ctx, Conv2dForward, shape, x, packed, bias, y);
 }
 
 void Conv2dReluPacked(const Context &ctx, const Conv2dShape &shape, ConstView x,

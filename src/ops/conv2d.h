@@ -32,11 +32,6 @@ void Conv2dUnpackWeightAdd(const Context &ctx, const Conv2dShape &shape, ConstVi
 // y = patches(x) * packed^T + bias; x [T*F, Cin], y [OutTime(T)*OutFreq, Cout], bias [1, Cout].
 void Conv2dForward(const Context &ctx, const Conv2dShape &shape, ConstView x, ConstView packed,
                    ConstView bias, View y);
-// The same for weights that serve many forwards: panels is `packed` in the order in which this
-// machine's forward reads it, made once. The same bits.
-Tensor Conv2dPanels(const Context &ctx, const Conv2dShape &shape, ConstView packed);
-void Conv2dForwardPanels(const Context &ctx, const Conv2dShape &shape, ConstView x,
-                         const Tensor &panels, ConstView bias, View y);
 // y = relu(patches(x) * w^T + bias) for inference, w = `packed` as a PackedMatrix of any format.
 // Patches are copied, some rows at a time: they are read out_channels times.
 void Conv2dReluPacked(const Context &ctx, const Conv2dShape &shape, ConstView x,
@@ -49,9 +44,8 @@ namespace cpu {
 void Conv2dPackWeight(const Context &ctx, const Conv2dShape &shape, ConstView weight, View packed);
 void Conv2dUnpackWeightAdd(const Context &ctx, const Conv2dShape &shape, ConstView packed,
                            View weight);
-Tensor Conv2dPanels(const Context &ctx, const Conv2dShape &shape, ConstView packed);
-void Conv2dForwardPanels(const Context &ctx, const Conv2dShape &shape, ConstView x,
-                         const Tensor &panels, ConstView bias, View y);
+void Conv2dForward(const Context &ctx, const Conv2dShape &shape, ConstView x, ConstView packed,
+                   ConstView bias, View y);
 void Conv2dBackward(const Context &ctx, const Conv2dShape &shape, ConstView x, ConstView packed,
                     ConstView dy, View dx, View dpacked, View dbias);
 }  // namespace cpu

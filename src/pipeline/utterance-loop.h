@@ -33,7 +33,7 @@ struct UtteranceJob {
   std::string key;
   std::string place;  // where it was read (reader.Where()), for the message if it fails
   double audio_seconds = 0;
-  double seconds = -1;        // that it took, if it was computed alone
+  double seconds = -1;       // that it took, if it was computed alone
   std::exception_ptr error;  // a DataError: the utterance fails
 
   // Runs fn() and keeps a DataError for later; other errors pass.

@@ -31,7 +31,7 @@ check_equal "nnet-info: formats" \
   "$(json "$tmp/int4.safetensors" "[(k, w['format'], w['packed']) for k, w in d['weights'].items() if k in ('experts', 'router', 'subsampling')]")" \
   "[('experts', 'int4', True), ('router', 'float32', True), ('subsampling', 'float32', False)]"
 check_equal "the history names it" "$(json "$tmp/int8.safetensors" "d['history'][-1]['options']")" \
-  "weights=int8 group-size=0 what=linear"
+  "weights=int8 group-size=0 what=all"
 
 check "the float32 model" forward "$model" "ark:$dir/feats.ark" "ark,t:$tmp/want" "ark:$tmp/enc"
 for format in float32 bfloat16 int8 int4; do

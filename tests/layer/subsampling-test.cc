@@ -60,7 +60,7 @@ TEST(Subsampling, IsTheReferenceWithItsGradients) {
         GuardedMatrix y(out_shape.TotalRows(), kDim, 3);
         const Tensor dy = RandomTensor(&rng, out_shape.TotalRows(), kDim);
         Subsampling::Tape tape;
-        tape.packed = layer.Pack(ctx, false);
+        tape.packed = layer.Pack(ctx);
         layer.Forward(ctx, tape.packed, x, shape, y, &tape);
         layer.Backward(ctx, tape, dy, &grad);
         EXPECT_TRUE(WrittenInside(&y));
@@ -75,7 +75,7 @@ TEST(Subsampling, IsTheReferenceWithItsGradients) {
         ExpectParamGradients(&grad, &params, loss, 1e-4);
 
         Tensor y1(out_shape.TotalRows(), kDim);
-        layer.Forward(ctx, layer.Pack(ctx, true), x, shape, y1, nullptr);
+        layer.Forward(ctx, layer.PackForInference(ctx, WeightFormat::kFloat32, 0), x, shape, y1, nullptr);
         EXPECT_LT(MaxAbsDiff(y1, forward()), 2e-5);
       }
     }
@@ -91,7 +91,7 @@ TEST(Subsampling, WindowsGiveTheWhole) {
     Subsampling layer(features, kDim, rate);
     RandomizeParams(&rng, &layer);
     const Tensor x = RandomTensor(&rng, frames, features);
-    const Subsampling::Packed packed = layer.Pack(ctx, true);
+    const Subsampling::Packed packed = layer.PackForInference(ctx, WeightFormat::kFloat32, 0);
     Tensor whole(layer.OutLength(frames), kDim);
     layer.Forward(ctx, packed, x, RaggedShape::Single(frames), whole, nullptr);
     for (const int64_t chunk : {1, 3}) {

@@ -68,9 +68,32 @@ TEST(Conv2d, ForwardIsTheReference) {
           c.shape, RefMatrix(in.x), RefMatrix(in.weight.View()), RefMatrix(in.bias.View()));
       EXPECT_LT(MaxAbsDiff(in.y, want), 1e-6 * static_cast<double>(c.shape.PatchSize() + 5));
       EXPECT_TRUE(in.y.Intact() && in.x.Intact() && in.packed.Intact());
-      Tensor y(in.y.View().Rows(), in.y.View().Cols());
-      Conv2dForwardPanels(ctx, c.shape, in.x, Conv2dPanels(ctx, c.shape, in.packed), in.bias, y);
-      EXPECT_EQ(MaxAbsDiff(y, in.y), 0);
+    }
+  });
+}
+
+TEST(Conv2d, PackedIsTheReferenceWithItsValues) {
+  Context ctx;
+  Rng rng(3);
+  std::vector<Case> cases = SmallCases();
+  for (const Case &c : LargeCases()) cases.push_back(c);
+  ForOpTargets(&rng, [&](int64_t) {
+    for (const Case &c : cases) {
+      SCOPED_TRACE(Describe(c));
+      Inputs in(&rng, c);
+      const Tensor x = Tensor::Copy(in.x.View());
+      RefMatrix want = ref::Conv2d<double>(c.shape, RefMatrix(in.x), RefMatrix(in.weight.View()),
+                                           RefMatrix(in.bias.View()));
+      double largest = 0;
+      for (double &v : want.data) largest = std::max(largest, v = std::max(v, 0.0));
+      Conv2dReluPacked(ctx, c.shape, x, PackedMatrix::Pack(in.packed, WeightFormat::kFloat32),
+                       in.bias, in.y);
+      EXPECT_LT(MaxAbsDiff(in.y, want), 1e-6 * static_cast<double>(c.shape.PatchSize() + 5));
+      EXPECT_TRUE(in.y.Intact());
+      // 8 bits of weights and activations.
+      Conv2dReluPacked(ctx, c.shape, x, PackedMatrix::Pack(in.packed, WeightFormat::kInt8), in.bias,
+                       in.y);
+      EXPECT_LT(MaxAbsDiff(in.y, want), 0.05 * largest + 0.1);
     }
   });
 }
@@ -197,7 +220,8 @@ TEST(Conv2d, WrongShapesThrow) {
   EXPECT_THROW(Conv2dForward(ctx, s, other, packed, bias, y), Error);
   EXPECT_THROW(Conv2dForward(ctx, s, x, packed, bias, short_y), Error);
   EXPECT_THROW(Conv2dForward(ctx, s, x, y, bias, y), Error);
-  EXPECT_THROW(Conv2dForwardPanels(ctx, s, x, Tensor(1, 3), bias, y), Error);
+  EXPECT_THROW(Conv2dReluPacked(ctx, s, x, PackedMatrix::Pack(y, WeightFormat::kInt8), bias, y),
+               Error);
   EXPECT_THROW(Conv2dBackward(ctx, s, x, packed, y, dx, packed, bias), Error);
 }
 
