@@ -7,6 +7,7 @@
 #include "feat/noise.h"
 #include "feat/resample.h"
 #include "feat/reverb.h"
+#include "feat/wave-choice.h"
 #include "feat/wave-reader.h"
 #include "util/options.h"
 #include "util/progress.h"
@@ -14,73 +15,52 @@
 #include "util/text-tables.h"
 
 namespace u2moe {
-namespace {
-
-// Gives each utterance an impulse response: the one a table names, else one drawn from all.
-class RirSource {
- public:
-  RirSource(const std::string &rirs, const std::string &utt2rir) {
-    if (!utt2rir.empty()) {
-      names_.emplace(utt2rir);
-      by_name_.emplace(rirs);
-      return;
-    }
-    SequentialWaveReader reader(rirs);
-    for (; !reader.Done(); reader.Next()) all_.push_back(reader.Value());
-    if (all_.empty()) throw Error("no impulse responses in ", rirs);
-  }
-
-  const WaveData &For(const std::string &utterance, Rng *rng) {
-    if (!names_) {
-      return all_[static_cast<size_t>(rng->UniformInt(0, static_cast<int64_t>(all_.size()) - 1))];
-    }
-    const std::vector<std::string> &words = names_->Value(utterance);
-    if (words.size() != 1) throw DataError("its line of utt2rir must be one key of --rirs");
-    return by_name_->Value(words[0]);
-  }
-
- private:
-  std::vector<WaveData> all_;
-  std::optional<RandomAccessTokenVectorReader> names_;
-  std::optional<RandomAccessWaveReader> by_name_;
-};
-
-}  // namespace
-
 int Run(int argc, char *argv[]) {
   OptionParser po(
       "Adds noise to recordings at the signal-to-noise ratio a table gives, and the sound of rooms "
       "(--rirs).\n\n"
       "Usage: add-noise [options] <wav-rspecifier> <utt2snr-rspecifier> <wav-wspecifier>\n"
-      "  Lines of utt2snr: <utterance> white|pink <dB> or <low>:<high> dB, or <utterance> none. "
-      "The "
-      "signal's\n"
-      "  level is that of its loud part, within 30 dB of the loudest 20 ms; in a room, of the "
-      "sound "
-      "that\n"
-      "  arrives within 50 ms. What would clip is scaled down.\n"
+      "  Lines of utt2snr: <utterance> white|pink|recorded <dB> or <low>:<high> dB, or <utterance> "
+      "none.\n"
+      "  The signal's level is that of its loud part, within 30 dB of the loudest 20 ms; in a "
+      "room, "
+      "of the\n"
+      "  sound that arrives within 50 ms. What would clip is scaled down. Recorded noise "
+      "(--noises) "
+      "begins at\n"
+      "  a random place, and over again where it ends too early; its level is that of what is "
+      "added.\n"
       "  e.g. add-noise --seed=1 scp:clean.scp ark:utt2snr ark,scp:noisy.ark,wav.scp\n"
+      "  e.g. add-noise --noises=scp:musan.scp \"scp:clean.scp\" \"ark:sed 's/ .*/ recorded 5:20/' "
+      "clean.scp |\" ark:noisy.ark\n"
       "  e.g. add-noise --rirs=scp:rirs.scp scp:clean.scp ark:utt2snr ark,scp:noisy.ark,wav.scp\n");
   int64_t seed = 0;
-  int32_t rir_channel = 0;
-  std::string rirs, utt2rir;
+  int32_t rir_channel = 0, noise_channel = 0;
+  std::string rirs, utt2rir, noises, utt2noise;
   po.Register("seed", &seed, "what is drawn for an utterance depends on it and its name");
   po.Register("rirs", &rirs,
               "rspecifier of impulse responses of rooms: audio of any level and rate");
-  po.Register(
-      "utt2rir", &utt2rir,
-      "rspecifier of each utterance's key in --rirs; \"\": one is drawn, all are in memory");
+  po.Register("utt2rir", &utt2rir,
+              "rspecifier of each utterance's key in --rirs; \"\": one is drawn");
   po.Register("rir-channel", &rir_channel, "channel of the impulse responses, from 0");
+  po.Register("noises", &noises, "rspecifier of recordings of noise, of any level and rate");
+  po.Register("utt2noise", &utt2noise,
+              "rspecifier of each utterance's key in --noises; \"\": one is drawn");
+  po.Register("noise-channel", &noise_channel, "channel of the noises, from 0");
   UtteranceTally tally(&po);
   if (!po.Parse(argc, argv, 3, 3)) return 0;
   if (rirs.empty() && !utt2rir.empty()) throw UsageError("--utt2rir needs --rirs");
+  if (noises.empty() && !utt2noise.empty()) throw UsageError("--utt2noise needs --noises");
+  if (noise_channel < 0)
+    throw UsageError("--noise-channel=", noise_channel, ": expected 0 or more");
   if (rir_channel < 0) throw UsageError("--rir-channel=", rir_channel, ": expected 0 or more");
 
   SequentialWaveReader reader(po.Arg(0));
   RandomAccessTokenVectorReader specs(po.Arg(1));
   WaveWriter writer(po.Arg(2));
-  std::optional<RirSource> rooms;
-  if (!rirs.empty()) rooms.emplace(rirs, utt2rir);
+  std::optional<WaveChoice> rooms, recordings;
+  if (!rirs.empty()) rooms.emplace(rirs, utt2rir, "--rirs");
+  if (!noises.empty()) recordings.emplace(noises, utt2noise, "--noises");
   Progress progress("noise", 0);
   for (; !reader.Done(); reader.Next(), progress.Add(1)) {
     const std::string key = reader.Key();
@@ -101,7 +81,16 @@ int Run(int argc, char *argv[]) {
         level = ActiveLevel(reverb.early.data(), static_cast<int64_t>(reverb.early.size()), rate);
         std::copy(reverb.samples.begin(), reverb.samples.end(), noisy.samples.Data());
       }
-      AddNoise(spec.kind, snr_db, level, rate, &rng, noisy.samples.Data(), noisy.NumSamples());
+      if (spec.kind == NoiseKind::kRecorded) {
+        if (!recordings)
+          throw UsageError("utterance ", key, " wants recorded noise: give --noises");
+        const WaveData &wave = recordings->For(key, &rng);
+        const Tensor noise = Resample(SelectChannel(wave, noise_channel), wave.sample_rate, rate);
+        AddNoise(CutNoise(noise, noisy.NumSamples(), &rng), snr_db, level, noisy.samples.Data());
+      } else if (spec.kind != NoiseKind::kNone) {
+        AddNoise(MakeNoise(spec.kind, noisy.NumSamples(), rate, &rng), snr_db, level,
+                 noisy.samples.Data());
+      }
       LimitPeak(noisy.samples.Data(), noisy.NumSamples());
       writer.Write(key, noisy);
     });

@@ -35,7 +35,9 @@ int Run(int argc, char *argv[]) {
   live.Check();
   LOG_INFO << fbank.ToString();
   if (live.online_frames > 0) {
-    WriteLiveFeatures(live, fbank, opts, po.Arg(0), po.Arg(1));
+    WriteLiveFeatures(
+        live, fbank, {fbank.frame.HtkPeriod(), fbank.HtkKind()}, [](Tensor banks) { return banks; },
+        opts, po.Arg(0), po.Arg(1));
     return 0;
   }
   return ComputeFeatsWith<Fbank>(fbank, opts, po.Arg(0), po.Arg(1), &speed, &tally);

@@ -30,13 +30,16 @@ class FeatsWriter {
   std::optional<CompressedMatrixWriter> compressed_;
 };
 
+const Tensor &Values(const Tensor &feats) { return feats; }
+const Tensor &Values(const HtkMatrix &feats) { return feats.values; }
+
 using Sink = std::function<void(const std::string &key, const Tensor &feats)>;
 
 template <class Reader>
 void ReadAll(const std::string &rspecifier, UtteranceTally *tally, const Sink &sink) {
   Reader reader(rspecifier);
   for (; !reader.Done(); reader.Next()) {
-    tally->Try(reader, [&] { sink(reader.Key(), reader.Value()); });
+    tally->Try(reader, [&] { sink(reader.Key(), Values(reader.Value())); });
   }
 }
 
@@ -75,7 +78,7 @@ int Run(int argc, char *argv[]) {
     throw UsageError("give two tables or two files, not one of each: ", in, " ", out);
   }
   if (!IsTable(in)) {
-    const Tensor feats = htk_in      ? ReadObject<HtkMatrixHolder>(in)
+    const Tensor feats = htk_in      ? ReadObject<HtkMatrixHolder>(in).values
                          : sphinx_in ? ReadObject<SphinxMatrixHolder>(in)
                                      : ReadObject<MatrixHolder>(in);
     method ? WriteObject<CompressedMatrixHolder>(out, binary, Compress(feats, *method))

@@ -58,6 +58,10 @@ std::string FbankOptions::ToString() const {
              " use-log-fbank=", use_log_fbank, " use-power=", use_power);
 }
 
+uint16_t FbankOptions::HtkKind() const {
+  return static_cast<uint16_t>(7 | HtkQualifier(use_energy));
+}
+
 Fbank::Fbank(const FbankOptions &opts)
     : opts_(opts),
       window_(MakeWindow(opts.frame)),

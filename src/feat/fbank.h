@@ -30,6 +30,9 @@ struct FbankOptions {
   void Register(OptionParser *po);
   void Check() const;  // throws UsageError
   std::string ToString() const;
+
+  // HTK's parameter kind, as Kaldi writes it: FBANK with _E, without the energy with _0.
+  uint16_t HtkKind() const;
 };
 
 // Holds the window, the filters, the FFT plan and scratch space: one per thread, for any number of

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "base/log.h"
 
 namespace u2moe {
 namespace {
@@ -11,6 +12,13 @@ namespace {
 float MelScale(float hz) { return 1127.0f * std::log(1.0f + hz / 700.0f); }
 
 float InverseMelScale(float mel) { return 700.0f * (std::exp(mel / 1127.0f) - 1.0f); }
+
+// "1 2 3", for messages.
+std::string Spaced(const float *x, int64_t n) {
+  std::string text;
+  for (int64_t i = 0; i < n; ++i) text += Cat(i > 0 ? " " : "", x[i]);
+  return text;
+}
 
 float HighFrequency(const MelOptions &opts, float sample_frequency) {
   const float nyquist = 0.5f * sample_frequency;
@@ -64,6 +72,8 @@ void MelOptions::Register(OptionParser *po) {
   po->Register(
       "high-freq", &high_freq,
       "upper edge of the last filter in Hz; 0 or negative: counted from half the sampling rate");
+  po->Register("debug-mel", &debug,
+               "print the weights of the mel filters and, for each frame, what they let through");
 }
 
 void MelOptions::Check(float sample_frequency) const {
@@ -84,7 +94,8 @@ std::string MelOptions::ToString() const {
 
 // Float arithmetic throughout, as in Kaldi: the weights are then the same to the last bit or two.
 MelBanks::MelBanks(const MelOptions &opts, float sample_frequency, int64_t fft_size,
-                   float vtln_warp) {
+                   float vtln_warp)
+    : debug_(opts.debug) {
   opts.Check(sample_frequency);
   const int64_t num_fft_bins = fft_size / 2;  // the bin at half the sampling rate has no weight
   const float bin_width = sample_frequency / static_cast<float>(fft_size);
@@ -116,6 +127,11 @@ MelBanks::MelBanks(const MelOptions &opts, float sample_frequency, int64_t fft_s
                        " lies between two bins of a ", fft_size, "-point spectrum at ",
                        sample_frequency, " Hz; use fewer filters or a longer --frame-length");
     }
+    if (debug_) {
+      const float *weights = weights_.data() + filter.begin;
+      LOG_INFO << "bin " << b << ", offset = " << filter.first_bin << ", vec =  [ "
+               << Spaced(weights, static_cast<int64_t>(weights_.size()) - filter.begin) << " ]";
+    }
     while ((weights_.size() - static_cast<size_t>(filter.begin)) % 4 != 0) weights_.push_back(0);
     filter.groups = (static_cast<int64_t>(weights_.size()) - filter.begin) / 4;
     filters_.push_back(filter);
@@ -133,6 +149,7 @@ void MelBanks::Compute(const float *spectrum, float *out) const {
     }
     out[b] = (sum[0] + sum[2]) + (sum[1] + sum[3]);
   }
+  if (debug_) LOG_INFO << "MEL BANKS: " << Spaced(out, NumBins());
 }
 
 }  // namespace u2moe

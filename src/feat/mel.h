@@ -21,6 +21,7 @@ struct MelOptions {
   int32_t num_bins = 23;
   float low_freq = 20;  // Hz
   float high_freq = 0;  // Hz; 0 or less counts from half the sampling rate
+  bool debug = false;   // print weights and energies
   VtlnOptions vtln;     // registered apart, by the tools that warp
 
   void Register(OptionParser *po);
@@ -38,8 +39,9 @@ class MelBanks {
 
   // vtln_warp 1 leaves the filters as they are; a larger one moves them down: between the two
   // frequencies of opts.vtln f becomes f / vtln_warp, outside a straight line leads to the edges of
-  // the band. Throws UsageError if some filter would lie between two bins of the spectrum and be
-  // empty, or if the warp leaves the band.
+  // the band. opts.debug prints the weights now and the outputs of each Compute, as Kaldi's
+  // --debug-mel does. Throws UsageError if some filter would lie between two bins of the spectrum
+  // and be empty, or if the warp leaves the band.
   MelBanks(const MelOptions &opts, float sample_frequency, int64_t fft_size, float vtln_warp = 1);
 
   int64_t NumBins() const { return static_cast<int64_t>(filters_.size()); }
@@ -54,6 +56,7 @@ class MelBanks {
   };
   std::vector<Filter> filters_;
   std::vector<float> weights_;
+  bool debug_;
 };
 
 }  // namespace u2moe

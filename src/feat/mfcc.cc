@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/check.h"
 #include "base/error.h"
 
 namespace u2moe {
@@ -37,6 +38,10 @@ std::string MfccOptions::ToString() const {
              " cepstral-lifter=", cepstral_lifter, " htk-compat=", htk_compat);
 }
 
+uint16_t MfccOptions::HtkKind() const {
+  return static_cast<uint16_t>(6 | HtkQualifier(use_energy));
+}
+
 FbankOptions MfccOptions::Fbank() const {
   FbankOptions opts;
   opts.frame = frame;
@@ -66,11 +71,15 @@ Mfcc::Mfcc(const MfccOptions &opts) : opts_(opts), fbank_(opts.Fbank()) {
 }
 
 Tensor Mfcc::Compute(ConstView samples, uint64_t dither_seed, float vtln_warp) {
-  const Tensor log_mel = fbank_.Compute(samples, dither_seed, vtln_warp);
+  return FromFbank(fbank_.Compute(samples, dither_seed, vtln_warp));
+}
+
+Tensor Mfcc::FromFbank(ConstView fbank) const {
+  CHECK_EQ(fbank.Cols(), fbank_.Dim());
   const int64_t n = opts_.num_ceps, energy_column = opts_.htk_compat ? n - 1 : 0;
-  Tensor out = Tensor::Zeros(log_mel.Rows(), n);
+  Tensor out = Tensor::Zeros(fbank.Rows(), n);
   for (int64_t t = 0; t < out.Rows(); ++t) {
-    const float *x = log_mel.View().Row(t);
+    const float *x = fbank.Row(t);
     float *const __restrict y = out.View().Row(t);
     const float energy = x[0];
     if (opts_.use_energy) ++x;

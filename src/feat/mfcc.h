@@ -27,6 +27,9 @@ struct MfccOptions {
   void Check() const;  // throws UsageError
   std::string ToString() const;
 
+  // HTK's parameter kind, as Kaldi writes it: MFCC with _E or _0.
+  uint16_t HtkKind() const;
+
   // The filter banks under the coefficients, with the energy in column 0 if it is used.
   FbankOptions Fbank() const;
 };
@@ -46,6 +49,9 @@ class Mfcc {
   // use_energy puts the log energy in C0's place. htk_compat moves the first column to the end and
   // multiplies C0 by sqrt(2). Seed, warp and errors as Fbank::Compute.
   Tensor Compute(ConstView samples, uint64_t dither_seed = 0, float vtln_warp = 1);
+
+  // The coefficients [T, Dim()] of filter banks [T, ...] that an Fbank of Options().Fbank() gave.
+  Tensor FromFbank(ConstView fbank) const;
 
  private:
   MfccOptions opts_;

@@ -42,8 +42,10 @@ NoiseSpec NoiseSpec::Parse(const std::vector<std::string> &words) {
     spec.kind = NoiseKind::kWhite;
   } else if (words[0] == "pink") {
     spec.kind = NoiseKind::kPink;
+  } else if (words[0] == "recorded") {
+    spec.kind = NoiseKind::kRecorded;
   } else {
-    throw DataError("noise is white or pink, not '", words[0], "'");
+    throw DataError("noise is white, pink or recorded, not '", words[0], "'");
   }
   return spec;
 }
@@ -60,6 +62,25 @@ std::vector<float> MakeNoise(NoiseKind kind, int64_t n, double sample_rate, Rng 
   }
   const float scale = static_cast<float>(1 / std::sqrt(static_cast<double>(num_filters)));
   for (float &x : noise) x *= scale;
+  return noise;
+}
+
+std::vector<float> CutNoise(ConstView recording, int64_t n, Rng *rng) {
+  const int64_t length = recording.Cols();
+  const float *const x = recording.Data();
+  int64_t place = rng->UniformInt(0, length >= n ? length - n : length - 1);
+  int64_t silent = 0;
+  for (; silent < length && x[place] == 0; ++silent) place = (place + 1) % length;
+  if (silent == length) throw DataError("its noise is a recording of nothing but zeros");
+  std::vector<float> noise(static_cast<size_t>(n));
+  double sum = 0;
+  for (float &y : noise) {
+    y = x[place];
+    sum += static_cast<double>(y) * y;
+    if (++place == length) place = 0;
+  }
+  const double scale = std::sqrt(static_cast<double>(n) / sum);
+  for (float &y : noise) y = static_cast<float>(scale * y);
   return noise;
 }
 
@@ -84,16 +105,13 @@ double ActiveLevel(const float *samples, int64_t n, double sample_rate) {
   return std::sqrt(sum / static_cast<double>(count));
 }
 
-void AddNoise(NoiseKind kind, double snr_db, double level, double sample_rate, Rng *rng,
-              float *samples, int64_t n) {
-  if (kind == NoiseKind::kNone) return;
+void AddNoise(const std::vector<float> &noise, double snr_db, double level, float *samples) {
   if (!(level > 0)) {
     throw DataError(
         "no signal in the recording, so a noise level cannot follow; leave the utterance out");
   }
   const float gain = static_cast<float>(level * std::pow(10.0, -snr_db / 20));
-  const std::vector<float> noise = MakeNoise(kind, n, sample_rate, rng);
-  for (int64_t i = 0; i < n; ++i) samples[i] += gain * noise[static_cast<size_t>(i)];
+  for (size_t i = 0; i < noise.size(); ++i) samples[i] += gain * noise[i];
 }
 
 void LimitPeak(float *samples, int64_t n) {

@@ -60,6 +60,10 @@ std::string FrameOptions::ToString() const {
              " snip-edges=", snip_edges);
 }
 
+int32_t FrameOptions::HtkPeriod() const {
+  return static_cast<int32_t>(std::lround(std::min(1e4 * frame_shift, 2147483647.0)));
+}
+
 // The order of the factors is Kaldi's: another one could round to one sample more or less.
 int64_t FrameOptions::WindowShift() const {
   return static_cast<int64_t>(sample_frequency * 0.001 * frame_shift);

@@ -31,12 +31,18 @@ struct FrameOptions {
   int64_t WindowSize() const;   // samples
   int64_t FftSize() const;      // WindowSize(), or the next power of two
 
+  // The frame shift in HTK's unit, 100 ns.
+  int32_t HtkPeriod() const;
+
   // Frames of a waveform. With snip_edges only frames that lie wholly inside it count; without,
   // there is one per frame shift and the waveform is reflected at its ends.
   int64_t NumFrames(int64_t num_samples) const;
   // Index of the first sample of a frame; negative at the start without snip_edges.
   int64_t FirstSample(int64_t frame) const;
 };
+
+// What HTK adds to the kind of features whose last or first column is an energy (_E) or C0 (_0).
+constexpr int HtkQualifier(bool use_energy) { return use_energy ? 0100 : 020000; }
 
 // The WindowSize() weights of opts.window_type: povey (hanning to the power 0.85, zero at both
 // ends), hamming, hanning, rectangular or blackman.

@@ -12,9 +12,9 @@
 #include "base/rng.h"
 #include "base/stage-clock.h"
 #include "feat/cmvn.h"
-#include "tensor/kaldi-tables.h"
 #include "util/progress.h"
 #include "util/speaker-map.h"
+#include "util/table-specifier.h"
 #include "util/text-tables.h"
 #include "util/text.h"
 
@@ -93,6 +93,8 @@ void ComputeFeatsOptions::Register(OptionParser *po) {
   po->Register("seed", &seed,
                "seed of the dither; each utterance's noise depends on it and the key");
   audio.Register(po);
+  po->Register("output-format", &output_format,
+               "kaldi, or htk: HTK's parameter files, whose header tells the frame shift");
   po->Register("subtract-mean", &subtract_mean, "subtract each utterance's mean from its features");
   po->Register("write-utt2dur", &write_utt2dur, "wspecifier for the durations in seconds");
   po->Register("vtln-warp", &vtln_warp,
@@ -106,6 +108,9 @@ void ComputeFeatsOptions::Register(OptionParser *po) {
 
 void ComputeFeatsOptions::Check() const {
   audio.Check();
+  if (output_format != "kaldi" && output_format != "htk") {
+    throw UsageError("--output-format=", output_format, ": expected kaldi or htk");
+  }
   if (!(vtln_warp > 0 && vtln_warp < 100)) {
     throw UsageError("--vtln-warp=", vtln_warp, ": expected a number near 1");
   }
@@ -113,13 +118,33 @@ void ComputeFeatsOptions::Check() const {
   threads.Check();
 }
 
-int ComputeFeats(const ComputeFeatsOptions &opts, float sample_frequency,
+FeatureWriter::FeatureWriter(const ComputeFeatsOptions &opts, const HtkHeader &htk,
+                             const std::string &wspecifier)
+    : header_(htk) {
+  if (opts.output_format == "kaldi") {
+    kaldi_.emplace(wspecifier);
+    return;
+  }
+  if (!ParseWspecifier(wspecifier).binary) {
+    throw UsageError("--output-format=htk has no text form: use ark: instead of ark,t:");
+  }
+  htk_.emplace(wspecifier);
+}
+
+void FeatureWriter::Write(const std::string &key, Tensor feats) {
+  if (kaldi_) return kaldi_->Write(key, feats);
+  htk_->Write(key, {std::move(feats), header_.period, header_.kind});
+}
+
+void FeatureWriter::Close() { kaldi_ ? kaldi_->Close() : htk_->Close(); }
+
+int ComputeFeats(const ComputeFeatsOptions &opts, float sample_frequency, const HtkHeader &htk,
                  const std::function<FeatureFn()> &make, const std::string &wav_rspecifier,
                  const std::string &feats_wspecifier, SpeedReport *speed, UtteranceTally *tally) {
   ExtractorPool extractors(make);
   WarpSource warps(opts);
   AudioReader reader(opts.audio, wav_rspecifier, sample_frequency);
-  MatrixWriter writer(feats_wspecifier);
+  FeatureWriter writer(opts, htk, feats_wspecifier);
   std::optional<TokenVectorWriter> durations;
   if (!opts.write_utt2dur.empty()) durations.emplace(opts.write_utt2dur);
 
@@ -161,7 +186,7 @@ int ComputeFeats(const ComputeFeatsOptions &opts, float sample_frequency,
       ++num_skipped;
       return;
     }
-    writer.Write(job->key, job->feats);
+    writer.Write(job->key, std::move(job->feats));
     if (durations) durations->Write(job->key, {FormatSeconds(job->audio_seconds)});
   };
   Progress progress("utterances", opts.audio.segments.empty() ? CountEntries(wav_rspecifier) : 0);

@@ -4,25 +4,30 @@
 #include <cstdio>
 #include <limits>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "base/check.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/rng.h"
-#include "tensor/kaldi-tables.h"
 #include "util/io.h"
 
 namespace u2moe {
 
-double ComputeLiveFeatures(AudioStream *audio, const FbankOptions &opts, uint64_t dither_seed,
+double ComputeLiveFeatures(AudioStream *audio, const FbankOptions &opts,
+                           const std::function<Tensor(Tensor)> &transform, uint64_t dither_seed,
                            int64_t piece_frames, const std::function<void(ConstView)> &emit) {
   CHECK_GE(piece_frames, 1);
   CheckSampleRate({audio->SampleRate(), {}}, opts.frame.sample_frequency);
   OnlineFbank fbank(opts, dither_seed);
-  Tensor piece(piece_frames, fbank.Dim());
+  Tensor piece;
   int64_t filled = 0;
-  const auto add = [&](ConstView frames) {
+  const auto add = [&](Tensor banks) {
+    if (banks.Empty()) return;
+    const Tensor feats = transform(std::move(banks));
+    const ConstView frames = feats;
+    if (piece.Empty()) piece = Tensor(piece_frames, frames.Cols());
     for (int64_t t = 0; t < frames.Rows(); ++t) {
       std::copy_n(frames.Row(t), frames.Cols(), piece.View().Row(filled));
       if (++filled < piece_frames) continue;
@@ -53,7 +58,8 @@ void LiveOptions::Check() const {
   }
 }
 
-void WriteLiveFeatures(const LiveOptions &live, const FbankOptions &fbank,
+void WriteLiveFeatures(const LiveOptions &live, const FbankOptions &fbank, const HtkHeader &htk,
+                       const std::function<Tensor(Tensor)> &transform,
                        const ComputeFeatsOptions &opts, const std::string &audio_rxfilename,
                        const std::string &feats_wspecifier) {
   if (IsTable(audio_rxfilename)) {
@@ -69,7 +75,7 @@ void WriteLiveFeatures(const LiveOptions &live, const FbankOptions &fbank,
   std::optional<PcmFormat> raw;
   if (!opts.audio.raw_pcm.empty()) raw = PcmFormat::Parse(opts.audio.raw_pcm);
   Input input(audio_rxfilename);
-  MatrixWriter writer("f," + feats_wspecifier);  // f: each piece is written at once
+  FeatureWriter writer(opts, htk, "f," + feats_wspecifier);  // f: each piece is written at once
   int64_t number = 0;
   const auto emit = [&](ConstView frames) {
     char suffix[32];
@@ -79,7 +85,8 @@ void WriteLiveFeatures(const LiveOptions &live, const FbankOptions &fbank,
   try {
     AudioStream audio(&input.Stream(), raw, opts.audio.channel);
     const uint64_t seed = SubSeed(static_cast<uint64_t>(opts.seed), live.online_key);
-    const double seconds = ComputeLiveFeatures(&audio, fbank, seed, live.online_frames, emit);
+    const double seconds =
+        ComputeLiveFeatures(&audio, fbank, transform, seed, live.online_frames, emit);
     LOG_INFO << seconds << " s of audio in " << number << " pieces.";
   } catch (const DataError &e) {
     throw Error(audio_rxfilename, ": ", e.what());

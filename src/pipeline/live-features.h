@@ -15,9 +15,10 @@ namespace u2moe {
 
 // Reads the stream to its end and hands on its frames in pieces [piece_frames, D], each as soon as
 // its samples have arrived; the last one may be shorter. Together they are what Fbank::Compute
-// gives for the whole. Returns the seconds of audio. Throws DataError for broken audio, another
-// sampling rate or less than one frame.
-double ComputeLiveFeatures(AudioStream *audio, const FbankOptions &opts, uint64_t dither_seed,
+// gives for the whole, each frame through `transform`. Returns the seconds of audio. Throws
+// DataError for broken audio, another sampling rate or less than one frame.
+double ComputeLiveFeatures(AudioStream *audio, const FbankOptions &opts,
+                           const std::function<Tensor(Tensor)> &transform, uint64_t dither_seed,
                            int64_t piece_frames, const std::function<void(ConstView)> &emit);
 
 struct LiveOptions {
@@ -31,7 +32,8 @@ struct LiveOptions {
 // From one recording, audio_rxfilename, to a table of its pieces under <online_key>-00000001 and so
 // on. Into a pipe each is written at once; a file appears at the end. Throws Error if the recording
 // is broken.
-void WriteLiveFeatures(const LiveOptions &live, const FbankOptions &fbank,
+void WriteLiveFeatures(const LiveOptions &live, const FbankOptions &fbank, const HtkHeader &htk,
+                       const std::function<Tensor(Tensor)> &transform,
                        const ComputeFeatsOptions &opts, const std::string &audio_rxfilename,
                        const std::string &feats_wspecifier);
 

@@ -48,6 +48,14 @@ T ReadNumber(std::istream &is) {
   return value;
 }
 
+template <class T>
+void WriteNumber(std::ostream &os, T value) {
+  char bytes[sizeof(T)];
+  std::memcpy(bytes, &value, sizeof(T));
+  std::reverse(bytes, bytes + sizeof(T));
+  os.write(bytes, sizeof(T));
+}
+
 void SwapBytes(std::vector<float> *values) {
   for (float &x : *values) {
     std::reverse(reinterpret_cast<char *>(&x), reinterpret_cast<char *>(&x + 1));
@@ -126,9 +134,9 @@ void DoubleVectorHolder::ExtractRange(const std::string &range, std::vector<doub
   KeepRange(ParseRange(range, static_cast<int64_t>(value->size()), kRowTolerance), value);
 }
 
-void HtkMatrixHolder::Read(std::istream &is, Tensor *value) {
+void HtkMatrixHolder::Read(std::istream &is, HtkMatrix *value) {
   const int64_t frames = ReadNumber<int32_t>(is);
-  ReadNumber<int32_t>(is);  // the period of frames
+  const int32_t period = ReadNumber<int32_t>(is);
   const int frame_bytes = ReadNumber<int16_t>(is);
   const int kind = static_cast<uint16_t>(ReadNumber<int16_t>(is));
   constexpr int kCompressed = 02000, kChecksum = 010000, kQuantised = 040000, kBase = 077;
@@ -147,7 +155,25 @@ void HtkMatrixHolder::Read(std::istream &is, Tensor *value) {
   ReadBinaryArray(is, frames * (frame_bytes / 4), &values);
   SwapBytes(&values);
   if (kind & kChecksum) ReadNumber<int16_t>(is);
-  *value = ToTensor(frames, frame_bytes / 4, values);
+  *value = {ToTensor(frames, frame_bytes / 4, values), period,
+            static_cast<uint16_t>(kind & ~kChecksum)};
+}
+
+void HtkMatrixHolder::Write(std::ostream &os, bool binary, const HtkMatrix &value) {
+  if (!binary) throw UsageError("HTK's files have no text form: use ark: instead of ark,t:");
+  const int64_t rows = value.values.Rows(), cols = value.values.Cols();
+  if (rows > INT32_MAX || cols > INT16_MAX / 4) {
+    throw DataError("a matrix of ", rows, " x ", cols, " is too large for an HTK file, which has ",
+                    INT16_MAX / 4, " columns at most");
+  }
+  WriteNumber(os, static_cast<int32_t>(rows));
+  WriteNumber(os, value.period);
+  WriteNumber(os, static_cast<int16_t>(4 * cols));
+  WriteNumber(os, value.kind);
+  std::vector<float> values(value.values.Data(), value.values.Data() + rows * cols);
+  SwapBytes(&values);
+  os.write(reinterpret_cast<const char *>(values.data()),
+           static_cast<std::streamsize>(values.size() * sizeof(float)));
 }
 
 void SphinxMatrixHolder::Read(std::istream &is, Tensor *value) {

@@ -68,14 +68,23 @@ struct DoubleVectorHolder {
   static void ExtractRange(const std::string &range, T *value);
 };
 
-// Files of other toolkits, read only (copy-feats --htk-in, --sphinx-in). HTK: parameters with or
-// without a checksum, not compressed or vector-quantised.
-struct HtkMatrixHolder {
-  using T = Tensor;
-  static void Read(std::istream &is, T *value);
+// What a file of HTK's holds: frames, and what its header tells about them.
+struct HtkMatrix {
+  Tensor values;
+  int32_t period = 0;  // from frame to frame, in 100 ns
+  uint16_t kind = 0;   // HTK's parameter kind with its qualifiers
 };
 
-// Sphinx's features: 13 numbers per frame, big endian.
+// HTK's parameter files: a big-endian header of 12 bytes, then floats. Read with or without a
+// checksum, but not compressed or vector-quantised; written as Kaldi does, without a checksum.
+// There is no text form.
+struct HtkMatrixHolder {
+  using T = HtkMatrix;
+  static void Read(std::istream &is, T *value);
+  static void Write(std::ostream &os, bool binary, const T &value);
+};
+
+// Sphinx's features, read only: 13 numbers per frame, big endian.
 struct SphinxMatrixHolder {
   using T = Tensor;
   static void Read(std::istream &is, T *value);
@@ -94,6 +103,7 @@ using RandomAccessCompressedMatrixReader = RandomAccessTableReader<CompressedMat
 using CompressedMatrixWriter = TableWriter<CompressedMatrixHolder>;
 
 using SequentialHtkMatrixReader = SequentialTableReader<HtkMatrixHolder>;
+using HtkMatrixWriter = TableWriter<HtkMatrixHolder>;
 using SequentialSphinxMatrixReader = SequentialTableReader<SphinxMatrixHolder>;
 
 using SequentialVectorReader = SequentialTableReader<VectorHolder>;

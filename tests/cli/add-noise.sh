@@ -103,8 +103,75 @@ check_fails "an unknown room" 1 "utterance a: .*attic" add-noise --rirs=scp:rirs
 check_fails "no channel of it" 1 "no channel 1" add-noise --rirs=scp:rirs.scp --rir-channel=1 scp:speech.scp ark:no_noise ark:o.ark
 check_fails "rooms without a table" 2 "utt2rir needs --rirs" add-noise --utt2rir=ark:utt2rir scp:speech.scp ark:no_noise ark:o.ark
 
+# Recorded noise: ramps, so that the place within them can be told; one shorter than the tone, one longer, one at half
+# the rate. What was added is a stretch of it, or it over and over, at the ratio asked for.
+python3 - << 'EOF'
+import array, wave
+def write(name, samples, rate=16000, channels=1):
+    with wave.open(name, 'wb') as w:
+        w.setparams((channels, 2, rate, 0, 'NONE', ''))
+        w.writeframes(array.array('h', samples).tobytes())
+write('short.wav', range(-3500, 3500))
+write('long.wav', range(-32000, 32000))
+write('both.wav', [v for x in range(-32000, 32000) for v in (0, x)], 16000, 2)
+write('half.wav', [i * 7919 % 2001 - 1000 for i in range(20000)], 8000)
+write('quiet.wav', [0] * 20000)
+EOF
+printf 'long long.wav\nshort short.wav\n' >noises.scp
+sed 's/ .*/ recorded 5:15/' many.scp >recorded
+check "recorded noise" add-noise --noises=scp:noises.scp scp:many.scp ark:recorded ark,scp:rec.ark,rec.scp
+cat > heard.py << 'EOF'
+# Prints key, noise, start, error and dB: the ramp that fits what was added best, from start and slope of its line.
+import array, math, re, sys, wave
+clean = array.array('h', wave.open('tone.wav').readframes(16000))
+data = open(sys.argv[1], 'rb').read()
+def level(x): return math.sqrt(sum(v * v for v in x) / len(x))
+for key, at in re.findall(r'^(\S+) .*:(\d+)$', open(sys.argv[2]).read(), re.M):
+    noisy = array.array('h', data[int(at) + 44:int(at) + 44 + 32000])
+    noise = [x - y for x, y in zip(noisy, clean)]
+    best = (9, '', 0)
+    for name, n in ('short', 7000), ('long', 64000):
+        for begin in 0, 3500, 7000: # where the ramp may begin anew, but not in all of them
+            part = noise[begin:begin + 3000]
+            mean, middle = sum(part) / 3000, 1499.5
+            slope = sum((i - middle) * v for i, v in enumerate(part)) / sum((i - middle)**2 for i in range(3000))
+            if slope <= 0: continue
+            start = round(mean / slope + n / 2 - middle - begin) % n
+            want = [slope * ((start + i) % n - n / 2) for i in range(16000)]
+            # 30 jumps at most may be some samples off where rounding hides the place.
+            error = level(sorted(abs(x - y) for x, y in zip(noise, want))[:-30]) / level(noise)
+            best = min(best, (error, name, start))
+    print(key, best[1], best[2], f'{best[0]:.4f}', round(20 * math.log10(level(clean) / level(noise)), 3))
+EOF
+check "is heard" bash -c 'python3 heard.py rec.ark rec.scp >heard && cat heard'
+check_equal "as a stretch of it or as it over and over, of both, at 5 to 15 dB" \
+  "$(awk '$4 > 0.02 || $5 < 4.9 || $5 > 15.1 || $2 == "long" && $3 > 48010 { print } { ++of[$2] }
+    END { print NR, (of["short"] > 3), (of["long"] > 3) }' heard)" "20 1 1"
+check_equal "in twenty places" "$(awk '{ print $3 }' heard | sort -u | wc -l)" 20
+for part in 1 2; do # each job has its utterances only
+  awk -v part=$part 'NR % 2 == part % 2' many.scp >part.scp
+  add-noise --noises=scp:noises.scp scp:part.scp ark:recorded "ark,scp:part$part.ark,part$part.scp" 2>/dev/null
+done
+check "in two jobs" bash -c 'sort -V part1.scp part2.scp >parts.scp; wav-copy scp:parts.scp ark:parts.ark'
+check "the same" cmp parts.ark rec.ark
+check "noises in an archive" bash -c 'wav-copy scp:noises.scp ark:- | add-noise --noises=ark:- scp:many.scp ark:recorded ark:o.ark'
+check "are the same" cmp o.ark rec.ark
+sed 's/ .*/ short/' many.scp >utt2noise
+check "a noise by name" add-noise --noises=scp:noises.scp --utt2noise=ark:utt2noise scp:many.scp ark:recorded ark,scp:o.ark,o.scp
+check_equal "that one" "$(python3 heard.py o.ark o.scp | awk '{ print $2, $4 < 0.02 }' | sort | uniq -c | xargs)" "20 short 1"
+for noise in long both half quiet; do echo "n $noise.wav" >$noise.scp; done
+add-noise --noises=scp:long.scp scp:many.scp ark:recorded ark:mono.ark 2>/dev/null
+check "a channel" add-noise --noises=scp:both.scp --noise-channel=1 scp:many.scp ark:recorded ark:o.ark
+check "is that recording" cmp o.ark mono.ark
+check "another rate" add-noise --noises=scp:half.scp scp:many.scp ark:recorded ark,scp:o.ark,o.scp
+check_equal "at its ratio" "$(python3 heard.py o.ark o.scp | awk '$5 > 4.9 && $5 < 15.1' | wc -l)" 20
+check_fails "silence is no noise" 1 "utterance u1: .*nothing but zeros" add-noise --noises=scp:quiet.scp scp:many.scp ark:recorded ark:o.ark
+check_fails "no noises" 2 "wants recorded noise: give --noises" add-noise scp:many.scp ark:recorded ark:o.ark
+check_fails "an empty table of them" 1 "no recordings in --noises=" add-noise --noises=scp:/dev/null scp:many.scp ark:recorded ark:o.ark
+check_fails "names without noises" 2 "utt2noise needs --noises" add-noise --utt2noise=ark:utt2noise scp:many.scp ark:recorded ark:o.ark
+
 printf 'a white 10\nb brown 3\n' > odd
-check_fails "an unknown kind of noise" 1 "b.*noise is white or pink, not 'brown'" \
+check_fails "an unknown kind of noise" 1 "b.*noise is white, pink or recorded, not 'brown'" \
   add-noise scp:wav.scp ark:odd ark:o.ark
 printf 'a white 10\nb white\n' > odd
 check_fails "a line without dB" 1 "b.*as 'white 12.5' or .*, not 'white'" add-noise scp:wav.scp ark:odd ark:o.ark

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <complex>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -79,8 +80,8 @@ TEST(Noise, AddsAtTheAskedRatio) {
     const std::vector<float> clean = Tone(32000, 2000);
     std::vector<float> noisy = clean;
     Rng rng(1);
-    AddNoise(NoiseKind::kWhite, snr, ActiveLevel(clean.data(), 32000, kRate), kRate, &rng,
-             noisy.data(), 32000);
+    AddNoise(MakeNoise(NoiseKind::kWhite, 32000, kRate, &rng), snr,
+             ActiveLevel(clean.data(), 32000, kRate), noisy.data());
     std::vector<float> noise(noisy);
     for (size_t i = 0; i < noise.size(); ++i) noise[i] -= clean[i];
     EXPECT_NEAR(20 * std::log10(Rms(clean) / Rms(noise)), snr, 0.2);
@@ -90,7 +91,8 @@ TEST(Noise, AddsAtTheAskedRatio) {
 TEST(Noise, DoesNotClip) {
   std::vector<float> x = Tone(16000, 32000);
   Rng rng(1);
-  AddNoise(NoiseKind::kWhite, 0, ActiveLevel(x.data(), 16000, kRate), kRate, &rng, x.data(), 16000);
+  AddNoise(MakeNoise(NoiseKind::kWhite, 16000, kRate, &rng), 0, ActiveLevel(x.data(), 16000, kRate),
+           x.data());
   LimitPeak(x.data(), 16000);
   float peak = 0;
   for (float v : x) peak = std::max(peak, std::fabs(v));
@@ -100,10 +102,51 @@ TEST(Noise, DoesNotClip) {
 
 TEST(Noise, RefusesSilence) {
   std::vector<float> x(100);
-  Rng rng(1);
-  EXPECT_THROW(AddNoise(NoiseKind::kPink, 10, 0, kRate, &rng, x.data(), 100), DataError);
-  AddNoise(NoiseKind::kNone, 10, 0, kRate, &rng, x.data(), 100);
+  EXPECT_THROW(AddNoise(std::vector<float>(100, 1), 10, 0, x.data()), DataError);
   EXPECT_EQ(Rms(x), 0);
+}
+
+// Counting up from 1, so that a value tells its place.
+std::vector<float> Ramp(int64_t n) {
+  std::vector<float> x;
+  for (int64_t i = 1; i <= n; ++i) x.push_back(static_cast<float>(i));
+  return x;
+}
+
+TEST(Noise, CutsARecordingAnywhere) {
+  const std::vector<float> ramp = Ramp(20);
+  std::set<int64_t> starts;
+  for (uint64_t seed = 0; seed < 200; ++seed) {
+    for (const int64_t n : {5, 20, 33}) {
+      Rng rng(seed);
+      const std::vector<float> noise = CutNoise(ConstView(ramp.data(), 1, 20), n, &rng);
+      ASSERT_EQ(static_cast<int64_t>(noise.size()), n);
+      EXPECT_NEAR(Rms(noise), 1, 1e-5);
+      const float unit = std::min(std::fabs(noise[1] - noise[0]), std::fabs(noise[2] - noise[1]));
+      const int64_t start = std::lround(noise[0] / unit) - 1;
+      for (int64_t i = 0; i < n; ++i) {
+        EXPECT_EQ(std::lround(noise[static_cast<size_t>(i)] / unit), (start + i) % 20 + 1);
+      }
+      if (n == 5) starts.insert(start);
+      if (n == 20) {
+        EXPECT_EQ(start, 0);
+      }
+    }
+  }
+  EXPECT_EQ(starts.size(), 16U);  // a stretch that fits is not begun where it would not
+  EXPECT_EQ(*starts.rbegin(), 15);
+}
+
+TEST(Noise, BeginsWhereARecordingDoes) {
+  std::vector<float> x(50);
+  Rng rng(1);
+  EXPECT_THROW(CutNoise(ConstView(x.data(), 1, 50), 5, &rng), DataError);
+  x[40] = -3;
+  for (const int64_t n : {1, 5, 80}) {
+    const std::vector<float> noise = CutNoise(ConstView(x.data(), 1, 50), n, &rng);
+    EXPECT_LT(noise[0], 0) << n;
+    EXPECT_NEAR(Rms(noise), 1, 1e-5);
+  }
 }
 
 TEST(Noise, LinesOfUtt2snr) {
@@ -115,6 +158,7 @@ TEST(Noise, LinesOfUtt2snr) {
   EXPECT_EQ(white.kind, NoiseKind::kWhite);
   EXPECT_EQ(white.low_db, 3);
   EXPECT_EQ(white.high_db, 3);
+  EXPECT_EQ(NoiseSpec::Parse({"recorded", "1"}).kind, NoiseKind::kRecorded);
   EXPECT_EQ(NoiseSpec::Parse({"none"}).kind, NoiseKind::kNone);
   for (const std::vector<std::string> &bad :
        std::vector<std::vector<std::string>>{{},

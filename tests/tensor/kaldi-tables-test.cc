@@ -357,11 +357,21 @@ TEST(KaldiTables, HtkAndSphinx) {
     for (float x : {1.F, 2.F, 3.F, 4.F, 5.F, -6.F}) bytes += swapped(Raw<float>({x}));
     return bytes;
   };
-  EXPECT_EQ(Floats(Parse<HtkMatrixHolder>(htk(9, 12))), (std::vector<float>{1, 2, 3, 4, 5, -6}));
+  const HtkMatrix read = Parse<HtkMatrixHolder>(htk(9, 12));
+  EXPECT_EQ(Floats(read.values), (std::vector<float>{1, 2, 3, 4, 5, -6}));
+  EXPECT_EQ(read.period, 100000);
+  EXPECT_EQ(read.kind, 9);
+  std::ostringstream written;
+  HtkMatrixHolder::Write(written, true, read);
+  EXPECT_EQ(written.str(), htk(9, 12));
+  EXPECT_HAS(ErrorOf([&] { HtkMatrixHolder::Write(written, false, read); }), "no text form");
+  const HtkMatrix wide{Tensor(1, 8192), 1, 9};
+  EXPECT_HAS(ErrorOf([&] { HtkMatrixHolder::Write(written, true, wide); }), "8191 columns at most");
   std::istringstream two(htk(9 | 010000, 12) + "xx" + "next");  // a checksum follows
-  Tensor value;
+  HtkMatrix value;
   HtkMatrixHolder::Read(two, &value);
-  EXPECT_EQ(value.Rows(), 2);
+  EXPECT_EQ(value.values.Rows(), 2);
+  EXPECT_EQ(value.kind, 9);  // of what is in memory, which has none
   EXPECT_EQ(two.get(), 'n');
   EXPECT_HAS(ErrorOf([&] { Parse<HtkMatrixHolder>(htk(9 | 02000, 12)); }), "compressed");
   EXPECT_HAS(ErrorOf([&] { Parse<HtkMatrixHolder>(htk(0, 2)); }), "waveforms are not read");
