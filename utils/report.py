@@ -14,6 +14,7 @@ import sys
 import intervals
 import report_plot
 import report_text
+import speed_stats
 
 MODES = ['greedy', 'prefix', 'rescoring']
 
@@ -87,19 +88,7 @@ def collect_results(args, model):
 
 
 def pool_speed(files, audio=None):
-    """Real-time factors over several measurements; audio: seconds, where the files do not say."""
-    rows = [read_json(f) for f in files]
-    total = sum(r['audio_seconds'] for r in rows) or audio
-    out = dict(wall=sum(r['wall_seconds'] for r in rows) / total,
-               cpu=sum(r['cpu_seconds'] for r in rows) / total, audio_seconds=total)
-    for q in ('p50', 'p90', 'p99'):
-        values = [r['rtf'][q] for r in rows if r.get('rtf', {}).get(q)]
-        if values:
-            out[q] = sum(values) / len(values)
-    for note in ('machine', 'threads', 'precision', 'num_left_chunks'):
-        if note in rows[0]:
-            out[note] = rows[0][note]
-    return out
+    return speed_stats.pool([read_json(f) for f in files], audio)
 
 
 def collect_speed(args, model):

@@ -91,7 +91,8 @@ void SpeedReport::Finish() const {
                                    {"p50", Quantile(sorted, 0.5)},
                                    {"p90", Quantile(sorted, 0.9)},
                                    {"p99", Quantile(sorted, 0.99)}}},
-                                 {"stages", stages}};
+                                 {"stages", stages},
+                                 {"utterance_rtf", rtfs_}};
   for (const auto &[name, value] : text_notes_) json[name] = value;
   for (const auto &[name, value] : number_notes_) json[name] = value;
   Output output(path_);

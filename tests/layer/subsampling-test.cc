@@ -75,7 +75,8 @@ TEST(Subsampling, IsTheReferenceWithItsGradients) {
         ExpectParamGradients(&grad, &params, loss, 1e-4);
 
         Tensor y1(out_shape.TotalRows(), kDim);
-        layer.Forward(ctx, layer.PackForInference(ctx, WeightFormat::kFloat32, 0), x, shape, y1, nullptr);
+        layer.Forward(ctx, layer.PackForInference(ctx, WeightFormat::kFloat32, 0), x, shape, y1,
+                      nullptr);
         EXPECT_LT(MaxAbsDiff(y1, forward()), 2e-5);
       }
     }

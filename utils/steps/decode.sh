@@ -10,7 +10,8 @@
 #   --threads 1            of each tool
 #
 # Reads <model-dir>/final.safetensors. Writes <model-dir>/decode/<set>/<chunk>/{greedy,prefix,
-# rescoring}.text and {forward,greedy,prefix,rescoring}.json with the time each took.
+# rescoring}.text and {forward,greedy,prefix,rescoring}.json with the time each took,
+# and rtf.txt, their table.
 set -euo pipefail
 . ./path.sh
 . "$U2MOE_ROOT/utils/recipe.sh"
@@ -50,6 +51,8 @@ for chunk in "${chunk_list[@]}"; do
     tokens-to-text "$dump/units.txt" "ark,t:$dir/$mode.tokens" "ark,t:$dir/$mode.text"
   done
   rm -f "$dir/logp.ark" "$dir/encoder.ark"
+  rtf-report "encoder=$dir/forward.json" "search=$dir/prefix.json" "rescoring=$dir/rescoring.json" \
+    > "$dir/rtf.txt"
   n=$((n + 1))
   say "chunk $chunk decoded, $n of ${#chunk_list[@]}," \
     "$(duration $(((SECONDS - began) * (${#chunk_list[@]} - n) / n))) left"
