@@ -1,6 +1,7 @@
 // The products of inference: activations times packed weights, with everything that follows done
 // while the results are in registers. A row of the result never depends on the other rows of the
-// call, and every instruction set adds in the same order within a format.
+// call, and every instruction set adds in the same order within a format (but AVX512_BF16: the
+// results of bfloat16 differ in the last bits between machines with and without it).
 #ifndef U2MOE_OPS_PACKED_GEMM_H_
 #define U2MOE_OPS_PACKED_GEMM_H_
 

@@ -216,6 +216,34 @@ TEST(PackedGemm, InstructionSetsAgreeInFloat32) {
   }
 }
 
+// Every activation is rounded as weights are: ties to even, infinity and NaN kept.
+TEST(PackedGemm, Bfloat16ActivationsAreTheNearest) {
+  const Context ctx;
+  Rng rng(7);
+  const uint32_t awkward[] = {0x3f808000, 0x3f818000, 0x3f808001, 0x3f807fff, 0x80000000,
+                              0x00000001, 0x7f800000, 0xff800000, 0x7f7f7fff, 0xbf818000};
+  ForOpTargets(&rng, [&](int64_t) {
+    for (int64_t cols : {1, 2, 7, 8, 15, 16, 17, 33, 64}) {
+      GuardedMatrix x(RandomTensor(&rng, 5, cols), 3);
+      for (int64_t k = 0; k < cols; ++k)
+        std::memcpy(&x.View()(1, k), &awkward[k % 10], sizeof(float));
+      const uint32_t nan = 0x7fffffff;
+      std::memcpy(&x.View()(2, cols - 1), &nan, sizeof(float));
+      const PackedRows rows(ctx, x, WeightFormat::kBfloat16);
+      for (int64_t i = 0; i < 5; ++i) {
+        for (int64_t k = 0; k < rows.Stride(); ++k) {
+          if (i == 2 && k == cols - 1) {
+            EXPECT_TRUE(std::isnan(FromBfloat16(rows.Bfloat16Row(i)[k])));
+          } else {
+            EXPECT_EQ(rows.Bfloat16Row(i)[k], k < cols ? ToBfloat16(x.View()(i, k)) : 0)
+                << i << " " << k << " of " << cols;
+          }
+        }
+      }
+    }
+  });
+}
+
 // NaN and infinity among the activations: floats keep them to their row, codes refuse them.
 TEST(PackedGemm, RowsThatAreNotFinite) {
   const Context ctx;
