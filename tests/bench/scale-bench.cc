@@ -1,0 +1,300 @@
+// One model at the paper's scale in one format of weights: seconds of computing per second of audio
+// of whole utterances, of one live stream and of many together, on each number of threads, beside
+// the sgemm of the same run. Peak memory is the process's, so each model has a process of its own.
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <functional>
+#include <limits>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "base/main.h"
+#include "base/rng.h"
+#include "base/stage-clock.h"
+#include "base/thread-pool.h"
+#include "base/timer.h"
+#include "layer/route-sink.h"
+#include "model/quantize.h"
+#include "pipeline/encode.h"
+#include "pipeline/stream-scheduler.h"
+#include "tensor/allocator.h"
+#include "tensor/gemm.h"
+#include "util/io.h"
+#include "util/options.h"
+
+namespace u2moe {
+namespace {
+
+struct BenchOptions {
+  std::string json;
+  double seconds = 10;
+  int32_t streams = 16, max_threads = 2, rounds = 5;
+  int64_t seed = 1;
+
+  void Register(OptionParser *po) {
+    po->Register("seconds", &seconds, "of audio of each utterance and each stream");
+    po->Register("streams", &streams, "live streams that advance together");
+    po->Register("max-threads", &max_threads, "measure 1, 2, 4, ... threads up to this many");
+    po->Register("rounds", &rounds, "measurements of each mode, after one that warms up");
+    po->Register("seed", &seed, "seed of the features");
+    po->Register("json", &json, "file for the figures as JSON");
+  }
+  void Check() const {
+    if (!(seconds >= 1) || streams < 1 || max_threads < 1 || rounds < 1) {
+      throw UsageError("--seconds, --streams, --max-threads and --rounds must be at least 1");
+    }
+  }
+};
+
+Tensor RandomRows(Rng *rng, int64_t rows, int64_t cols) {
+  Tensor x(rows, cols);
+  for (int64_t i = 0; i < x.Size(); ++i) x.Data()[i] = static_cast<float>(rng->Normal());
+  return x;
+}
+
+// What one core's OpenBLAS reaches with the rows of 40 s, in GFLOP/s; the best of some calls.
+double SgemmGflops(const Context &ctx) {
+  constexpr int64_t kRows = 1000, kOut = 2560, kIn = 640;
+  Rng rng(1);
+  const Tensor x = RandomRows(&rng, kRows, kIn), w = RandomRows(&rng, kOut, kIn);
+  Tensor y(kRows, kOut);
+  double best = std::numeric_limits<double>::infinity();
+  for (int i = 0; i < 10; ++i) {
+    const double begin = ThreadCpuSeconds();
+    Gemm(ctx, 1, x, Trans::kNo, w, Trans::kYes, 0, y);
+    best = std::min(best, ThreadCpuSeconds() - begin);
+  }
+  return 2e-9 * kRows * kOut * kIn / best;
+}
+
+double PeakMegabytes() {
+  rusage usage;
+  getrusage(RUSAGE_SELF, &usage);
+  return static_cast<double>(usage.ru_maxrss) / 1024;
+}
+
+// Experts that a call of a router sends frames to, on average.
+class DistinctExperts : public RouteSink {
+ public:
+  void OnRoute(ConstView, const std::vector<int32_t> &experts,
+               const std::vector<float> &) override {
+    sum_ += static_cast<double>(std::set<int32_t>(experts.begin(), experts.end()).size());
+    ++calls_;
+  }
+  double Mean() const { return calls_ == 0 ? 0 : sum_ / static_cast<double>(calls_); }
+
+ private:
+  double sum_ = 0;
+  int64_t calls_ = 0;
+};
+
+struct Mode {
+  std::string name;
+  EncodeOptions encode;
+  int streams = 1;
+};
+
+class Bench {
+ public:
+  Bench(const AsrModel &model, const BenchOptions &opts, double frame_shift)
+      : model_(model), opts_(opts) {
+    Rng rng(static_cast<uint64_t>(opts.seed));
+    frames_ = static_cast<int64_t>(opts.seconds / frame_shift + 0.5);
+    feats_ = RandomRows(&rng, frames_ + kApart * (opts.streams - 1), model.Encoder().FeatureDim());
+  }
+
+  // All modes in turn, round after round, so that what else the machine does falls on all alike.
+  nlohmann::ordered_json Measure(const std::vector<Mode> &modes) {
+    std::vector<Cell> cells;
+    for (int threads = 1; threads <= opts_.max_threads; threads *= 2) {
+      for (const Mode &mode : modes) cells.push_back({mode, threads, {}, {}, {}, 0});
+    }
+    for (int round = 0; round <= opts_.rounds; ++round) {
+      for (Cell &cell : cells) MeasureOnce(round > 0, &cell);
+    }
+    nlohmann::ordered_json rows = nlohmann::ordered_json::array();
+    for (Cell &cell : cells) {
+      std::sort(cell.rtfs.begin(), cell.rtfs.end());
+      std::sort(cell.cpu_rtfs.begin(), cell.cpu_rtfs.end());
+      nlohmann::ordered_json stages = nlohmann::ordered_json::object();
+      for (size_t i = 0; i < kNumStages; ++i) {
+        if (cell.stages[i] > 0) stages[StageName(static_cast<Stage>(i))] = cell.stages[i];
+      }
+      rows.push_back(
+          {{"mode", cell.mode.name},
+           {"chunk_size", cell.mode.encode.chunk_size},
+           {"num_left_chunks", cell.mode.encode.num_left_chunks},
+           {"streams", cell.mode.streams},
+           {"threads", cell.threads},
+           {"rtf", {{"min", cell.rtfs[0]}, {"p50", cell.rtfs[cell.rtfs.size() / 2]}}},
+           {"cpu_rtf",
+            {{"min", cell.cpu_rtfs[0]}, {"p50", cell.cpu_rtfs[cell.cpu_rtfs.size() / 2]}}},
+           {"stages", stages},
+           {"system_allocations", cell.allocations},
+           {"distinct_experts", Experts(cell.mode)}});
+    }
+    return rows;
+  }
+
+ private:
+  struct Cell {
+    Mode mode;
+    int threads;
+    std::vector<double> rtfs, cpu_rtfs;
+    std::array<double, kNumStages> stages;  // seconds, all rounds
+    int64_t allocations;                    // of the last round
+  };
+
+  void MeasureOnce(bool counts, Cell *cell) {
+    ThreadPool pool(cell->threads);
+    const auto run = [&](int64_t) { Run(cell->mode); };
+    // Memory that is kept for reuse belongs to a thread: these begin without.
+    pool.ParallelFor(cell->threads, run);
+    if (!counts) return;
+    const std::array<double, kNumStages> before = StageSeconds();
+    const int64_t allocations = NumSystemAllocations();
+    const Timer timer;
+    const double cpu = ProcessCpuSeconds();
+    pool.ParallelFor(cell->threads, run);
+    const double audio = opts_.seconds * cell->threads * cell->mode.streams;
+    cell->rtfs.push_back(timer.Elapsed() / audio);
+    cell->cpu_rtfs.push_back((ProcessCpuSeconds() - cpu) / audio);
+    cell->allocations = NumSystemAllocations() - allocations;
+    const std::array<double, kNumStages> after = StageSeconds();
+    for (size_t i = 0; i < kNumStages; ++i) cell->stages[i] += after[i] - before[i];
+  }
+
+  // Encoder and CTC head of one utterance, or of streams whose chunks arrive at the same time.
+  void Run(const Mode &mode) const {
+    const Context ctx;
+    if (!mode.encode.streaming) {
+      model_.CtcLogProbs(ctx, EncodeUtterance(ctx, model_, Feats(0), mode.encode));
+      return;
+    }
+    StreamScheduler scheduler(ctx, model_.Encoder(), mode.encode, mode.streams);
+    for (int i = 0; i < mode.streams; ++i) {
+      const int64_t id = scheduler.Open();
+      scheduler.Accept(id, Feats(i));
+      scheduler.Finish(id);
+    }
+    for (;;) {
+      const StreamBatch batch = scheduler.Step();
+      if (batch.items.empty()) break;
+      if (batch.frames.Rows() > 0) model_.CtcLogProbs(ctx, batch.frames);
+    }
+  }
+
+  // Per router and step; a step is a whole utterance or a chunk of every stream.
+  double Experts(const Mode &mode) const {
+    const Context ctx;
+    const Encoder &encoder = model_.Encoder();
+    DistinctExperts experts;
+    ForwardMode forward;
+    forward.routes = &experts;
+    Tensor out;
+    RaggedShape out_shape;
+    if (!mode.encode.streaming) {
+      RaggedShape shape;
+      shape.Append(frames_);
+      encoder.Forward(ctx, forward, Feats(0), shape, &out, &out_shape, nullptr, nullptr);
+      return experts.Mean();
+    }
+    forward.max_cache = mode.encode.MaxCache();
+    const int64_t window = encoder.WindowLength(mode.encode.chunk_size);
+    const int64_t step = mode.encode.chunk_size * encoder.SubsamplingRate();
+    std::vector<StreamState> states;
+    for (int i = 0; i < mode.streams; ++i) states.push_back(encoder.NewStream());
+    for (StreamState &state : states) forward.streams.push_back(&state);
+    for (int64_t begin = 0; begin + window <= frames_; begin += step) {
+      Tensor batch(window * mode.streams, feats_.Cols());
+      RaggedShape shape;
+      for (int i = 0; i < mode.streams; ++i) {
+        std::copy_n(Feats(i).Row(begin), window * feats_.Cols(), batch.View().Row(i * window));
+        shape.Append(window);
+      }
+      encoder.Forward(ctx, forward, batch, shape, &out, &out_shape, nullptr, nullptr);
+    }
+    return experts.Mean();
+  }
+
+  // What stream i says. Streams that say the same would share their experts.
+  ConstView Feats(int i) const { return feats_.View().RowRange(kApart * i, frames_); }
+
+  static constexpr int64_t kApart = 7;  // frames
+  const AsrModel &model_;
+  BenchOptions opts_;
+  int64_t frames_ = 0;
+  Tensor feats_;
+};
+
+int Run(int argc, char *argv[]) {
+  OptionParser po(
+      "Speed of a model on random features: whole utterances, one live stream, many streams.\n\n"
+      "Usage: scale-bench [options] <model>\n"
+      "  e.g. scale-bench --precision=int8 --json=moe-1b.int8.json moe-1b.safetensors\n");
+  BenchOptions opts;
+  EncodeOptions chunks;
+  chunks.chunk_size = 16;
+  chunks.num_left_chunks = 4;
+  PrecisionOptions precision_opts;
+  chunks.Register(&po);
+  precision_opts.Register(&po);
+  opts.Register(&po);
+  if (!po.Parse(argc, argv, 1, 1)) return 0;
+  opts.Check();
+  precision_opts.Check();
+  chunks.streaming = true;
+  chunks.Check();
+  if (chunks.chunk_size < 1) throw UsageError("live streams need a --chunk-size");
+
+  const Context ctx;
+  ModelInfo info;
+  std::string precision;
+  const Timer load;
+  const std::unique_ptr<AsrModel> model =
+      ReadModelForInference(ctx, po.Arg(0), precision_opts, &info, &precision);
+  const double load_seconds = load.Elapsed();  // with packing, where the file holds plain tensors
+  chunks.CheckModel(model->Config().encoder);
+
+  Bench bench(*model, opts, FrameShiftSeconds(info));
+  nlohmann::ordered_json report = {{"model", po.Arg(0)},
+                                   {"precision", precision},
+                                   {"machine", DescribeMachine()},
+                                   {"audio_seconds", opts.seconds},
+                                   {"rounds", opts.rounds},
+                                   {"load_seconds", load_seconds},
+
+                                   {"sgemm_gflops", SgemmGflops(ctx)}};
+  report["rows"] = bench.Measure(
+      {{"whole", EncodeOptions(), 1}, {"chunks", chunks, 1}, {"streams", chunks, opts.streams}});
+  report["peak_megabytes"] = PeakMegabytes();
+
+  std::printf("%s, %s, %.1f s of audio, %d rounds, %s\n", po.Arg(0).c_str(), precision.c_str(),
+              opts.seconds, opts.rounds, report["machine"].get<std::string>().c_str());
+  std::printf("load %.3f s, peak %.0f MB, sgemm %.1f GFLOP/s\n", load_seconds,
+              report["peak_megabytes"].get<double>(), report["sgemm_gflops"].get<double>());
+  std::printf("%-8s %7s %9s %9s %9s %8s\n", "mode", "threads", "RTF", "median", "CPU", "experts");
+  for (const auto &row : report["rows"]) {
+    std::printf("%-8s %7d %9.4f %9.4f %9.4f %8.2f\n", row["mode"].get<std::string>().c_str(),
+                row["threads"].get<int>(), row["rtf"]["min"].get<double>(),
+                row["rtf"]["p50"].get<double>(), row["cpu_rtf"]["min"].get<double>(),
+                row["distinct_experts"].get<double>());
+  }
+  if (opts.json.empty()) return 0;
+  Output out(opts.json);
+  out.Stream() << report.dump(1) << "\n";
+  out.Close();
+  return 0;
+}
+
+}  // namespace
+}  // namespace u2moe
+
+U2MOE_MAIN(u2moe::Run)
