@@ -43,7 +43,7 @@ SUPPORT_LIB := $(BUILD)/libtest-support.a
 
 Q := $(if $(V),,@)
 
-.PHONY: all help deps test test-build unit-build golden fuzz fuzz-build lint format demo bench man install clean
+.PHONY: all help deps test test-build unit-build golden fuzz fuzz-build lint format demo bench bench-ops man install clean
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -127,8 +127,11 @@ demo: ## install what is needed, build, and run egs/polyglot (under 12 minutes o
 	$(Q)$(MAKE) --no-print-directory -j$$(nproc) all
 	$(Q)egs/polyglot/run.sh
 
+bench: all $(BENCHES)  ## speed of the paper's three models in all formats of weights (20 minutes, 9 GB of disk)
+	$(Q)utils/bench_scale.py --build=$(BUILD) --json=$(BUILD)/bench.json
+
 # scale-bench measures a given model file.
-bench: all $(BENCHES)  ## run the benchmarks of tests/bench
+bench-ops: all $(BENCHES)  ## speed of single ops, searches and streams
 	$(Q)for b in $(filter-out %/scale-bench,$(BENCHES)); do $$b || exit 1; done
 
 man: all  ## man pages and shell completions of all tools, into build/<flavour>/share

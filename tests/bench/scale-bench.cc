@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <functional>
 #include <limits>
+#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -23,6 +24,7 @@
 #include "layer/route-sink.h"
 #include "model/quantize.h"
 #include "pipeline/encode.h"
+#include "pipeline/model-scorer.h"
 #include "pipeline/stream-scheduler.h"
 #include "tensor/allocator.h"
 #include "tensor/gemm.h"
@@ -34,6 +36,7 @@ namespace {
 
 struct BenchOptions {
   std::string json;
+  bool even_routing = true;
   double seconds = 10;
   int32_t streams = 16, max_threads = 2, rounds = 5;
   int64_t seed = 1;
@@ -44,6 +47,8 @@ struct BenchOptions {
     po->Register("max-threads", &max_threads, "measure 1, 2, 4, ... threads up to this many");
     po->Register("rounds", &rounds, "measurements of each mode, after one that warms up");
     po->Register("seed", &seed, "seed of the features");
+    po->Register("even-routing", &even_routing,
+                 "first move the routers' mean logits to 0, so that all experts get frames");
     po->Register("json", &json, "file for the figures as JSON");
   }
   void Check() const {
@@ -94,6 +99,97 @@ class DistinctExperts : public RouteSink {
   double sum_ = 0;
   int64_t calls_ = 0;
 };
+
+// The mean logits of each router in the order of their calls.
+class MeanLogits : public RouteSink {
+ public:
+  void OnRoute(ConstView logits, const std::vector<int32_t> &,
+               const std::vector<float> &) override {
+    std::vector<double> mean(static_cast<size_t>(logits.Cols()));
+    for (int64_t i = 0; i < logits.Rows(); ++i) {
+      for (int64_t e = 0; e < logits.Cols(); ++e)
+        mean[static_cast<size_t>(e)] += logits(i, e) / static_cast<double>(logits.Rows());
+    }
+    means.push_back(std::move(mean));
+  }
+  std::vector<std::vector<double>> means;
+};
+
+// Solves a x = b for a symmetric positive a [n, n] by elimination; b becomes x.
+void Solve(std::vector<std::vector<double>> a, std::vector<double> *b) {
+  const size_t n = b->size();
+  for (size_t k = 0; k < n; ++k) {
+    for (size_t i = k + 1; i < n; ++i) {
+      const double f = a[i][k] / a[k][k];
+      for (size_t j = k; j < n; ++j) a[i][j] -= f * a[k][j];
+      (*b)[i] -= f * (*b)[k];
+    }
+  }
+  for (size_t k = n; k-- > 0;) {
+    for (size_t j = k + 1; j < n; ++j) (*b)[k] -= a[k][j] * (*b)[j];
+    (*b)[k] /= a[k][k];
+  }
+}
+
+// Routers of random weights send nearly all frames to the few experts that the mean of their inputs
+// prefers; trained ones do not. This takes the mean logits away through the offset of the norm
+// before each router: b += W^T (W W^T)^-1 (-mean), for all blocks at once, some times over.
+void EvenRouting(const Context &ctx, ConstView feats, AsrModel *model) {
+  std::map<std::string, Tensor> gates;    // by the name of the feed-forward
+  std::map<std::string, Tensor *> norms;  // offsets by the name of the norm
+  ForEachParamOrPacked(
+      model, [&](const std::string &name, Tensor *t, bool) { norms[name] = t; },
+      [&](const std::string &name, Tensor *weight, PackedMatrix *packed) {
+        if (name.find(".gate.weight") != std::string::npos)
+          gates[name] = packed->Empty() ? *weight : packed->Unpack();
+      });
+  for (int round = 0; round < 4; ++round) {
+    MeanLogits sink;
+    ForwardMode forward;
+    forward.routes = &sink;
+    Tensor out;
+    RaggedShape shape;
+    model->Encoder().Forward(ctx, forward, feats, RaggedShape::Single(feats.Rows()), &out, &shape,
+                             nullptr, nullptr);
+    for (size_t call = 0; call < sink.means.size(); ++call) {
+      const std::string block = Cat("encoder.encoders.", call / 2, "."),
+                        kind = call % 2 == 0 ? "_macaron" : "";
+      const Tensor &w = gates.at(block + "feed_forward" + kind + ".gate.weight");
+      Tensor *offset = norms.at(block + "norm_ff" + kind + ".bias");
+      const size_t n = static_cast<size_t>(w.Rows());
+      std::vector<std::vector<double>> gram(n, std::vector<double>(n));
+      std::vector<double> x(n);
+      for (size_t i = 0; i < n; ++i) {
+        x[i] = -sink.means[call][i];
+        for (size_t j = 0; j < n; ++j) {
+          for (int64_t d = 0; d < w.Cols(); ++d)
+            gram[i][j] +=
+                static_cast<double>(w(static_cast<int64_t>(i), d)) * w(static_cast<int64_t>(j), d);
+        }
+      }
+      Solve(gram, &x);
+      for (size_t i = 0; i < n; ++i) {
+        for (int64_t d = 0; d < w.Cols(); ++d)
+          offset->Data()[d] += static_cast<float>(x[i]) * w(static_cast<int64_t>(i), d);
+      }
+    }
+  }
+}
+
+// Multiplications and additions of encoder and CTC head for one utterance, twice the number of
+// multiply-adds; attention's scores and sums included.
+double EncoderGflop(AsrModel *model, int64_t frames) {
+  const EncoderConfig &c = model->Config().encoder;
+  const double rows = static_cast<double>(model->Encoder().OutLength(frames));
+  const double dim = c.model_dim, t1 = static_cast<double>((frames - 1) / 2),
+               f1 = (c.feature_dim - 1) / 2,
+               f2 = static_cast<double>((static_cast<int64_t>(f1) - 1) / 2);
+  const double ffn = static_cast<double>(model->Encoder().NumFeedForwardActiveParams());
+  const double blocks = c.num_blocks;
+  const double per_row = ffn + blocks * dim * dim * (4 + 3) + f2 * dim * dim +
+                         dim * model->Config().vocab_size + 2 * blocks * rows * dim;
+  return 2e-9 * (rows * per_row + t1 * f1 * dim * 9 + rows * f2 * dim * dim * 9);
+}
 
 struct Mode {
   std::string name;
@@ -224,6 +320,32 @@ class Bench {
     return experts.Mean();
   }
 
+ public:
+  // Seconds of both attention decoders for 10 hypotheses of 30 units and the frames of one
+  // utterance, per second of audio; the hypotheses are random, so they share little.
+  double RescoringRtf() const {
+    const Context ctx;
+    Rng rng(7);
+    const Tensor encoded =
+        RandomRows(&rng, model_.Encoder().OutLength(frames_), model_.Config().encoder.model_dim);
+    std::vector<std::vector<int32_t>> hyps(10, std::vector<int32_t>(30));
+    for (auto &hyp : hyps) {
+      for (int32_t &unit : hyp)
+        unit = 1 + static_cast<int32_t>(rng.Uniform(0, model_.Config().vocab_size - 2));
+    }
+    const ModelScorer scorer(ctx, model_);
+    double best = std::numeric_limits<double>::infinity();
+    for (int round = 0; round <= opts_.rounds; ++round) {
+      const double begin = ThreadCpuSeconds();
+      scorer.ScoreLeftToRight(encoded, hyps);
+      if (model_.HasRightDecoder()) scorer.ScoreRightToLeft(encoded, hyps);
+      best = std::min(best, ThreadCpuSeconds() - begin);
+    }
+    return best / opts_.seconds;
+  }
+  int64_t Frames() const { return frames_; }
+
+ private:
   // What stream i says. Streams that say the same would share their experts.
   ConstView Feats(int i) const { return feats_.View().RowRange(kApart * i, frames_); }
 
@@ -233,6 +355,22 @@ class Bench {
   int64_t frames_ = 0;
   Tensor feats_;
 };
+
+// Weights of the encoder's and CTC head's linear maps in memory: kind 0: all but the experts, 1:
+// the experts. A step reads the first, and the share of the second that its distinct experts are.
+double WeightMegabytes(AsrModel *model, int kind) {
+  double bytes = 0;
+  ForEachParamOrPacked(
+      model, [](const std::string &, Tensor *, bool) {},
+      [&](const std::string &name, Tensor *weight, PackedMatrix *packed) {
+        if (name.find("decoder.") == 0) return;
+        if ((name.find(".experts.") != std::string::npos) != (kind == 1)) return;
+        bytes += static_cast<double>(packed->Empty()
+                                         ? weight->Size() * static_cast<int64_t>(sizeof(float))
+                                         : packed->Bytes());
+      });
+  return bytes / 1e6;
+}
 
 int Run(int argc, char *argv[]) {
   OptionParser po(
@@ -263,6 +401,10 @@ int Run(int argc, char *argv[]) {
   const double load_seconds = load.Elapsed();  // with packing, where the file holds plain tensors
   chunks.CheckModel(model->Config().encoder);
 
+  if (opts.even_routing && model->Config().encoder.ffn.num_experts > 0) {
+    Rng rng(static_cast<uint64_t>(opts.seed));
+    EvenRouting(ctx, RandomRows(&rng, 1000, model->Encoder().FeatureDim()), model.get());
+  }
   Bench bench(*model, opts, FrameShiftSeconds(info));
   nlohmann::ordered_json report = {{"model", po.Arg(0)},
                                    {"precision", precision},
@@ -270,16 +412,20 @@ int Run(int argc, char *argv[]) {
                                    {"audio_seconds", opts.seconds},
                                    {"rounds", opts.rounds},
                                    {"load_seconds", load_seconds},
-
+                                   {"weight_megabytes", WeightMegabytes(model.get(), 0)},
+                                   {"expert_megabytes", WeightMegabytes(model.get(), 1)},
+                                   {"gflop", EncoderGflop(model.get(), bench.Frames())},
                                    {"sgemm_gflops", SgemmGflops(ctx)}};
   report["rows"] = bench.Measure(
       {{"whole", EncodeOptions(), 1}, {"chunks", chunks, 1}, {"streams", chunks, opts.streams}});
+  report["rescoring_rtf"] = bench.RescoringRtf();
   report["peak_megabytes"] = PeakMegabytes();
 
   std::printf("%s, %s, %.1f s of audio, %d rounds, %s\n", po.Arg(0).c_str(), precision.c_str(),
               opts.seconds, opts.rounds, report["machine"].get<std::string>().c_str());
-  std::printf("load %.3f s, peak %.0f MB, sgemm %.1f GFLOP/s\n", load_seconds,
-              report["peak_megabytes"].get<double>(), report["sgemm_gflops"].get<double>());
+  std::printf("load %.3f s, peak %.0f MB, sgemm %.1f GFLOP/s, rescoring 10 x 30 RTF %.4f\n",
+              load_seconds, report["peak_megabytes"].get<double>(),
+              report["sgemm_gflops"].get<double>(), report["rescoring_rtf"].get<double>());
   std::printf("%-8s %7s %9s %9s %9s %8s\n", "mode", "threads", "RTF", "median", "CPU", "experts");
   for (const auto &row : report["rows"]) {
     std::printf("%-8s %7d %9.4f %9.4f %9.4f %8.2f\n", row["mode"].get<std::string>().c_str(),

@@ -1,0 +1,138 @@
+#!/usr/bin/env python3
+"""Speed of the paper's three models in every format of weights: `make bench` runs this.
+
+Makes dense-225m, moe-1b and dense-1b with random weights (nnet-init --preset), packs them
+(nnet-quantize), and measures each with tests/bench/scale-bench in a process of its own. Prints tables,
+writes --json, and removes each model when it has been measured: at most 8 GB of --dir are in use.
+Nothing else should run on the machine meanwhile.
+
+  e.g. utils/bench_scale.py --models=dense-225m,moe-1b --precisions=int8 --rounds=3
+"""
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+MODELS = ['dense-225m', 'moe-1b', 'dense-1b']
+PRECISIONS = ['float32', 'bfloat16', 'int8', 'int4']
+MODES = {'whole': 'whole utterance', 'chunks': 'one stream', 'streams': '16 streams'}
+
+
+def run(command, **kwargs):
+    done = subprocess.run(command, stderr=subprocess.PIPE, text=True, **kwargs)
+    if done.returncode != 0:
+        sys.exit(f'bench_scale.py: error: {" ".join(command)} failed:\n{done.stderr[-1500:]}')
+    return done
+
+
+def measure(args, folder):
+    results = {}
+    total, began, n = len(args.models) * len(args.precisions), time.time(), 0
+    for model in args.models:
+        plain = f'{folder}/{model}.safetensors'
+        run([f'{args.bin}/nnet-init', f'--preset={model}', plain])
+        for precision in args.precisions:
+            packed = f'{folder}/{model}.{precision}.safetensors'
+            run([f'{args.bin}/nnet-quantize', f'--weights={precision}', plain, packed], stdout=subprocess.DEVNULL)
+            out = f'{folder}/{model}.{precision}.json'
+            run([args.bench, f'--rounds={args.rounds}', f'--seconds={args.seconds}', f'--max-threads={args.threads}',
+                 f'--json={out}', packed], stdout=subprocess.DEVNULL)
+            with open(out, encoding='utf-8') as f:
+                results[model, precision] = json.load(f)
+            results[model, precision]['file_megabytes'] = os.path.getsize(packed) / 1e6
+            os.remove(packed)
+            n += 1
+            left = (time.time() - began) * (total - n) / n
+            print(f'bench: {model} {precision} measured, {n} of {total}, {left / 60:.1f} min left', file=sys.stderr)
+        os.remove(plain)
+    return results
+
+
+def row_of(result, mode, threads):
+    for row in result['rows']:
+        if row['mode'] == mode and row['threads'] == threads:
+            return row
+    return None
+
+
+def touched(result, row):
+    """Megabytes of weights that one step reads."""
+    share = row['distinct_experts'] / 8 if row['distinct_experts'] else 0
+    return result['weight_megabytes'] + share * result['expert_megabytes']
+
+
+def tables(args, results):
+    first = next(iter(results.values()))
+    lines = [f"{first['machine']}; sgemm {min(r['sgemm_gflops'] for r in results.values()):.0f} to "
+             f"{max(r['sgemm_gflops'] for r in results.values()):.0f} GFLOP/s (M=1000, one thread)",
+             f"{first['audio_seconds']:.0f} s of audio, {args.rounds} rounds, the least of each; encoder and CTC head; "
+             'chunks of 16, 4 to the left', '']
+    head = f"{'model':11} {'weights':9} {'mode':7}"
+    for t in range(1, args.threads + 1):
+        head += f" {f'RTF, {t} thr':>11}"
+    lines.append(head + f" {'experts':>8} {'MB read':>8} {'allocs':>7}  stages, one thread")
+    for (model, precision), r in results.items():
+        for mode in MODES:
+            one = row_of(r, mode, 1)
+            line = f'{model:11} {precision:9} {mode:7}'
+            for t in range(1, args.threads + 1):
+                row = row_of(r, mode, t)
+                line += f" {row['rtf']['min']:11.4f}" if row else f"{'':12}"
+            seconds = sum(one['stages'].values())
+            shares = ', '.join(f'{100 * v / seconds:.0f} % {k}' for k, v in
+                               sorted(one['stages'].items(), key=lambda x: -x[1]) if v / seconds >= 0.02)
+            lines.append(line + f" {one['distinct_experts']:8.2f} {touched(r, one):8.0f} "
+                         f"{one['system_allocations']:7d}  {shares}")
+    lines += ['', f"{'model':11} {'weights':9} {'file MB':>8} {'peak MB':>8} {'load s':>7} {'rescoring':>10} "
+              f"{'GFLOP/s':>8} {'of sgemm':>9}"]
+    for (model, precision), r in results.items():
+        rate = r['gflop'] / (row_of(r, 'whole', 1)['cpu_rtf']['min'] * r['audio_seconds'])
+        lines.append(f"{model:11} {precision:9} {r['file_megabytes']:8.0f} {r['peak_megabytes']:8.0f} "
+                     f"{r['load_seconds']:7.3f} {r['rescoring_rtf']:10.4f} {rate:8.0f} "
+                     f"{rate / r['sgemm_gflops']:9.2f}")
+    lines += ['', f"{'weights':9} {'mode':7} {'moe-1b / dense-225m':>20} {'dense-1b / moe-1b':>18}"]
+    for precision in args.precisions:
+        for mode in MODES:
+            rtf = {m: row_of(results[m, precision], mode, 1)['cpu_rtf']['min'] for m in args.models}
+            cells = [f"{rtf[a] / rtf[b]:.2f}" if a in rtf and b in rtf else '-'
+                     for a, b in (('moe-1b', 'dense-225m'), ('dense-1b', 'moe-1b'))]
+            lines.append(f'{precision:9} {mode:7} {cells[0]:>20} {cells[1]:>18}')
+    return '\n'.join(lines)
+
+
+def main():
+    root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--build', default=f'{root}/build/cpu', help='where the tools and scale-bench are')
+    parser.add_argument('--models', type=lambda s: s.split(','), default=MODELS)
+    parser.add_argument('--precisions', type=lambda s: s.split(','), default=PRECISIONS)
+    parser.add_argument('--rounds', type=int, default=3)
+    parser.add_argument('--seconds', type=float, default=10)
+    parser.add_argument('--threads', type=int, default=2)
+    parser.add_argument('--dir', help='folder for the models; by default a temporary one')
+    parser.add_argument('--json')
+    args = parser.parse_args()
+    for name, known in (('models', MODELS), ('precisions', PRECISIONS)):
+        for value in getattr(args, name):
+            if value not in known:
+                parser.error(f'--{name}: {value} is none of {", ".join(known)}')
+    args.bin, args.bench = f'{args.build}/bin', f'{args.build}/tests/bench/scale-bench'
+    folder = args.dir or tempfile.mkdtemp(prefix='u2moe-bench-')
+    os.makedirs(folder, exist_ok=True)
+    try:
+        results = measure(args, folder)
+    finally:
+        if not args.dir:
+            shutil.rmtree(folder, ignore_errors=True)
+    print(tables(args, results))
+    if args.json:
+        with open(args.json, 'w', encoding='utf-8') as f:
+            json.dump([dict(name=m, weights=p, **r) for (m, p), r in results.items()], f, indent=1)
+
+
+if __name__ == '__main__':
+    main()
