@@ -28,15 +28,15 @@ class RouteSink {
 // How one mixture departs from its router's choices; the default is not at all. See
 // moe/expert-policy.h.
 struct MixturePolicy {
-  float skip_gate = 2;     // a first gate from here on works alone; above 1: none does
-  int chunk_experts = 0;   // experts open to the rows of a chunk; 0: all
-  int expert_budget = 0;   // distinct experts that the rows of a chunk may use; 0: any number
+  float skip_gate = 2;    // a first gate from here on works alone; above 1: none does
+  int chunk_experts = 0;  // experts open to the rows of a chunk; 0: all
+  int expert_budget = 0;  // distinct experts that the rows of a chunk may use; 0: any number
 };
 
 // What goes with the rows of one call to a mixture.
 struct RouteCall {
   RouteCall(RouteSink *sink = nullptr) : sink(sink) {}  // NOLINT(runtime/explicit)
-  RouteSink *sink;  // null: nobody listens
+  RouteSink *sink;                                      // null: nobody listens
   // The rows behind the last row of each chunk, rising, the number of rows last; null: all rows
   // are one chunk.
   const std::vector<int64_t> *chunk_ends = nullptr;

@@ -35,9 +35,8 @@ void ConformerBlock::Forward(const Context &ctx, const ForwardMode &mode, const 
   SublayerForward(ctx, norm_ff_macaron_, kFeedForwardScale, dropout_, mode.dropout, x,
                   tape ? &tape->macaron : nullptr, [&](ConstView in, const LayerOutput &out) {
                     const StageScope stage(Stage::kFeedForward);
-                    feed_forward_macaron_->Forward(ctx, in, out,
-                                                   tape ? &tape->macaron_ffn : nullptr,
-                                                   mode.dropout, routes);
+                    feed_forward_macaron_->Forward(
+                        ctx, in, out, tape ? &tape->macaron_ffn : nullptr, mode.dropout, routes);
                   });
   SublayerForward(ctx, norm_mha_, 1, dropout_, mode.dropout, x, tape ? &tape->attention : nullptr,
                   [&](ConstView in, const LayerOutput &out) {

@@ -163,6 +163,7 @@ void ExpertOptions::Check() const {
 }
 
 ExpertPolicy ExpertOptions::Apply(const ModelConfig &c, ExpertPolicy p) const {
+  Check();
   const bool encoder = c.encoder.ffn.num_experts > 0, decoder = c.decoder.ffn.num_experts > 0;
   if (!encoder && (chunk_experts > 0 || expert_budget > 0 || (exit_blank >= 0 && exit_blank <= 1)))
     throw UsageError("the options of experts need mixtures: the model's encoder is dense");

@@ -48,8 +48,8 @@ struct ExpertOptions {
   void Register(OptionParser *po);
   void RegisterSkip(OptionParser *po);  // what concerns decoders too
   void Check() const;                   // throws UsageError
-  // What of the model's own policy the options leave, and what they say. Throws UsageError for a
-  // model that cannot do that.
+  // What of the model's own policy the options leave, and what they say, checked. Throws UsageError
+  // for a model that cannot do that.
   ExpertPolicy Apply(const ModelConfig &config, ExpertPolicy policy) const;
 };
 

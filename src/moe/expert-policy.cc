@@ -47,7 +47,8 @@ void KeepBestExperts(int num_kept, const Chunk &c) {
   }
   std::vector<size_t> order(sums.size());
   std::iota(order.begin(), order.end(), size_t{0});
-  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return sums[a] > sums[b]; });
+  std::stable_sort(order.begin(), order.end(),
+                   [&](size_t a, size_t b) { return sums[a] > sums[b]; });
   std::vector<bool> open(sums.size(), false);
   for (int i = 0; i < num_kept; ++i) open[order[static_cast<size_t>(i)]] = true;
   MoveTo(open, c);
@@ -58,9 +59,8 @@ void KeepToBudget(int budget, const Chunk &c) {
   for (size_t i = c.FirstSlot(); i < c.LastSlot(); ++i) {
     if (c.routes->experts[i] != kNoExpert) order.push_back(i);
   }
-  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) {
-    return c.routes->gates[a] > c.routes->gates[b];
-  });
+  std::stable_sort(order.begin(), order.end(),
+                   [&](size_t a, size_t b) { return c.routes->gates[a] > c.routes->gates[b]; });
   std::vector<bool> open(static_cast<size_t>(c.NumExperts()), false);
   int loaded = 0;
   for (size_t i : order) {
