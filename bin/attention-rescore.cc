@@ -42,8 +42,10 @@ int Run(int argc, char *argv[]) {
   RescoringOptions opts;
   RescoringSweepOptions sweep;
   PrecisionOptions precision_opts;
+  ExpertOptions experts;
   ThreadOptions threads;
   opts.Register(&po);
+  experts.RegisterSkip(&po);
   sweep.Register(&po);
   precision_opts.Register(&po);
   threads.Register(&po);
@@ -67,6 +69,7 @@ int Run(int argc, char *argv[]) {
     LOG_INFO << "no right-to-left decoder in " << po.Arg(0) << ": reverse weight 0";
     opts.reverse_weight = 0;
   }
+  model->SetPolicy(experts.Apply(model->Config(), model->Policy()));
   model->PrepareForInference(ctx);
   const ModelScorer scorer(ctx, *model);
   const double frame_seconds =

@@ -25,18 +25,21 @@ int Run(int argc, char *argv[]) {
   std::string json, plot, per_frame, labels, tokens;
   int32_t chunk_size = -1, left_chunks = -1;
   bool fail_on_dead = false;
+  ExpertOptions experts;
   po.Register("json", &json, "file for the statistics as JSON");
   po.Register("plot", &plot, "PNG file for a heat map of load by layer and expert (needs gnuplot)");
-  po.Register("per-frame", &per_frame,
-              "wspecifier of int vectors: the K experts of each encoder frame, falling; keys "
-              "<utterance>-<n> for the "
-              "n-th mixture of the encoder, from 1");
+  po.Register(
+      "per-frame", &per_frame,
+      "wspecifier of int vectors: the K experts of each encoder frame, falling, -1 for none; keys "
+      "<utterance>-<n> for the "
+      "n-th mixture of the encoder, from 1");
   po.Register("labels", &labels,
               "rspecifier of a label per utterance, such as ark:utt2lang: counts by label too");
   po.Register("tokens", &tokens, "rspecifier of token ids: counts the decoders too, fed with them");
   po.Register("chunk-size", &chunk_size, "encoder frames per chunk; -1: whole utterances");
   po.Register("num-left-chunks", &left_chunks, "chunks of left context; -1: all");
   po.Register("fail-on-dead", &fail_on_dead, "exit with status 1 if an expert is never chosen");
+  experts.Register(&po);
   UtteranceTally tally(&po);
   if (!po.Parse(argc, argv, 2, 2)) return 0;
   if (chunk_size == 0) {
@@ -48,6 +51,8 @@ int Run(int argc, char *argv[]) {
   if (info.config.encoder.ffn.num_experts == 0 && info.config.decoder.ffn.num_experts == 0) {
     throw UsageError(po.Arg(0), " is a dense model: it has no experts");
   }
+  model->SetPolicy(experts.Apply(info.config, model->Policy()));
+  LOG_INFO << "experts: " << model->Policy().ToString();
   const Context ctx;
   model->PrepareForInference(ctx);
   RouteReport report(info.config);

@@ -46,11 +46,13 @@ int Run(int argc, char *argv[]) {
       "       nnet-forward --chunk-size=16 --streaming final.safetensors scp:feats.scp ark:- |\n"
       "         ctc-decode ark:- ark,t:hyp.tokens\n");
   EncodeOptions opts;
+  ExpertOptions experts;
   ThreadOptions threads;
   int32_t streams = 1;
   PrecisionOptions precision_opts;
   std::string device = "cpu", precision;
   opts.Register(&po);
+  experts.Register(&po);
   threads.Register(&po);
   po.Register(
       "streams", &streams,
@@ -73,10 +75,12 @@ int Run(int argc, char *argv[]) {
   const std::unique_ptr<AsrModel> model =
       ReadModelForInference(ctx, po.Arg(0), precision_opts, &info, &precision);
   opts.CheckModel(model->Config().encoder);
+  model->SetPolicy(experts.Apply(model->Config(), model->Policy()));
   const double frame_shift = FrameShiftSeconds(info);
   const std::string machine = DescribeMachine();
   LOG_INFO << opts.ToString() << "; " << threads.threads << " thread"
-           << (threads.threads > 1 ? "s" : "") << ", " << precision << ", " << machine;
+           << (threads.threads > 1 ? "s" : "") << ", " << precision << ", experts "
+           << model->Policy().ToString() << ", " << machine;
 
   SequentialMatrixReader reader(po.Arg(1));
   MatrixWriter logp_writer(po.Arg(2));
@@ -113,6 +117,7 @@ int Run(int argc, char *argv[]) {
   speed.Note("streams", streams);
   speed.Note("threads", threads.threads);
   speed.Note("precision", precision);
+  speed.Note("experts", model->Policy().ToString());
   speed.Note("machine", machine);
   speed.Finish();
   return tally.Finish();

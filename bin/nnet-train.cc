@@ -49,9 +49,11 @@ int Run(int argc, char *argv[]) {
       "         init.safetensors scp:train/feats.scp ark,t:train/tokens final.safetensors\n");
   TrainOptions opts;
   TrainingRunOptions run_opts;
+  ExpertOptions experts;
   std::string dev_feats, dev_tokens;
   opts.Register(&po);
   run_opts.Register(&po);
+  experts.Register(&po);
   po.Register("dev-feats", &dev_feats,
               "rspecifier of features whose loss is printed after each epoch");
   po.Register("dev-tokens", &dev_tokens, "rspecifier of their tokens");
@@ -68,6 +70,7 @@ int Run(int argc, char *argv[]) {
 
   ModelInfo info;
   std::unique_ptr<AsrModel> model = ReadModel(po.Arg(0), &info);
+  model->SetPolicy(experts.Apply(info.config, model->Policy()));
   const std::vector<TrainUtterance> data = ReadData(*model, po.Arg(1), po.Arg(2), &tally);
   std::vector<TrainUtterance> dev;
   if (!dev_feats.empty()) dev = ReadData(*model, dev_feats, dev_tokens, &tally);
@@ -77,7 +80,7 @@ int Run(int argc, char *argv[]) {
 
   LOG_INFO << DescribeMachine() << ", float32";
   LOG_INFO << data.size() << " utterances, " << model->NumParams() << " parameters; "
-           << opts.ToString();
+           << opts.ToString() << "; experts: " << model->Policy().ToString();
   RunTraining(opts, run_opts, data, dev, &model, &info);
   WriteModel(po.Arg(3), model.get(), info);
   return 0;

@@ -50,7 +50,7 @@ void DenseFeedForward::ForwardPacked(const Context &ctx, const PackedRows &x, co
 
 void DenseFeedForward::Forward(const Context &ctx, ConstView x, const LayerOutput &out,
                                std::unique_ptr<FeedForwardTape> *tape, DropoutSeeds *dropout,
-                               RouteSink *) const {
+                               const RouteCall &) const {
   const DropoutMask mask = DropoutMask::Draw(dropout, dropout_);
   Tensor before(x.Rows(), HiddenDim());
   if (tape == nullptr) {

@@ -23,17 +23,19 @@ class FeedForward {
  public:
   virtual ~FeedForward() = default;
 
-  // x [R, D] -> out [R, D]. tape: null at inference. dropout: null for none. routes:
-  // null, or told which experts each row went to (dense blocks tell nothing).
+  // x [R, D] -> out [R, D]. tape: null at inference. dropout: null for none. routes: what concerns
+  // mixtures only.
   virtual void Forward(const Context &ctx, ConstView x, const LayerOutput &out,
                        std::unique_ptr<FeedForwardTape> *tape, DropoutSeeds *dropout,
-                       RouteSink *routes) const = 0;
+                       const RouteCall &routes) const = 0;
   // dx [R, D] overwritten; adds to *grad, which must be of the same type and shape.
   virtual void Backward(const Context &ctx, ConstView x, const FeedForwardTape &tape, ConstView dy,
                         FeedForward *grad, View dx) const = 0;
   virtual void VisitParams(ParamVisitor *v) = 0;
   // Parameters that one frame uses: all of a dense block, the router and K experts of a mixture.
   virtual int64_t NumActiveParams() const = 0;
+  // For all forwards from now on; nothing for a dense block.
+  virtual void SetPolicy(const MixturePolicy &) {}
 };
 
 // w_2 * dropout(f(w_1 * x + b_1)) + b_2; also one expert of a mixture.
@@ -44,7 +46,7 @@ class DenseFeedForward : public FeedForward {
 
   void Forward(const Context &ctx, ConstView x, const LayerOutput &out,
                std::unique_ptr<FeedForwardTape> *tape, DropoutSeeds *dropout,
-               RouteSink *routes) const override;
+               const RouteCall &routes) const override;
   void Backward(const Context &ctx, ConstView x, const FeedForwardTape &tape, ConstView dy,
                 FeedForward *grad, View dx) const override;
   void VisitParams(ParamVisitor *v) override;

@@ -10,12 +10,38 @@ namespace u2moe {
 
 // Listens to the decisions of the routers during a forward, in the order of the blocks: encoder
 // block 0 macaron, encoder block 0, encoder block 1 macaron, ..., then each decoder's blocks.
+// What it hears is what is computed, after any MixturePolicy.
 class RouteSink {
  public:
   virtual ~RouteSink() = default;
-  // logits [R, E]; experts: R*K ids, each row's in falling order of logit; gates: R*K weights.
+  // logits [R, E]; experts: R*K ids, each row's in falling order of logit, -1 for a place that the
+  // policy left empty (the last ones of a row); gates: R*K weights, 0 for those.
   virtual void OnRoute(ConstView logits, const std::vector<int32_t> &experts,
                        const std::vector<float> &gates) = 0;
+  // Whether OnSkipCost shall be called, which needs weights that are not packed.
+  virtual bool WantsSkipCost() const { return false; }
+  // After OnRoute, of the same rows: |y - y'|^2 for the mixture's output y of a row and what it
+  // would be with the first expert alone. Rows without a second expert: 0.
+  virtual void OnSkipCost(const std::vector<double> &) {}
+};
+
+// How one mixture departs from its router's choices; the default is not at all. See
+// moe/expert-policy.h.
+struct MixturePolicy {
+  float skip_gate = 2;    // a first gate from here on works alone; above 1: none does
+  int chunk_experts = 0;  // experts open to the rows of a chunk; 0: all
+  int expert_budget = 0;  // distinct experts that the rows of a chunk may use; 0: any number
+};
+
+// What goes with the rows of one call to a mixture.
+struct RouteCall {
+  RouteCall(RouteSink *sink = nullptr) : sink(sink) {}  // NOLINT(runtime/explicit)
+  RouteSink *sink;                                      // null: nobody listens
+  // The rows behind the last row of each chunk, rising, the number of rows last; null: all rows
+  // are one chunk.
+  const std::vector<int64_t> *chunk_ends = nullptr;
+  // For each row, whether it is done with experts and gets none; null: no row is.
+  const std::vector<bool> *exited = nullptr;
 };
 
 }  // namespace u2moe

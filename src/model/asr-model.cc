@@ -19,6 +19,13 @@ AsrModel::AsrModel(const ModelConfig &config)
   }
 }
 
+void AsrModel::SetPolicy(const ExpertPolicy &policy) {
+  policy_ = policy;
+  encoder_.SetPolicy(policy, &ctc_, config_.blank);
+  left_decoder_.SetSkipGates(policy.left_skip);
+  if (right_decoder_ != nullptr) right_decoder_->SetSkipGates(policy.right_skip);
+}
+
 Tensor AsrModel::CtcLogProbs(const Context &ctx, ConstView encoder_out) const {
   const StageScope stage(Stage::kCtc);
   Tensor logp(encoder_out.Rows(), ctc_.OutDim());

@@ -17,6 +17,9 @@ namespace u2moe {
 class AsrModel {
  public:
   explicit AsrModel(const ModelConfig &config);
+  // The encoder points to the CTC head.
+  AsrModel(const AsrModel &) = delete;
+  AsrModel &operator=(const AsrModel &) = delete;
 
   const ModelConfig &Config() const { return config_; }
   const u2moe::Encoder &Encoder() const { return encoder_; }
@@ -28,6 +31,10 @@ class AsrModel {
   const Decoder &RightDecoder() const { return *right_decoder_; }
   Decoder *MutableLeftDecoder() { return &left_decoder_; }
   Decoder *MutableRightDecoder() { return right_decoder_.get(); }
+
+  // Fewer experts than the routers choose, in all forwards from now on. Must fit the Config().
+  void SetPolicy(const ExpertPolicy &policy);
+  const ExpertPolicy &Policy() const { return policy_; }
 
   // CTC log-probabilities [R, V] of encoder output [R, D].
   Tensor CtcLogProbs(const Context &ctx, ConstView encoder_out) const;
@@ -44,6 +51,7 @@ class AsrModel {
 
  private:
   ModelConfig config_;
+  ExpertPolicy policy_;
   u2moe::Encoder encoder_;
   Linear ctc_;
   Decoder left_decoder_;

@@ -22,9 +22,9 @@ ConformerBlock::ConformerBlock(const EncoderConfig &c)
       norm_ff_(c.model_dim),
       norm_final_(c.model_dim) {}
 
-void ConformerBlock::Forward(const Context &ctx, const ForwardMode &mode, int index,
-                             const RaggedShape &shape, const PositionRows &positions, Tensor *x,
-                             Tape *tape, ConformerBlock *running) const {
+void ConformerBlock::Forward(const Context &ctx, const ForwardMode &mode, const RouteCall &routes,
+                             int index, const RaggedShape &shape, const PositionRows &positions,
+                             Tensor *x, Tape *tape, ConformerBlock *running) const {
   std::vector<AttentionCache *> attention_caches;
   std::vector<ConvolutionCache *> convolution_caches;
   for (StreamState *stream : mode.streams) {
@@ -35,9 +35,8 @@ void ConformerBlock::Forward(const Context &ctx, const ForwardMode &mode, int in
   SublayerForward(ctx, norm_ff_macaron_, kFeedForwardScale, dropout_, mode.dropout, x,
                   tape ? &tape->macaron : nullptr, [&](ConstView in, const LayerOutput &out) {
                     const StageScope stage(Stage::kFeedForward);
-                    feed_forward_macaron_->Forward(ctx, in, out,
-                                                   tape ? &tape->macaron_ffn : nullptr,
-                                                   mode.dropout, mode.routes);
+                    feed_forward_macaron_->Forward(
+                        ctx, in, out, tape ? &tape->macaron_ffn : nullptr, mode.dropout, routes);
                   });
   SublayerForward(ctx, norm_mha_, 1, dropout_, mode.dropout, x, tape ? &tape->attention : nullptr,
                   [&](ConstView in, const LayerOutput &out) {
@@ -56,7 +55,7 @@ void ConformerBlock::Forward(const Context &ctx, const ForwardMode &mode, int in
                   tape ? &tape->ffn : nullptr, [&](ConstView in, const LayerOutput &out) {
                     const StageScope stage(Stage::kFeedForward);
                     feed_forward_->Forward(ctx, in, out, tape ? &tape->final_ffn : nullptr,
-                                           mode.dropout, mode.routes);
+                                           mode.dropout, routes);
                   });
   Tensor y(x->Rows(), x->Cols());
   norm_final_.Forward(ctx, *x, y, tape ? &tape->final_stats : nullptr);

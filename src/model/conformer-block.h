@@ -39,14 +39,20 @@ class ConformerBlock {
   explicit ConformerBlock(const EncoderConfig &config);
 
   // x [sum T, D] in, the block's output out. index: the number of this block, for the caches of
-  // streams. running: where batch norm moves its running statistics in training, or null.
-  void Forward(const Context &ctx, const ForwardMode &mode, int index, const RaggedShape &shape,
-               const PositionRows &positions, Tensor *x, Tape *tape, ConformerBlock *running) const;
+  // streams. routes: for both feed-forwards. running: where batch norm moves its running statistics
+  // in training, or null.
+  void Forward(const Context &ctx, const ForwardMode &mode, const RouteCall &routes, int index,
+               const RaggedShape &shape, const PositionRows &positions, Tensor *x, Tape *tape,
+               ConformerBlock *running) const;
   // dx in: gradient of the output; out: gradient of the input. Adds to grad.
   void Backward(const Context &ctx, const RaggedShape &shape, const PositionRows &positions,
                 const Tape &tape, ConformerBlock *grad, Tensor *dx) const;
   // From now on the weights stay as they are.
   void PrepareForInference() { self_attn_.PrepareForInference(); }
+  void SetPolicies(const MixturePolicy &macaron, const MixturePolicy &last) {
+    feed_forward_macaron_->SetPolicy(macaron);
+    feed_forward_->SetPolicy(last);
+  }
   void VisitParams(ParamVisitor *v);
   // Parameters of both feed-forwards that one frame uses.
   int64_t NumFeedForwardActiveParams() const {

@@ -221,6 +221,15 @@ void Decoder::VisitParams(ParamVisitor *v) {
     v->Scope("decoders." + std::to_string(i), &blocks_[i]);
 }
 
+void Decoder::SetSkipGates(const std::vector<float> &gates) {
+  CHECK(gates.empty() || gates.size() == blocks_.size());
+  for (size_t i = 0; i < blocks_.size(); ++i) {
+    MixturePolicy policy;
+    if (!gates.empty()) policy.skip_gate = gates[i];
+    blocks_[i].feed_forward->SetPolicy(policy);
+  }
+}
+
 int64_t Decoder::NumFeedForwardActiveParams() const {
   int64_t n = 0;
   for (const Block &block : blocks_) n += block.feed_forward->NumActiveParams();

@@ -64,6 +64,8 @@ class Decoder {
                 Decoder *grad, View dencoder_out) const;
   void VisitParams(ParamVisitor *v);
   int64_t NumFeedForwardActiveParams() const;
+  // For all forwards from now on: MixturePolicy::skip_gate of each block; empty: none.
+  void SetSkipGates(const std::vector<float> &gates);
 
  private:
   struct Block {

@@ -7,6 +7,7 @@
 
 #include "base/stage-clock.h"
 #include "ops/embedding.h"
+#include "ops/softmax.h"
 
 namespace u2moe {
 
@@ -77,8 +78,19 @@ void Encoder::Forward(const Context &ctx, const ForwardMode &mode, ConstView fea
   input_mask.Apply(ctx, x);
   DropoutMask::Draw(mode.dropout, config_.positional_dropout).Apply(ctx, positions.table);
   if (tape != nullptr) tape->blocks.resize(blocks_.size());
+  RouteCall routes(mode.routes);
+  std::vector<int64_t> chunk_ends;
+  if (policy_.chunk_experts > 0 || policy_.expert_budget > 0) {
+    chunk_ends = ChunkEnds(mode, sub_shape);
+    routes.chunk_ends = &chunk_ends;
+  }
+  std::vector<bool> exited;
   for (size_t i = 0; i < blocks_.size(); ++i) {
-    blocks_[i].Forward(ctx, mode, static_cast<int>(i), sub_shape, positions, &x,
+    if (policy_.Exits() && i == static_cast<size_t>(policy_.exit_block)) {
+      exited = FindBlanks(ctx, x);
+      routes.exited = &exited;
+    }
+    blocks_[i].Forward(ctx, mode, routes, static_cast<int>(i), sub_shape, positions, &x,
                        tape != nullptr ? &tape->blocks[i] : nullptr,
                        running != nullptr ? &running->blocks_[i] : nullptr);
   }
@@ -94,6 +106,47 @@ void Encoder::Forward(const Context &ctx, const ForwardMode &mode, ConstView fea
     tape->positions = std::move(positions);
     tape->input_mask = input_mask;
     tape->after_x = std::move(x);
+  }
+}
+
+std::vector<int64_t> Encoder::ChunkEnds(const ForwardMode &mode, const RaggedShape &shape) {
+  // A stream's window is one chunk.
+  const bool chunks = mode.streams.empty() && mode.mask.kind == AttentionMask::Kind::kChunk;
+  std::vector<int64_t> ends;
+  for (int b = 0; b < shape.NumSequences(); ++b) {
+    const int64_t step = chunks ? mode.mask.chunk : std::max<int64_t>(1, shape.Length(b));
+    for (int64_t t = step; t < shape.Length(b); t += step) ends.push_back(shape.Begin(b) + t);
+    ends.push_back(shape.End(b));
+  }
+  return ends;
+}
+
+std::vector<bool> Encoder::FindBlanks(const Context &ctx, ConstView x) const {
+  Tensor normed(x.Rows(), x.Cols()), logits(x.Rows(), ctc_head_->OutDim()), stats(x.Rows(), 2);
+  after_norm_.Forward(ctx, x, normed, nullptr);
+  ctc_head_->Forward(ctx, normed, logits);
+  LogSumExp(ctx, logits, stats);
+  std::vector<bool> blank;
+  for (int64_t t = 0; t < x.Rows(); ++t) {
+    const float logp = (logits(t, blank_) - stats(t, 0)) - stats(t, 1);
+    blank.push_back(std::exp(logp) >= policy_.exit_blank);
+  }
+  return blank;
+}
+
+void Encoder::SetPolicy(const ExpertPolicy &policy, const Linear *ctc_head, int32_t blank) {
+  policy_ = policy;
+  ctc_head_ = ctc_head;
+  blank_ = blank;
+  CHECK(policy.encoder_skip.empty() || policy.encoder_skip.size() == 2 * blocks_.size());
+  for (size_t i = 0; i < blocks_.size(); ++i) {
+    MixturePolicy both[2];
+    for (size_t j = 0; j < 2; ++j) {
+      if (!policy.encoder_skip.empty()) both[j].skip_gate = policy.encoder_skip[2 * i + j];
+      both[j].chunk_experts = policy.chunk_experts;
+      both[j].expert_budget = policy.expert_budget;
+    }
+    blocks_[i].SetPolicies(both[0], both[1]);
   }
 }
 

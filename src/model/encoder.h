@@ -6,6 +6,7 @@
 
 #include "layer/subsampling.h"
 #include "model/conformer-block.h"
+#include "model/expert-options.h"
 #include "model/model-config.h"
 
 namespace u2moe {
@@ -55,6 +56,9 @@ class Encoder {
   }
   WeightFormat SubsamplingFormat() const { return subsampling_format_; }
   int64_t SubsamplingGroupSize() const { return subsampling_group_size_; }
+  // For all forwards from now on. ctc_head, whose class `blank` is the blank, must outlive the
+  // encoder; it is used where the policy lets frames exit.
+  void SetPolicy(const ExpertPolicy &policy, const Linear *ctc_head, int32_t blank);
   StreamState NewStream() const;
   void VisitParams(ParamVisitor *v);
   int64_t NumFeedForwardActiveParams() const;
@@ -63,7 +67,15 @@ class Encoder {
   PositionRows Positions(const Context &ctx, const ForwardMode &mode, const RaggedShape &shape,
                          bool as_rows) const;
 
+  // The rows behind each chunk of each sequence.
+  static std::vector<int64_t> ChunkEnds(const ForwardMode &mode, const RaggedShape &shape);
+  // For each row of the output of a block, whether it is surely blank.
+  std::vector<bool> FindBlanks(const Context &ctx, ConstView x) const;
+
   EncoderConfig config_;
+  ExpertPolicy policy_;
+  const Linear *ctc_head_ = nullptr;
+  int32_t blank_ = 0;
   Tensor cmvn_mean_, cmvn_istd_;
   Subsampling embed_;
   WeightFormat subsampling_format_ = WeightFormat::kFloat32;

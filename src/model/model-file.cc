@@ -202,6 +202,11 @@ std::unique_ptr<AsrModel> ReadModel(const std::string &rxfilename, ModelInfo *in
                     " bytes; the model file is damaged");
   }
   auto model = std::make_unique<AsrModel>(own.config);
+  const auto policy = file.Metadata().find("experts");
+  if (policy != file.Metadata().end()) {
+    model->SetPolicy(
+        ExpertPolicy::FromJson(policy->second, rxfilename + ": metadata experts", own.config));
+  }
   if (const auto it = formats.find(kSubsampling); it != formats.end()) {
     model->MutableEncoder()->SetSubsamplingFormat(it->second.format, it->second.group_size);
     formats.erase(it);
@@ -326,6 +331,7 @@ void WriteModel(const std::string &wxfilename, AsrModel *model, const ModelInfo 
       {"units", json(checked.units).dump()},
       {"features", json(checked.features).dump(-1, ' ', false, json::error_handler_t::replace)},
       {"history", checked.history}};
+  if (!model->Policy().IsPlain()) metadata["experts"] = model->Policy().ToJson();
   if (!packed_formats.empty()) metadata["packed"] = packed_formats.dump();
   WriteSafetensors(wxfilename, std::move(items), metadata);
 }

@@ -31,11 +31,12 @@ struct ModelInfo {
   std::string history = "[]";  // JSON array: what was done to the model, one object per step
 };
 
-// Reads and checks a model file. Its tensors are borrowed from a private mapping of the file:
-// nothing is copied, and training may write to them. info may be null. Throws DataError naming the
-// file, the tensor and what to do for a file of another kind, a damaged one, and tensors that are
-// missing, too many or of another shape. Weights that the file holds packed (nnet-quantize) are
-// used where they lie, for inference only; without kAllow they are refused.
+// Reads and checks a model file; a stored ExpertPolicy becomes the model's. Its tensors are
+// borrowed from a private mapping of the file: nothing is copied, and training may write to them.
+// info may be null. Throws DataError naming the file, the tensor and what to do for a file of
+// another kind, a damaged one, and tensors that are missing, too many or of another shape. Weights
+// that the file holds packed (nnet-quantize) are used where they lie, for inference only; without
+// kAllow they are refused.
 enum class PackedWeights { kRefuse, kAllow };
 std::unique_ptr<AsrModel> ReadModel(const std::string &rxfilename, ModelInfo *info,
                                     PackedWeights packed = PackedWeights::kRefuse);
@@ -44,12 +45,11 @@ std::unique_ptr<AsrModel> ReadModel(const std::string &rxfilename, ModelInfo *in
 // only.
 ModelInfo ReadModelInfo(const std::string &rxfilename);
 
-// Writes the model with its own Config() in place of info.config. Equal models give equal bytes;
-// the file appears under its name only when complete. Throws UsageError if info does not fit the
-// model.
-// Weights that are packed are written so: in place of X.weight, X.weight.packed (in the layout of
-// PackedMatrix) and, for codes, X.weight.scales; the metadata has "packed", from X.weight to
-// [format, group size], and version 2.
+// Writes the model with its own Config() in place of info.config, and its own Policy(). Equal
+// models give equal bytes; the file appears under its name only when complete. Throws UsageError if
+// info does not fit the model. Weights that are packed are written so: in place of X.weight,
+// X.weight.packed (in the layout of PackedMatrix) and, for codes, X.weight.scales; the metadata has
+// "packed", from X.weight to [format, group size], and version 2.
 void WriteModel(const std::string &wxfilename, AsrModel *model, const ModelInfo &info);
 // The same with those weights packed on the way for which pack gives a matrix, one at a time: the
 // model does not change. will_pack tells format and group size of a weight beforehand.

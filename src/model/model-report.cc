@@ -52,6 +52,7 @@ std::string ModelReportJson(AsrModel *model, const ModelInfo &info) {
                                {"weights", weights},
                                {"units", info.units},
                                {"features", info.features},
+                               {"experts", ordered_json::parse(model->Policy().ToJson())},
                                {"history", ordered_json::parse(info.history)}};
   return report.dump(1) + "\n";
 }
@@ -86,6 +87,10 @@ std::string ModelReportText(AsrModel *model, const ModelInfo &info) {
   for (const std::string &unit : info.units) os << unit << " ";
   os << (info.units.empty() ? "" : "\n") << "\n# features\n";
   for (const auto &[name, value] : info.features) os << name << "=" << value << "\n";
+  if (info.config.encoder.ffn.num_experts + info.config.decoder.ffn.num_experts > 0) {
+    os << "\n# experts: " << model->Policy().ToString() << "\n";
+    if (!model->Policy().IsPlain()) os << model->Policy().ToJson() << "\n";
+  }
   os << "\n# history\n";
   for (const auto &step : ordered_json::parse(info.history)) os << step.dump() << "\n";
   return os.str();

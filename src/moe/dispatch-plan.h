@@ -8,8 +8,9 @@
 
 namespace u2moe {
 
-// Which frame goes to which expert, sorted by expert and then by frame: S = T*K slots. Built once
-// per forward, reused by backward. Dropless: every chosen (frame, expert) pair has a slot.
+// Which frame goes to which expert, sorted by expert and then by frame: S = T*K slots, less those
+// that a policy left empty. Built once per forward, reused by backward. Dropless: every chosen
+// (frame, expert) pair has a slot.
 struct DispatchPlan {
   std::vector<int32_t> slot_frame;    // [S] source frame of each slot
   std::vector<int32_t> slot_choice;   // [S] index into the router's T*K lists
@@ -20,7 +21,7 @@ struct DispatchPlan {
   int64_t NumSlots() const { return static_cast<int64_t>(slot_frame.size()); }
 };
 
-// Stable counting sort of the routes by expert.
+// Stable counting sort of the routes by expert, without the empty places (-1).
 DispatchPlan MakeDispatchPlan(const Routes &routes, int num_experts);
 
 }  // namespace u2moe

@@ -4,6 +4,7 @@
 #include <optional>
 #include <utility>
 
+#include "moe/expert-policy.h"
 #include "moe/router-registry.h"
 #include "ops/gather.h"
 
@@ -56,13 +57,15 @@ void MoeFeedForward::ForwardPacked(const Context &ctx, ConstView x, const Dispat
 
 void MoeFeedForward::Forward(const Context &ctx, ConstView x, const LayerOutput &out,
                              std::unique_ptr<FeedForwardTape> *tape, DropoutSeeds *dropout,
-                             RouteSink *sink) const {
+                             const RouteCall &call) const {
   auto t = std::make_unique<MoeTape>();
   router_->Forward(ctx, x, &t->routes);
+  ApplyExpertPolicy(policy_, call, &t->routes);
+  RouteSink *sink = call.sink;
   if (sink != nullptr) sink->OnRoute(t->routes.logits, t->routes.experts, t->routes.gates);
   t->plan = MakeDispatchPlan(t->routes, NumExperts());
   if (experts_[0].IsPacked()) {
-    CHECK(tape == nullptr && dropout == nullptr);
+    CHECK(tape == nullptr && dropout == nullptr && (sink == nullptr || !sink->WantsSkipCost()));
     ForwardPacked(ctx, x, t->plan, out);
     return;
   }
@@ -83,6 +86,8 @@ void MoeFeedForward::Forward(const Context &ctx, ConstView x, const LayerOutput 
         ctx, t->slots.View().RowRange(begin, rows), mask, t->before.View().RowRange(begin, rows),
         after.RowRange(begin, rows), t->out.View().RowRange(begin, rows));
   }
+  if (sink != nullptr && sink->WantsSkipCost())
+    sink->OnSkipCost(SkipCost(t->routes, t->plan, t->out));
   std::vector<float> gates = t->plan.slot_gate;
   if (out.add) {
     for (float &gate : gates) gate *= out.scale;
@@ -99,9 +104,9 @@ void MoeFeedForward::Backward(const Context &ctx, ConstView x, const FeedForward
   auto *g = &dynamic_cast<MoeFeedForward &>(*grad);
   const int64_t num_slots = t.plan.NumSlots(), dim = x.Cols();
   // y[frame] = sum over slots of gate * out[slot].
-  std::vector<float> dslot_gate, dgates(static_cast<size_t>(num_slots));
+  std::vector<float> dslot_gate, dgates(t.routes.experts.size(), 0);
   GatherDotRows(ctx, t.out, dy, t.plan.slot_frame, &dslot_gate);
-  for (size_t s = 0; s < dgates.size(); ++s)
+  for (size_t s = 0; s < dslot_gate.size(); ++s)
     dgates[static_cast<size_t>(t.plan.slot_choice[s])] = dslot_gate[s];
   Tensor dout(num_slots, dim), dslots(num_slots, dim);
   GatherRows(ctx, dy, t.plan.slot_frame, dout);

@@ -13,7 +13,8 @@ namespace u2moe {
 
 // A mixture of E feed-forward experts, K per frame (arXiv 2404.16407, section 2; WeNet
 // MoEFFNLayer): route -> plan -> gather -> each expert on its rows -> weighted scatter. Dropless,
-// deterministic. Experts that no frame chose cost nothing.
+// deterministic. Experts that no frame chose cost nothing. A policy may change the routes, see
+// expert-policy.h; gradients are those of what is computed, and pass the policy's choices by.
 class MoeFeedForward : public FeedForward {
  public:
   MoeFeedForward(int64_t dim, int64_t hidden_dim, int num_experts, int experts_per_frame,
@@ -21,11 +22,12 @@ class MoeFeedForward : public FeedForward {
 
   void Forward(const Context &ctx, ConstView x, const LayerOutput &out,
                std::unique_ptr<FeedForwardTape> *tape, DropoutSeeds *dropout,
-               RouteSink *routes) const override;
+               const RouteCall &routes) const override;
   void Backward(const Context &ctx, ConstView x, const FeedForwardTape &tape, ConstView dy,
                 FeedForward *grad, View dx) const override;
   void VisitParams(ParamVisitor *v) override;
   int64_t NumActiveParams() const override;
+  void SetPolicy(const MixturePolicy &policy) override { policy_ = policy; }
   int NumExperts() const { return static_cast<int>(experts_.size()); }
 
  private:
@@ -36,6 +38,7 @@ class MoeFeedForward : public FeedForward {
   std::unique_ptr<Router> router_;
   std::vector<DenseFeedForward> experts_;
   int experts_per_frame_;
+  MixturePolicy policy_;
 };
 
 }  // namespace u2moe

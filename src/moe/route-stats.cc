@@ -26,7 +26,9 @@ void RouteStats::Add(ConstView logits, const std::vector<int32_t> &experts,
     const size_t base = static_cast<size_t>(t) * k;
     chosen.assign(num_experts, false);
     double sum = 0, lowest = std::numeric_limits<double>::infinity();
-    for (size_t i = base; i < base + k; ++i) {
+    size_t n = 0;
+    while (n < k && experts[base + n] >= 0) ++n;
+    for (size_t i = base; i < base + n; ++i) {
       const size_t e = static_cast<size_t>(experts[i]);
       CHECK(e < num_experts && !chosen[e])
           << "row " << t << " chose expert " << e << " wrongly or twice";
@@ -41,14 +43,19 @@ void RouteStats::Add(ConstView logits, const std::vector<int32_t> &experts,
       sum += gates[i];
       lowest = std::min(lowest, static_cast<double>(logits(t, experts[i])));
     }
-    CHECK(std::abs(sum - 1) < 1e-4) << "the gates of row " << t << " sum to " << sum;
+    for (size_t i = base + n; i < base + k; ++i)
+      CHECK(experts[i] < 0 && gates[i] == 0) << "row " << t << " has a gap or a gate for no expert";
+    CHECK(n == 0 || std::abs(sum - 1) < 1e-4) << "the gates of row " << t << " sum to " << sum;
+    num_slots_ += static_cast<int64_t>(n);
+    num_single_ += n == 1 && k > 1;
+    num_exited_ += n == 0;
     double best_rejected = -std::numeric_limits<double>::infinity();
     for (size_t e = 0; e < num_experts; ++e) {
       if (!chosen[e])
         best_rejected =
             std::max(best_rejected, static_cast<double>(logits(t, static_cast<int64_t>(e))));
     }
-    if (std::isfinite(best_rejected)) margins_ += lowest - best_rejected;
+    if (n > 0 && std::isfinite(best_rejected)) margins_ += lowest - best_rejected;
     ++num_rows_;
     if ((t + 1) % chunk_size == 0 || t + 1 == logits.Rows()) {
       ++num_chunks_;
@@ -62,6 +69,9 @@ void RouteStats::Add(const RouteStats &o) {
   if (num_experts_ == 0) *this = RouteStats(o.num_experts_, o.num_choices_);
   CHECK(o.num_experts_ == num_experts_ && o.num_choices_ == num_choices_);
   num_rows_ += o.num_rows_;
+  num_slots_ += o.num_slots_;
+  num_single_ += o.num_single_;
+  num_exited_ += o.num_exited_;
   num_chunks_ += o.num_chunks_;
   distinct_ += o.distinct_;
   margins_ += o.margins_;
@@ -71,9 +81,7 @@ void RouteStats::Add(const RouteStats &o) {
 }
 
 double RouteStats::Share(int e) const {
-  return num_rows_ == 0
-             ? 0
-             : static_cast<double>(Count(e)) / static_cast<double>(num_rows_ * num_choices_);
+  return num_slots_ == 0 ? 0 : static_cast<double>(Count(e)) / static_cast<double>(num_slots_);
 }
 
 double RouteStats::MaxLoad() const {
@@ -96,13 +104,26 @@ double RouteStats::MeanGate(int k) const {
 }
 
 double RouteStats::MeanMargin() const {
-  return num_rows_ == 0 ? 0 : margins_ / static_cast<double>(num_rows_);
+  const int64_t rows = num_rows_ - num_exited_;
+  return rows == 0 ? 0 : margins_ / static_cast<double>(rows);
 }
 
 double RouteStats::CoActivation(int a, int b) const {
   return num_rows_ == 0 ? 0
                         : static_cast<double>(pairs_[static_cast<size_t>(a * num_experts_ + b)]) /
                               static_cast<double>(num_rows_);
+}
+
+double RouteStats::ExpertsPerRow() const {
+  return num_rows_ == 0 ? 0 : static_cast<double>(num_slots_) / static_cast<double>(num_rows_);
+}
+
+double RouteStats::SecondSkipped() const {
+  return num_rows_ == 0 ? 0 : static_cast<double>(num_single_) / static_cast<double>(num_rows_);
+}
+
+double RouteStats::Exited() const {
+  return num_rows_ == 0 ? 0 : static_cast<double>(num_exited_) / static_cast<double>(num_rows_);
 }
 
 double RouteStats::DistinctPerChunk() const {

@@ -12,6 +12,26 @@ TopKSoftmaxRouter::TopKSoftmaxRouter(int64_t dim, int num_experts, int num_choic
   CHECK(num_choices >= 1 && num_choices <= num_experts) << num_choices << " of " << num_experts;
 }
 
+size_t TopKSoftmaxRow(const float *row, int num_experts, const std::vector<bool> *allowed, size_t k,
+                      int32_t *chosen, float *gates) {
+  if (k == 0) return 0;
+  // Insertion into a sorted list of K: an expert passes another only if strictly better, so ties
+  // keep the lower id.
+  size_t n = 0;
+  for (int32_t e = 0; e < num_experts; ++e) {
+    if (allowed != nullptr && !(*allowed)[static_cast<size_t>(e)]) continue;
+    size_t i = n < k ? n++ : k;
+    if (i == k && !(row[e] > row[chosen[k - 1]])) continue;
+    if (i == k) i = k - 1;
+    for (; i > 0 && row[e] > row[chosen[i - 1]]; --i) chosen[i] = chosen[i - 1];
+    chosen[i] = e;
+  }
+  float sum = 0;
+  for (size_t i = 0; i < n; ++i) sum += gates[i] = std::exp(row[chosen[i]] - row[chosen[0]]);
+  for (size_t i = 0; i < n; ++i) gates[i] /= sum;
+  return n;
+}
+
 void TopKSoftmax(ConstView logits, int num_choices, Routes *routes) {
   const size_t k = static_cast<size_t>(num_choices);
   routes->num_choices = num_choices;
@@ -26,19 +46,7 @@ void TopKSoftmax(ConstView logits, int num_choices, Routes *routes) {
       throw DataError("the router's logits hold NaN or infinity at frame ", t,
                       "; check the features and the model");
     }
-    // Insertion into a sorted list of K: an expert passes another only if strictly better, so ties
-    // keep the lower id.
-    size_t n = 0;
-    for (int32_t e = 0; e < logits.Cols(); ++e) {
-      size_t i = n < k ? n++ : k;
-      if (i == k && !(row[e] > row[chosen[k - 1]])) continue;
-      if (i == k) i = k - 1;
-      for (; i > 0 && row[e] > row[chosen[i - 1]]; --i) chosen[i] = chosen[i - 1];
-      chosen[i] = e;
-    }
-    float sum = 0;
-    for (size_t i = 0; i < k; ++i) sum += gates[i] = std::exp(row[chosen[i]] - row[chosen[0]]);
-    for (size_t i = 0; i < k; ++i) gates[i] /= sum;
+    TopKSoftmaxRow(row, static_cast<int>(logits.Cols()), nullptr, k, chosen, gates);
   }
 }
 
@@ -57,7 +65,7 @@ void TopKSoftmaxRouter::Backward(const Context &ctx, ConstView x, const Routes &
     const size_t base = static_cast<size_t>(t) * k;
     float mean = 0;
     for (size_t i = base; i < base + k; ++i) mean += routes.gates[i] * dgates[i];
-    for (size_t i = base; i < base + k; ++i)
+    for (size_t i = base; i < base + k && routes.experts[i] != kNoExpert; ++i)
       dlogits(t, routes.experts[i]) = routes.gates[i] * (dgates[i] - mean);
   }
   auto *g = &dynamic_cast<TopKSoftmaxRouter &>(*grad);

@@ -30,6 +30,9 @@ nlohmann::ordered_json ToJson(const std::string &name, const RouteStats &s) {
   j["max_over_mean_load"] = s.MaxLoad();
   for (int k = 0; k < s.NumChoices(); ++k) j["mean_gates"].push_back(s.MeanGate(k));
   j["mean_margin"] = s.MeanMargin();
+  j["experts_per_row"] = s.ExpertsPerRow();
+  j["second_skipped"] = s.SecondSkipped();
+  j["exited"] = s.Exited();
   j["distinct_experts_per_chunk"] = s.DistinctPerChunk();
   j["dead_experts"] = s.DeadExperts().size();
   for (int a = 0; a < s.NumExperts(); ++a) {
@@ -134,7 +137,8 @@ void RouteReport::WriteText(std::ostream &os) const {
     os << Format("  entropy %.3f", s.Entropy()) << Format("  max load %.2f", s.MaxLoad())
        << "  gates";
     for (int k = 0; k < s.NumChoices(); ++k) os << Format(" %.3f", s.MeanGate(k));
-    os << Format("  distinct/chunk %.2f", s.DistinctPerChunk()) << "  rows " << s.NumRows();
+    os << Format("  experts/row %.2f", s.ExpertsPerRow())
+       << Format("  distinct/chunk %.2f", s.DistinctPerChunk()) << "  rows " << s.NumRows();
     for (int e : s.DeadExperts()) os << "  DEAD " << e;
     os << "\n";
   };

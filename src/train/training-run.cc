@@ -59,6 +59,7 @@ std::string Describe(const std::vector<TrainUtterance> &data) {
 std::string Describe(AsrModel *model) {
   Fingerprint print;
   print.Add(ModelOptions(model->Config()).ToString());
+  if (!model->Policy().IsPlain()) print.Add(model->Policy().ToJson());
   ForEachParam(model,
                [&](const std::string &, Tensor *t, const ParamInit &, bool) { print.Add(*t); });
   return Cat(model->NumParams(), " parameters, fingerprint ", print.Value());

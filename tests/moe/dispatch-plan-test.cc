@@ -36,11 +36,24 @@ TEST(DispatchPlan, NoFramesAndOneExpert) {
   EXPECT_EQ(plan.slot_frame, (std::vector<int32_t>{0, 1, 2}));
 }
 
+// Places that a policy left empty have no slot.
+TEST(DispatchPlan, EmptyPlaces) {
+  Routes routes;
+  routes.num_choices = 2;
+  routes.experts = {1, kNoExpert, kNoExpert, kNoExpert, 1, 0};
+  routes.gates = {1, 0, 0, 0, .75f, .25f};
+  const DispatchPlan plan = MakeDispatchPlan(routes, 3);
+  EXPECT_EQ(plan.expert_begin, (std::vector<int32_t>{0, 1, 3, 3}));
+  EXPECT_EQ(plan.slot_frame, (std::vector<int32_t>{2, 0, 2}));
+  EXPECT_EQ(plan.slot_choice, (std::vector<int32_t>{5, 0, 4}));
+  EXPECT_EQ(plan.slot_gate, (std::vector<float>{.25f, 1, .75f}));
+}
+
 TEST(DispatchPlan, UnknownExpert) {
   Routes routes;
   routes.num_choices = 1;
   routes.gates = {1};
-  for (const int32_t expert : {-1, 4}) {
+  for (const int32_t expert : {-2, 4}) {
     routes.experts = {expert};
     EXPECT_THROW(MakeDispatchPlan(routes, 4), Error) << expert;
   }

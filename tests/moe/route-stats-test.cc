@@ -98,6 +98,26 @@ TEST(RouteStats, Extremes) {
   EXPECT_EQ(none.DeadExperts().size(), 3u);
 }
 
+// Row 0 has one expert, row 1 none, row 2 two.
+TEST(RouteStats, FewerExperts) {
+  RouteStats s(4, 2);
+  s.Add(Logits(), {0, -1, -1, -1, 1, 0}, {1, 0, 0, 0, .9f, .1f}, 2);
+  EXPECT_EQ(s.NumRows(), 3);
+  EXPECT_EQ(s.Count(0), 2);
+  EXPECT_DOUBLE_EQ(s.Share(0), 2 / 3.);
+  EXPECT_DOUBLE_EQ(s.ExpertsPerRow(), 1);
+  EXPECT_DOUBLE_EQ(s.SecondSkipped(), 1 / 3.);
+  EXPECT_DOUBLE_EQ(s.Exited(), 1 / 3.);
+  EXPECT_DOUBLE_EQ(s.DistinctPerChunk(), 1.5);
+  EXPECT_DOUBLE_EQ(s.MeanMargin(), (1 + .5) / 2);  // 3 - 2; 1 - 0.5
+  EXPECT_NEAR(s.MeanGate(0), 1.9 / 3, 1e-7);
+  RouteStats sum;
+  sum.Add(s);
+  sum.Add(s);
+  EXPECT_DOUBLE_EQ(sum.ExpertsPerRow(), 1);
+  EXPECT_DOUBLE_EQ(sum.Exited(), 1 / 3.);
+}
+
 TEST(RouteStats, WrongRoutes) {
   const Tensor logits = Rows({{3, 2, 1, 0}});
   const auto add = [&](const std::vector<int32_t> &experts, const std::vector<float> &gates) {
@@ -108,6 +128,8 @@ TEST(RouteStats, WrongRoutes) {
   EXPECT_THROW(add({1, 1}, {.5f, .5f}), Error);
   EXPECT_THROW(add({0, 4}, {.5f, .5f}), Error);
   EXPECT_THROW(add({-1, 0}, {.5f, .5f}), Error);
+  EXPECT_THROW(add({0, -1}, {.5f, .5f}), Error);
+  EXPECT_THROW(add({0, -1}, {.9f, 0}), Error);
   EXPECT_THROW(add({0, 1}, {.5f, .4f}), Error);
   EXPECT_THROW(add({0, 1}, {.5f, std::numeric_limits<float>::quiet_NaN()}), Error);
   EXPECT_THROW(add({0}, {1}), Error);
