@@ -134,7 +134,14 @@ wave_rspecifier() { # <data-dir> [<part of its segments or wav.scp>]
 }
 
 on_exit() {
-  local status=$?
+  local status=$? children=()
+  # Whoever kills the recipe means what it has started too: run-jobs and the steps stop theirs in turn.
+  read -ra children 2> /dev/null < "/proc/$$/task/$$/children" || true
+  if [[ ${#children[@]} -gt 0 ]]; then
+    say "stopping what runs"
+    kill -TERM "${children[@]}" 2> /dev/null || true
+    return # the rest is for ends of its own
+  fi
   if ((status != 0)) && [[ -n $current_stage ]]; then
     say "stage $current_stage failed with exit status $status." \
       "After mending the cause, go on with: $0 --stage $current_stage (and the same other options)"

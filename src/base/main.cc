@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/signal-cleanup.h"
 
 namespace u2moe {
 namespace {
@@ -30,6 +31,7 @@ int MainWrapper(int argc, char *argv[], int (*run)(int, char **)) {
   // A closed pipe becomes a write error with a message and temporary files removed, not a silent
   // death.
   std::signal(SIGPIPE, SIG_IGN);
+  RemoveFilesOnSignals();
   OccupyStandardDescriptors();
   if (argc > 0) SetProgramName(argv[0]);
   try {

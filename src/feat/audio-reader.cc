@@ -1,5 +1,7 @@
 #include "feat/audio-reader.h"
 
+#include <utility>
+
 #include "base/error.h"
 
 namespace u2moe {
@@ -72,14 +74,8 @@ std::string AudioReader::Where() const {
 }
 
 Utterance AudioReader::Value() {
-  if (raw_) {
-    const WaveData wave = ReadPcm(*raw_, raw_recordings_->Value());
-    return Deliver(SelectChannel(wave, opts_.channel), wave.sample_rate);
-  }
-  if (!segments_) {
-    const WaveData &wave = recordings_->Value();
-    return Deliver(SelectChannel(wave, opts_.channel), wave.sample_rate);
-  }
+  if (raw_) return Deliver(ReadPcm(*raw_, raw_recordings_->Take()));
+  if (!segments_) return Deliver(recordings_->Take());
   Segment segment = segments_->Value();
   if (segment.channel < 0) segment.channel = opts_.channel;
   const WaveData &wave = by_recording_->Value(segment.recording);
@@ -94,6 +90,15 @@ Utterance AudioReader::Deliver(ConstView samples, float rate) const {
     utterance.samples = opts_.rate.ToRate(samples, rate, sample_frequency_);
   }
   return utterance;
+}
+
+Utterance AudioReader::Deliver(WaveData wave) const {
+  const ConstView samples = SelectChannel(wave, opts_.channel);
+  const bool as_it_is = wave.NumChannels() == 1 && wave.sample_rate == sample_frequency_ &&
+                        wave.Duration() >= opts_.min_duration;
+  if (!as_it_is) return Deliver(samples, wave.sample_rate);
+  const double duration = wave.Duration();
+  return {std::move(wave.samples), duration, false};  // a long recording is not held twice
 }
 
 void AudioReader::Close() {

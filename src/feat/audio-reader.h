@@ -44,11 +44,13 @@ class AudioReader {
   void Next();
   const std::string &Key() const;
   std::string Where() const;  // the entry's place, for messages
-  Utterance Value();          // throws DataError; Next may then be called
-  void Close();               // throws Error if a pipe failed
+  // Once for each; throws DataError, and Next may then be called.
+  Utterance Value();
+  void Close();  // throws Error if a pipe failed
 
  private:
   Utterance Deliver(ConstView samples, float rate) const;
+  Utterance Deliver(WaveData wave) const;
 
   const AudioOptions opts_;
   const float sample_frequency_;

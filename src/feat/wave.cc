@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <exception>
 #include <memory>
 #include <vector>
 
@@ -117,17 +118,76 @@ bool Skip(std::istream &is, uint64_t count) {
   return count == 0;
 }
 
+// Reads off the rest of the stream and returns how many bytes there were.
+uint64_t SkipToEnd(std::istream &is) {
+  std::string block;
+  uint64_t count = 0;
+  for (uint64_t got = 1; got > 0; count += got) {
+    block.clear();
+    got = AppendBytes(is, 1 << 20, &block);
+  }
+  return count;
+}
+
 // What the header counts after the samples belongs to this file, not to the next one.
 void SkipTail(std::istream &is, const WavHeader &header) {
   const uint64_t end = header.bytes.size() + header.data_size;
   if (header.file_size != UINT64_MAX && header.file_size > end) Skip(is, header.file_size - end);
 }
 
+// Up to `size` bytes of samples, decoded while they come: what is held is the samples alone. Tells
+// how many bytes there were. A bad sample is left in *bad, so that the stream stands at the end
+// first.
+WaveData ReadPcmSamples(std::istream &is, const PcmFormat &format, uint64_t size, uint64_t *got,
+                        std::exception_ptr *bad) {
+  const int64_t block_frames = std::max<int64_t>(1, (1 << 20) / format.FrameBytes());
+  const uint64_t block_bytes = static_cast<uint64_t>(block_frames * format.FrameBytes());
+  std::vector<std::vector<float>> blocks;  // [channels, block_frames], the last one may be shorter
+  std::string bytes;
+  int64_t num_frames = 0;
+  for (*got = 0;; *got += bytes.size()) {
+    bytes.clear();
+    if (AppendBytes(is, std::min(block_bytes, size - *got), &bytes) == 0) break;
+    const int64_t n = static_cast<int64_t>(bytes.size()) / format.FrameBytes();
+    if (*bad || n == 0) continue;
+    num_frames += n;
+    blocks.emplace_back(static_cast<size_t>(n * format.channels));
+    try {
+      for (int64_t c = 0; c < format.channels; ++c) {
+        DecodePcm(format, bytes.data(), n, c, &blocks.back()[static_cast<size_t>(c * n)]);
+      }
+    } catch (const DataError &) {
+      *bad = std::current_exception();
+    }
+  }
+  WaveData wave;
+  wave.sample_rate = static_cast<float>(format.sample_rate);
+  if (*bad) return wave;
+  wave.samples = Tensor(format.channels, num_frames);
+  int64_t begin = 0;
+  for (std::vector<float> &block : blocks) {
+    const int64_t n = static_cast<int64_t>(block.size()) / format.channels;
+    for (int64_t c = 0; c < format.channels; ++c) {
+      std::copy_n(&block[static_cast<size_t>(c * n)], n, wave.samples.View().Row(c) + begin);
+    }
+    begin += n;
+    std::vector<float>().swap(block);
+  }
+  return wave;
+}
+
 // The rest of a WAV file after its header.
 WaveData ReadWavSamples(std::istream &is, const WavHeader &header) {
+  const uint64_t size = header.size_unknown ? UINT64_MAX : header.data_size;
   std::string samples;
-  const uint64_t got =
-      AppendBytes(is, header.size_unknown ? UINT64_MAX : header.data_size, &samples);
+  WaveData wave;
+  uint64_t got = 0;
+  std::exception_ptr bad;
+  if (header.format) {
+    wave = ReadPcmSamples(is, *header.format, size, &got, &bad);
+  } else {
+    got = AppendBytes(is, size, &samples);
+  }
   if (!header.size_unknown) {
     if (got < header.data_size) {
       throw DataError("the WAV file was cut off: its header announces ", header.data_size,
@@ -135,7 +195,11 @@ WaveData ReadWavSamples(std::istream &is, const WavHeader &header) {
     }
     SkipTail(is, header);
   }
-  if (header.format) return DecodePcm(*header.format, samples);
+  if (header.format) {
+    if (bad) std::rethrow_exception(bad);
+    if (wave.NumSamples() == 0) throw DataError("the audio file holds no samples");
+    return wave;
+  }
   // Encodings that libsndfile knows.
   std::string bytes = header.bytes;
   if (header.size_unknown) {
@@ -161,14 +225,19 @@ AudioInfo ReadAudioInfo(std::istream &is) {
   WaveData wave;
   if (IsWav(bytes)) {
     const WavHeader header = ReadWavHeader(is, bytes);
-    if (header.format && !header.size_unknown && header.data_size > 0) {
-      if (!Skip(is, header.data_size)) {
-        throw DataError("the WAV file was cut off: its header announces ", header.data_size,
+    if (header.format) {
+      uint64_t size = header.data_size;
+      if (header.size_unknown) {
+        size = SkipToEnd(is);
+      } else if (!Skip(is, size)) {
+        throw DataError("the WAV file was cut off: its header announces ", size,
                         " bytes of samples, but fewer follow; copy or convert it again");
+      } else {
+        SkipTail(is, header);
       }
-      SkipTail(is, header);
-      return {static_cast<float>(header.format->sample_rate), header.format->channels,
-              static_cast<int64_t>(header.data_size) / header.format->FrameBytes()};
+      const int64_t n = static_cast<int64_t>(size) / header.format->FrameBytes();
+      if (n == 0) throw DataError("the audio file holds no samples");
+      return {static_cast<float>(header.format->sample_rate), header.format->channels, n};
     }
     wave = ReadWavSamples(is, header);
   } else {

@@ -39,9 +39,10 @@ struct AudioInfo {
 };
 
 // What ReadAudio would find, and the same bytes taken from the stream. Of an uncompressed WAV file
-// only the header is looked at; any other file is decoded. Throws DataError as ReadAudio, but for
-// what is wrong with samples that were not looked at; a file that ends too early is noticed unless
-// only what follows the samples is missing.
+// only the header is looked at, and its samples are counted where a pipe's does not tell how many
+// they are; nothing of them is held. Any other file is decoded. Throws DataError as ReadAudio, but
+// for what is wrong with samples that were not looked at; a file that ends too early is noticed
+// unless only what follows the samples is missing.
 AudioInfo ReadAudioInfo(std::istream &is);
 
 // Writes a 16-bit WAV file; samples are rounded, and cut to the int16 range.

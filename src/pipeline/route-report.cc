@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "base/signal-cleanup.h"
 #include "pipeline/encode.h"
 #include "util/io.h"
 
@@ -165,6 +166,7 @@ void RouteReport::WriteJson(std::ostream &os) const {
 void RouteReport::WritePlot(const std::string &png_path) const {
   // gnuplot says nothing of a disk that is full, so its file gets its name when it is whole.
   const std::string temporary = Cat(png_path, ".tmp-", getpid());
+  const SignalCleanup cleanup(temporary);
   std::string cause;
   try {
     Output out("| gnuplot");

@@ -1,6 +1,10 @@
 #include "train/training-run.h"
 
+#include <fcntl.h>
+#include <sys/file.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <cmath>
 #include <cstdio>
 #include <cstring>
@@ -14,6 +18,7 @@
 #include "base/rng.h"
 #include "base/timer.h"
 #include "model/model-average.h"
+#include "util/fd-stream.h"
 #include "util/io.h"
 #include "util/json.h"
 #include "util/progress.h"
@@ -79,9 +84,11 @@ class CheckpointDir {
   std::string LogPath() const { return path_ + "/log.jsonl"; }
   std::string IdentityPath() const { return path_ + "/run.txt"; }
 
-  // Number of complete epochs of the same run, with their log lines; 0 where there are none.
-  int Open(bool resume, std::vector<std::string> *log_lines) const {
+  // Number of complete epochs of the same run, with their log lines; 0 where there are none. The
+  // folder is ours from then on.
+  int Open(bool resume, std::vector<std::string> *log_lines) {
     fs::create_directories(path_);
+    Lock();
     for (const auto &entry : fs::directory_iterator(path_)) {  // of a run that was killed
       const std::string name = entry.path().filename().string();
       for (const char *kind : {".safetensors.tmp-", "log.jsonl.tmp-", "run.txt.tmp-"}) {
@@ -121,7 +128,24 @@ class CheckpointDir {
     return std::string((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
   }
 
+  // Keeps other trainings out until the process ends, however it does: the lock goes with its
+  // descriptor, and the file that stays does not matter.
+  void Lock() {
+    const std::string name = path_ + "/.lock";
+    lock_.Reset(open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666));
+    if (lock_.Get() < 0) throw Error("cannot write ", name, ": ", std::strerror(errno));
+    if (flock(lock_.Get(), LOCK_EX | LOCK_NB) == 0) return;
+    if (errno == EWOULDBLOCK) {
+      throw Error(path_,
+                  ": another nnet-train is at work in this folder; wait for it, stop it, or "
+                  "give another --exp-dir");
+    }
+    LOG_WARN << "cannot lock " << name << " (" << std::strerror(errno)
+             << "): two trainings in this folder would not notice one another";
+  }
+
   std::string path_, identity_;
+  OwnedFd lock_;
 };
 
 // The epochs (from 1) of lowest dev loss, ties to the earlier, in order.
@@ -157,11 +181,11 @@ void RunTraining(const TrainOptions &opts, const TrainingRunOptions &run_opts,
   // The number of epochs may grow between runs; all else must stay.
   TrainOptions same = opts;
   same.epochs = 1;
-  const CheckpointDir dir(run_opts.exp_dir,
-                          !checkpoints
-                              ? std::string()
-                              : Cat(same.ToString(), "\ninitial model: ", Describe(model->get()),
-                                    "\ntrain: ", Describe(data), "\ndev: ", Describe(dev), "\n"));
+  CheckpointDir dir(run_opts.exp_dir,
+                    !checkpoints
+                        ? std::string()
+                        : Cat(same.ToString(), "\ninitial model: ", Describe(model->get()),
+                              "\ntrain: ", Describe(data), "\ndev: ", Describe(dev), "\n"));
   std::vector<std::string> log_lines;
   std::vector<double> dev_losses;
   int done = 0;

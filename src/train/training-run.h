@@ -27,7 +27,7 @@ struct TrainingRunOptions {
 // that died is resumed from the last epoch that is complete and gives the same bits as one that did
 // not. Checkpoints that no average can need any more are removed unless keep_checkpoints. info
 // gains a line of history. Throws UsageError if exp_dir holds a training of other options, data or
-// initial weights, or one of more epochs.
+// initial weights, or one of more epochs, and Error while another training is at work there.
 void RunTraining(const TrainOptions &opts, const TrainingRunOptions &run_opts,
                  const std::vector<TrainUtterance> &data, const std::vector<TrainUtterance> &dev,
                  std::unique_ptr<AsrModel> *model, ModelInfo *info);

@@ -10,9 +10,11 @@
 #include <cstdlib>
 #include <cstring>
 #include <limits>
+#include <optional>
 #include <utility>
 
 #include "base/error.h"
+#include "base/signal-cleanup.h"
 #include "util/fd-stream.h"
 #include "util/text.h"
 
@@ -180,19 +182,28 @@ class TemporaryFile {
   }
   // Returns the descriptor, or -1 with errno set. Throws nothing once the file is there.
   int Open(std::string path, mode_t mode) {
+    cleanup_.emplace(path);
     const int fd = open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
-    if (fd >= 0) path_ = std::move(path);
+    const int error = errno;
+    if (fd >= 0) {
+      path_ = std::move(path);
+    } else {
+      cleanup_.reset();
+    }
+    errno = error;
     return fd;
   }
   bool Exists() const { return !path_.empty(); }
   bool Keep(const std::string &name) {
     if (rename(path_.c_str(), name.c_str()) != 0) return false;
     path_.clear();
+    cleanup_.reset();
     return true;
   }
 
  private:
   std::string path_;
+  std::optional<SignalCleanup> cleanup_;  // ends after the file
 };
 
 struct Output::Impl {

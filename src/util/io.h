@@ -50,8 +50,9 @@ class Input {
 };
 
 // A file is written under a temporary name in the same directory and gets its final name only in
-// Close, when all of it is on disk. Without Close nothing appears under the final name. Devices and
-// named pipes are written directly.
+// Close, when all of it is on disk. Without Close nothing appears under the final name, and what
+// was begun is removed, also by SIGINT, SIGTERM and SIGHUP; only SIGKILL and a crash leave a
+// .<name>.tmp-<process>-<number> behind. Devices and named pipes are written directly.
 class Output {
  public:
   explicit Output(const std::string &wxfilename);

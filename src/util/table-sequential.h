@@ -242,7 +242,7 @@ class ReadAhead {
   const std::string &Key() const { return current_.key; }
   const std::string &Where() const { return current_.where; }
 
-  const T &Value() const {
+  T &Value() {
     if (current_.error) std::rethrow_exception(current_.error);
     return current_.value;
   }
@@ -370,6 +370,12 @@ class SequentialTableReader {
   const T &Value() {
     CHECK(!Done()) << "Value() after the end of " << name_;
     return ahead_ ? ahead_->Value() : direct_->Value();
+  }
+
+  // The same, handed over: neither may be called again for this entry.
+  T Take() {
+    CHECK(!Done()) << "Take() after the end of " << name_;
+    return std::move(ahead_ ? ahead_->Value() : direct_->Value());
   }
 
   // Closes before or after the end. Throws Error if a pipe failed.

@@ -63,6 +63,9 @@ nnet-train "${common[@]}" "${dev[@]}" --epochs=1000000 --average=2 --exp-dir="$t
   2>/dev/null &
 pid=$!
 while kill -0 $pid 2>/dev/null && [ "$(cat "$tmp/killed/log.jsonl" 2>/dev/null | wc -l)" -lt 3 ]; do sleep 0.01; done
+check_fails "another training in its folder" 1 "killed: another nnet-train is at work" \
+  train "${dev[@]}" --epochs=2 --exp-dir="$tmp/killed" "${data[@]}" "$tmp/second"
+check "is refused before it does anything" kill -0 $pid
 kill -9 $pid
 wait $pid 2>/dev/null
 status=$?

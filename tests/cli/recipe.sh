@@ -63,6 +63,48 @@ for step in "$root"/utils/steps/*.sh; do
     bash -c 'cd "$0" && "$1"' "$tmp/egs/x" "$step"
 done
 
+# Killed alone, by its number: what it has started ends too, through a step and through run-jobs.
+cat > "$tmp/egs/x/long.sh" << 'EOF'
+#!/usr/bin/env bash
+# A step.
+. ./path.sh
+. "$U2MOE_ROOT/utils/recipe.sh"
+run-jobs --max-jobs=2 JOB=1:2 log/JOB.log bash -c 'echo $$ > pid.JOB; sleep 300; echo late'
+EOF
+cat > "$tmp/egs/x/kill.sh" << 'EOF'
+#!/usr/bin/env bash
+# A recipe.
+cd "$(dirname "$0")"
+. ./path.sh
+. "$U2MOE_ROOT/utils/recipe.sh"
+if begin_stage 1 "long"; then ./long.sh; fi
+EOF
+chmod +x "$tmp"/egs/x/{long,kill}.sh
+if [[ -e /proc/$$/task/$$/children ]] && command -v parallel > /dev/null; then
+  for signal in TERM HUP; do
+    rm -rf "$tmp"/egs/x/pid.* "$tmp/egs/x/log"
+    "$tmp/egs/x/kill.sh" 2> "$tmp/err" &
+    recipe=$!
+    for ((i = 0; i < 1500; i++)); do
+      if [[ -s $tmp/egs/x/pid.1 && -s $tmp/egs/x/pid.2 ]]; then break; fi
+      sleep 0.02
+    done
+    read -ra pids <<< "$(cat "$tmp"/egs/x/pid.* | xargs)"
+    check_equal "SIG$signal: two jobs run" "${#pids[@]}" 2
+    kill -$signal $recipe
+    wait $recipe 2> /dev/null
+    check_equal "SIG$signal ends the recipe" $? $((128 + $(kill -l $signal)))
+    for ((i = 0; i < 1500; i++)); do
+      kill -0 "${pids[@]}" 2> /dev/null || break
+      sleep 0.02
+    done
+    check_fails "SIG$signal ends its jobs" 1 "No such process" kill -0 "${pids[@]}"
+    check "SIG$signal: the recipe says so" grep -q "kill.sh: stopping what runs" "$tmp/err"
+  done
+else
+  skip "a recipe that is killed" "no list of children in /proc, or no GNU parallel"
+fi
+
 # Stages without those before them, and without their tools.
 mkdir "$tmp/egs/x/conf"
 for conf in moe train fbank; do cp "$root/egs/polyglot/conf/$conf.conf" "$tmp/egs/x/conf"; done

@@ -123,6 +123,21 @@ TEST(Wave, PipesWriteMarkersForTheSizes) {
   EXPECT_EQ(MaxAbsDiff(Decode(zeros).samples, Decode(good).samples), 0);
 }
 
+TEST(Wave, LongFilesAreDecodedInBlocks) {
+  const WaveData wave = Decode(Encode(Samples(3, 400001), 8000, SF_FORMAT_WAV | SF_FORMAT_PCM_24));
+  EXPECT_EQ(MaxAbsDiff(wave.samples, Samples(3, 400001)), 0);
+  std::string cut = SixteenBit(1000000);
+  cut.replace(40, 4, "\xff\xff\xff\xff", 4);
+  EXPECT_EQ(Decode(cut.substr(0, cut.size() - 1)).NumSamples(), 999999);
+  std::string nan = Encode(Samples(1, 400000), 8000, SF_FORMAT_WAV | SF_FORMAT_FLOAT);
+  nan.replace(nan.size() / 2 / 4 * 4, 8, std::string(8, '\xff'));
+  EXPECT_THROW(Decode(nan), DataError);
+  std::istringstream is(nan + SixteenBit(10));
+  EXPECT_THROW(ReadAudio(is), DataError);
+  EXPECT_EQ(ReadAudio(is).NumSamples(), 10);
+  EXPECT_THROW(Decode(nan.substr(0, nan.size() - 4)), DataError);
+}
+
 TEST(Wave, ForeignChunksAreSkipped) {
   const std::string good = SixteenBit(1000);
   std::string bytes = good;
@@ -163,6 +178,11 @@ TEST(Wave, InfoIsWhatReadingFinds) {
   }
   std::string rest;
   EXPECT_EQ(Info(SixteenBit(10) + "next", &rest).num_samples, 10);
+  std::string piped = SixteenBit(1000);
+  piped.replace(40, 4, "\xff\xff\xff\xff", 4);
+  EXPECT_EQ(Info(piped, &rest).num_samples, 1000);
+  EXPECT_EQ(Info(piped + "x", &rest).num_samples, 1000);
+  EXPECT_THROW(Info(piped.substr(0, 44), &rest), DataError);
   EXPECT_THROW(Info(SixteenBit(1000).substr(0, 500), &rest), DataError);
   EXPECT_THROW(Info("", &rest), DataError);
   EXPECT_THROW(Info("some text of more than 12 bytes", &rest), DataError);

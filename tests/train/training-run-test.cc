@@ -56,7 +56,7 @@ class TrainingRunTest : public testing::Test {
   std::vector<std::string> Files() const {
     std::vector<std::string> names;
     for (const auto &entry : fs::directory_iterator(run_opts_.exp_dir))
-      names.push_back(entry.path().filename().string());
+      if (entry.path().filename() != ".lock") names.push_back(entry.path().filename().string());
     std::sort(names.begin(), names.end());
     return names;
   }
