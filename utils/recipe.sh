@@ -133,6 +133,31 @@ wave_rspecifier() { # <data-dir> [<part of its segments or wav.scp>]
   fi
 }
 
+# The stages that recipes share, from features to the report, with the variables that their options set: runs (of
+# list_runs), models, seeds, epochs, chunks, tests (sets, the first one for routing), cut; and those of cmd.sh.
+# shellcheck disable=SC2154  # the recipe sets them
+train_runs() {
+  run-jobs --title=training --max-jobs="$train_jobs" JOB="$runs" exp/JOB/log/train.log \
+    train.sh --epochs "$epochs" dump exp/JOB
+}
+# shellcheck disable=SC2154  # the recipe sets them
+decode_runs() { # <utt2label, by which routing counts>
+  local set first=${tests%% *}
+  for set in $tests; do
+    run-jobs --title="decoding $set" --max-jobs="$decode_jobs" JOB="$runs" \
+      "exp/JOB/log/decode.$set.log" decode.sh --chunks "$chunks" dump "$set" exp/JOB
+    run-jobs --title="scoring $set" JOB="$runs" "exp/JOB/log/score.$set.log" \
+      score.sh "data/$set/text" "$set" exp/JOB
+  done
+  run-jobs --title=routing JOB="$runs" exp/JOB/log/routing.log \
+    routing.sh --labels "data/$first/$1" dump "$first" exp/JOB
+}
+# shellcheck disable=SC2154  # the recipe sets them
+report_runs() { # <title>
+  report.py --title "$1" --models "$models" --seeds "$seeds" --sets "$tests" --chunks "$chunks" \
+    --data data --dump dump --exp exp --out exp/report --processes "$decode_jobs" --cut "$cut"
+}
+
 on_exit() {
   local status=$? children=()
   # Whoever kills the recipe means what it has started too: run-jobs and the steps stop theirs in turn.

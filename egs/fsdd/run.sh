@@ -68,26 +68,10 @@ if begin_stage 2 "features"; then
   features.sh --nj "$nj" --train-dither 1 data dump "${sets[@]}"
 fi
 
-if begin_stage 3 "training of $runs, $train_jobs at a time"; then
-  run-jobs --title=training --max-jobs="$train_jobs" JOB="$runs" exp/JOB/log/train.log \
-    train.sh --epochs "$epochs" dump exp/JOB
-fi
-
-if begin_stage 4 "decoding"; then
-  for set in $tests; do
-    run-jobs --title="decoding $set" --max-jobs="$decode_jobs" JOB="$runs" \
-      "exp/JOB/log/decode.$set.log" decode.sh --chunks "$chunks" dump "$set" exp/JOB
-    run-jobs --title="scoring $set" JOB="$runs" "exp/JOB/log/score.$set.log" \
-      score.sh "data/$set/text" "$set" exp/JOB
-  done
-  run-jobs --title=routing JOB="$runs" exp/JOB/log/routing.log \
-    routing.sh --labels "data/${tests%% *}/utt2spk" dump "${tests%% *}" exp/JOB
-fi
-
+if begin_stage 3 "training of $runs, $train_jobs at a time"; then train_runs; fi
+if begin_stage 4 "decoding"; then decode_runs utt2spk; fi
 if begin_stage 5 "report"; then
-  report.py --title "fsdd: connected digits, real speech" \
-    --models "$models" --seeds "$seeds" --sets "$tests" --chunks "$chunks" \
-    --data data --dump dump --exp exp --out exp/report --processes "$decode_jobs" --cut "$cut"
+  report_runs "fsdd: connected digits, real speech"
   if [[ -n $data && -e $data/results.json ]]; then
     local/compare_reference.py "$data/results.json" exp/report/report.json | tee exp/report/reference.txt
   fi

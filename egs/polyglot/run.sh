@@ -30,6 +30,7 @@ chunks=
 corpus_seed=1
 cut=false
 parse_options "$@"
+tests="test_clean test_noisy" # not an option: the corpus has these two
 [[ ${#args[@]} -eq 0 ]] || usage_error "unknown argument '${args[0]}'"
 if $cut; then
   : "${train:=300}" "${dev:=40}" "${test:=40}" "${epochs:=3}" "${chunks:=-1 16}"
@@ -45,27 +46,12 @@ if begin_stage 1 "corpus: $train utterances to train, in $(wc -w <<< "$langs") l
 fi
 
 if begin_stage 2 "features"; then
-  features.sh --nj "$nj" data dump train dev test_clean test_noisy
+  # shellcheck disable=SC2086  # names of sets
+  features.sh --nj "$nj" data dump train dev $tests
 fi
 
-if begin_stage 3 "training of $runs, $train_jobs at a time"; then
-  run-jobs --title=training --max-jobs="$train_jobs" JOB="$runs" exp/JOB/log/train.log \
-    train.sh --epochs "$epochs" dump exp/JOB
-fi
-
-if begin_stage 4 "decoding"; then
-  for set in test_clean test_noisy; do
-    run-jobs --title="decoding $set" --max-jobs="$decode_jobs" JOB="$runs" \
-      "exp/JOB/log/decode.$set.log" decode.sh --chunks "$chunks" dump "$set" exp/JOB
-    run-jobs --title="scoring $set" JOB="$runs" "exp/JOB/log/score.$set.log" \
-      score.sh "data/$set/text" "$set" exp/JOB
-  done
-  run-jobs --title=routing JOB="$runs" exp/JOB/log/routing.log \
-    routing.sh --labels data/test_clean/utt2lang dump test_clean exp/JOB
-fi
-
+if begin_stage 3 "training of $runs, $train_jobs at a time"; then train_runs; fi
+if begin_stage 4 "decoding"; then decode_runs utt2lang; fi
 if begin_stage 5 "report"; then
-  report.py --title "polyglot: spoken words in $(wc -w <<< "$langs") languages" \
-    --models "$models" --seeds "$seeds" --sets "test_clean test_noisy" --chunks "$chunks" \
-    --data data --dump dump --exp exp --out exp/report --processes "$decode_jobs" --cut "$cut"
+  report_runs "polyglot: spoken words in $(wc -w <<< "$langs") languages"
 fi
