@@ -33,136 +33,160 @@ struct Ahead {
   int64_t step;
 };
 
-// What a tile does with one line of a panel and the inputs it belongs to, by format of the weights.
-struct Float32Lines {
-  using Input = float;
-  static HWY_INLINE const Input *Row(const PackedRows &x, int64_t i) { return x.FloatRow(i); }
-  template <int kRows, int kPanels>
-  static HWY_INLINE void Step(const Input *const *a, int64_t k, const float *panel,
-                              int64_t panel_floats, FloatVec (*sum)[kPanels * kPanelVectors]) {
-    constexpr int kVectors = kPanels * kPanelVectors;
-    FloatVec b[kVectors];
-#pragma GCC unroll 16
-    for (int v = 0; v < kVectors; ++v) b[v] = LoadLine(panel, panel_floats, k, v);
-#pragma GCC unroll 16
-    for (int r = 0; r < kRows; ++r) {
-      const FloatVec s = Set(a[r][k]);
-#pragma GCC unroll 16
-      for (int v = 0; v < kVectors; ++v) sum[r][v] = hn::MulAdd(s, b[v], sum[r][v]);
-    }
-  }
-  // Part v of line k of the panels.
-  static HWY_INLINE FloatVec LoadLine(const float *panel, int64_t panel_floats, int64_t k, int v) {
-    return LoadU(panel + v / kPanelVectors * panel_floats + k * PackedMatrix::kPanel +
-                 v % kPanelVectors * Width());
-  }
-};
-
-// The bits of two bfloat16, the first in the low half.
-HWY_INLINE float Pair(const uint16_t *x) {
-  float pair;
-  std::memcpy(&pair, x, sizeof(pair));
-  return pair;
+// Part v of line k of the panels, which lie `panel_floats` apart.
+HWY_INLINE FloatVec LoadLine(const float *panel, int64_t panel_floats, int64_t k, int v) {
+  return LoadU(panel + v / kPanelVectors * panel_floats + k * PackedMatrix::kPanel +
+               v % kPanelVectors * Width());
 }
 
-// Pairs widened to float32.
+// sum += a * b. For AVX2, whose 16 registers the sums nearly fill, as assembly: compilers otherwise
+// write some results over a or b.
+HWY_INLINE void AddProduct(FloatVec a, FloatVec b, FloatVec *sum) {
+#if HWY_TARGET == HWY_AVX2
+  asm("vfmadd231ps %2, %1, %0" : "+x"(sum->raw) : "x"(a.raw), "x"(b.raw));
+#else
+  *sum = hn::MulAdd(a, b, *sum);
+#endif
+}
+
+// What a tile does with one line of a panel and the inputs it belongs to, by format of the weights:
+// sum[r * vectors + v] for all rows r and vectors v. The indices of arrays of vectors are constants
+// from the beginning, as expanded from lists of them; loops that are unrolled later leave the sums
+// in memory.
+template <class Input, size_t kVectors, size_t... kV, size_t... kI>
+HWY_INLINE void AddProducts(const Input &input, const float *panel, int64_t panel_floats, int64_t k,
+                            FloatVec *sum, std::index_sequence<kV...>, std::index_sequence<kI...>) {
+  const FloatVec b[kVectors] = {input.Weights(LoadLine(panel, panel_floats, k, kV))...};
+  (input.Add(kI / kVectors, k, b[kI % kVectors], &sum[kI]), ...);
+}
+
+template <int kRows>
+struct Float32Lines {
+  explicit Float32Lines(const PackedRows &x, const TileRows &rows, int64_t i) {
+    for (int r = 0; r < kRows; ++r) a[r] = x.FloatRow(rows.In(i + r));
+  }
+  HWY_INLINE FloatVec Weights(FloatVec line) const { return line; }
+  HWY_INLINE void Add(size_t r, int64_t k, FloatVec b, FloatVec *sum) const {
+    AddProduct(Set(a[r][k]), b, sum);
+  }
+  template <int kVectors>
+  HWY_INLINE void Step(int64_t k, const float *panel, int64_t panel_floats, FloatVec *sum) const {
+    AddProducts<Float32Lines, kVectors>(*this, panel, panel_floats, k, sum,
+                                        std::make_index_sequence<kVectors>(),
+                                        std::make_index_sequence<kRows * kVectors>());
+  }
+  const float *a[kRows];
+};
+
+// Pairs of bfloat16 widened to float32: the first of each, then the second.
+template <int kRows>
 struct Bfloat16Lines {
-  using Input = uint16_t;
-  static HWY_INLINE const Input *Row(const PackedRows &x, int64_t i) { return x.Bfloat16Row(i); }
-  static HWY_INLINE FloatVec First(FloatVec pairs) {
-    const hn::RebindToUnsigned<Floats> du;
-    return hn::BitCast(Floats(), hn::ShiftLeft<16>(hn::BitCast(du, pairs)));
+  explicit Bfloat16Lines(const PackedRows &x, const TileRows &rows, int64_t i) {
+    for (int r = 0; r < kRows; ++r) a[r] = x.Bfloat16Row(rows.In(i + r));
   }
-  static HWY_INLINE FloatVec Second(FloatVec pairs) {
-    const hn::RebindToUnsigned<Floats> du;
-    return hn::BitCast(Floats(), hn::And(hn::BitCast(du, pairs), hn::Set(du, 0xffff0000u)));
-  }
-  template <int kRows, int kPanels>
-  static HWY_INLINE void Step(const Input *const *a, int64_t k, const float *panel,
-                              int64_t panel_floats, FloatVec (*sum)[kPanels * kPanelVectors]) {
-    constexpr int kVectors = kPanels * kPanelVectors;
-    FloatVec b[kVectors];
-#pragma GCC unroll 2
-    for (int half = 0; half < 2; ++half) {
-#pragma GCC unroll 16
-      for (int v = 0; v < kVectors; ++v) {
-        const FloatVec pairs = Float32Lines::LoadLine(panel, panel_floats, k, v);
-        b[v] = half == 0 ? First(pairs) : Second(pairs);
-      }
-#pragma GCC unroll 16
-      for (int r = 0; r < kRows; ++r) {
-        const FloatVec s = Set(FromBfloat16(a[r][2 * k + half]));
-#pragma GCC unroll 16
-        for (int v = 0; v < kVectors; ++v) sum[r][v] = hn::MulAdd(s, b[v], sum[r][v]);
-      }
+  struct First {
+    const Bfloat16Lines &lines;
+    HWY_INLINE FloatVec Weights(FloatVec pairs) const {
+      const hn::RebindToUnsigned<Floats> du;
+      return hn::BitCast(Floats(), hn::ShiftLeft<16>(hn::BitCast(du, pairs)));
     }
+    HWY_INLINE void Add(size_t r, int64_t k, FloatVec b, FloatVec *sum) const {
+      AddProduct(Set(FromBfloat16(lines.a[r][2 * k])), b, sum);
+    }
+  };
+  struct Second {
+    const Bfloat16Lines &lines;
+    HWY_INLINE FloatVec Weights(FloatVec pairs) const {
+      const hn::RebindToUnsigned<Floats> du;
+      return hn::BitCast(Floats(), hn::And(hn::BitCast(du, pairs), hn::Set(du, 0xffff0000u)));
+    }
+    HWY_INLINE void Add(size_t r, int64_t k, FloatVec b, FloatVec *sum) const {
+      AddProduct(Set(FromBfloat16(lines.a[r][2 * k + 1])), b, sum);
+    }
+  };
+  template <int kVectors>
+  HWY_INLINE void Step(int64_t k, const float *panel, int64_t panel_floats, FloatVec *sum) const {
+    const std::make_index_sequence<kVectors> vectors;
+    const std::make_index_sequence<kRows * kVectors> sums;
+    AddProducts<First, kVectors>(First{*this}, panel, panel_floats, k, sum, vectors, sums);
+    AddProducts<Second, kVectors>(Second{*this}, panel, panel_floats, k, sum, vectors, sums);
   }
+  const uint16_t *a[kRows];
 };
 
 #if HWY_TARGET == HWY_AVX3
 // Pairs by AVX512_BF16. Written out, since a function of this target may not call the intrinsic.
+template <int kRows>
 struct Bfloat16PairLines {
-  using Input = uint16_t;
-  static HWY_INLINE const Input *Row(const PackedRows &x, int64_t i) { return x.Bfloat16Row(i); }
-  template <int kRows, int kPanels>
-  static HWY_INLINE void Step(const Input *const *a, int64_t k, const float *panel,
-                              int64_t panel_floats, FloatVec (*sum)[kPanels * kPanelVectors]) {
-    constexpr int kVectors = kPanels * kPanelVectors;
-    FloatVec b[kVectors];
-#pragma GCC unroll 16
-    for (int v = 0; v < kVectors; ++v) b[v] = Float32Lines::LoadLine(panel, panel_floats, k, v);
-#pragma GCC unroll 16
-    for (int r = 0; r < kRows; ++r) {
-      const FloatVec s = Set(Pair(a[r] + 2 * k));
-#pragma GCC unroll 16
-      for (int v = 0; v < kVectors; ++v)
-        asm("vdpbf16ps %2, %1, %0" : "+v"(sum[r][v].raw) : "v"(s.raw), "v"(b[v].raw));
-    }
+  explicit Bfloat16PairLines(const PackedRows &x, const TileRows &rows, int64_t i) {
+    for (int r = 0; r < kRows; ++r) a[r] = x.Bfloat16Row(rows.In(i + r));
   }
+  HWY_INLINE FloatVec Weights(FloatVec pairs) const { return pairs; }
+  HWY_INLINE void Add(size_t r, int64_t k, FloatVec b, FloatVec *sum) const {
+    float pair;  // the first in the low half of its bits
+    std::memcpy(&pair, a[r] + 2 * k, sizeof(pair));
+    const FloatVec s = Set(pair);
+    asm("vdpbf16ps %2, %1, %0" : "+v"(sum->raw) : "v"(s.raw), "v"(b.raw));
+  }
+  template <int kVectors>
+  HWY_INLINE void Step(int64_t k, const float *panel, int64_t panel_floats, FloatVec *sum) const {
+    AddProducts<Bfloat16PairLines, kVectors>(*this, panel, panel_floats, k, sum,
+                                             std::make_index_sequence<kVectors>(),
+                                             std::make_index_sequence<kRows * kVectors>());
+  }
+  const uint16_t *a[kRows];
 };
 #endif
 
-// Rows [i, i + kRows) times kPanels panels of `depth` lines that lie `panel_floats` apart.
-template <class Lines, int kRows, int kPanels>
-HWY_INLINE void FloatTile(const PackedRows &x, const TileRows &rows, int64_t i, const float *panel,
-                          int64_t panel_floats, int64_t depth, int64_t col, int64_t cols,
-                          Ahead ahead) {
-  constexpr int kVectors = kPanels * kPanelVectors;
+// Sums of a tile [count, vectors * lanes] through the epilogue into y.
+HWY_NOINLINE void FinishTile(const TileRows &rows, int64_t i, int64_t count, const float *sums,
+                             int64_t vectors, int64_t col, int64_t cols) {
   const int64_t lanes = Width();
-  const typename Lines::Input *a[kRows];
-  for (int r = 0; r < kRows; ++r) a[r] = Lines::Row(x, rows.In(i + r));
-  FloatVec sum[kRows][kVectors];
-#pragma GCC unroll 16
-  for (int r = 0; r < kRows; ++r) {
-#pragma GCC unroll 16
-    for (int v = 0; v < kVectors; ++v) sum[r][v] = Zero();
-  }
-  const auto step = [&](int64_t k) HWY_ATTR {
-    Lines::template Step<kRows, kPanels>(a, k, panel, panel_floats, sum);
-  };
-  int64_t k = 0;
-  for (; k + 4 <= depth; k += 4) {
-    for (int64_t j = 0; j < ahead.step; ++j, ahead.from += kLineFloats)
-      __builtin_prefetch(ahead.from, 0, 2);
-    step(k);
-    step(k + 1);
-    step(k + 2);
-    step(k + 3);
-  }
-  for (; k < depth; ++k) step(k);
-#pragma GCC unroll 16
-  for (int r = 0; r < kRows; ++r) {
+  for (int64_t r = 0; r < count; ++r) {
     const FloatVec factor = Set(rows.Factor(i + r));
     float *y = rows.Out(i + r);
-#pragma GCC unroll 16
-    for (int v = 0; v < kVectors; ++v) {
+    for (int64_t v = 0; v < vectors; ++v, sums += lanes) {
       const int64_t at = col + v * lanes;
-      if (at < cols) FinishVector(sum[r][v], rows.epilogue, factor, at, cols - at, y);
+      if (at < cols) FinishVector(LoadU(sums), rows.epilogue, factor, at, cols - at, y);
     }
   }
 }
 
-template <class Lines, int kPanels, int kMost>
+template <size_t... kI>
+HWY_INLINE void SetZero(FloatVec *sum, std::index_sequence<kI...>) {
+  ((sum[kI] = Zero()), ...);
+}
+template <size_t... kI>
+HWY_INLINE void StoreAll(const FloatVec *sum, float *to, std::index_sequence<kI...>) {
+  (StoreU(sum[kI], to + static_cast<int64_t>(kI) * Width()), ...);
+}
+
+// Rows [i, i + kRows) times kPanels panels of `depth` lines that lie `panel_floats` apart.
+template <template <int> class Lines, int kRows, int kPanels>
+HWY_INLINE void FloatTile(const PackedRows &x, const TileRows &rows, int64_t i, const float *panel,
+                          int64_t panel_floats, int64_t depth, int64_t col, int64_t cols,
+                          Ahead ahead) {
+  constexpr int kVectors = kPanels * kPanelVectors;
+  const std::make_index_sequence<kRows * kVectors> all;
+  const Lines<kRows> lines(x, rows, i);
+  FloatVec sum[kRows * kVectors];
+  SetZero(sum, all);
+  int64_t k = 0;
+  for (; k + 4 <= depth; k += 4) {
+    for (int64_t j = 0; j < ahead.step; ++j, ahead.from += kLineFloats)
+      __builtin_prefetch(ahead.from, 0, 2);
+    lines.template Step<kVectors>(k, panel, panel_floats, sum);
+    lines.template Step<kVectors>(k + 1, panel, panel_floats, sum);
+    lines.template Step<kVectors>(k + 2, panel, panel_floats, sum);
+    lines.template Step<kVectors>(k + 3, panel, panel_floats, sum);
+  }
+  for (; k < depth; ++k) lines.template Step<kVectors>(k, panel, panel_floats, sum);
+  HWY_ALIGN float sums[kRows * kPanels * PackedMatrix::kPanel];
+  StoreAll(sum, sums, all);
+  FinishTile(rows, i, kRows, sums, kVectors, col, cols);
+}
+
+template <template <int> class Lines, int kPanels, int kMost>
 HWY_INLINE void FloatPanels(const PackedRows &x, const TileRows &rows, const PackedMatrix &w,
                             int64_t p) {
   const int64_t panel_floats = w.PanelBytes() / static_cast<int64_t>(sizeof(float));
@@ -182,7 +206,7 @@ HWY_INLINE void FloatPanels(const PackedRows &x, const TileRows &rows, const Pac
   });
 }
 
-template <class Lines>
+template <template <int> class Lines>
 void FloatGemm(const PackedRows &x, const GemmRows &gemm_rows, const PackedMatrix &w,
                const Epilogue &epilogue, View y) {
   const TileRows rows{gemm_rows, epilogue, y};

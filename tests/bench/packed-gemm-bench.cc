@@ -1,5 +1,7 @@
 // Products with packed weights beside OpenBLAS in the same run: one thread, 12 weight matrices in
 // turn, so that weights come from memory.
+#include <hwy/targets.h>
+
 #include <algorithm>
 #include <cstdio>
 #include <functional>
@@ -74,7 +76,13 @@ void Bench(const Context &ctx, int64_t n, int64_t k, const std::vector<WeightFor
 int main(int argc, char *argv[]) {
   using namespace u2moe;
   std::vector<WeightFormat> formats;
-  for (int i = 1; i < argc; ++i) formats.push_back(ParseWeightFormat(argv[i]));
+  for (int i = 1; i < argc; ++i) {
+    if (std::string(argv[i]) == "avx2") {  // our kernels as on a machine without AVX-512
+      hwy::SetSupportedTargetsForTest(HWY_AVX2);
+    } else {
+      formats.push_back(ParseWeightFormat(argv[i]));
+    }
+  }
   if (formats.empty()) formats = {WeightFormat::kFloat32};
   const Context ctx;
   Bench(ctx, 2560, 640, formats);
