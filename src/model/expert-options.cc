@@ -136,6 +136,10 @@ void ExpertOptions::RegisterSkip(OptionParser *po) {
 
 void ExpertOptions::Register(OptionParser *po) {
   RegisterSkip(po);
+  RegisterEncoder(po);
+}
+
+void ExpertOptions::RegisterEncoder(OptionParser *po) {
   po->Register("chunk-experts", &chunk_experts,
                "experts of each encoder mixture that are open to the frames of a chunk: those with "
                "the largest sums of gates; 0: all; -1: as the model says, else all");

@@ -46,8 +46,9 @@ struct ExpertOptions {
   int32_t exit_block = -1;
 
   void Register(OptionParser *po);
-  void RegisterSkip(OptionParser *po);  // what concerns decoders too
-  void Check() const;                   // throws UsageError
+  void RegisterSkip(OptionParser *po);     // what concerns decoders too
+  void RegisterEncoder(OptionParser *po);  // the others
+  void Check() const;                      // throws UsageError
   // What of the model's own policy the options leave, and what they say, checked. Throws UsageError
   // for a model that cannot do that.
   ExpertPolicy Apply(const ModelConfig &config, ExpertPolicy policy) const;

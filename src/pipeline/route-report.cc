@@ -69,7 +69,7 @@ std::vector<std::string> DecoderMixtureNames(const ModelConfig &config, bool rig
 
 void RouteRecorder::OnRoute(ConstView logits, const std::vector<int32_t> &experts,
                             const std::vector<float> &gates) {
-  decisions_.push_back({Tensor::Copy(logits), experts, gates});
+  decisions_.push_back({Tensor::Copy(logits), experts, gates, {}});
 }
 
 void RouteReport::Add(const std::string &layer, const RouteRecorder::Decision &d, int64_t chunk,
@@ -82,17 +82,18 @@ void RouteReport::Add(const std::string &layer, const RouteRecorder::Decision &d
   if (!group.empty()) groups_[group][layer].Add(one);
 }
 
-std::vector<RouteRecorder::Decision> RouteReport::AddUtterance(
-    const Context &ctx, const AsrModel &model, ConstView feats, const AttentionMask &mask,
-    const std::vector<int32_t> *tokens, const std::string &group) {
+UtteranceRoutes RouteUtterance(const Context &ctx, const AsrModel &model, ConstView feats,
+                               const AttentionMask &mask, const std::vector<int32_t> *tokens,
+                               bool skip_cost) {
+  const ModelConfig &config = model.Config();
   for (int32_t token : tokens != nullptr ? *tokens : std::vector<int32_t>()) {
-    if (token < 0 || token >= config_.vocab_size) {
-      throw DataError("token ", token, " is not a unit of the model (0 to ", config_.vocab_size - 1,
+    if (token < 0 || token >= config.vocab_size) {
+      throw DataError("token ", token, " is not a unit of the model (0 to ", config.vocab_size - 1,
                       "); were the tokens made with the model's units.txt?");
     }
   }
   CheckFinite("features", feats);
-  RouteRecorder recorder;
+  RouteRecorder recorder(skip_cost);
   ForwardMode mode;
   mode.mask = mask;
   mode.routes = &recorder;
@@ -100,24 +101,35 @@ std::vector<RouteRecorder::Decision> RouteReport::AddUtterance(
   RaggedShape shape;
   model.Encoder().Forward(ctx, mode, feats, RaggedShape::Single(feats.Rows()), &encoded, &shape,
                           nullptr, nullptr);
-  const std::vector<std::string> names = EncoderMixtureNames(config_);
-  CHECK_EQ(recorder.Decisions().size(), names.size());
-  for (size_t i = 0; i < names.size(); ++i)
-    Add(names[i], recorder.Decisions()[i], mask.chunk, group);
+  UtteranceRoutes routes;
+  routes.encoder = recorder.Decisions();
+  CHECK_EQ(routes.encoder.size(), EncoderMixtureNames(config).size());
   for (const bool right : {false, true}) {
     if (tokens == nullptr || (right && !model.HasRightDecoder())) continue;
-    RouteRecorder decoder_recorder;
+    RouteRecorder decoder_recorder(skip_cost);
     Tensor logits;
-    const DecoderInput input = MakeDecoderInput({*tokens}, {0}, config_.sos, right);
+    const DecoderInput input = MakeDecoderInput({*tokens}, {0}, config.sos, right);
     (right ? model.RightDecoder() : model.LeftDecoder())
         .Forward(ctx, input, encoded, shape, nullptr, &decoder_recorder, &logits, nullptr);
-    const std::vector<std::string> decoder_names = DecoderMixtureNames(config_, right);
-    CHECK_EQ(decoder_recorder.Decisions().size(), decoder_names.size());
-    for (size_t i = 0; i < decoder_names.size(); ++i)
-      Add(decoder_names[i], decoder_recorder.Decisions()[i], 0, group);
+    CHECK_EQ(decoder_recorder.Decisions().size(), DecoderMixtureNames(config, right).size());
+    (right ? routes.right : routes.left) = decoder_recorder.Decisions();
   }
+  return routes;
+}
+
+std::vector<RouteRecorder::Decision> RouteReport::AddUtterance(
+    const Context &ctx, const AsrModel &model, ConstView feats, const AttentionMask &mask,
+    const std::vector<int32_t> *tokens, const std::string &group) {
+  UtteranceRoutes routes = RouteUtterance(ctx, model, feats, mask, tokens, false);
+  const auto add = [&](const std::vector<std::string> &names,
+                       const std::vector<RouteRecorder::Decision> &decisions, int64_t chunk) {
+    for (size_t i = 0; i < decisions.size(); ++i) Add(names[i], decisions[i], chunk, group);
+  };
+  add(EncoderMixtureNames(config_), routes.encoder, mask.chunk);
+  add(DecoderMixtureNames(config_, false), routes.left, 0);
+  add(DecoderMixtureNames(config_, true), routes.right, 0);
   ++num_utterances_;
-  return recorder.Decisions();
+  return std::move(routes.encoder);
 }
 
 int RouteReport::NumDeadExperts() const {

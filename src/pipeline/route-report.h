@@ -25,14 +25,29 @@ class RouteRecorder : public RouteSink {
     Tensor logits;                 // [R, E]
     std::vector<int32_t> experts;  // [R * K]
     std::vector<float> gates;
+    std::vector<double> skip_cost;  // [R] if asked for
   };
+  explicit RouteRecorder(bool skip_cost = false) : wants_skip_cost_(skip_cost) {}
   void OnRoute(ConstView logits, const std::vector<int32_t> &experts,
                const std::vector<float> &gates) override;
+  bool WantsSkipCost() const override { return wants_skip_cost_; }
+  void OnSkipCost(const std::vector<double> &cost) override { decisions_.back().skip_cost = cost; }
   const std::vector<Decision> &Decisions() const { return decisions_; }
 
  private:
+  bool wants_skip_cost_;
   std::vector<Decision> decisions_;
 };
+
+// What all routers of a model decide for an utterance: in its encoder under the mask and, with
+// labels, in both decoders fed with them; empty where there are no mixtures or no labels. Throws
+// DataError for features or labels that do not fit the model.
+struct UtteranceRoutes {
+  std::vector<RouteRecorder::Decision> encoder, left, right;
+};
+UtteranceRoutes RouteUtterance(const Context &ctx, const AsrModel &model, ConstView feats,
+                               const AttentionMask &mask, const std::vector<int32_t> *tokens,
+                               bool skip_cost);
 
 class RouteReport {
  public:
@@ -40,7 +55,7 @@ class RouteReport {
 
   // Adds an utterance: its encoder under the mask, and, with labels, both decoders fed with them.
   // group: a label such as a language, "" for none. Returns the decisions of the encoder's layers.
-  // Throws DataError, with nothing counted, for features or labels that do not fit the model.
+  // Throws DataErrors of RouteUtterance, with nothing counted.
   std::vector<RouteRecorder::Decision> AddUtterance(const Context &ctx, const AsrModel &model,
                                                     ConstView feats, const AttentionMask &mask,
                                                     const std::vector<int32_t> *tokens,

@@ -54,9 +54,11 @@ model nnet-copy FILE x
 model nnet-average x FILE model/good
 model nnet-forward FILE ark:frames/good OUT
 model moe-route-stats FILE ark:frames/good
+model moe-calibrate FILE ark:frames/good x
 model nnet-train --epochs=1 --batch-size=2 FILE ark:frames/good ark:tokens x
 frames nnet-forward --streaming --chunk-size=2 model/good IN OUT
 frames moe-route-stats model/good IN
+frames moe-calibrate model/good IN x
 frames nnet-train --epochs=1 --batch-size=2 model/good IN ark:tokens x
 encoder attention-rescore model/good IN ark:nbest/good ark:scores/good OUT
 nbest attention-rescore model/good ark:encoder/good IN ark:scores/good OUT
