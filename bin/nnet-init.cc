@@ -78,10 +78,10 @@ int Run(int argc, char *argv[]) {
   if (!fbank_config.empty()) info.features = ReadFbankConfig(fbank_config);
   CheckModelInfo(info);
   AsrModel model(info.config);
-  InitModel(&model, static_cast<uint64_t>(seed));
+  InitBuffers(&model, static_cast<uint64_t>(seed));
   if (!cmvn.empty()) SetGlobalCmvn(ReadGlobalCmvn(cmvn), cmvn, &model);
   AddHistory("nnet-init", {{"seed", std::to_string(seed)}}, &info);
-  WriteModel(out, &model, info);
+  WriteInitialModel(out, &model, info, static_cast<uint64_t>(seed));
   LOG_INFO << "Wrote " << out << ", " << CountParams(&model).total << " parameters.";
   return 0;
 }

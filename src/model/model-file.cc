@@ -137,6 +137,46 @@ std::vector<SafetensorsItem> PackedItems(const std::string &name, const PackForm
   return items;
 }
 
+// info: with the model's config.
+std::map<std::string, std::string> Metadata(const AsrModel &model, const ModelInfo &info,
+                                            const json &packed_formats) {
+  std::map<std::string, std::string> metadata = {
+      {"format", kFormat},
+      {"version", std::to_string(packed_formats.empty() ? 1 : kVersion)},
+      {"config", ModelOptions(info.config).ToJson()},
+      {"units", json(info.units).dump()},
+      {"features", json(info.features).dump(-1, ' ', false, json::error_handler_t::replace)},
+      {"history", info.history}};
+  if (!model.Policy().IsPlain()) metadata["experts"] = model.Policy().ToJson();
+  if (!packed_formats.empty()) metadata["packed"] = packed_formats.dump();
+  return metadata;
+}
+
+ModelInfo CheckedInfo(const ModelInfo &info, const AsrModel &model) {
+  ModelInfo checked = info;
+  checked.config = model.Config();
+  CheckModelInfo(checked);
+  return checked;
+}
+
+void InitTensor(const std::string &name, const ParamInit &init, uint64_t seed, Tensor *tensor) {
+  Rng rng(SubSeed(seed, name));
+  float *data = tensor->Data();
+  for (int64_t i = 0; i < tensor->Size(); ++i) {
+    switch (init.kind) {
+      case ParamInit::Kind::kConstant:
+        data[i] = static_cast<float>(init.value);
+        break;
+      case ParamInit::Kind::kUniform:
+        data[i] = static_cast<float>(rng.Uniform(-init.value, init.value));
+        break;
+      case ParamInit::Kind::kNormal:
+        data[i] = static_cast<float>(init.value * rng.Normal());
+        break;
+    }
+  }
+}
+
 double FeatureOption(const ModelInfo &info, const std::string &name, double otherwise) {
   auto it = info.features.find(name);
   if (it == info.features.end()) return otherwise;
@@ -270,16 +310,12 @@ ModelInfo ReadModelInfo(const std::string &rxfilename) {
   return ParseInfo(SafetensorsFile(rxfilename));
 }
 
-void WriteModel(const std::string &wxfilename, AsrModel *model, const ModelInfo &info) {
-  WriteModel(wxfilename, model, info,
-             {[](const std::string &) { return std::optional<PackFormat>(); }, nullptr});
-}
+namespace {
 
+// take: tensors are let go of once they are written.
 void WriteModel(const std::string &wxfilename, AsrModel *model, const ModelInfo &info,
-                const PackOnWrite &pack) {
-  ModelInfo checked = info;
-  checked.config = model->Config();
-  CheckModelInfo(checked);
+                const PackOnWrite &pack, bool take) {
+  const ModelInfo checked = CheckedInfo(info, *model);
   std::vector<SafetensorsItem> items;
   json packed_formats = json::object();
   const Encoder &encoder = model->Encoder();
@@ -291,7 +327,7 @@ void WriteModel(const std::string &wxfilename, AsrModel *model, const ModelInfo 
   ForEachParamOrPacked(
       model,
       [&](const std::string &name, Tensor *tensor, bool) {
-        items.push_back(FloatItem(name, tensor));
+        items.push_back(take ? TakenFloatItem(name, tensor) : FloatItem(name, tensor));
       },
       [&](const std::string &name, Tensor *weight, PackedMatrix *packed) {
         std::optional<PackFormat> format;
@@ -302,7 +338,7 @@ void WriteModel(const std::string &wxfilename, AsrModel *model, const ModelInfo 
           format = pack.will_pack(name);
         }
         if (!format.has_value()) {
-          items.push_back(FloatItem(name, weight));
+          items.push_back(take ? TakenFloatItem(name, weight) : FloatItem(name, weight));
           return;
         }
         packed_formats[name] = {ToString(format->format), format->group_size};
@@ -313,7 +349,10 @@ void WriteModel(const std::string &wxfilename, AsrModel *model, const ModelInfo 
         std::vector<SafetensorsItem> parts = PackedItems(name, *format, rows, cols);
         for (size_t i = 0; i < parts.size(); ++i) {
           parts[i].bytes = [=, last = i + 1 == parts.size()] {
-            if (matrix->Empty()) *matrix = pack.pack(name, *weight);
+            if (matrix->Empty()) {
+              *matrix = pack.pack(name, *weight);
+              if (take) *weight = Tensor();
+            }
             const std::shared_ptr<PackedMatrix> own =
                 last ? std::make_shared<PackedMatrix>(std::move(*matrix)) : matrix;
             if (last) *matrix = PackedMatrix();
@@ -324,36 +363,49 @@ void WriteModel(const std::string &wxfilename, AsrModel *model, const ModelInfo 
           items.push_back(parts[i]);
         }
       });
-  std::map<std::string, std::string> metadata = {
-      {"format", kFormat},
-      {"version", std::to_string(packed_formats.empty() ? 1 : kVersion)},
-      {"config", ModelOptions(checked.config).ToJson()},
-      {"units", json(checked.units).dump()},
-      {"features", json(checked.features).dump(-1, ' ', false, json::error_handler_t::replace)},
-      {"history", checked.history}};
-  if (!model->Policy().IsPlain()) metadata["experts"] = model->Policy().ToJson();
-  if (!packed_formats.empty()) metadata["packed"] = packed_formats.dump();
-  WriteSafetensors(wxfilename, std::move(items), metadata);
+  WriteSafetensors(wxfilename, std::move(items), Metadata(*model, checked, packed_formats));
+}
+
+}  // namespace
+
+void WriteModel(const std::string &wxfilename, AsrModel *model, const ModelInfo &info) {
+  WriteModel(wxfilename, model, info,
+             {[](const std::string &) { return std::optional<PackFormat>(); }, nullptr}, false);
+}
+
+void WriteModel(const std::string &wxfilename, std::unique_ptr<AsrModel> model,
+                const ModelInfo &info, const PackOnWrite &pack) {
+  WriteModel(wxfilename, model.get(), info, pack, true);
 }
 
 void InitModel(AsrModel *model, uint64_t seed) {
   ForEachParam(model, [&](const std::string &name, Tensor *tensor, const ParamInit &init, bool) {
-    Rng rng(SubSeed(seed, name));
-    float *data = tensor->Data();
-    for (int64_t i = 0; i < tensor->Size(); ++i) {
-      switch (init.kind) {
-        case ParamInit::Kind::kConstant:
-          data[i] = static_cast<float>(init.value);
-          break;
-        case ParamInit::Kind::kUniform:
-          data[i] = static_cast<float>(rng.Uniform(-init.value, init.value));
-          break;
-        case ParamInit::Kind::kNormal:
-          data[i] = static_cast<float>(init.value * rng.Normal());
-          break;
-      }
-    }
+    InitTensor(name, init, seed, tensor);
   });
+}
+
+void InitBuffers(AsrModel *model, uint64_t seed) {
+  ForEachParam(model,
+               [&](const std::string &name, Tensor *tensor, const ParamInit &init, bool trainable) {
+                 if (!trainable) InitTensor(name, init, seed, tensor);
+               });
+}
+
+void WriteInitialModel(const std::string &wxfilename, AsrModel *model, const ModelInfo &info,
+                       uint64_t seed) {
+  const ModelInfo checked = CheckedInfo(info, *model);
+  std::vector<SafetensorsItem> items;
+  ForEachParam(model,
+               [&](const std::string &name, Tensor *tensor, const ParamInit &init, bool trainable) {
+                 items.push_back(FloatItem(name, tensor));
+                 if (!trainable) return;
+                 items.back().bytes = [=, shape = tensor->Shape()] {
+                   const auto made = std::make_shared<Tensor>(shape);
+                   InitTensor(name, init, seed, made.get());
+                   return std::shared_ptr<const void>(made, made->Data());
+                 };
+               });
+  WriteSafetensors(wxfilename, std::move(items), Metadata(*model, checked, json::object()));
 }
 
 void AddHistory(const std::string &json_object, ModelInfo *info) {

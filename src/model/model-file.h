@@ -51,19 +51,26 @@ ModelInfo ReadModelInfo(const std::string &rxfilename);
 // X.weight.packed (in the layout of PackedMatrix) and, for codes, X.weight.scales; the metadata has
 // "packed", from X.weight to [format, group size], and version 2.
 void WriteModel(const std::string &wxfilename, AsrModel *model, const ModelInfo &info);
-// The same with those weights packed on the way for which pack gives a matrix, one at a time: the
-// model does not change. will_pack tells format and group size of a weight beforehand.
+// The same with those weights packed on the way for which pack gives a matrix, one at a time. The
+// model is let go of tensor by tensor as it is written. will_pack tells format and group size of a
+// weight beforehand.
 struct PackOnWrite {
   std::function<std::optional<PackFormat>(const std::string &name)> will_pack;
   std::function<PackedMatrix(const std::string &name, const Tensor &weight)> pack;
 };
-void WriteModel(const std::string &wxfilename, AsrModel *model, const ModelInfo &info,
-                const PackOnWrite &pack);
+void WriteModel(const std::string &wxfilename, std::unique_ptr<AsrModel> model,
+                const ModelInfo &info, const PackOnWrite &pack);
 
 // Fills all tensors as their layers declare (ParamInit). Each tensor has its own stream of random
 // numbers, made of the seed and its name, so that models of different shapes share the values of
 // their common tensors.
 void InitModel(AsrModel *model, uint64_t seed);
+// For models that need not fit into memory: its buffers (CMVN, running statistics) alone; and
+// writing the model with its buffers and with parameters as InitModel fills them, which are made
+// one at a time and not kept.
+void InitBuffers(AsrModel *model, uint64_t seed);
+void WriteInitialModel(const std::string &wxfilename, AsrModel *model, const ModelInfo &info,
+                       uint64_t seed);
 
 // Throws UsageError unless the units are as many as the vocabulary, distinct and free of spaces,
 // the feature options give features of config.encoder.feature_dim dimensions, and the history is a

@@ -85,7 +85,7 @@ std::map<std::string, PackedKind> QuantizeModel(const std::string &rxfilename,
                                                 const std::string &wxfilename,
                                                 const QuantizeOptions &opts) {
   ModelInfo info;
-  const std::unique_ptr<AsrModel> model = ReadModel(rxfilename, &info);
+  std::unique_ptr<AsrModel> model = ReadModel(rxfilename, &info);
   if (opts.what == "experts" && info.config.encoder.ffn.num_experts == 0 &&
       info.config.decoder.ffn.num_experts == 0) {
     throw UsageError("--what=experts: ", rxfilename, " is a dense model; try --what=ffn");
@@ -117,7 +117,7 @@ std::map<std::string, PackedKind> QuantizeModel(const std::string &rxfilename,
     }
     return packed;
   };
-  WriteModel(wxfilename, model.get(), info, pack);
+  WriteModel(wxfilename, std::move(model), info, pack);
   return kinds;
 }
 

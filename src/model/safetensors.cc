@@ -64,6 +64,16 @@ std::shared_ptr<char> MapFile(const std::string &name, int64_t *size) {
   });
 }
 
+// Gives the whole pages within [begin, end) of a mapped file back; pages at the borders hold bytes
+// of others too. Failing costs memory only.
+void ReleasePages(char *begin, char *end) {
+  const auto page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
+  const uintptr_t first = (reinterpret_cast<uintptr_t>(begin) + page - 1) / page * page;
+  const uintptr_t last = reinterpret_cast<uintptr_t>(end) / page * page;
+  if (first < last)
+    madvise(begin + (first - reinterpret_cast<uintptr_t>(begin)), last - first, MADV_DONTNEED);
+}
+
 // Everything a pipe gives, at an address aligned as a mapping would be.
 std::shared_ptr<char> ReadStream(const std::string &name, int64_t *size) {
   Input input(name);
@@ -134,8 +144,8 @@ int64_t SizeAlignment(const SafetensorsItem &item) {
 SafetensorsFile::SafetensorsFile(const std::string &rxfilename) : name_(rxfilename) {
   struct stat st;
   int64_t size = 0;
-  const bool regular = stat(name_.c_str(), &st) == 0 && S_ISREG(st.st_mode);
-  std::shared_ptr<char> bytes = regular ? MapFile(name_, &size) : ReadStream(name_, &size);
+  mapped_ = stat(name_.c_str(), &st) == 0 && S_ISREG(st.st_mode);
+  std::shared_ptr<char> bytes = mapped_ ? MapFile(name_, &size) : ReadStream(name_, &size);
   Parse(std::move(bytes), size);
 }
 
@@ -196,6 +206,19 @@ void SafetensorsFile::Parse(std::shared_ptr<char> bytes, int64_t size) {
   }
 }
 
+std::shared_ptr<char> SafetensorsFile::Hold(const std::string &name,
+                                            const SafetensorsEntry &entry) const {
+  char *begin = data_.get() + entry.begin, *end = data_.get() + entry.end;
+  if (!mapped_) return std::shared_ptr<char>(data_, begin);
+  std::weak_ptr<char> &held = held_[name];
+  std::shared_ptr<char> owner = held.lock();
+  if (owner == nullptr) {
+    owner = std::shared_ptr<char>(begin, [data = data_, end](char *p) { ReleasePages(p, end); });
+    held = owner;
+  }
+  return owner;
+}
+
 Tensor SafetensorsFile::Floats(const std::string &name) const {
   auto it = entries_.find(name);
   if (it == entries_.end()) throw DataError(name_, ": has no tensor ", name);
@@ -215,7 +238,7 @@ Tensor SafetensorsFile::Floats(const std::string &name) const {
       std::memcpy(copy.Data(), bytes, static_cast<size_t>(entry.end - entry.begin));
     return copy;
   }
-  return Tensor::Borrow(std::shared_ptr<float>(data_, reinterpret_cast<float *>(bytes)),
+  return Tensor::Borrow(std::shared_ptr<float>(Hold(name, entry), reinterpret_cast<float *>(bytes)),
                         entry.shape);
 }
 
@@ -225,7 +248,7 @@ std::shared_ptr<const uint8_t> SafetensorsFile::Bytes(const std::string &name) c
   const SafetensorsEntry &entry = it->second;
   const auto *bytes = reinterpret_cast<const uint8_t *>(data_.get() + entry.begin);
   if (reinterpret_cast<uintptr_t>(bytes) % kAlignment == 0)
-    return std::shared_ptr<const uint8_t>(data_, bytes);
+    return std::shared_ptr<const uint8_t>(Hold(name, entry), bytes);
   const int64_t size = entry.end - entry.begin;
   const auto copy = std::make_shared<Tensor>(std::vector<int64_t>{(size + 3) / 4});
   if (size > 0) std::memcpy(copy->Data(), bytes, static_cast<size_t>(size));
@@ -235,6 +258,13 @@ std::shared_ptr<const uint8_t> SafetensorsFile::Bytes(const std::string &name) c
 SafetensorsItem FloatItem(const std::string &name, const Tensor *tensor) {
   return {name, "F32", tensor->Shape(), [tensor] {
             return std::shared_ptr<const void>(std::shared_ptr<void>(), tensor->Data());
+          }};
+}
+
+SafetensorsItem TakenFloatItem(const std::string &name, Tensor *tensor) {
+  return {name, "F32", tensor->Shape(), [tensor] {
+            const auto own = std::make_shared<Tensor>(std::move(*tensor));
+            return std::shared_ptr<const void>(own, own->Data());
           }};
 }
 

@@ -29,6 +29,8 @@ class SafetensorsFile {
   // types, ranges that overlap, leave a gap, do not fit the shape, or end elsewhere than at the end
   // of the file.
   explicit SafetensorsFile(const std::string &rxfilename);
+  SafetensorsFile(const SafetensorsFile &) = delete;
+  SafetensorsFile &operator=(const SafetensorsFile &) = delete;
 
   const std::string &Name() const { return name_; }
   const std::map<std::string, SafetensorsEntry> &Entries() const { return entries_; }
@@ -37,7 +39,9 @@ class SafetensorsFile {
 
   // The floats of an F32 entry of 1 to 4 dimensions, borrowed from the mapping, which the tensor
   // keeps alive (copied where the file does not align them to 4 bytes). Throws DataError for other
-  // types and for no such entry.
+  // types and for no such entry. When the last that holds the entry's floats or bytes lets go of
+  // them, the process gives back their pages, so that a model read and packed weight by weight is
+  // never in memory twice; what was written to them is lost then. One thread at a time may ask.
   Tensor Floats(const std::string &entry) const;
   // The bytes of an entry of any type, which keep the mapping alive; aligned to 64 bytes, and
   // copied only where the file does not align them. Throws DataError if there is no such entry.
@@ -45,9 +49,13 @@ class SafetensorsFile {
 
  private:
   void Parse(std::shared_ptr<char> bytes, int64_t size);
+  // The bytes where they lie; all that ask for an entry while it is held share one owner.
+  std::shared_ptr<char> Hold(const std::string &name, const SafetensorsEntry &entry) const;
 
   std::string name_;
+  bool mapped_ = false;
   std::shared_ptr<char> data_;  // the data section
+  mutable std::map<std::string, std::weak_ptr<char>> held_;
   int64_t data_bytes_ = 0;
   std::map<std::string, SafetensorsEntry> entries_;
   std::map<std::string, std::string> metadata_;
@@ -62,6 +70,8 @@ struct SafetensorsItem {
 };
 // The tensor must live until it is written.
 SafetensorsItem FloatItem(const std::string &name, const Tensor *tensor);
+// The same, and the tensor is empty once it is written.
+SafetensorsItem TakenFloatItem(const std::string &name, Tensor *tensor);
 
 // Writes tensors, asking for those of equal alignment in the order given. Equal contents give equal
 // bytes. The data section begins at a multiple of 64 bytes, and tensors are ordered so that each
