@@ -105,7 +105,8 @@ $(FUZZER): $(BUILD)/%: $(BUILD)/obj/%.o $(SUPPORT_LIB) $(LIB)
 fuzz-build: $(FUZZER)
 
 unit-build: $(TESTS)
-test-build: all unit-build
+# One bench has a test.
+test-build: all unit-build $(BUILD)/tests/bench/scale-bench
 
 test: test-build  ## build and run all tests (ONLY="ctc wer": those with such names)
 	$(Q)utils/run-tests.sh $(BUILD) $(ONLY)
