@@ -54,6 +54,7 @@ int Run(int argc, char *argv[]) {
   opts.Register(&po);
   experts.Register(&po);
   threads.Register(&po);
+  threads.RegisterOps(&po);
   po.Register(
       "streams", &streams,
       "with --streaming: utterances that each thread advances together, chunk by chunk; the "
@@ -69,7 +70,9 @@ int Run(int argc, char *argv[]) {
     throw UsageError("--streams=", streams, ": must be at least 1, and above 1 needs --streaming");
   }
   precision_opts.Check();
-  const Context ctx(ParseDevice(device));
+  const std::unique_ptr<ThreadPool> pool = threads.OpPool();
+  Context ctx(ParseDevice(device));
+  ctx.SetPool(pool.get());
 
   ModelInfo info;
   const std::unique_ptr<AsrModel> model =

@@ -1,12 +1,31 @@
 #include "ops/packed-gemm.h"
 
+#include <algorithm>
+#include <future>
+#include <vector>
+
 #include "base/check.h"
+#include "base/thread-pool.h"
 #include "ops/dispatch.h"
 
 namespace u2moe {
 namespace {
 
 int64_t RoundUp(int64_t n, int64_t multiple) { return (n + multiple - 1) / multiple * multiple; }
+
+void Compute(const Context &ctx, const PackedRows &x, const GemmRows &rows, const PackedMatrix &w,
+             const Epilogue &epilogue, View y) {
+  switch (w.Format()) {
+    case WeightFormat::kFloat32:
+      return OPS_CALL(ctx, PackedGemmFloat32, x, rows, w, epilogue, y);
+    case WeightFormat::kBfloat16:
+      return OPS_CALL(ctx, PackedGemmBfloat16, x, rows, w, epilogue, y);
+    case WeightFormat::kInt8:
+      return OPS_CALL(ctx, PackedGemmInt8, x, rows, w, epilogue, y);
+    case WeightFormat::kInt4:
+      return OPS_CALL(ctx, PackedGemmInt4, x, rows, w, epilogue, y);
+  }
+}
 
 }  // namespace
 
@@ -37,16 +56,31 @@ void PackedGemm(const Context &ctx, const PackedRows &x, const GemmRows &rows,
   CHECK(given.in != nullptr || given.count <= x.Rows());
   CHECK(given.out != nullptr || given.count <= y.Rows());
   if (given.count == 0 || w.Rows() == 0) return;
-  switch (w.Format()) {
-    case WeightFormat::kFloat32:
-      return OPS_CALL(ctx, PackedGemmFloat32, x, given, w, epilogue, y);
-    case WeightFormat::kBfloat16:
-      return OPS_CALL(ctx, PackedGemmBfloat16, x, given, w, epilogue, y);
-    case WeightFormat::kInt8:
-      return OPS_CALL(ctx, PackedGemmInt8, x, given, w, epilogue, y);
-    case WeightFormat::kInt4:
-      return OPS_CALL(ctx, PackedGemmInt4, x, given, w, epilogue, y);
+  // A part costs some 20 us to hand over; a million multiply-adds or two megabytes of weights take
+  // longer.
+  const double work = static_cast<double>(given.count + 8) * static_cast<double>(w.Rows()) *
+                      static_cast<double>(w.Cols());
+  const int64_t threads = ctx.Pool() == nullptr ? 1 : ctx.Pool()->NumThreads() + 1;
+  const int64_t parts =
+      std::min(threads, std::min(w.NumPanels() / 4, static_cast<int64_t>(work / 4e6)));
+  if (parts < 2) {
+    Compute(ctx, x, given, w, epilogue, y);
+    return;
   }
+  const auto part = [&](int64_t i) {
+    // Whole pairs of panels, which the widest tiles take.
+    const int64_t pairs = (w.NumPanels() + 1) / 2;
+    const int64_t first = pairs * i / parts * 2,
+                  last = std::min(w.NumPanels(), pairs * (i + 1) / parts * 2);
+    const PackedMatrix own = w.PanelRange(first, last - first);
+    Epilogue shifted = epilogue;
+    if (epilogue.bias != nullptr) shifted.bias = epilogue.bias + first * PackedMatrix::kPanel;
+    Compute(ctx, x, given, own, shifted, y.ColRange(first * PackedMatrix::kPanel, own.Rows()));
+  };
+  std::vector<std::future<void>> others;
+  for (int64_t i = 1; i < parts; ++i) others.push_back(ctx.Pool()->Submit([&part, i] { part(i); }));
+  part(0);
+  for (std::future<void> &other : others) other.get();
 }
 
 }  // namespace u2moe

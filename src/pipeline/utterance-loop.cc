@@ -14,7 +14,16 @@ void ThreadOptions::Register(OptionParser *po, const std::string &option) {
   po->Register(name, &threads, "utterances computed at once; the results do not depend on it");
 }
 
+void ThreadOptions::RegisterOps(OptionParser *po) {
+  po->Register(
+      "op-threads", &op_threads,
+      "threads that share the large products of one utterance or stream, for less latency; "
+      "the results do not depend on it");
+}
+
 void ThreadOptions::Check() const {
+  if (op_threads < 1 || op_threads > 1024)
+    throw UsageError("--op-threads=", op_threads, ": must be from 1 to 1024");
   if (threads < 1 || threads > 1024) {
     throw UsageError("--", name, "=", threads, ": must be from 1 to 1024");
   }

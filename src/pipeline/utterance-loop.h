@@ -21,11 +21,18 @@
 namespace u2moe {
 
 // Registers --threads (or Kaldi's name for it), the number of utterances computed at once.
+// With RegisterOps also --op-threads, the threads that share the large products of one of them.
 struct ThreadOptions {
   int32_t threads = 1;
+  int32_t op_threads = 1;
   std::string name = "threads";  // of the option
   void Register(OptionParser *po, const std::string &option = "threads");
+  void RegisterOps(OptionParser *po);
   void Check() const;  // throws UsageError
+  // The threads that Context::SetPool takes; null for none.
+  std::unique_ptr<ThreadPool> OpPool() const {
+    return op_threads > 1 ? std::make_unique<ThreadPool>(threads * (op_threads - 1)) : nullptr;
+  }
 };
 
 // One utterance on its way. Tools derive from it what goes in and comes out.

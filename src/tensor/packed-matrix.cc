@@ -170,6 +170,22 @@ PackedMatrix PackedMatrix::Pack(ConstView w, WeightFormat format, int64_t group_
                 std::move(scales));
 }
 
+PackedMatrix PackedMatrix::PanelRange(int64_t first, int64_t count) const {
+  CHECK(first >= 0 && count >= 0 && first + count <= NumPanels()) << first << " " << count;
+  const int64_t rows = std::min(rows_, (first + count) * kPanel) - first * kPanel;
+  Tensor scales;
+  if (!scales_.Empty()) {
+    const int64_t groups = NumGroups();
+    const float *from = scales_.View().Row(first * groups);
+    scales =
+        Tensor::Borrow(std::shared_ptr<float>(std::shared_ptr<void>(), const_cast<float *>(from)),
+                       {count * groups, 2 * kPanel});
+  }
+  return Borrow(format_, rows, cols_, group_size_,
+                std::shared_ptr<const uint8_t>(std::shared_ptr<void>(), Panel(first)),
+                std::move(scales));
+}
+
 Tensor PackedMatrix::Unpack() const {
   Tensor w(rows_, cols_);
   for (int64_t n = 0; n < rows_; ++n) {

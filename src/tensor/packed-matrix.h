@@ -67,6 +67,9 @@ class PackedMatrix {
     return NumPanels() * PanelBytes() + scales_.Size() * static_cast<int64_t>(sizeof(float));
   }
 
+  // Panels [first, first + count), which borrow the memory of this matrix: it must outlive them.
+  PackedMatrix PanelRange(int64_t first, int64_t count) const;
+
   // The values [N, K] that the codes stand for.
   Tensor Unpack() const;
 

@@ -45,6 +45,8 @@ forward() { nnet-forward --print-args=false "$@" 2>"$tmp/log" || cat "$tmp/log";
 for threads in 1 3; do
   forward --threads=$threads --chunk-size=4 "$model" "scp:$tmp/many.scp" "ark:$tmp/logp.$threads" "ark:$tmp/enc.$threads"
 done
+forward --op-threads=2 --chunk-size=4 "$model" "scp:$tmp/many.scp" "ark:$tmp/logp.ops" ark:/dev/null
+check "2 threads for each product give the same" cmp "$tmp/logp.1" "$tmp/logp.ops"
 check "3 threads give the same log-posteriors" cmp "$tmp/logp.1" "$tmp/logp.3"
 check "3 threads give the same encoder outputs" cmp "$tmp/enc.1" "$tmp/enc.3"
 check_equal "the order is that of the input" "$(text "ark:$tmp/logp.3" | awk '/\[/ { print $1 }')" "$(cut -d ' ' -f 1 "$tmp/many.scp")"

@@ -3,6 +3,7 @@
 #include <cstring>
 #include <numeric>
 
+#include "base/thread-pool.h"
 #include "ops/ref/packed-gemm.h"
 #include "support/error-test.h"
 #include "support/op-test.h"
@@ -186,6 +187,29 @@ TEST(PackedGemm, RowsDoNotDependOnOthers) {
       }
     });
   });
+}
+
+TEST(PackedGemm, ThreadsChangeNothing) {
+  Rng rng(11);
+  ThreadPool pool(3);
+  Context alone, shared;
+  shared.SetPool(&pool);
+  for (const Weights &format : kWeights) {
+    // Enough work for four parts, the last panel not full; and too little for two.
+    for (const int64_t outputs : {1031, 40}) {
+      const PackedMatrix w =
+          PackedMatrix::Pack(RandomTensor(&rng, outputs, 520), format.format, format.group_size);
+      const Tensor x = RandomTensor(&rng, 37, 520), bias = RandomTensor(&rng, 1, outputs);
+      Epilogue epilogue;
+      epilogue.bias = bias.Data();
+      epilogue.activation = Activation::kSwish;
+      epilogue.add = true;
+      Tensor want = RandomTensor(&rng, 37, outputs), got = want;
+      PackedGemm(alone, x, w, epilogue, want);
+      PackedGemm(shared, x, w, epilogue, got);
+      EXPECT_EQ(MaxAbsDiff(got, want), 0) << ToString(format.format) << " " << outputs;
+    }
+  }
 }
 
 // float32: a row's bits are the same with AVX2 and AVX-512.
