@@ -149,8 +149,7 @@ TEST_F(ModelMemoryTest, PackingAtLoadDoesNotKeepTheFloats) {
     opts.precision = "int8";
     std::string precision;
     const double before = ResidentMb();
-    const auto model =
-        ReadModelForInference(Context(), File("plain"), opts, nullptr, &precision);
+    const auto model = ReadModelForInference(Context(), File("plain"), opts, nullptr, &precision);
     // int8 takes 24 MB, the subsampling's own tensors and their packed form 13.
     EXPECT_LT(ResidentMb() - before, 55);
     EXPECT_GT(FileMb("plain"), 90);
