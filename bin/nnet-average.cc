@@ -16,7 +16,7 @@ int Run(int argc, char *argv[]) {
   for (int i = 1; i < po.NumArgs(); ++i) inputs.push_back(po.Arg(i));
   ModelInfo info;
   std::unique_ptr<AsrModel> model = AverageModels(inputs, &info);
-  WriteModel(po.Arg(0), model.get(), info);
+  WriteModel(po.Arg(0), std::move(model), info);
   LOG_INFO << "Averaged " << inputs.size() << " models into " << po.Arg(0) << ".";
   return 0;
 }

@@ -16,7 +16,7 @@ int Run(int argc, char *argv[]) {
   ModelInfo info;
   std::unique_ptr<AsrModel> model = ReadModel(po.Arg(0), &info, PackedWeights::kAllow);
   if (remove_history) info.history = "[]";
-  WriteModel(po.Arg(1), model.get(), info);
+  WriteModel(po.Arg(1), std::move(model), info);
   return 0;
 }
 

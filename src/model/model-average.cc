@@ -76,6 +76,7 @@ std::unique_ptr<AsrModel> AverageModels(const std::vector<std::string> &rxfilena
                           " holds a value that is not finite; leave this model out");
         }
       }
+      if (m > 0) *tensors[m][i].second = Tensor();  // gives its pages back
     }
     float *mean = tensors[0][i].second->Data();
     for (size_t j = 0; j < size; ++j)

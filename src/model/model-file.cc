@@ -319,7 +319,10 @@ void WriteModel(const std::string &wxfilename, AsrModel *model, const ModelInfo 
   std::vector<SafetensorsItem> items;
   json packed_formats = json::object();
   const Encoder &encoder = model->Encoder();
-  std::optional<PackFormat> subsampling = pack.will_pack(kSubsampling);
+  const auto will_pack = [&](const std::string &name) {
+    return pack.will_pack ? pack.will_pack(name) : std::nullopt;
+  };
+  std::optional<PackFormat> subsampling = will_pack(kSubsampling);
   if (!subsampling.has_value())
     subsampling = PackFormat{encoder.SubsamplingFormat(), encoder.SubsamplingGroupSize()};
   if (subsampling->format != WeightFormat::kFloat32)
@@ -335,7 +338,7 @@ void WriteModel(const std::string &wxfilename, AsrModel *model, const ModelInfo 
           const int64_t group = packed->GroupSize();
           format = {packed->Format(), group == packed->Cols() ? 0 : group};
         } else {
-          format = pack.will_pack(name);
+          format = will_pack(name);
         }
         if (!format.has_value()) {
           items.push_back(take ? TakenFloatItem(name, weight) : FloatItem(name, weight));
@@ -345,7 +348,8 @@ void WriteModel(const std::string &wxfilename, AsrModel *model, const ModelInfo 
         const int64_t rows = packed->Empty() ? weight->Rows() : packed->Rows();
         const int64_t cols = packed->Empty() ? weight->Cols() : packed->Cols();
         // Made when the codes are written, and let go of with the last tensor.
-        const auto matrix = std::make_shared<PackedMatrix>(*packed);
+        const auto matrix = take ? std::make_shared<PackedMatrix>(std::move(*packed))
+                                 : std::make_shared<PackedMatrix>(*packed);
         std::vector<SafetensorsItem> parts = PackedItems(name, *format, rows, cols);
         for (size_t i = 0; i < parts.size(); ++i) {
           parts[i].bytes = [=, last = i + 1 == parts.size()] {
@@ -369,8 +373,7 @@ void WriteModel(const std::string &wxfilename, AsrModel *model, const ModelInfo 
 }  // namespace
 
 void WriteModel(const std::string &wxfilename, AsrModel *model, const ModelInfo &info) {
-  WriteModel(wxfilename, model, info,
-             {[](const std::string &) { return std::optional<PackFormat>(); }, nullptr}, false);
+  WriteModel(wxfilename, model, info, {}, false);
 }
 
 void WriteModel(const std::string &wxfilename, std::unique_ptr<AsrModel> model,

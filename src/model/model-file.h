@@ -51,15 +51,15 @@ ModelInfo ReadModelInfo(const std::string &rxfilename);
 // X.weight.packed (in the layout of PackedMatrix) and, for codes, X.weight.scales; the metadata has
 // "packed", from X.weight to [format, group size], and version 2.
 void WriteModel(const std::string &wxfilename, AsrModel *model, const ModelInfo &info);
-// The same with those weights packed on the way for which pack gives a matrix, one at a time. The
-// model is let go of tensor by tensor as it is written. will_pack tells format and group size of a
-// weight beforehand.
+// The same, and the model is let go of tensor by tensor as it is written. Those weights for which
+// pack gives a matrix are packed on the way, one at a time. will_pack tells format and group size
+// of a weight beforehand.
 struct PackOnWrite {
   std::function<std::optional<PackFormat>(const std::string &name)> will_pack;
   std::function<PackedMatrix(const std::string &name, const Tensor &weight)> pack;
 };
 void WriteModel(const std::string &wxfilename, std::unique_ptr<AsrModel> model,
-                const ModelInfo &info, const PackOnWrite &pack);
+                const ModelInfo &info, const PackOnWrite &pack = {});
 
 // Fills all tensors as their layers declare (ParamInit). Each tensor has its own stream of random
 // numbers, made of the seed and its name, so that models of different shapes share the values of

@@ -58,6 +58,10 @@ check "a preset, cut down by options" nnet-init "${small[@]}" --preset=moe-1b --
   --reverse-decoder-blocks=1 --hidden-dim=32 --model-dim=40 "$tmp/preset.safetensors"
 check_equal "has the rest of the preset" \
   "$(nnet-info --print-args=false "$tmp/preset.safetensors" | grep -cE '^(num-experts=8|num-heads=10|conv-kernel=15|vocab-size=5)$')" 4
+check_peak "a model of 130 MB is never in memory" 45 nnet-init "${small[@]}" --preset=dense-225m --model-dim=400 --num-blocks=4 \
+  --decoder-blocks=1 --reverse-decoder-blocks=1 "$tmp/large.safetensors"
+check_equal "the model's size" "$(($(stat -c %s "$tmp/large.safetensors") / 10000000))" 13
+rm -f "$tmp/large.safetensors"
 check_fails "a folder that is not there" 1 'none/x' nnet-init "${small[@]}" "$tmp/model.conf" "$tmp/none/x.safetensors"
 check_equal "a failure leaves no file" "$(find "$tmp" -name 'x.safetensors')" ""
 

@@ -64,6 +64,11 @@ check "is the same file" cmp "$tmp/x4.safetensors" "$tmp/copy.safetensors"
 check "through a pipe" bash -o pipefail -c "nnet-quantize --print-args=false '$model' '| cat >$tmp/pipe' && cmp '$tmp/pipe' '$tmp/int8.safetensors'"
 check_equal "int4 is the smaller" "$(($(stat -c %s "$tmp/int4.safetensors") < $(stat -c %s "$tmp/int8.safetensors")))" 1
 
+check "a model of 130 MB" nnet-init --print-args=false --units="$dir/units.txt" --preset=dense-225m --model-dim=400 --num-blocks=4 \
+  --decoder-blocks=1 --reverse-decoder-blocks=1 "$tmp/large.safetensors"
+check_peak "is never in memory" 45 nnet-quantize --print-args=false --weights=int8 "$tmp/large.safetensors" "$tmp/large.int8"
+rm -f "$tmp"/large.*
+
 check_fails "no averaging of packed models" 1 'int8.safetensors: its weights are packed for inference' \
   nnet-average "$tmp/avg" "$tmp/int8.safetensors" "$tmp/int8.safetensors"
 check_fails "no packing twice" 1 'needs the float32 model' nnet-quantize "$tmp/int8.safetensors" "$tmp/twice"

@@ -267,6 +267,23 @@ TEST(InitModel, SharedTensorsHaveTheSameValues) {
       << "equal experts would stay equal";
 }
 
+TEST(InitModel, WrittenWithoutBeingHeldItIsTheSame) {
+  ModelInfo info = SmallInfo();
+  AsrModel whole(info.config), shape(info.config);
+  InitModel(&whole, 9);
+  InitBuffers(&shape, 9);
+  const auto set_mean = [](const std::string &name, Tensor *t, const ParamInit &, bool) {
+    if (name == "encoder.global_cmvn.mean") t->Data()[3] = 4.5;
+  };
+  ForEachParam(&whole, set_mean);
+  ForEachParam(&shape, set_mean);
+  WriteModel(PathOf("whole"), &whole, info);
+  WriteInitialModel(PathOf("streamed"), &shape, info, 9);
+  EXPECT_EQ(ReadFile(PathOf("streamed")), ReadFile(PathOf("whole")));
+  info.units.pop_back();
+  EXPECT_THROW(WriteInitialModel(PathOf("unfit"), &shape, info, 9), UsageError);
+}
+
 TEST(InitModel, HasTheDeclaredSpread) {
   ModelOptions o = SmallOptions();
   o.model_dim = 64, o.hidden_dim = 128;

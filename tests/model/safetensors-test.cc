@@ -90,6 +90,33 @@ TEST(Safetensors, WritingToATensorLeavesTheFileAlone) {
   EXPECT_EQ(ReadFile(path), before);
 }
 
+TEST(Safetensors, PagesLastAsLongAsTheirLastHolder) {
+  Rng rng(1);
+  const Tensor a = RandomTensor(&rng, 64, 1024), b = RandomTensor(&rng, 64, 1024);
+  const std::string path = TempDir() + "/pages.safetensors";
+  WriteSafetensors(path, {{"a", &a}, {"b", &b}}, {});
+  SafetensorsFile file(path);
+  Tensor kept = file.Floats("b"), first = file.Floats("a");
+  std::shared_ptr<const uint8_t> bytes = file.Bytes("a");
+  kept.SetZero();
+  first.SetZero();
+  {
+    const Tensor second = file.Floats("a");
+    EXPECT_EQ(second.Data(), first.Data());
+    first = Tensor();
+    EXPECT_EQ(second(32, 0), 0) << "a write is lost that a holder may rely on";
+  }
+  EXPECT_EQ(bytes.get()[32 * 1024 * 4], 0) << "the bytes were held too";
+  bytes = nullptr;
+  EXPECT_EQ(file.Floats("a")(32, 0), a(32, 0)) << "its pages were not given back";
+  for (int64_t i = 0; i < kept.Size(); ++i)
+    ASSERT_EQ(kept.Data()[i], 0) << i << ": the neighbour's pages went too";
+  // A pipe's bytes cannot be read again.
+  SafetensorsFile piped("cat '" + path + "' |");
+  { const Tensor once = piped.Floats("a"); }
+  EXPECT_EQ(MaxAbsDiff(piped.Floats("a"), a), 0);
+}
+
 TEST(Safetensors, ReadsPipes) {
   const std::string path = SampleFile();
   SafetensorsFile mapped(path), piped("cat '" + path + "' |");

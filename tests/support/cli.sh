@@ -3,6 +3,7 @@
 #   check NAME cmd...                      passes if cmd exits 0
 #   check_fails NAME STATUS REGEX cmd...   passes if cmd exits STATUS and its stderr matches REGEX (grep -E)
 #   check_equal NAME got want              passes if the two strings are equal
+#   check_peak NAME MB cmd...              passes if cmd exits 0 and never has more than MB megabytes in memory
 #   skip NAME why                          counts a test that cannot run here
 #   have_german                            true if a locale that writes 0,5 for 0.5 can be made here
 #   german cmd...                          runs cmd, or a function, in that locale
@@ -86,6 +87,19 @@ check_equal() {
     cli_fail "$1" "got:  $2
 want: $3"
   fi
+}
+
+check_peak() {
+  local name=$1 limit=$2
+  shift 2
+  case $BUILD in *address* | *thread*) skip "$name" "sanitizers take memory of their own"; return ;; esac
+  if ! python3 -c 'import resource' 2>/dev/null; then skip "$name" "no python3"; return; fi
+  check "$name" python3 -c '
+import resource, subprocess, sys
+status = subprocess.call(sys.argv[2:])
+peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024e-6
+sys.exit(status or (f"peak memory {peak:.1f} MB, expected at most {sys.argv[1]}" if peak > float(sys.argv[1]) else 0))
+' "$limit" "$@"
 }
 
 skip() {
