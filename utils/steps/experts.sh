@@ -7,8 +7,8 @@
 #   e.g. experts.sh --chunk 16 dump data "exp/moe/777 exp/moe/778" test_clean test_noisy
 #   --chunk -1             chunk size in encoder frames; -1: whole utterances
 #   --policies "..."       of skip<share>, chunk<experts>, budget<experts>, exit<probability of blank>, joined by +;
-#                          own: as the models themselves say
-#   --criterion change     how moe-calibrate chooses thresholds for a share
+#                          own: what is not named as the models themselves say, else off
+#   --criterion quantile   how moe-calibrate chooses thresholds for a share
 #   --rounds 3             the encoder is timed so often; the least processor time counts
 #   --name experts         <first model-dir>/<name>/<chunk> receives scores, table.txt, table.json, front.png
 #
@@ -20,7 +20,7 @@ set -euo pipefail
 chunk=-1
 policies="skip0.25 skip0.5 skip0.75 skip1 chunk2 chunk3 chunk4 budget2 budget3 budget4 exit0.9 exit0.99 exit0.999
   skip0.5+chunk4 skip0.75+chunk4 skip0.75+chunk3 skip0.75+chunk2 skip0.75+budget3 skip0.75+exit0.99 skip0.75+chunk4+exit0.99"
-criterion=change
+criterion=quantile
 rounds=3
 folder=experts
 parse_options "$@"
@@ -42,7 +42,9 @@ read_policy() { # sets options and skip
   local part
   options=(--skip-second-gate=2 --chunk-experts=0 --expert-budget=0 --exit-blank=2)
   skip=
-  if [[ $1 == own ]]; then options=(); fi
+  if [[ +$1+ == *+own+* ]]; then
+    options=(--skip-second-gate=-1 --chunk-experts=-1 --expert-budget=-1 --exit-blank=-1)
+  fi
   for part in ${1//+/ }; do
     case $part in
       plain | own) ;;
