@@ -20,7 +20,10 @@ struct ForwardMode {
   DropoutSeeds *dropout = nullptr;     // null: no dropout
   RouteSink *routes = nullptr;         // null: nobody listens
   std::vector<StreamState *> streams;  // empty: whole utterances
-  int64_t max_cache = -1;              // attention frames a stream keeps; negative: all
+  // Receives what the CTC head sees where the policy lets frames exit, the block's output [R, D]
+  // through the final norm; null: nobody wants it.
+  Tensor *exit_out = nullptr;
+  int64_t max_cache = -1;  // attention frames a stream keeps; negative: all
 };
 
 // One Conformer block as WeNet orders it (encoder_layer.py): macaron feed-forward, self-attention,

@@ -87,7 +87,11 @@ void Encoder::Forward(const Context &ctx, const ForwardMode &mode, ConstView fea
   std::vector<bool> exited;
   for (size_t i = 0; i < blocks_.size(); ++i) {
     if (policy_.Exits() && i == static_cast<size_t>(policy_.exit_block)) {
-      exited = FindBlanks(ctx, x);
+      Tensor normed(x.Rows(), x.Cols());
+      after_norm_.Forward(ctx, x, normed, tape != nullptr ? &tape->exit_stats : nullptr);
+      exited = FindBlanks(ctx, normed);
+      if (tape != nullptr) tape->exit_x = Tensor::Copy(x);
+      if (mode.exit_out != nullptr) *mode.exit_out = std::move(normed);
       routes.exited = &exited;
     }
     blocks_[i].Forward(ctx, mode, routes, static_cast<int>(i), sub_shape, positions, &x,
@@ -121,13 +125,12 @@ std::vector<int64_t> Encoder::ChunkEnds(const ForwardMode &mode, const RaggedSha
   return ends;
 }
 
-std::vector<bool> Encoder::FindBlanks(const Context &ctx, ConstView x) const {
-  Tensor normed(x.Rows(), x.Cols()), logits(x.Rows(), ctc_head_->OutDim()), stats(x.Rows(), 2);
-  after_norm_.Forward(ctx, x, normed, nullptr);
+std::vector<bool> Encoder::FindBlanks(const Context &ctx, ConstView normed) const {
+  Tensor logits(normed.Rows(), ctc_head_->OutDim()), stats(normed.Rows(), 2);
   ctc_head_->Forward(ctx, normed, logits);
   LogSumExp(ctx, logits, stats);
   std::vector<bool> blank;
-  for (int64_t t = 0; t < x.Rows(); ++t) {
+  for (int64_t t = 0; t < normed.Rows(); ++t) {
     const float logp = (logits(t, blank_) - stats(t, 0)) - stats(t, 1);
     blank.push_back(std::exp(logp) >= policy_.exit_blank);
   }
@@ -150,10 +153,15 @@ void Encoder::SetPolicy(const ExpertPolicy &policy, const Linear *ctc_head, int3
   }
 }
 
-void Encoder::Backward(const Context &ctx, const Tape &tape, Tensor *dout, Encoder *grad) const {
+void Encoder::Backward(const Context &ctx, const Tape &tape, Tensor *dout, Tensor *dexit,
+                       Encoder *grad) const {
   after_norm_.Backward(ctx, tape.after_x, tape.after_stats, *dout, &grad->after_norm_, *dout);
   for (size_t i = blocks_.size(); i-- > 0;) {
     blocks_[i].Backward(ctx, tape.shape, tape.positions, tape.blocks[i], &grad->blocks_[i], dout);
+    if (dexit != nullptr && i == static_cast<size_t>(policy_.exit_block)) {
+      after_norm_.Backward(ctx, tape.exit_x, tape.exit_stats, *dexit, &grad->after_norm_, *dexit);
+      AddTo(ctx, 1, *dexit, *dout);
+    }
   }
   tape.input_mask.Apply(ctx, *dout);
   ScaleBy(ctx, std::sqrt(static_cast<float>(config_.model_dim)), *dout);

@@ -21,6 +21,7 @@ class Encoder {
     DropoutMask input_mask;
     std::vector<ConformerBlock::Tape> blocks;
     Tensor after_x, after_stats;
+    Tensor exit_x, exit_stats;  // as these, where the policy lets frames exit
   };
 
   explicit Encoder(const EncoderConfig &config);
@@ -44,8 +45,10 @@ class Encoder {
   void Forward(const Context &ctx, const ForwardMode &mode, ConstView feats,
                const RaggedShape &shape, Tensor *out, RaggedShape *out_shape, Tape *tape,
                Encoder *running) const;
-  // dout: gradient of out, used up. Adds to grad.
-  void Backward(const Context &ctx, const Tape &tape, Tensor *dout, Encoder *grad) const;
+  // dout: gradient of out, used up; dexit: that of *mode.exit_out, used up too, or null for none.
+  // Adds to grad. Which frames exit is not differentiated.
+  void Backward(const Context &ctx, const Tape &tape, Tensor *dout, Tensor *dexit,
+                Encoder *grad) const;
 
   // Packs weights for inference once; a model being trained must not (its weights move).
   void PrepareForInference(const Context &ctx);
@@ -69,8 +72,8 @@ class Encoder {
 
   // The rows behind each chunk of each sequence.
   static std::vector<int64_t> ChunkEnds(const ForwardMode &mode, const RaggedShape &shape);
-  // For each row of the output of a block, whether it is surely blank.
-  std::vector<bool> FindBlanks(const Context &ctx, ConstView x) const;
+  // For each row of a block's output after the final norm, whether it is surely blank.
+  std::vector<bool> FindBlanks(const Context &ctx, ConstView normed) const;
 
   EncoderConfig config_;
   ExpertPolicy policy_;

@@ -18,7 +18,7 @@ enum class SkipCriterion { kChange, kQuantile, kGate };
 
 struct CalibrateOptions {
   float skip = 0.75f;
-  std::string criterion = "change";
+  std::string criterion = "quantile";
 
   void Register(OptionParser *po);
   void Check() const;  // throws UsageError

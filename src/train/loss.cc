@@ -49,6 +49,7 @@ int64_t TrainBatch::NumTokens() const {
 void LossSums::Add(const LossSums &o) {
   loss += o.loss;
   ctc += o.ctc;
+  exit_ctc += o.exit_ctc;
   l2r += o.l2r;
   r2l += o.r2l;
   num_utterances += o.num_utterances;
@@ -65,36 +66,47 @@ LossSums ComputeLoss(const Context &ctx, const AsrModel &model, const TrainBatch
   mode.mask = opts.mask;
   mode.dropout = opts.dropout;
   Encoder::Tape tape;
-  Tensor encoder_out;
+  Tensor encoder_out, exit_out;
+  mode.exit_out = &exit_out;
   RaggedShape shape;
   model.Encoder().Forward(ctx, mode, batch.feats, batch.shape, &encoder_out, &shape,
                           grad ? &tape : nullptr, running ? running->MutableEncoder() : nullptr);
   LossSums sums;
   sums.num_utterances = batch.NumUtterances();
   sums.num_tokens = batch.NumTokens();
-  Tensor dencoder_out;
+  Tensor dencoder_out, dexit;
   if (grad) dencoder_out = Tensor::Zeros(encoder_out.Rows(), encoder_out.Cols());
-
   const double w = config.ctc_weight;
-  if (w > 0) {
-    const Tensor logp = model.CtcLogProbs(ctx, encoder_out);
+  const double v = model.Policy().Exits() ? opts.exit_ctc_weight : 0;
+  // The CTC loss of `out`; dout receives its gradient times weight.
+  const auto ctc = [&](ConstView out, double weight, View dout, int64_t *num_infinite) {
+    const Tensor logp = model.CtcLogProbs(ctx, out);
     Tensor dlogits;
     if (grad) dlogits = Tensor(logp.Rows(), logp.Cols());
+    double sum = 0;
     for (int b = 0; b < shape.NumSequences(); ++b) {
       const double loss =
           CtcLoss(ctx, shape.Rows(logp.View(), b), batch.labels[static_cast<size_t>(b)],
-                  config.blank, static_cast<float>(w / opts.utterance_divisor),
+                  config.blank, static_cast<float>(weight / opts.utterance_divisor),
                   grad ? shape.Rows(dlogits.View(), b) : View());
       if (std::isinf(loss)) {
-        ++sums.num_infinite_ctc;
+        ++*num_infinite;
       } else {
-        sums.ctc += loss;
+        sum += loss;
       }
     }
-    if (grad) {
-      Tensor dctc(encoder_out.Rows(), encoder_out.Cols());
-      model.Ctc().Backward(ctx, encoder_out, dlogits, grad->MutableCtc(), dctc);
-      AddTo(ctx, 1, dctc, dencoder_out);
+    if (grad) model.Ctc().Backward(ctx, out, dlogits, grad->MutableCtc(), dout);
+    return sum;
+  };
+  if (w > 0) {
+    Tensor dctc;
+    if (grad) dctc = Tensor(encoder_out.Rows(), encoder_out.Cols());
+    sums.ctc = ctc(encoder_out, w * (1 - v), dctc, &sums.num_infinite_ctc);
+    if (grad) AddTo(ctx, 1, dctc, dencoder_out);
+    int64_t same_utterances = 0;
+    if (v > 0) {
+      if (grad) dexit = Tensor(encoder_out.Rows(), encoder_out.Cols());
+      sums.exit_ctc = ctc(exit_out, w * v, dexit, &same_utterances);
     }
   }
   const double divisor =
@@ -116,8 +128,12 @@ LossSums ComputeLoss(const Context &ctx, const AsrModel &model, const TrainBatch
     }
   }
   // In units of a sum over utterances, also where attention is divided by tokens.
-  sums.loss = w * sums.ctc + (1 - w) * attention * opts.utterance_divisor / divisor;
-  if (grad) model.Encoder().Backward(ctx, tape, &dencoder_out, grad->MutableEncoder());
+  sums.loss = w * ((1 - v) * sums.ctc + v * sums.exit_ctc) +
+              (1 - w) * attention * opts.utterance_divisor / divisor;
+  if (grad) {
+    model.Encoder().Backward(ctx, tape, &dencoder_out, dexit.Empty() ? nullptr : &dexit,
+                             grad->MutableEncoder());
+  }
   return sums;
 }
 

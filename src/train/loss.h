@@ -20,7 +20,8 @@ struct TrainBatch {
 
 // Sums over utterances; divide by num_utterances for WeNet's figures.
 struct LossSums {
-  double loss = 0;  // w * ctc + (1 - w) * attention, as below
+  double loss = 0;      // w * ctc + (1 - w) * attention, as below
+  double exit_ctc = 0;  // where frames may exit
   double ctc = 0, l2r = 0, r2l = 0;
   int64_t num_utterances = 0, num_tokens = 0, num_correct = 0;  // correct: L2R argmax, eos included
   int64_t num_infinite_ctc = 0;  // utterances whose labels do not fit their frames; they count 0
@@ -31,14 +32,19 @@ struct LossSums {
 struct LossOptions {
   AttentionMask mask;               // chunk mask of the encoder
   DropoutSeeds *dropout = nullptr;  // null: no dropout
+  // Where the model's policy lets frames exit, the share of the CTC loss that is of the CTC head at
+  // that place (arXiv 2102.03216).
+  double exit_ctc_weight = 0.3;
   // Gradients are of the summed loss divided by these; a shard of a batch passes the whole batch's.
   double utterance_divisor = 1, token_divisor = 1;
 };
 
 // The U2++ objective (WeNet asr_model.py): w * CTC + (1 - w) * ((1 - r) * L2R + r * R2L), with
 // label smoothing in the attention losses. CTC is divided by utterances; the attention losses too,
-// or by tokens with length_normalized_loss. *grad, if not null, is added to; running, if not null,
-// receives moved batch-norm statistics. Throws DataError for utterances too short for one frame.
+// or by tokens with length_normalized_loss. Where the model's policy lets frames exit, CTC is
+// (1 - v) * CTC + v * CTC at the exit, v = exit_ctc_weight. *grad, if not null, is added to;
+// running, if not null, receives moved batch-norm statistics. Throws DataError for utterances too
+// short for one frame.
 LossSums ComputeLoss(const Context &ctx, const AsrModel &model, const TrainBatch &batch,
                      const LossOptions &opts, AsrModel *grad, AsrModel *running);
 

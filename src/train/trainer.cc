@@ -40,6 +40,9 @@ void TrainOptions::Register(OptionParser *po) {
   po->Register("threads", &threads, "threads that share each batch");
   po->Register("max-skipped-steps", &max_skipped_steps,
                "stop after this many steps without a finite gradient");
+  po->Register(
+      "exit-ctc-weight", &exit_ctc_weight,
+      "with --exit-blank: share of the CTC loss that is of the CTC head after --exit-block");
   po->Register("spec-augment", &spec_augment,
                "mask stretches of time and frequency, and substitute frames");
   spec.Register(po);
@@ -55,6 +58,8 @@ void TrainOptions::Check() const {
   if (!(grad_clip >= 0)) throw UsageError("--grad-clip=", grad_clip, ": expected 0 or more");
   if (accum_grad < 1) throw UsageError("--accum-grad=", accum_grad, ": expected at least 1");
   if (threads < 1) throw UsageError("--threads=", threads, ": expected at least 1");
+  if (!(exit_ctc_weight >= 0 && exit_ctc_weight < 1))
+    throw UsageError("--exit-ctc-weight=", exit_ctc_weight, ": must be in [0, 1)");
   spec.Check();
 }
 
@@ -62,8 +67,8 @@ std::string TrainOptions::ToString() const {
   return Cat("epochs=", epochs, " batch-size=", batch_size, " bucket-size=", bucket_size,
              " learning-rate=", learning_rate, " warmup-steps=", warmup_steps,
              " grad-clip=", grad_clip, " accum-grad=", accum_grad, " seed=", seed,
-             " threads=", threads, " spec-augment=", spec_augment,
-             spec_augment ? " " + spec.ToString() : std::string());
+             " threads=", threads, " exit-ctc-weight=", exit_ctc_weight,
+             " spec-augment=", spec_augment, spec_augment ? " " + spec.ToString() : std::string());
 }
 
 std::string EpochReport::ToJson() const {
@@ -72,6 +77,7 @@ std::string EpochReport::ToJson() const {
     const double n = static_cast<double>(std::max<int64_t>(1, s.num_utterances));
     j[set + "_loss"] = s.loss / n;
     j[set + "_ctc"] = s.ctc / n;
+    if (s.exit_ctc > 0) j[set + "_exit_ctc"] = s.exit_ctc / n;
     j[set + "_l2r"] = s.l2r / n;
     j[set + "_r2l"] = s.r2l / n;
     j[set + "_accuracy"] = static_cast<double>(s.num_correct) /
@@ -162,6 +168,7 @@ TrainBatch Trainer::MakeBatch(const std::vector<int> &utterances, int32_t epoch)
 
 LossSums Trainer::RunBatch(const std::vector<int> &batch, int32_t epoch, int64_t index) {
   LossOptions options;
+  options.exit_ctc_weight = opts_.exit_ctc_weight;
   const EncoderConfig &encoder = model_->Config().encoder;
   int64_t longest = 0, num_tokens = 0;
   for (int i : batch) {
@@ -257,8 +264,9 @@ LossSums Trainer::DevLoss(const std::vector<TrainUtterance> &dev) {
     batch.feats = u.feats;
     batch.shape = RaggedShape::Single(u.feats.Rows());
     batch.labels.push_back(u.labels);
-    sums[static_cast<size_t>(i)] =
-        ComputeLoss(ctx_, *model_, batch, LossOptions(), nullptr, nullptr);
+    LossOptions options;
+    options.exit_ctc_weight = opts_.exit_ctc_weight;
+    sums[static_cast<size_t>(i)] = ComputeLoss(ctx_, *model_, batch, options, nullptr, nullptr);
   });
   LossSums total;
   for (const LossSums &s : sums) total.Add(s);

@@ -26,6 +26,7 @@ struct TrainOptions {
   int32_t seed = 777;
   int32_t threads = 1;
   int32_t max_skipped_steps = 20;
+  double exit_ctc_weight = LossOptions().exit_ctc_weight;
   bool spec_augment = true;
   SpecAugmentOptions spec;
 

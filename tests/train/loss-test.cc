@@ -33,7 +33,7 @@ TEST(ComputeLoss, GradientWithDropout) {
   Context ctx;
   const std::vector<TrainUtterance> data = TinyData(3, 1);
   const TrainBatch batch = MakeBatch(data);
-  for (int kind = 0; kind < 5; ++kind) {
+  for (int kind = 0; kind < 8; ++kind) {
     SCOPED_TRACE(kind);
     ModelConfig config = TinyConfig(0.3f);
     // All experts, as a change of the chosen ones would be a step in the loss.
@@ -45,9 +45,16 @@ TEST(ComputeLoss, GradientWithDropout) {
       config.encoder.conv_norm = ConvNorm::kBatchNorm;
     }
     if (kind == 3) config.decoder.num_reverse_blocks = 0;
+    // Under policies, of the frames in chunks of 3: two of the experts, one, and exits.
+    ExpertPolicy policy;
+    if (kind == 5) policy.chunk_experts = 2;
+    if (kind >= 6) policy.encoder_skip = std::vector<float>(4, 0.26f);
+    if (kind == 6) policy.left_skip = policy.right_skip = {0.27f};
+    if (kind == 7) policy.exit_block = 1, policy.exit_blank = 0.1f;
     if (kind == 4) config.length_normalized_loss = true;
     AsrModel model(config), grad(config), unused(config);
     InitModel(&model, 7);
+    model.SetPolicy(policy);
     SetZero(&grad);
     SetZero(&unused);
     LossOptions options;

@@ -1,0 +1,56 @@
+#!/usr/bin/env bash
+# utils/expert_front.py on made-up results, and what utils/steps/experts.sh refuses.
+. "$(dirname "$0")/../support/cli.sh"
+if ! command -v python3 >/dev/null; then
+  skip "expert_front.py" "no python3"
+  exit
+fi
+export PYTHONDONTWRITEBYTECODE=1
+
+result() { # <policy> <errors> <seconds of round 0> <of round 1> <experts per row>
+  mkdir -p "$tmp/$1"
+  cat >"$tmp/$1/wer.json" <<END
+{"errors": $2, "units": 1000, "error_rate": $2e-1, "interval95": [1, 2], "difference": {"interval95": [-3, 4]}}
+END
+  echo "{\"cpu_seconds\": $3, \"audio_seconds\": 50}" >"$tmp/$1/0.test.0.json"
+  echo "{\"cpu_seconds\": $4, \"audio_seconds\": 50}" >"$tmp/$1/0.test.1.json"
+  cat >"$tmp/$1/0.test.routes.json" <<END
+{"layers": [
+ {"name": "encoder.0", "rows": 30, "experts_per_row": $5, "second_skipped": 0.5, "exited": 0, "distinct_experts_per_chunk": 4},
+ {"name": "encoder.1", "rows": 10, "experts_per_row": 1, "second_skipped": 0.1, "exited": 0, "distinct_experts_per_chunk": 2},
+ {"name": "decoder.left", "rows": 99, "experts_per_row": 7, "second_skipped": 1, "exited": 1, "distinct_experts_per_chunk": 9}]}
+END
+}
+result plain 100 10 8 2
+result good 101 4 5 2
+result better 102 3 3 2
+result worse 103 3.5 9 2
+front() { "$root/utils/expert_front.py" "$tmp" plain good better worse; }
+check "runs" front
+mark() { awk -v p="$1" '$1 == p { print $NF ~ /^[+*]$/ ? $NF : "-" }' "$tmp/.check.out"; }
+check_equal "plain is the best, so in the front" "$(mark plain)" "+"
+check_equal "1 % more errors than plain are allowed" "$(mark good)" "*"
+check_equal "2 % are not, but it is in the front" "$(mark better)" "+"
+check_equal "slower and worse" "$(mark worse)" "-"
+check_equal "the least time counts, the encoder's rows are weighted" "$(python3 -c "
+import json
+r = json.load(open('$tmp/table.json'))[1]
+print('%.3f %.3f %.3f %.3f' % (r['rtf'], r['experts_per_row'], r['second_skipped'], r['distinct_experts_per_chunk']), r['change_interval'])")" \
+  "0.080 1.750 0.400 3.500 [-4, 3]"
+if command -v gnuplot >/dev/null; then
+  check_equal "the plot is a PNG" "$(head -c 4 "$tmp/front.png" | tail -c 3)" PNG
+else
+  skip "the plot" "no gnuplot"
+fi
+rm "$tmp/good/wer.json"
+check_fails "a missing result" 1 'good/wer.json' front
+check_fails "no arguments" 1 'Usage: expert_front.py' "$root/utils/expert_front.py"
+
+experts() { (cd "$root/egs/fsdd" && "$root/utils/steps/experts.sh" "$@"); }
+check_fails "no test set" 2 'dump, data and model folders and a set are needed' experts a b c
+check_fails "an untrained model" 1 'final.safetensors is missing' experts "$tmp" "$tmp" "$tmp" test
+mkdir -p "$tmp/dev" "$tmp/test"
+touch "$tmp/test/text"
+echo x >"$tmp/final.safetensors"
+echo x >"$tmp/dev/feats.scp"
+check_fails "an unknown policy" 2 "'fast9' is none of skip, chunk, budget and exit" experts --policies fast9 "$tmp" "$tmp" "$tmp" test

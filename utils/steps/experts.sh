@@ -1,0 +1,120 @@
+#!/usr/bin/env bash
+# Words against time with fewer experts than the router chose: trained models decode test sets under
+# several policies. Prints a table, plain first, and marks the fastest that makes at most 1 % more
+# errors; draws the front.
+#
+# Usage: experts.sh [options] <dump-dir> <data-dir> <model-dirs> <set>...
+#   e.g. experts.sh --chunk 16 dump data "exp/moe/777 exp/moe/778" test_clean test_noisy
+#   --chunk -1             chunk size in encoder frames; -1: whole utterances
+#   --policies "..."       of skip<share>, chunk<experts>, budget<experts>, exit<probability of blank>, joined by +;
+#                          own: what is not named as the models themselves say, else off
+#   --criterion quantile   how moe-calibrate chooses thresholds for a share
+#   --rounds 3             the encoder is timed so often; the least processor time counts
+#   --name experts         <first model-dir>/<name>/<chunk> receives scores, table.txt, table.json, front.png
+#
+# Reads <model-dir>/final.safetensors and, to calibrate, <dump-dir>/dev. Errors of all models and sets
+# are pooled. RTF is processor time of the encoder over the length of the audio.
+set -euo pipefail
+. ./path.sh
+. "$U2MOE_ROOT/utils/recipe.sh"
+chunk=-1
+policies="skip0.25 skip0.5 skip0.75 skip1 chunk2 chunk3 chunk4 budget2 budget3 budget4 exit0.9 exit0.99 exit0.999
+  skip0.5+chunk4 skip0.75+chunk4 skip0.75+chunk3 skip0.75+chunk2 skip0.75+budget3 skip0.75+exit0.99 skip0.75+chunk4+exit0.99"
+criterion=quantile
+rounds=3
+folder=experts
+parse_options "$@"
+[[ ${#args[@]} -ge 4 ]] || usage_error "dump, data and model folders and a set are needed"
+dump=${args[0]} data=${args[1]}
+read -ra models <<< "${args[2]}"
+sets=("${args[@]:3}")
+for m in "${models[@]}"; do need_file "$m/final.safetensors" "train it first (--stage 3)"; done
+need_file "$dump/dev/feats.scp" "make the features first (--stage 2)"
+dir=${models[0]}/$folder/$chunk
+mkdir -p "$dir"
+export OPENBLAS_NUM_THREADS=1
+streaming=false
+if ((chunk > 0)); then streaming=true; fi
+
+options=()
+skip=
+read_policy() { # sets options and skip
+  local part
+  options=(--skip-second-gate=2 --chunk-experts=0 --expert-budget=0 --exit-blank=2)
+  skip=
+  if [[ +$1+ == *+own+* ]]; then
+    options=(--skip-second-gate=-1 --chunk-experts=-1 --expert-budget=-1 --exit-blank=-1)
+  fi
+  for part in ${1//+/ }; do
+    case $part in
+      plain | own) ;;
+      skip*) skip=${part#skip} options[0]=--skip-second-gate=-1 ;;
+      chunk*) options[1]=--chunk-experts=${part#chunk} ;;
+      budget*) options[2]=--expert-budget=${part#budget} ;;
+      exit*) options[3]=--exit-blank=${part#exit} ;;
+      *) usage_error "--policies: '$part' is none of skip, chunk, budget and exit" ;;
+    esac
+  done
+}
+# The model that policy `skip` of model number $1 takes, calibrated once.
+model_of() {
+  if [[ -z $skip ]]; then
+    echo "${models[$1]}/final.safetensors"
+    return
+  fi
+  local out=$dir/$criterion$skip.$1.safetensors
+  if [[ ! $out -nt ${models[$1]}/final.safetensors ]]; then
+    moe-calibrate --skip="$skip" --criterion="$criterion" --chunk-size="$chunk" "${models[$1]}/final.safetensors" \
+      "scp:$dump/dev/feats.scp" "$out" > "$dir/$criterion$skip.$1.txt" 2> "$dir/$criterion$skip.$1.log"
+  fi
+  echo "$out"
+}
+forward() { # <policy> <model number> <set> <statistics> <logp> <encoder>
+  nnet-forward "${options[@]}" --chunk-size="$chunk" --streaming=$streaming --stats="$4" "$(model_of "$2")" \
+    "scp:$dump/$3/feats.scp" "$5" "$6" 2> "$dir/$1/$2.$3.log"
+}
+pooled() { awk -v prefix="$1" '{ print prefix $0 }' "$2"; } # keys that differ by model and set
+
+all=(plain)
+for p in $policies; do
+  read_policy "$p" # a wrong one is better found now
+  all+=("$p")
+done
+: > "$dir/ref.tmp"
+for ((m = 0; m < ${#models[@]}; ++m)); do
+  for set in "${sets[@]}"; do pooled "$m-$set-" "$data/$set/text" >> "$dir/ref.tmp"; done
+done
+mv "$dir/ref.tmp" "$dir/ref.text"
+for p in "${all[@]}"; do
+  read_policy "$p"
+  mkdir -p "$dir/$p"
+  rm -f "$dir/$p"/*
+  for ((m = 0; m < ${#models[@]}; ++m)); do
+    for set in "${sets[@]}"; do
+      base=$dir/$p/$m.$set
+      forward "$p" "$m" "$set" "$base.0.json" "ark:$base.logp" "ark:$base.encoder"
+      ctc-decode --method=prefix-beam --nbest=10 "ark:$base.logp" "ark,t:$base.nbest" "ark,t:$base.scores" 2>> "$base.log"
+      attention-rescore "${models[$m]}/final.safetensors" "ark:$base.encoder" "ark,t:$base.nbest" "ark,t:$base.scores" \
+        "ark,t:$base.tokens" 2>> "$base.log"
+      tokens-to-text "$dump/units.txt" "ark,t:$base.tokens" "ark,t:$base.text" 2>> "$base.log"
+      moe-route-stats "${options[@]}" --chunk-size="$chunk" --json="$base.routes.json" "$(model_of "$m")" \
+        "scp:$dump/$set/feats.scp" > /dev/null 2>> "$base.log"
+      pooled "$m-$set-" "$base.text" >> "$dir/$p/hyp.text"
+      rm -f "$base.logp" "$base.encoder"
+    done
+  done
+  compute-wer --bootstrap --compare="ark:$dir/plain/hyp.text" --json="$dir/$p/wer.json" "ark:$dir/ref.text" \
+    "ark:$dir/$p/hyp.text" > "$dir/$p/wer.txt" 2> "$dir/$p/wer.log"
+  say "$p: $(head -n 1 "$dir/$p/wer.txt")"
+done
+# Rounds of all policies in turn, so that a machine that is busy for a while slows none alone.
+for ((round = 1; round < rounds; ++round)); do
+  for p in "${all[@]}"; do
+    read_policy "$p"
+    for ((m = 0; m < ${#models[@]}; ++m)); do
+      for set in "${sets[@]}"; do forward "$p" "$m" "$set" "$dir/$p/$m.$set.$round.json" ark:/dev/null ark:/dev/null; done
+    done
+  done
+done
+expert_front.py "$dir" "${all[@]}" | tee "$dir/table.txt.tmp"
+mv "$dir/table.txt.tmp" "$dir/table.txt"
