@@ -38,8 +38,7 @@ void EncodeJobs(const Context &ctx, const AsrModel &model, const EncodeOptions &
 
 int Run(int argc, char *argv[]) {
   OptionParser po(
-      "Encoder and CTC head of a model: features to CTC log-posteriors, and the encoder output for "
-      "rescoring.\n\n"
+      "Encoder and CTC head of a model: features to CTC log-posteriors, and the encoder output.\n\n"
       "Usage: nnet-forward [options] <model> <feats-rspecifier> <logp-wspecifier> "
       "[<encoder-out-wspecifier>]\n"
       "  e.g. nnet-forward final.safetensors scp:feats.scp ark:logp.ark ark:encoder.ark\n"
@@ -80,10 +79,9 @@ int Run(int argc, char *argv[]) {
   opts.CheckModel(model->Config().encoder);
   model->SetPolicy(experts.Apply(model->Config(), model->Policy()));
   const double frame_shift = FrameShiftSeconds(info);
-  const std::string machine = DescribeMachine();
   LOG_INFO << opts.ToString() << "; " << threads.threads << " thread"
            << (threads.threads > 1 ? "s" : "") << ", " << precision << ", experts "
-           << model->Policy().ToString() << ", " << machine;
+           << model->Policy().ToString() << ", " << DescribeMachine();
 
   SequentialMatrixReader reader(po.Arg(1));
   MatrixWriter logp_writer(po.Arg(2));
@@ -121,7 +119,7 @@ int Run(int argc, char *argv[]) {
   speed.Note("threads", threads.threads);
   speed.Note("precision", precision);
   speed.Note("experts", model->Policy().ToString());
-  speed.Note("machine", machine);
+  speed.Note("machine", DescribeMachine());
   speed.Finish();
   return tally.Finish();
 }

@@ -2,15 +2,17 @@
 """Speed of the paper's three models in every format of weights: `make bench` runs this.
 
 Makes dense-225m, moe-1b and dense-1b with random weights (nnet-init --preset), packs them
-(nnet-quantize), and measures each with tests/bench/scale-bench in a process of its own. Prints tables,
-writes --json, and removes each model when it has been measured: at most 8 GB of --dir are in use.
-Nothing else should run on the machine meanwhile.
+(nnet-quantize), and measures each with tests/bench/scale-bench in a process of its own; moe-1b under each
+of --policies: plain, or skip<share> of second experts, chunk<experts>, budget<experts>, joined by +, as
+steps/experts.sh says. Prints tables, writes --json, and removes each model when it has been measured: at
+most 8 GB of --dir are in use. Nothing else should run on the machine meanwhile.
 
   e.g. utils/bench_scale.py --models=dense-225m,moe-1b --precisions=int8 --rounds=3
 """
 import argparse
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -19,7 +21,8 @@ import time
 
 MODELS = ['dense-225m', 'moe-1b', 'dense-1b']
 PRECISIONS = ['float32', 'bfloat16', 'int8', 'int4']
-MODES = {'whole': 'whole utterance', 'chunks': 'one stream', 'streams': '16 streams'}
+MODES = ['whole', 'chunks', 'streams']
+POLICY_OPTIONS = {'skip': 'skip', 'chunk': 'chunk-experts', 'budget': 'expert-budget'}
 
 
 def run(command, **kwargs):
@@ -29,9 +32,25 @@ def run(command, **kwargs):
     return done
 
 
+def policy_options(policy):
+    """skip0.5+chunk4 -> ['--skip=0.5', '--chunk-experts=4']; None if it is not a policy."""
+    options = []
+    for part in [] if policy == 'plain' else policy.split('+'):
+        match = re.fullmatch(r'(skip|chunk|budget)([0-9.]+)', part)
+        if not match:
+            return None
+        options.append(f'--{POLICY_OPTIONS[match[1]]}={match[2]}')
+    return options
+
+
+def policies(args, model):
+    return args.policies if model == 'moe-1b' else ['plain']
+
+
 def measure(args, folder):
     results = {}
-    total, began, n = len(args.models) * len(args.precisions), time.time(), 0
+    total = len(args.precisions) * sum(len(policies(args, m)) for m in args.models)
+    began, n = time.time(), 0
     for model in args.models:
         plain = f'{folder}/{model}.safetensors'
         run([f'{args.bin}/nnet-init', f'--preset={model}', plain])
@@ -39,15 +58,17 @@ def measure(args, folder):
             packed = f'{folder}/{model}.{precision}.safetensors'
             run([f'{args.bin}/nnet-quantize', f'--weights={precision}', plain, packed], stdout=subprocess.DEVNULL)
             out = f'{folder}/{model}.{precision}.json'
-            run([args.bench, f'--rounds={args.rounds}', f'--seconds={args.seconds}', f'--max-threads={args.threads}',
-                 f'--json={out}', packed], stdout=subprocess.DEVNULL)
-            with open(out, encoding='utf-8') as f:
-                results[model, precision] = json.load(f)
-            results[model, precision]['file_megabytes'] = os.path.getsize(packed) / 1e6
+            for policy in policies(args, model):
+                run([args.bench, f'--rounds={args.rounds}', f'--seconds={args.seconds}', f'--max-threads={args.threads}',
+                     *policy_options(policy), f'--json={out}', packed], stdout=subprocess.DEVNULL)
+                with open(out, encoding='utf-8') as f:
+                    results[model, precision, policy] = json.load(f)
+                results[model, precision, policy]['file_megabytes'] = os.path.getsize(packed) / 1e6
+                n += 1
+                left = (time.time() - began) * (total - n) / n
+                print(f'bench: {model} {precision} {policy} measured, {n} of {total}, {left / 60:.1f} min left',
+                      file=sys.stderr)
             os.remove(packed)
-            n += 1
-            left = (time.time() - began) * (total - n) / n
-            print(f'bench: {model} {precision} measured, {n} of {total}, {left / 60:.1f} min left', file=sys.stderr)
         os.remove(plain)
     return results
 
@@ -57,6 +78,11 @@ def row_of(result, mode, threads):
         if row['mode'] == mode and row['threads'] == threads:
             return row
     return None
+
+
+def thread_counts(args):
+    """1, 2, 4, ... up to --threads, as scale-bench measures."""
+    return [1 << i for i in range(args.threads.bit_length())]
 
 
 def touched(result, row):
@@ -71,17 +97,17 @@ def tables(args, results):
              f"{max(r['sgemm_gflops'] for r in results.values()):.0f} GFLOP/s (M=1000, one thread)",
              f"{first['audio_seconds']:.0f} s of audio, {args.rounds} rounds, the least of each; encoder and CTC head; "
              'chunks of 16, 4 to the left', '']
-    head = f"{'model':11} {'weights':9} {'mode':7}"
-    for t in range(1, args.threads + 1):
+    width = max(len(p) for p in ['experts', *args.policies])
+    head = f"{'model':11} {'weights':9} {'experts':{width}} {'mode':7}"
+    for t in thread_counts(args):
         head += f" {f'RTF, {t} thr':>11}"
-    lines.append(head + f" {'experts':>8} {'MB read':>8} {'allocs':>7}  stages, one thread")
-    for (model, precision), r in results.items():
+    lines.append(head + f" {'distinct':>8} {'MB read':>8} {'allocs':>7}  stages, one thread")
+    for (model, precision, policy), r in results.items():
         for mode in MODES:
             one = row_of(r, mode, 1)
-            line = f'{model:11} {precision:9} {mode:7}'
-            for t in range(1, args.threads + 1):
-                row = row_of(r, mode, t)
-                line += f" {row['rtf']['min']:11.4f}" if row else f"{'':12}"
+            line = f'{model:11} {precision:9} {policy:{width}} {mode:7}'
+            for t in thread_counts(args):
+                line += f" {row_of(r, mode, t)['rtf']['min']:11.4f}"
             seconds = sum(one['stages'].values())
             shares = ', '.join(f'{100 * v / seconds:.0f} % {k}' for k, v in
                                sorted(one['stages'].items(), key=lambda x: -x[1]) if v / seconds >= 0.02)
@@ -89,18 +115,21 @@ def tables(args, results):
                          f"{one['system_allocations']:7d}  {shares}")
     lines += ['', f"{'model':11} {'weights':9} {'file MB':>8} {'peak MB':>8} {'load s':>7} {'rescoring':>10} "
               f"{'GFLOP/s':>8} {'of sgemm':>9}"]
-    for (model, precision), r in results.items():
-        rate = r['gflop'] / (row_of(r, 'whole', 1)['cpu_rtf']['min'] * r['audio_seconds'])
-        lines.append(f"{model:11} {precision:9} {r['file_megabytes']:8.0f} {r['peak_megabytes']:8.0f} "
-                     f"{r['load_seconds']:7.3f} {r['rescoring_rtf']:10.4f} {rate:8.0f} "
-                     f"{rate / r['sgemm_gflops']:9.2f}")
-    lines += ['', f"{'weights':9} {'mode':7} {'moe-1b / dense-225m':>20} {'dense-1b / moe-1b':>18}"]
+    for (model, precision, policy), r in results.items():
+        if policy == policies(args, model)[0]:
+            rate = r['gflop'] / (row_of(r, 'whole', 1)['cpu_rtf']['min'] * r['audio_seconds'])
+            lines.append(f"{model:11} {precision:9} {r['file_megabytes']:8.0f} {r['peak_megabytes']:8.0f} "
+                         f"{r['load_seconds']:7.3f} {r['rescoring_rtf']:10.4f} {rate:8.0f} "
+                         f"{rate / r['sgemm_gflops']:9.2f}")
+    lines += ['', f"{'weights':9} {'experts':{width}} {'mode':7} {'moe-1b / dense-225m':>20} {'dense-1b / moe-1b':>18}"]
     for precision in args.precisions:
-        for mode in MODES:
-            rtf = {m: row_of(results[m, precision], mode, 1)['cpu_rtf']['min'] for m in args.models}
-            cells = [f"{rtf[a] / rtf[b]:.2f}" if a in rtf and b in rtf else '-'
-                     for a, b in (('moe-1b', 'dense-225m'), ('dense-1b', 'moe-1b'))]
-            lines.append(f'{precision:9} {mode:7} {cells[0]:>20} {cells[1]:>18}')
+        for policy in args.policies:
+            for mode in MODES:
+                rtf = {m: row_of(results[m, precision, p], mode, 1)['cpu_rtf']['min'] for m in args.models
+                       for p in policies(args, m) if m != 'moe-1b' or p == policy}
+                cells = [f"{rtf[a] / rtf[b]:.2f}" if a in rtf and b in rtf else '-'
+                         for a, b in (('moe-1b', 'dense-225m'), ('dense-1b', 'moe-1b'))]
+                lines.append(f'{precision:9} {policy:{width}} {mode:7} {cells[0]:>20} {cells[1]:>18}')
     return '\n'.join(lines)
 
 
@@ -110,6 +139,8 @@ def main():
     parser.add_argument('--build', default=f'{root}/build/cpu', help='where the tools and scale-bench are')
     parser.add_argument('--models', type=lambda s: s.split(','), default=MODELS)
     parser.add_argument('--precisions', type=lambda s: s.split(','), default=PRECISIONS)
+    parser.add_argument('--policies', type=lambda s: s.split(','), default=['plain', 'skip0.5', 'skip0.75+chunk4'],
+                        help='how moe-1b uses its experts')
     parser.add_argument('--rounds', type=int, default=3)
     parser.add_argument('--seconds', type=float, default=10)
     parser.add_argument('--threads', type=int, default=2)
@@ -120,6 +151,9 @@ def main():
         for value in getattr(args, name):
             if value not in known:
                 parser.error(f'--{name}: {value} is none of {", ".join(known)}')
+    for policy in args.policies:
+        if policy_options(policy) is None:
+            parser.error(f'--policies: {policy} is neither plain nor of skip<share>, chunk<experts>, budget<experts>')
     args.bin, args.bench = f'{args.build}/bin', f'{args.build}/tests/bench/scale-bench'
     folder = args.dir or tempfile.mkdtemp(prefix='u2moe-bench-')
     os.makedirs(folder, exist_ok=True)
@@ -131,7 +165,7 @@ def main():
     print(tables(args, results))
     if args.json:
         with open(args.json, 'w', encoding='utf-8') as f:
-            json.dump([dict(name=m, weights=p, **r) for (m, p), r in results.items()], f, indent=1)
+            json.dump([dict(name=m, weights=w, policy=p, **r) for (m, w, p), r in results.items()], f, indent=1)
 
 
 if __name__ == '__main__':

@@ -22,7 +22,9 @@
 #include "base/thread-pool.h"
 #include "base/timer.h"
 #include "layer/route-sink.h"
+#include "model/expert-options.h"
 #include "model/quantize.h"
+#include "pipeline/calibrate-experts.h"
 #include "pipeline/encode.h"
 #include "pipeline/model-scorer.h"
 #include "pipeline/stream-scheduler.h"
@@ -37,7 +39,7 @@ namespace {
 struct BenchOptions {
   std::string json;
   bool even_routing = true;
-  double seconds = 10;
+  double seconds = 10, skip = 0;
   int32_t streams = 16, max_threads = 2, rounds = 5;
   int64_t seed = 1;
 
@@ -49,12 +51,15 @@ struct BenchOptions {
     po->Register("seed", &seed, "seed of the features");
     po->Register("even-routing", &even_routing,
                  "first move the routers' mean logits to 0, so that all experts get frames");
+    po->Register("skip", &skip,
+                 "share of the encoder's frames whose second expert is skipped (moe-calibrate)");
     po->Register("json", &json, "file for the figures as JSON");
   }
   void Check() const {
     if (!(seconds >= 1) || streams < 1 || max_threads < 1 || rounds < 1) {
       throw UsageError("--seconds, --streams, --max-threads and --rounds must be at least 1");
     }
+    if (!(skip >= 0 && skip <= 1)) throw UsageError("--skip=", skip, ": must be from 0 to 1");
   }
 };
 
@@ -90,7 +95,9 @@ class DistinctExperts : public RouteSink {
  public:
   void OnRoute(ConstView, const std::vector<int32_t> &experts,
                const std::vector<float> &) override {
-    sum_ += static_cast<double>(std::set<int32_t>(experts.begin(), experts.end()).size());
+    std::set<int32_t> distinct(experts.begin(), experts.end());
+    distinct.erase(-1);  // a place left empty
+    sum_ += static_cast<double>(distinct.size());
     ++calls_;
   }
   double Mean() const { return calls_ == 0 ? 0 : sum_ / static_cast<double>(calls_); }
@@ -99,6 +106,37 @@ class DistinctExperts : public RouteSink {
   double sum_ = 0;
   int64_t calls_ = 0;
 };
+
+// The first gates of each router in the order of their calls.
+class FirstGates : public RouteSink {
+ public:
+  void OnRoute(ConstView logits, const std::vector<int32_t> &,
+               const std::vector<float> &gates) override {
+    const size_t rows = static_cast<size_t>(logits.Rows()), k = gates.size() / rows;
+    std::vector<SkipCandidate> candidates;
+    for (size_t t = 0; t < rows; ++t) candidates.push_back({gates[t * k], 0});
+    mixtures.push_back(std::move(candidates));
+  }
+  std::vector<std::vector<SkipCandidate>> mixtures;
+};
+
+// Thresholds that skip the second expert of that share of each mixture's rows, as moe-calibrate
+// finds them.
+std::vector<float> SkipThresholds(const Context &ctx, ConstView feats, const AsrModel &model,
+                                  double share) {
+  FirstGates sink;
+  ForwardMode forward;
+  forward.routes = &sink;
+  Tensor out;
+  RaggedShape shape;
+  model.Encoder().Forward(ctx, forward, feats, RaggedShape::Single(feats.Rows()), &out, &shape,
+                          nullptr, nullptr);
+  std::vector<float> gates;
+  for (const SkipThreshold &t :
+       ChooseSkipThresholds(SkipCriterion::kQuantile, share, sink.mixtures))
+    gates.push_back(t.gate);
+  return gates;
+}
 
 // The mean logits of each router in the order of their calls.
 class MeanLogits : public RouteSink {
@@ -382,7 +420,9 @@ int Run(int argc, char *argv[]) {
   chunks.chunk_size = 16;
   chunks.num_left_chunks = 4;
   PrecisionOptions precision_opts;
+  ExpertOptions experts;
   chunks.Register(&po);
+  experts.RegisterEncoder(&po);
   precision_opts.Register(&po);
   opts.Register(&po);
   if (!po.Parse(argc, argv, 1, 1)) return 0;
@@ -401,13 +441,21 @@ int Run(int argc, char *argv[]) {
   const double load_seconds = load.Elapsed();  // with packing, where the file holds plain tensors
   chunks.CheckModel(model->Config().encoder);
 
-  if (opts.even_routing && model->Config().encoder.ffn.num_experts > 0) {
+  ExpertPolicy policy = experts.Apply(model->Config(), model->Policy());
+  if (model->Config().encoder.ffn.num_experts > 0) {
     Rng rng(static_cast<uint64_t>(opts.seed));
-    EvenRouting(ctx, RandomRows(&rng, 1000, model->Encoder().FeatureDim()), model.get());
+    const Tensor feats = RandomRows(&rng, 1000, model->Encoder().FeatureDim());
+    model->SetPolicy(ExpertPolicy());
+    if (opts.even_routing) EvenRouting(ctx, feats, model.get());
+    if (opts.skip > 0) policy.encoder_skip = SkipThresholds(ctx, feats, *model, opts.skip);
+  } else if (opts.skip > 0) {
+    throw UsageError("--skip=", opts.skip, ": ", po.Arg(0), " has no experts");
   }
+  model->SetPolicy(policy);
   Bench bench(*model, opts, FrameShiftSeconds(info));
   nlohmann::ordered_json report = {{"model", po.Arg(0)},
                                    {"precision", precision},
+                                   {"experts", policy.ToString()},
                                    {"machine", DescribeMachine()},
                                    {"audio_seconds", opts.seconds},
                                    {"rounds", opts.rounds},

@@ -54,3 +54,35 @@ touch "$tmp/test/text"
 echo x >"$tmp/final.safetensors"
 echo x >"$tmp/dev/feats.scp"
 check_fails "an unknown policy" 2 "'fast9' is none of skip, chunk, budget and exit" experts --policies fast9 "$tmp" "$tmp" "$tmp" test
+
+weights=$(golden_path models/moe/weights.safetensors)
+if [ -z "$weights" ]; then
+  skip "experts.sh" "no golden models"
+  exit
+fi
+dir=$(dirname "$weights")
+mkdir -p "$tmp/m" "$tmp/other" "$tmp/dump/set" "$tmp/data/set"
+nnet-import --print-args=false --units="$dir/units.txt" "$dir/config.json" "$weights" "$tmp/m/final.safetensors" 2>/dev/null
+moe-calibrate --print-args=false --skip=1 --chunk-experts=3 "$tmp/m/final.safetensors" "ark:$dir/feats.ark" \
+  "$tmp/other/final.safetensors" >/dev/null 2>&1
+cp "$dir/units.txt" "$tmp/dump"
+copy-feats --print-args=false "ark:$dir/feats.ark" "ark,scp:$tmp/dump/set/feats.ark,$tmp/dump/set/feats.scp" 2>/dev/null
+ln -s set "$tmp/dump/dev"
+# Errors are counted against what the model itself says, so the plain policy makes none.
+nnet-forward --print-args=false "$tmp/m/final.safetensors" "ark:$dir/feats.ark" "ark:$tmp/l" "ark:$tmp/e" 2>/dev/null
+ctc-decode --print-args=false --method=prefix-beam --nbest=10 "ark:$tmp/l" "ark,t:$tmp/n" "ark,t:$tmp/s" 2>/dev/null
+attention-rescore --print-args=false "$tmp/m/final.safetensors" "ark:$tmp/e" "ark,t:$tmp/n" "ark,t:$tmp/s" "ark,t:$tmp/t" 2>/dev/null
+tokens-to-text --print-args=false "$dir/units.txt" "ark,t:$tmp/t" "ark,t:$tmp/data/set/text" 2>/dev/null
+check "experts.sh" experts --rounds 1 --others "other=$tmp/other" --policies "skip0.5 budget1 own@other chunk2@other" \
+  "$tmp/dump" "$tmp/data" "$tmp/m" set
+check_equal "policies, their experts" "$(python3 -c "
+import json
+rows = {r['policy']: r for r in json.load(open('$tmp/m/experts/-1/table.json'))}
+print(*rows)
+print(rows['plain']['errors'], rows['plain']['experts_per_row'], 1.3 < rows['skip0.5']['experts_per_row'] < 1.7,
+      rows['budget1']['distinct_experts_per_chunk'], rows['own@other']['experts_per_row'] < 1.1,
+      rows['own@other']['distinct_experts_per_chunk'] <= 3, rows['chunk2@other']['experts_per_row'])")" \
+  "plain skip0.5 budget1 own@other chunk2@other
+0 2.0 True 1.0 True True 2.0"
+check_fails "a policy of models that are not named" 2 "--others has no 'else'" experts --policies own@else "$tmp/dump" "$tmp/data" "$tmp/m" set
+check_fails "other models, not as many" 2 'names 2 models, not 1' experts --others "o=$tmp/m,$tmp/m" "$tmp/dump" "$tmp/data" "$tmp/m" set

@@ -10,7 +10,7 @@ fi
 count=${MUTATIONS:-20} seed=${MUTATION_SEED:-1}
 
 # More kinds: text and compressed archives, scripts, vectors, models and what belongs to them.
-mkdir feats_text compressed script vector model conf config weights nbest scores encoder units_file segments_file object
+mkdir feats_text compressed script vector model packed conf config weights nbest scores encoder units_file segments_file object
 copy-feats ark:feats/good ark,t:feats_text/good 2>/dev/null
 printf '[ 1 2\n 3 4 ]\n' >object.txt
 copy-feats object.txt object/good 2>/dev/null
@@ -22,6 +22,7 @@ cp segments segments_file/good
 printf '%s\n' feature-dim=8 model-dim=8 num-blocks=1 num-heads=2 conv-kernel=3 hidden-dim=8 num-experts=4 \
   decoder-blocks=1 reverse-decoder-blocks=1 >conf/good
 nnet-init --units=units_file/good conf/good model/good 2>/dev/null
+nnet-quantize --weights=int8 model/good packed/good >/dev/null 2>&1
 for i in 1 2 3; do
   printf 'u%d [\n' $i
   for t in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do echo "$i $t 1 -1 0.5 2 -$t $i"; done
@@ -52,6 +53,8 @@ units_file nnet-init --units=FILE conf/good x
 model nnet-info FILE
 model nnet-copy FILE x
 model nnet-average x FILE model/good
+model nnet-quantize --weights=int8 FILE x
+packed nnet-forward FILE ark:frames/good OUT
 model nnet-forward FILE ark:frames/good OUT
 model moe-route-stats FILE ark:frames/good
 model moe-calibrate FILE ark:frames/good x

@@ -7,10 +7,11 @@
 #   e.g. experts.sh --chunk 16 dump data "exp/moe/777 exp/moe/778" test_clean test_noisy
 #   --chunk -1             chunk size in encoder frames; -1: whole utterances
 #   --policies "..."       of skip<share>, chunk<experts>, budget<experts>, exit<probability of blank>, joined by +;
-#                          own: what is not named as the models themselves say, else off
+#                          own: what is not named as the models themselves say, else off; <policy>@<name>: of --others
+#   --others "..."         further models, trained otherwise: <name>=<model-dir>[,<model-dir>...], as many as <model-dirs>
 #   --criterion quantile   how moe-calibrate chooses thresholds for a share
 #   --rounds 3             the encoder is timed so often; the least processor time counts
-#   --name experts         <first model-dir>/<name>/<chunk> receives scores, table.txt, table.json, front.png
+#   --folder experts       <first model-dir>/<folder>/<chunk> receives scores, table.txt, table.json, front.png
 #
 # Reads <model-dir>/final.safetensors and, to calibrate, <dump-dir>/dev. Errors of all models and sets
 # are pooled. RTF is processor time of the encoder over the length of the audio.
@@ -20,6 +21,7 @@ set -euo pipefail
 chunk=-1
 policies="skip0.25 skip0.5 skip0.75 skip1 chunk2 chunk3 chunk4 budget2 budget3 budget4 exit0.9 exit0.99 exit0.999
   skip0.5+chunk4 skip0.75+chunk4 skip0.75+chunk3 skip0.75+chunk2 skip0.75+budget3 skip0.75+exit0.99 skip0.75+chunk4+exit0.99"
+others=
 criterion=quantile
 rounds=3
 folder=experts
@@ -28,7 +30,16 @@ parse_options "$@"
 dump=${args[0]} data=${args[1]}
 read -ra models <<< "${args[2]}"
 sets=("${args[@]:3}")
-for m in "${models[@]}"; do need_file "$m/final.safetensors" "train it first (--stage 3)"; done
+declare -A group # name -> model folders; '@': <model-dirs>
+group['@']=${models[*]}
+for other in $others; do
+  [[ $other == ?*=?* ]] || usage_error "--others: '$other' is not <name>=<model-dir>"
+  IFS=, read -ra dirs <<< "${other#*=}"
+  ((${#dirs[@]} == ${#models[@]})) || usage_error "--others: '$other' names ${#dirs[@]} models, not ${#models[@]}"
+  group[${other%%=*}]=${dirs[*]}
+done
+read -ra dirs <<< "${group[*]}"
+for m in "${dirs[@]}"; do need_file "$m/final.safetensors" "train it first (--stage 3)"; done
 need_file "$dump/dev/feats.scp" "make the features first (--stage 2)"
 dir=${models[0]}/$folder/$chunk
 mkdir -p "$dir"
@@ -38,14 +49,19 @@ if ((chunk > 0)); then streaming=true; fi
 
 options=()
 skip=
-read_policy() { # sets options and skip
-  local part
+of=
+read_policy() { # sets options, skip, the name of the models, and the models
+  local part policy=${1%@*}
+  of=@
+  if [[ $1 == *@* ]]; then of=${1##*@}; fi
+  [[ -v group[$of] ]] || usage_error "--policies: '$1': --others has no '$of'"
+  read -ra models <<< "${group[$of]}"
   options=(--skip-second-gate=2 --chunk-experts=0 --expert-budget=0 --exit-blank=2)
   skip=
-  if [[ +$1+ == *+own+* ]]; then
+  if [[ +$policy+ == *+own+* ]]; then
     options=(--skip-second-gate=-1 --chunk-experts=-1 --expert-budget=-1 --exit-blank=-1)
   fi
-  for part in ${1//+/ }; do
+  for part in ${policy//+/ }; do
     case $part in
       plain | own) ;;
       skip*) skip=${part#skip} options[0]=--skip-second-gate=-1 ;;
@@ -62,10 +78,10 @@ model_of() {
     echo "${models[$1]}/final.safetensors"
     return
   fi
-  local out=$dir/$criterion$skip.$1.safetensors
+  local out=$dir/$criterion$skip$of.$1.safetensors
   if [[ ! $out -nt ${models[$1]}/final.safetensors ]]; then
     moe-calibrate --skip="$skip" --criterion="$criterion" --chunk-size="$chunk" "${models[$1]}/final.safetensors" \
-      "scp:$dump/dev/feats.scp" "$out" > "$dir/$criterion$skip.$1.txt" 2> "$dir/$criterion$skip.$1.log"
+      "scp:$dump/dev/feats.scp" "$out" > "${out%.safetensors}.txt" 2> "${out%.safetensors}.log"
   fi
   echo "$out"
 }
