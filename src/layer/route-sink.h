@@ -37,8 +37,8 @@ struct MixturePolicy {
 struct RouteCall {
   RouteCall(RouteSink *sink = nullptr) : sink(sink) {}  // NOLINT(runtime/explicit)
   RouteSink *sink;                                      // null: nobody listens
-  // The rows behind the last row of each chunk, rising, the number of rows last; null: all rows
-  // are one chunk.
+  // The rows behind the last row of each chunk, rising, the number of rows last; null: there
+  // are no chunks, and no limits to their experts.
   const std::vector<int64_t> *chunk_ends = nullptr;
   // For each row, whether it is done with experts and gets none; null: no row is.
   const std::vector<bool> *exited = nullptr;

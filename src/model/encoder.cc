@@ -80,7 +80,9 @@ void Encoder::Forward(const Context &ctx, const ForwardMode &mode, ConstView fea
   if (tape != nullptr) tape->blocks.resize(blocks_.size());
   RouteCall routes(mode.routes);
   std::vector<int64_t> chunk_ends;
-  if (policy_.chunk_experts > 0 || policy_.expert_budget > 0) {
+  const bool chunked = mode.streams.empty() ? mode.mask.kind == AttentionMask::Kind::kChunk
+                                            : mode.window_is_chunk;
+  if (chunked && (policy_.chunk_experts > 0 || policy_.expert_budget > 0)) {
     chunk_ends = ChunkEnds(mode, sub_shape);
     routes.chunk_ends = &chunk_ends;
   }
@@ -114,11 +116,10 @@ void Encoder::Forward(const Context &ctx, const ForwardMode &mode, ConstView fea
 }
 
 std::vector<int64_t> Encoder::ChunkEnds(const ForwardMode &mode, const RaggedShape &shape) {
-  // A stream's window is one chunk.
-  const bool chunks = mode.streams.empty() && mode.mask.kind == AttentionMask::Kind::kChunk;
   std::vector<int64_t> ends;
   for (int b = 0; b < shape.NumSequences(); ++b) {
-    const int64_t step = chunks ? mode.mask.chunk : std::max<int64_t>(1, shape.Length(b));
+    const int64_t step =
+        mode.streams.empty() ? mode.mask.chunk : std::max<int64_t>(1, shape.Length(b));
     for (int64_t t = step; t < shape.Length(b); t += step) ends.push_back(shape.Begin(b) + t);
     ends.push_back(shape.End(b));
   }

@@ -18,8 +18,8 @@ struct ExpertPolicy {
   // From which first gate on the other experts are skipped, mixture by mixture in the order of
   // RouteSink; above 1: never. Empty: never in all of them.
   std::vector<float> encoder_skip, left_skip, right_skip;
-  // Encoder only; 0: no limit. Rows are grouped by the chunks that attention sees; without chunks
-  // an utterance is one.
+  // Encoder only; 0: no limit. For the rows of each chunk that attention sees. Without chunks
+  // there is no limit: the weights of an expert are then read once for all rows of an utterance.
   int32_t chunk_experts = 0, expert_budget = 0;
   // After the first exit_block blocks of the encoder, frames whose blank is at least that probable
   // for the CTC head, fed with the block's output through the final norm, are done with experts:

@@ -91,9 +91,8 @@ void ApplyExpertPolicy(const MixturePolicy &policy, const RouteCall &call, Route
   }
   const bool best = policy.chunk_experts > 0 && policy.chunk_experts < num_experts;
   const bool budget = policy.expert_budget > 0 && policy.expert_budget < num_experts;
-  if (!best && !budget) return;
-  const std::vector<int64_t> whole = {num_rows};
-  const std::vector<int64_t> &ends = call.chunk_ends != nullptr ? *call.chunk_ends : whole;
+  if (call.chunk_ends == nullptr || (!best && !budget)) return;
+  const std::vector<int64_t> &ends = *call.chunk_ends;
   CHECK(!ends.empty() && ends.back() == num_rows);
   int64_t begin = 0;
   for (const int64_t end : ends) {

@@ -69,15 +69,15 @@ cp "$dir/units.txt" "$tmp/dump"
 copy-feats --print-args=false "ark:$dir/feats.ark" "ark,scp:$tmp/dump/set/feats.ark,$tmp/dump/set/feats.scp" 2>/dev/null
 ln -s set "$tmp/dump/dev"
 # Errors are counted against what the model itself says, so the plain policy makes none.
-nnet-forward --print-args=false "$tmp/m/final.safetensors" "ark:$dir/feats.ark" "ark:$tmp/l" "ark:$tmp/e" 2>/dev/null
+nnet-forward --print-args=false --chunk-size=4 --streaming "$tmp/m/final.safetensors" "ark:$dir/feats.ark" "ark:$tmp/l" "ark:$tmp/e" 2>/dev/null
 ctc-decode --print-args=false --method=prefix-beam --nbest=10 "ark:$tmp/l" "ark,t:$tmp/n" "ark,t:$tmp/s" 2>/dev/null
 attention-rescore --print-args=false "$tmp/m/final.safetensors" "ark:$tmp/e" "ark,t:$tmp/n" "ark,t:$tmp/s" "ark,t:$tmp/t" 2>/dev/null
 tokens-to-text --print-args=false "$dir/units.txt" "ark,t:$tmp/t" "ark,t:$tmp/data/set/text" 2>/dev/null
-check "experts.sh" experts --rounds 1 --others "other=$tmp/other" --policies "skip0.5 budget1 own@other chunk2@other" \
+check "experts.sh" experts --chunk 4 --rounds 1 --others "other=$tmp/other" --policies "skip0.5 budget1 own@other chunk2@other" \
   "$tmp/dump" "$tmp/data" "$tmp/m" set
 check_equal "policies, their experts" "$(python3 -c "
 import json
-rows = {r['policy']: r for r in json.load(open('$tmp/m/experts/-1/table.json'))}
+rows = {r['policy']: r for r in json.load(open('$tmp/m/experts/4/table.json'))}
 print(*rows)
 print(rows['plain']['errors'], rows['plain']['experts_per_row'], 1.3 < rows['skip0.5']['experts_per_row'] < 1.7,
       rows['budget1']['distinct_experts_per_chunk'], rows['own@other']['experts_per_row'] < 1.1,

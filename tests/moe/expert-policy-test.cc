@@ -115,6 +115,13 @@ std::vector<Row> Naive(const MixturePolicy &p, const std::vector<int64_t> &ends,
   return rows;
 }
 
+void ApplyToOneChunk(const MixturePolicy &policy, Routes *routes) {
+  const std::vector<int64_t> ends = {routes->logits.Rows()};
+  RouteCall call;
+  call.chunk_ends = &ends;
+  ApplyExpertPolicy(policy, call, routes);
+}
+
 TEST(ApplyExpertPolicy, IsTheNaiveOne) {
   Rng rng(31);
   int moved = 0, emptied = 0;
@@ -170,16 +177,24 @@ TEST(ApplyExpertPolicy, WhatHasNothingToDoChangesNoBit) {
        {MixturePolicy{}, MixturePolicy{1.01f, 0, 0}, MixturePolicy{2, 8, 0}, MixturePolicy{2, 0, 8},
         MixturePolicy{2, 99, 99}}) {
     Routes r = plain;
-    ApplyExpertPolicy(p, {}, &r);
+    ApplyToOneChunk(p, &r);
     EXPECT_TRUE(SameBits(r, plain));
   }
   // As many as are in use anyway.
   Routes few = plain;
-  ApplyExpertPolicy({2, 5, 0}, {}, &few);
+  ApplyToOneChunk({2, 5, 0}, &few);
   Routes again = few;
-  ApplyExpertPolicy({2, 5, 5}, {}, &again);
+  ApplyToOneChunk({2, 5, 5}, &again);
   EXPECT_TRUE(SameBits(few, again));
   EXPECT_FALSE(SameBits(few, plain));
+}
+
+TEST(ApplyExpertPolicy, WithoutChunksExpertsAreNotLimited) {
+  Rng rng(4);
+  const Routes plain = RandomRoutes(&rng, 12, 8, 2, true);
+  Routes r = plain;
+  ApplyExpertPolicy({2, 2, 1}, {}, &r);
+  EXPECT_TRUE(SameBits(r, plain));
 }
 
 TEST(ApplyExpertPolicy, ThresholdZeroIsTopOne) {
@@ -187,7 +202,7 @@ TEST(ApplyExpertPolicy, ThresholdZeroIsTopOne) {
   Routes r = RandomRoutes(&rng, 9, 5, 3, true), top;
   top.logits = r.logits;
   TopKSoftmax(top.logits, 1, &top);
-  ApplyExpertPolicy({0, 0, 0}, {}, &r);
+  ApplyToOneChunk({0, 0, 0}, &r);
   for (size_t t = 0; t < 9; ++t) {
     EXPECT_EQ(r.experts[3 * t], top.experts[t]);
     EXPECT_EQ(r.experts[3 * t + 1], kNoExpert);
@@ -204,12 +219,12 @@ TEST(ApplyExpertPolicy, TiesGoToTheLowerId) {
   r.logits(0, 3) = r.logits(0, 2) = 1;  // row 0: 2, 3; row 1: 0, 1
   TopKSoftmax(r.logits, 2, &r);
   Routes best = r, budget = r;
-  ApplyExpertPolicy({2, 2, 0}, {}, &best);
+  ApplyToOneChunk({2, 2, 0}, &best);
   EXPECT_EQ(best.experts, (std::vector<int32_t>{0, 1, 0, 1}));
-  ApplyExpertPolicy({2, 0, 2}, {}, &budget);  // the earlier row loads first
+  ApplyToOneChunk({2, 0, 2}, &budget);  // the earlier row loads first
   EXPECT_EQ(budget.experts, (std::vector<int32_t>{2, 3, 2, 3}));
   EXPECT_EQ(budget.gates, (std::vector<float>{.5f, .5f, .5f, .5f}));
-  ApplyExpertPolicy({2, 0, 1}, {}, &r);
+  ApplyToOneChunk({2, 0, 1}, &r);
   EXPECT_EQ(r.experts, (std::vector<int32_t>{2, -1, 2, -1}));
   EXPECT_EQ(r.gates, (std::vector<float>{1, 0, 1, 0}));
 }
@@ -226,7 +241,7 @@ TEST(ApplyExpertPolicy, ChunksDoNotSeeOneAnother) {
     Routes part;
     part.logits = Tensor::Copy(all.logits.View().RowRange(begin, end - begin));
     TopKSoftmax(part.logits, 2, &part);
-    ApplyExpertPolicy(p, {}, &part);
+    ApplyToOneChunk(p, &part);
     experts.insert(experts.end(), part.experts.begin(), part.experts.end());
     gates.insert(gates.end(), part.gates.begin(), part.gates.end());
     begin = end;
