@@ -27,7 +27,7 @@ BIN_SRC := $(wildcard bin/*.cc)
 TEST_SRC := $(wildcard tests/*/*-test.cc)
 SUPPORT_SRC := $(wildcard tests/support/*.cc) $(filter-out %-test.cc %-main.cc,$(wildcard tests/fuzz/*.cc))
 FUZZ_SRC := tests/fuzz/fuzz-main.cc
-BENCH_SRC := $(wildcard tests/bench/*.cc)
+BENCH_SRC := $(filter-out tests/bench/onednn-bench.cc,$(wildcard tests/bench/*.cc))
 
 LIB_OBJ := $(LIB_SRC:%.cc=$(BUILD)/obj/%.o)
 BIN_OBJ := $(BIN_SRC:%.cc=$(BUILD)/obj/%.o)
@@ -95,6 +95,11 @@ $(BENCHES): $(BUILD)/%: $(BUILD)/obj/%.o $(LIB)
 	@mkdir -p $(@D)
 	$(if $(Q),@echo "  LD   $@")
 	$(Q)$(CXX) $(LDFLAGS_ALL) $< $(LIB) $(LIBS) -o $@
+
+# oneDNN is no dependency: ONEDNN=<folder with its include/ and lib/> builds the comparison with it.
+$(BUILD)/tests/bench/onednn-bench: tests/bench/onednn-bench.cc $(LIB)
+	$(Q)$(CXX) $(CXXFLAGS_ALL) -I$(ONEDNN)/include $(LDFLAGS_ALL) $< $(LIB) -L$(ONEDNN)/lib -Wl,-rpath,$(ONEDNN)/lib \
+	  -ldnnl $(LIBS) -o $@
 
 # Only clang has -fsanitize=fuzzer; utils/fuzz.sh sets the compiler and SANITIZE.
 FUZZER := $(FUZZ_SRC:%.cc=$(BUILD)/%)

@@ -59,8 +59,8 @@ int Run(int argc, char *argv[]) {
   const Context ctx;
   ModelInfo info;
   std::string precision;
-  const std::unique_ptr<AsrModel> model =
-      ReadModelForInference(ctx, po.Arg(0), precision_opts, &info, &precision);
+  const std::unique_ptr<AsrModel> model = ReadModelForInference(
+      ctx, po.Arg(0), precision_opts, &info, &precision, ModelPart::kDecoders);
   if (!model->HasRightDecoder() && opts.reverse_weight > 0) {
     if (po.WasGiven("reverse-weight")) {
       throw UsageError("--reverse-weight=", opts.reverse_weight, ": ", po.Arg(0),

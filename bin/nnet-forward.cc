@@ -75,7 +75,7 @@ int Run(int argc, char *argv[]) {
 
   ModelInfo info;
   const std::unique_ptr<AsrModel> model =
-      ReadModelForInference(ctx, po.Arg(0), precision_opts, &info, &precision);
+      ReadModelForInference(ctx, po.Arg(0), precision_opts, &info, &precision, ModelPart::kEncoder);
   opts.CheckModel(model->Config().encoder);
   model->SetPolicy(experts.Apply(model->Config(), model->Policy()));
   const double frame_shift = FrameShiftSeconds(info);

@@ -121,6 +121,20 @@ need_commands() { # <command>...
   done
 }
 
+# Runs a command with its stderr at the end of a log, which an error quotes.
+logged() { # <log> <command>...
+  local log=$1
+  shift
+  "$@" 2>> "$log" || die "$1 failed; $log ends: $(tail -n 2 "$log")"
+}
+
+# From <base>.logp and <base>.encoder to <base>.text: prefix beam search, and rescoring by the model's decoders.
+rescored_text() { # <model> <units.txt> <base>
+  logged "$3.log" ctc-decode --method=prefix-beam --nbest=10 "ark:$3.logp" "ark,t:$3.nbest" "ark,t:$3.scores"
+  logged "$3.log" attention-rescore "$1" "ark:$3.encoder" "ark,t:$3.nbest" "ark,t:$3.scores" "ark,t:$3.tokens"
+  logged "$3.log" tokens-to-text "$2" "ark,t:$3.tokens" "ark,t:$3.text"
+}
+
 # A text as one word of a shell command.
 shell_word() { printf "'%s'" "${1//"'"/"'\\''"}"; }
 

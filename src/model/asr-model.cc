@@ -34,13 +34,18 @@ Tensor AsrModel::CtcLogProbs(const Context &ctx, ConstView encoder_out) const {
   return logp;
 }
 
-void AsrModel::PrepareForInference(const Context &ctx, WeightFormat format, int64_t group_size) {
-  if (format != WeightFormat::kFloat32) encoder_.SetSubsamplingFormat(format, group_size);
-  encoder_.PrepareForInference(ctx);
+void AsrModel::PrepareForInference(const Context &ctx, WeightFormat format, int64_t group_size,
+                                   ModelPart part) {
+  if (part != ModelPart::kDecoders) {
+    if (format != WeightFormat::kFloat32) encoder_.SetSubsamplingFormat(format, group_size);
+    encoder_.PrepareForInference(ctx);
+  }
   ForEachParamOrPacked(
       this, [](const std::string &, Tensor *, bool) {},
       [&](const std::string &name, Tensor *weight, PackedMatrix *packed) {
         if (!packed->Empty() || name.find("encoder.embed.") == 0) return;
+        const bool decoders = name.find("decoder.") == 0;
+        if (part == (decoders ? ModelPart::kEncoder : ModelPart::kDecoders)) return;
         const bool router = name.find(".gate.") != std::string::npos;
         *packed = PackedMatrix::Pack(*weight, router ? WeightFormat::kFloat32 : format, group_size);
         *weight = Tensor();

@@ -10,6 +10,9 @@
 
 namespace u2moe {
 
+// What a tool needs ready: the encoder with the CTC head, the decoders, or both.
+enum class ModelPart { kAll, kEncoder, kDecoders };
+
 // A U2++ model: encoder, CTC head, left-to-right and (optional) right-to-left decoder. Tensors are
 // allocated but undefined until read (model-file.h) or initialised (InitModel). Forward is const,
 // so threads share a model. A second model of the same configuration serves as the place of the
@@ -39,10 +42,10 @@ class AsrModel {
   // CTC log-probabilities [R, V] of encoder output [R, D].
   Tensor CtcLogProbs(const Context &ctx, ConstView encoder_out) const;
 
-  // Packs what is not packed yet; afterwards the model only infers. format: of all linear maps but
-  // the routers, whose choices stay those of float32.
+  // Packs what is not packed yet of a part; afterwards the model only infers. format: of all linear
+  // maps but the routers, whose choices stay those of float32.
   void PrepareForInference(const Context &ctx, WeightFormat format = WeightFormat::kFloat32,
-                           int64_t group_size = 0);
+                           int64_t group_size = 0, ModelPart part = ModelPart::kAll);
   void VisitParams(ParamVisitor *v);
   int64_t NumParams();
   // Parameters that one frame (encoder, CTC) and one token (each decoder) use: with mixtures, the

@@ -80,8 +80,8 @@ void Encoder::Forward(const Context &ctx, const ForwardMode &mode, ConstView fea
   if (tape != nullptr) tape->blocks.resize(blocks_.size());
   RouteCall routes(mode.routes);
   std::vector<int64_t> chunk_ends;
-  const bool chunked = mode.streams.empty() ? mode.mask.kind == AttentionMask::Kind::kChunk
-                                            : mode.window_is_chunk;
+  const bool chunked =
+      mode.streams.empty() ? mode.mask.kind == AttentionMask::Kind::kChunk : mode.window_is_chunk;
   if (chunked && (policy_.chunk_experts > 0 || policy_.expert_budget > 0)) {
     chunk_ends = ChunkEnds(mode, sub_shape);
     routes.chunk_ends = &chunk_ends;

@@ -140,13 +140,15 @@ void ExpertOptions::Register(OptionParser *po) {
 }
 
 void ExpertOptions::RegisterEncoder(OptionParser *po) {
-  po->Register("chunk-experts", &chunk_experts,
-               "experts of each encoder mixture that are open to the frames of a chunk: those with "
-               "the largest sums of gates; without chunks no limit; 0: all; -1: as the model says, else "
-               "all");
-  po->Register("expert-budget", &expert_budget,
-               "distinct experts of each encoder mixture that a chunk may use, loaded in falling "
-               "order of gate; without chunks no limit; 0: any number; -1: as the model says, else any");
+  po->Register(
+      "chunk-experts", &chunk_experts,
+      "experts of each encoder mixture that are open to the frames of a chunk: those with "
+      "the largest sums of gates; without chunks no limit; 0: all; -1: as the model says, else "
+      "all");
+  po->Register(
+      "expert-budget", &expert_budget,
+      "distinct experts of each encoder mixture that a chunk may use, loaded in falling "
+      "order of gate; without chunks no limit; 0: any number; -1: as the model says, else any");
   po->Register("exit-blank", &exit_blank,
                "frames whose blank is at least that probable after --exit-block skip all experts "
                "of the blocks behind it; above 1: none; -1: as the model says, else none");

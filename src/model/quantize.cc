@@ -155,7 +155,7 @@ void PrecisionOptions::Check() const {
 
 std::unique_ptr<AsrModel> ReadModelForInference(const Context &ctx, const std::string &rxfilename,
                                                 const PrecisionOptions &opts, ModelInfo *info,
-                                                std::string *precision) {
+                                                std::string *precision, ModelPart part) {
   std::unique_ptr<AsrModel> model = ReadModel(rxfilename, info, PackedWeights::kAllow);
   const auto formats = [&] {
     std::set<std::string> names;
@@ -173,7 +173,7 @@ std::unique_ptr<AsrModel> ReadModelForInference(const Context &ctx, const std::s
   }
   const WeightFormat format =
       opts.precision.empty() ? WeightFormat::kFloat32 : ParseWeightFormat(opts.precision);
-  model->PrepareForInference(ctx, format, GroupSize(opts.group_size, format));
+  model->PrepareForInference(ctx, format, GroupSize(opts.group_size, format), part);
   *precision = formats();
   return model;
 }

@@ -63,12 +63,14 @@ struct PrecisionOptions {
   void Check() const;
 };
 
-// Reads a model and makes it ready for inference; its linear maps are packed as asked where the
-// file does not hold them packed. precision receives the name of the format, or of several with
+// Reads a model and makes a part of it ready for inference; its linear maps are packed as asked
+// where the file does not hold them packed. precision receives the name of the format, or of
+// several with
 // "+". Throws UsageError where the file is packed in another format than asked for.
 std::unique_ptr<AsrModel> ReadModelForInference(const Context &ctx, const std::string &rxfilename,
                                                 const PrecisionOptions &opts, ModelInfo *info,
-                                                std::string *precision);
+                                                std::string *precision,
+                                                ModelPart part = ModelPart::kAll);
 
 }  // namespace u2moe
 

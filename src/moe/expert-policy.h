@@ -18,9 +18,9 @@ namespace u2moe {
 // 4. Budget: going through all gates of a chunk in falling order (ties: the earlier row, then the
 //    earlier choice), each loads its expert if fewer than expert_budget are loaded; the loaded
 //    ones are open to the chunk.
-// 3 and 4 need call.chunk_ends; in them a row that had n experts takes the n open ones with its largest logits (ties to the
-// lower id), all if there are fewer, and the softmax over them; so a row whose experts are all
-// open stays as it was. Chunks do not see one another.
+// 3 and 4 need call.chunk_ends; in them a row that had n experts takes the n open ones with its
+// largest logits (ties to the lower id), all if there are fewer, and the softmax over them; so a
+// row whose experts are all open stays as it was. Chunks do not see one another.
 void ApplyExpertPolicy(const MixturePolicy &policy, const RouteCall &call, Routes *routes);
 
 // For RouteSink::OnSkipCost: out [S, D], what each slot's expert made of its row.

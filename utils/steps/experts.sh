@@ -80,14 +80,14 @@ model_of() {
   fi
   local out=$dir/$criterion$skip$of.$1.safetensors
   if [[ ! $out -nt ${models[$1]}/final.safetensors ]]; then
-    moe-calibrate --skip="$skip" --criterion="$criterion" --chunk-size="$chunk" "${models[$1]}/final.safetensors" \
-      "scp:$dump/dev/feats.scp" "$out" > "${out%.safetensors}.txt" 2> "${out%.safetensors}.log"
+    logged "${out%.safetensors}.log" moe-calibrate --skip="$skip" --criterion="$criterion" --chunk-size="$chunk" \
+      "${models[$1]}/final.safetensors" "scp:$dump/dev/feats.scp" "$out" > "${out%.safetensors}.txt"
   fi
   echo "$out"
 }
 forward() { # <policy> <model number> <set> <statistics> <logp> <encoder>
-  nnet-forward "${options[@]}" --chunk-size="$chunk" --streaming=$streaming --stats="$4" "$(model_of "$2")" \
-    "scp:$dump/$3/feats.scp" "$5" "$6" 2> "$dir/$1/$2.$3.log"
+  logged "$dir/$1/$2.$3.log" nnet-forward "${options[@]}" --chunk-size="$chunk" --streaming=$streaming --stats="$4" \
+    "$(model_of "$2")" "scp:$dump/$3/feats.scp" "$5" "$6"
 }
 pooled() { awk -v prefix="$1" '{ print prefix $0 }' "$2"; } # keys that differ by model and set
 
@@ -109,18 +109,15 @@ for p in "${all[@]}"; do
     for set in "${sets[@]}"; do
       base=$dir/$p/$m.$set
       forward "$p" "$m" "$set" "$base.0.json" "ark:$base.logp" "ark:$base.encoder"
-      ctc-decode --method=prefix-beam --nbest=10 "ark:$base.logp" "ark,t:$base.nbest" "ark,t:$base.scores" 2>> "$base.log"
-      attention-rescore "${models[$m]}/final.safetensors" "ark:$base.encoder" "ark,t:$base.nbest" "ark,t:$base.scores" \
-        "ark,t:$base.tokens" 2>> "$base.log"
-      tokens-to-text "$dump/units.txt" "ark,t:$base.tokens" "ark,t:$base.text" 2>> "$base.log"
-      moe-route-stats "${options[@]}" --chunk-size="$chunk" --json="$base.routes.json" "$(model_of "$m")" \
-        "scp:$dump/$set/feats.scp" > /dev/null 2>> "$base.log"
+      rescored_text "${models[$m]}/final.safetensors" "$dump/units.txt" "$base"
+      logged "$base.log" moe-route-stats "${options[@]}" --chunk-size="$chunk" --json="$base.routes.json" \
+        "$(model_of "$m")" "scp:$dump/$set/feats.scp" > /dev/null
       pooled "$m-$set-" "$base.text" >> "$dir/$p/hyp.text"
       rm -f "$base.logp" "$base.encoder"
     done
   done
-  compute-wer --bootstrap --compare="ark:$dir/plain/hyp.text" --json="$dir/$p/wer.json" "ark:$dir/ref.text" \
-    "ark:$dir/$p/hyp.text" > "$dir/$p/wer.txt" 2> "$dir/$p/wer.log"
+  logged "$dir/$p/wer.log" compute-wer --bootstrap --compare="ark:$dir/plain/hyp.text" --json="$dir/$p/wer.json" \
+    "ark:$dir/ref.text" "ark:$dir/$p/hyp.text" > "$dir/$p/wer.txt"
   say "$p: $(head -n 1 "$dir/$p/wer.txt")"
 done
 # Rounds of all policies in turn, so that a machine that is busy for a while slows none alone.

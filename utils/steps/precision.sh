@@ -34,15 +34,12 @@ row() { # <name> <model>
   line=$(printf '%-16s %8.2f' "$name" "$(bc -l <<< "$(stat -c %s "$model") / 1000000")")
   for set in "${sets[@]}"; do
     base=$dir/$name.$set
-    nnet-forward --chunk-size="$chunk" --streaming=$streaming --stats="$base.forward.json" "$model" \
-      "scp:$dump/$set/feats.scp" "ark:$base.logp" "ark:$base.encoder" 2> "$base.log"
-    ctc-decode --method=prefix-beam --nbest=10 "ark:$base.logp" "ark,t:$base.nbest" \
-      "ark,t:$base.scores" 2>> "$base.log"
-    attention-rescore "$model" "ark:$base.encoder" "ark,t:$base.nbest" "ark,t:$base.scores" \
-      "ark,t:$base.tokens" 2>> "$base.log"
-    tokens-to-text "$dump/units.txt" "ark,t:$base.tokens" "ark,t:$base.text" 2>> "$base.log"
-    compute-wer --bootstrap --json="$base.json" --per-utt="$base.per_utt" "ark:$data/$set/text" "ark:$base.text" \
-      > "$base.wer" 2>> "$base.log"
+    rm -f "$base.log"
+    logged "$base.log" nnet-forward --chunk-size="$chunk" --streaming=$streaming --stats="$base.forward.json" "$model" \
+      "scp:$dump/$set/feats.scp" "ark:$base.logp" "ark:$base.encoder"
+    rescored_text "$model" "$dump/units.txt" "$base"
+    logged "$base.log" compute-wer --bootstrap --json="$base.json" --per-utt="$base.per_utt" "ark:$data/$set/text" \
+      "ark:$base.text" > "$base.wer"
     rm -f "$base.logp" "$base.encoder"
     line+=$(printf ' %9.2f %9.5f' "$(json "$base.json" "d['error_rate']")" \
       "$(json "$base.forward.json" "d['cpu_seconds'] / d['audio_seconds']")")

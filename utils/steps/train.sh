@@ -7,9 +7,10 @@
 #   --average 5   epochs of lowest dev loss to average
 #   --threads 1
 #
-# The folder's last two names say what to train: conf/<model>.conf, from seed <seed>. Writes
-# init.safetensors, log.jsonl, final.safetensors (the average) and info.json. A run that was cut off
-# goes on after its last whole epoch, unless data or settings have changed since.
+# The folder's last two names say what to train: conf/<model>.conf, from seed <seed>, with the settings of
+# conf/train.conf and, if there is one, of conf/<model>.train.conf. Writes train.conf, init.safetensors,
+# log.jsonl, final.safetensors (the average) and info.json. A run that was cut off goes on after its last
+# whole epoch, unless data or settings have changed since.
 set -euo pipefail
 . ./path.sh
 . "$U2MOE_ROOT/utils/recipe.sh"
@@ -30,8 +31,10 @@ done
 export OPENBLAS_NUM_THREADS=$threads
 mkdir -p "$exp"
 
-inputs=$(cat "conf/$model.conf" conf/train.conf conf/fbank.conf "$dump"/{units.txt,cmvn.stats} \
-  "$dump"/{train,dev}/tokens | cksum)
+settings=$(cat conf/train.conf)
+if [[ -e conf/$model.train.conf ]]; then settings+=$'\n'$(< "conf/$model.train.conf"); fi
+inputs=$(cat "conf/$model.conf" - conf/fbank.conf "$dump"/{units.txt,cmvn.stats} \
+  "$dump"/{train,dev}/tokens <<< "$settings" | cksum)
 inputs+=" epochs=$epochs average=$average threads=$threads"
 if [[ -e $exp/inputs && $(< "$exp/inputs") != "$inputs" ]]; then
   say "data or settings have changed: $exp begins anew"
@@ -39,10 +42,11 @@ if [[ -e $exp/inputs && $(< "$exp/inputs") != "$inputs" ]]; then
   rm -rf "$exp/decode" "$exp"/routing.*
 fi
 echo "$inputs" > "$exp/inputs"
+echo "$settings" > "$exp/train.conf"
 
 nnet-init --units="$dump/units.txt" --cmvn="$dump/cmvn.stats" --fbank-config=conf/fbank.conf \
   --seed="$seed" "conf/$model.conf" "$exp/init.safetensors"
-nnet-train --config=conf/train.conf ${epochs:+--epochs="$epochs"} --seed="$seed" \
+nnet-train --config="$exp/train.conf" ${epochs:+--epochs="$epochs"} --seed="$seed" \
   --threads="$threads" --average="$average" --exp-dir="$exp" \
   --dev-feats="scp:$dump/dev/feats.scp" --dev-tokens="ark,t:$dump/dev/tokens" \
   "$exp/init.safetensors" "scp:$dump/train/feats.scp" "ark,t:$dump/train/tokens" \
