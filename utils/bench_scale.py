@@ -96,12 +96,14 @@ def tables(args, results):
     lines = [f"{first['machine']}; sgemm {min(r['sgemm_gflops'] for r in results.values()):.0f} to "
              f"{max(r['sgemm_gflops'] for r in results.values()):.0f} GFLOP/s (M=1000, one thread)",
              f"{first['audio_seconds']:.0f} s of audio, {args.rounds} rounds, the least of each; encoder and CTC head; "
-             'chunks of 16, 4 to the left', '']
+             'chunks of 16, 4 to the left',
+             'distinct: experts per mixture and step (utterance, or chunk of all streams); MB read: of weights in a step; '
+             'allocs: of tensor memory + small ones, per utterance', '']
     width = max(len(p) for p in ['experts', *args.policies])
     head = f"{'model':11} {'weights':9} {'experts':{width}} {'mode':7}"
     for t in thread_counts(args):
         head += f" {f'RTF, {t} thr':>11}"
-    lines.append(head + f" {'distinct':>8} {'MB read':>8} {'allocs':>7}  stages, one thread")
+    lines.append(head + f" {'distinct':>8} {'MB read':>8} {'allocs':>9}  stages, one thread")
     for (model, precision, policy), r in results.items():
         for mode in MODES:
             one = row_of(r, mode, 1)
@@ -111,8 +113,9 @@ def tables(args, results):
             seconds = sum(one['stages'].values())
             shares = ', '.join(f'{100 * v / seconds:.0f} % {k}' for k, v in
                                sorted(one['stages'].items(), key=lambda x: -x[1]) if v / seconds >= 0.02)
+            allocations = f"{one['system_allocations']}+{one['small_allocations']}"
             lines.append(line + f" {one['distinct_experts']:8.2f} {touched(r, one):8.0f} "
-                         f"{one['system_allocations']:7d}  {shares}")
+                         f"{allocations:>9}  {shares}")
     lines += ['', f"{'model':11} {'weights':9} {'file MB':>8} {'peak MB':>8} {'load s':>7} {'rescoring':>10} "
               f"{'GFLOP/s':>8} {'of sgemm':>9}"]
     for (model, precision, policy), r in results.items():

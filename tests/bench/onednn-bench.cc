@@ -44,10 +44,10 @@ class OneDnn {
          dnnl::memory::data_type weights, dnnl::memory::data_type dst)
       : engine_(dnnl::engine::kind::cpu, 0), stream_(engine_) {
     using dnnl::memory;
-    const dnnl::matmul::primitive_desc desc(
-        engine_, memory::desc({m, k}, src, memory::format_tag::ab),
-        memory::desc({k, n}, weights, memory::format_tag::any),
-        memory::desc({m, n}, dst, memory::format_tag::ab));
+    const dnnl::matmul::primitive_desc desc(engine_,
+                                            memory::desc({m, k}, src, memory::format_tag::ab),
+                                            memory::desc({k, n}, weights, memory::format_tag::any),
+                                            memory::desc({m, n}, dst, memory::format_tag::ab));
     matmul_ = dnnl::matmul(desc);
     implementation_ = desc.impl_info_str();
     source_ = memory(desc.src_desc(), engine_);
@@ -93,8 +93,7 @@ void Bench(const Context &ctx, int64_t n, int64_t k) {
   std::vector<Tensor> weights;
   for (int m = 0; m < kMatrices; ++m) {
     weights.emplace_back(n, k);
-    for (int64_t i = 0; i < n * k; ++i)
-      weights.back().Data()[i] = static_cast<float>(rng.Normal());
+    for (int64_t i = 0; i < n * k; ++i) weights.back().Data()[i] = static_cast<float>(rng.Normal());
   }
   for (const Format &format : formats) {
     std::vector<PackedMatrix> packed;

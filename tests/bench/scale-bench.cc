@@ -5,11 +5,14 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cstdio>
+#include <cstdlib>
 #include <functional>
 #include <limits>
 #include <map>
 #include <memory>
+#include <new>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <string>
@@ -32,6 +35,18 @@
 #include "tensor/gemm.h"
 #include "util/io.h"
 #include "util/options.h"
+
+// Small blocks, of vectors and the like; the memory of tensors is counted by NumSystemAllocations.
+static std::atomic<int64_t> num_news{0};
+
+// Not inlined: GCC would take them for mismatched.
+__attribute__((noinline)) void *operator new(size_t size) {
+  num_news.fetch_add(1, std::memory_order_relaxed);
+  if (void *p = std::malloc(std::max<size_t>(size, 1))) return p;
+  throw std::bad_alloc();
+}
+__attribute__((noinline)) void operator delete(void *p) noexcept { std::free(p); }
+__attribute__((noinline)) void operator delete(void *p, size_t) noexcept { std::free(p); }
 
 namespace u2moe {
 namespace {
@@ -248,7 +263,7 @@ class Bench {
   nlohmann::ordered_json Measure(const std::vector<Mode> &modes) {
     std::vector<Cell> cells;
     for (int threads = 1; threads <= opts_.max_threads; threads *= 2) {
-      for (const Mode &mode : modes) cells.push_back({mode, threads, {}, {}, {}, 0});
+      for (const Mode &mode : modes) cells.push_back({mode, threads, {}, {}, {}, 0, 0});
     }
     for (int round = 0; round <= opts_.rounds; ++round) {
       for (Cell &cell : cells) MeasureOnce(round > 0, &cell);
@@ -272,6 +287,7 @@ class Bench {
             {{"min", cell.cpu_rtfs[0]}, {"p50", cell.cpu_rtfs[cell.cpu_rtfs.size() / 2]}}},
            {"stages", stages},
            {"system_allocations", cell.allocations},
+           {"small_allocations", cell.news / cell.threads / cell.mode.streams},
            {"distinct_experts", Experts(cell.mode)}});
     }
     return rows;
@@ -283,7 +299,7 @@ class Bench {
     int threads;
     std::vector<double> rtfs, cpu_rtfs;
     std::array<double, kNumStages> stages;  // seconds, all rounds
-    int64_t allocations;                    // of the last round
+    int64_t allocations, news;              // of the last round
   };
 
   void MeasureOnce(bool counts, Cell *cell) {
@@ -293,7 +309,7 @@ class Bench {
     pool.ParallelFor(cell->threads, run);
     if (!counts) return;
     const std::array<double, kNumStages> before = StageSeconds();
-    const int64_t allocations = NumSystemAllocations();
+    const int64_t allocations = NumSystemAllocations(), news = num_news;
     const Timer timer;
     const double cpu = ProcessCpuSeconds();
     pool.ParallelFor(cell->threads, run);
@@ -301,6 +317,7 @@ class Bench {
     cell->rtfs.push_back(timer.Elapsed() / audio);
     cell->cpu_rtfs.push_back((ProcessCpuSeconds() - cpu) / audio);
     cell->allocations = NumSystemAllocations() - allocations;
+    cell->news = num_news - news;
     const std::array<double, kNumStages> after = StageSeconds();
     for (size_t i = 0; i < kNumStages; ++i) cell->stages[i] += after[i] - before[i];
   }
