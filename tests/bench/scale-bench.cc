@@ -24,10 +24,8 @@
 #include "base/stage-clock.h"
 #include "base/thread-pool.h"
 #include "base/timer.h"
-#include "layer/route-sink.h"
-#include "model/expert-options.h"
+#include "bench/bench-routing.h"
 #include "model/quantize.h"
-#include "pipeline/calibrate-experts.h"
 #include "pipeline/encode.h"
 #include "pipeline/model-scorer.h"
 #include "pipeline/stream-scheduler.h"
@@ -53,8 +51,7 @@ namespace {
 
 struct BenchOptions {
   std::string json;
-  bool even_routing = true;
-  double seconds = 10, skip = 0;
+  double seconds = 10;
   int32_t streams = 16, max_threads = 2, rounds = 5;
   int64_t seed = 1;
 
@@ -64,25 +61,14 @@ struct BenchOptions {
     po->Register("max-threads", &max_threads, "measure 1, 2, 4, ... threads up to this many");
     po->Register("rounds", &rounds, "measurements of each mode, after one that warms up");
     po->Register("seed", &seed, "seed of the features");
-    po->Register("even-routing", &even_routing,
-                 "first move the routers' mean logits to 0, so that all experts get frames");
-    po->Register("skip", &skip,
-                 "share of the encoder's frames whose second expert is skipped (moe-calibrate)");
     po->Register("json", &json, "file for the figures as JSON");
   }
   void Check() const {
     if (!(seconds >= 1) || streams < 1 || max_threads < 1 || rounds < 1) {
       throw UsageError("--seconds, --streams, --max-threads and --rounds must be at least 1");
     }
-    if (!(skip >= 0 && skip <= 1)) throw UsageError("--skip=", skip, ": must be from 0 to 1");
   }
 };
-
-Tensor RandomRows(Rng *rng, int64_t rows, int64_t cols) {
-  Tensor x(rows, cols);
-  for (int64_t i = 0; i < x.Size(); ++i) x.Data()[i] = static_cast<float>(rng->Normal());
-  return x;
-}
 
 // What one core's OpenBLAS reaches with the rows of 40 s, in GFLOP/s; the best of some calls.
 double SgemmGflops(const Context &ctx) {
@@ -121,113 +107,6 @@ class DistinctExperts : public RouteSink {
   double sum_ = 0;
   int64_t calls_ = 0;
 };
-
-// The first gates of each router in the order of their calls.
-class FirstGates : public RouteSink {
- public:
-  void OnRoute(ConstView logits, const std::vector<int32_t> &,
-               const std::vector<float> &gates) override {
-    const size_t rows = static_cast<size_t>(logits.Rows()), k = gates.size() / rows;
-    std::vector<SkipCandidate> candidates;
-    for (size_t t = 0; t < rows; ++t) candidates.push_back({gates[t * k], 0});
-    mixtures.push_back(std::move(candidates));
-  }
-  std::vector<std::vector<SkipCandidate>> mixtures;
-};
-
-// Thresholds that skip the second expert of that share of each mixture's rows, as moe-calibrate
-// finds them.
-std::vector<float> SkipThresholds(const Context &ctx, ConstView feats, const AsrModel &model,
-                                  double share) {
-  FirstGates sink;
-  ForwardMode forward;
-  forward.routes = &sink;
-  Tensor out;
-  RaggedShape shape;
-  model.Encoder().Forward(ctx, forward, feats, RaggedShape::Single(feats.Rows()), &out, &shape,
-                          nullptr, nullptr);
-  std::vector<float> gates;
-  for (const SkipThreshold &t :
-       ChooseSkipThresholds(SkipCriterion::kQuantile, share, sink.mixtures))
-    gates.push_back(t.gate);
-  return gates;
-}
-
-// The mean logits of each router in the order of their calls.
-class MeanLogits : public RouteSink {
- public:
-  void OnRoute(ConstView logits, const std::vector<int32_t> &,
-               const std::vector<float> &) override {
-    std::vector<double> mean(static_cast<size_t>(logits.Cols()));
-    for (int64_t i = 0; i < logits.Rows(); ++i) {
-      for (int64_t e = 0; e < logits.Cols(); ++e)
-        mean[static_cast<size_t>(e)] += logits(i, e) / static_cast<double>(logits.Rows());
-    }
-    means.push_back(std::move(mean));
-  }
-  std::vector<std::vector<double>> means;
-};
-
-// Solves a x = b for a symmetric positive a [n, n] by elimination; b becomes x.
-void Solve(std::vector<std::vector<double>> a, std::vector<double> *b) {
-  const size_t n = b->size();
-  for (size_t k = 0; k < n; ++k) {
-    for (size_t i = k + 1; i < n; ++i) {
-      const double f = a[i][k] / a[k][k];
-      for (size_t j = k; j < n; ++j) a[i][j] -= f * a[k][j];
-      (*b)[i] -= f * (*b)[k];
-    }
-  }
-  for (size_t k = n; k-- > 0;) {
-    for (size_t j = k + 1; j < n; ++j) (*b)[k] -= a[k][j] * (*b)[j];
-    (*b)[k] /= a[k][k];
-  }
-}
-
-// Routers of random weights send nearly all frames to the few experts that the mean of their inputs
-// prefers; trained ones do not. This takes the mean logits away through the offset of the norm
-// before each router: b += W^T (W W^T)^-1 (-mean), for all blocks at once, some times over.
-void EvenRouting(const Context &ctx, ConstView feats, AsrModel *model) {
-  std::map<std::string, Tensor> gates;    // by the name of the feed-forward
-  std::map<std::string, Tensor *> norms;  // offsets by the name of the norm
-  ForEachParamOrPacked(
-      model, [&](const std::string &name, Tensor *t, bool) { norms[name] = t; },
-      [&](const std::string &name, Tensor *weight, PackedMatrix *packed) {
-        if (name.find(".gate.weight") != std::string::npos)
-          gates[name] = packed->Empty() ? *weight : packed->Unpack();
-      });
-  for (int round = 0; round < 4; ++round) {
-    MeanLogits sink;
-    ForwardMode forward;
-    forward.routes = &sink;
-    Tensor out;
-    RaggedShape shape;
-    model->Encoder().Forward(ctx, forward, feats, RaggedShape::Single(feats.Rows()), &out, &shape,
-                             nullptr, nullptr);
-    for (size_t call = 0; call < sink.means.size(); ++call) {
-      const std::string block = Cat("encoder.encoders.", call / 2, "."),
-                        kind = call % 2 == 0 ? "_macaron" : "";
-      const Tensor &w = gates.at(block + "feed_forward" + kind + ".gate.weight");
-      Tensor *offset = norms.at(block + "norm_ff" + kind + ".bias");
-      const size_t n = static_cast<size_t>(w.Rows());
-      std::vector<std::vector<double>> gram(n, std::vector<double>(n));
-      std::vector<double> x(n);
-      for (size_t i = 0; i < n; ++i) {
-        x[i] = -sink.means[call][i];
-        for (size_t j = 0; j < n; ++j) {
-          for (int64_t d = 0; d < w.Cols(); ++d)
-            gram[i][j] +=
-                static_cast<double>(w(static_cast<int64_t>(i), d)) * w(static_cast<int64_t>(j), d);
-        }
-      }
-      Solve(gram, &x);
-      for (size_t i = 0; i < n; ++i) {
-        for (int64_t d = 0; d < w.Cols(); ++d)
-          offset->Data()[d] += static_cast<float>(x[i]) * w(static_cast<int64_t>(i), d);
-      }
-    }
-  }
-}
 
 // Multiplications and additions of encoder and CTC head for one utterance, twice the number of
 // multiply-adds; attention's scores and sums included.
@@ -437,9 +316,9 @@ int Run(int argc, char *argv[]) {
   chunks.chunk_size = 16;
   chunks.num_left_chunks = 4;
   PrecisionOptions precision_opts;
-  ExpertOptions experts;
+  BenchRouting routing;
   chunks.Register(&po);
-  experts.RegisterEncoder(&po);
+  routing.Register(&po);
   precision_opts.Register(&po);
   opts.Register(&po);
   if (!po.Parse(argc, argv, 1, 1)) return 0;
@@ -458,21 +337,11 @@ int Run(int argc, char *argv[]) {
   const double load_seconds = load.Elapsed();  // with packing, where the file holds plain tensors
   chunks.CheckModel(model->Config().encoder);
 
-  ExpertPolicy policy = experts.Apply(model->Config(), model->Policy());
-  if (model->Config().encoder.ffn.num_experts > 0) {
-    Rng rng(static_cast<uint64_t>(opts.seed));
-    const Tensor feats = RandomRows(&rng, 1000, model->Encoder().FeatureDim());
-    model->SetPolicy(ExpertPolicy());
-    if (opts.even_routing) EvenRouting(ctx, feats, model.get());
-    if (opts.skip > 0) policy.encoder_skip = SkipThresholds(ctx, feats, *model, opts.skip);
-  } else if (opts.skip > 0) {
-    throw UsageError("--skip=", opts.skip, ": ", po.Arg(0), " has no experts");
-  }
-  model->SetPolicy(policy);
+  routing.Apply(ctx, static_cast<uint64_t>(opts.seed), model.get());
   Bench bench(*model, opts, FrameShiftSeconds(info));
   nlohmann::ordered_json report = {{"model", po.Arg(0)},
                                    {"precision", precision},
-                                   {"experts", policy.ToString()},
+                                   {"experts", model->Policy().ToString()},
                                    {"machine", DescribeMachine()},
                                    {"audio_seconds", opts.seconds},
                                    {"rounds", opts.rounds},

@@ -15,7 +15,8 @@
 #include "base/main.h"
 #include "base/rng.h"
 #include "base/timer.h"
-#include "model/model-file.h"
+#include "bench/bench-routing.h"
+#include "model/quantize.h"
 #include "pipeline/encode.h"
 #include "pipeline/stream-scheduler.h"
 #include "util/io.h"
@@ -26,9 +27,9 @@ namespace u2moe {
 namespace {
 
 struct BenchOptions {
-  std::string model, streams = "1,2,4,8,16,32", clock = "virtual", weights = "float32", json;
+  std::string model, streams = "1,2,4,8,16,32", clock = "virtual", json;
   double seconds = 10;
-  int32_t max_batch = 64, group_size = 0;
+  int32_t max_batch = 64;
   int64_t seed = 1;
 
   void Register(OptionParser *po) {
@@ -39,8 +40,6 @@ struct BenchOptions {
                  "wall: chunks arrive in real time; virtual: only the processor time of each step "
                  "is measured, and arrivals and waiting are computed with it");
     po->Register("max-batch", &max_batch, "streams that advance in one step at most");
-    po->Register("weights", &weights, "float32, bfloat16, int8 or int4");
-    po->Register("group-size", &group_size, "inputs that share a scale; 0: all of an output");
     po->Register("seed", &seed, "seed of phases, frames and random weights");
     po->Register("json", &json, "file for the table as JSON");
   }
@@ -97,9 +96,7 @@ class Bench {
     step_ = encode.chunk_size * encoder.SubsamplingRate();
     chunk_seconds_ = static_cast<double>(step_) * shift;
     Rng rng(static_cast<uint64_t>(opts.seed));
-    frames_ = Tensor(4 * window_, encoder.FeatureDim());
-    for (int64_t i = 0; i < frames_.Size(); ++i)
-      frames_.Data()[i] = static_cast<float>(rng.Normal());
+    frames_ = RandomRows(&rng, 4 * window_, encoder.FeatureDim());
   }
   double ChunkSeconds() const { return chunk_seconds_; }
 
@@ -202,34 +199,43 @@ int Run(int argc, char *argv[]) {
   shape.decoder_blocks = 1;
   shape.reverse_decoder_blocks = 0;
   shape.reverse_weight = 0;
+  PrecisionOptions precision_opts;
+  BenchRouting routing;
   opts.Register(&po);
   encode.Register(&po);
+  precision_opts.Register(&po);
+  routing.Register(&po);
   shape.Register(&po);
   if (!po.Parse(argc, argv, 0, 0)) return 0;
   if (opts.clock != "wall" && opts.clock != "virtual") {
     throw UsageError("--clock=", opts.clock, ": unknown; known are wall and virtual");
   }
   if (encode.chunk_size < 1) throw UsageError("live streams need a --chunk-size");
+  precision_opts.Check();
   const std::vector<int> counts = opts.StreamCounts();
 
   const Context ctx;
   ModelInfo info;
   std::unique_ptr<AsrModel> model;
+  std::string precision = precision_opts.precision.empty() ? "float32" : precision_opts.precision;
   if (opts.model.empty()) {
     model = std::make_unique<AsrModel>(shape.Config());
     InitModel(model.get(), static_cast<uint64_t>(opts.seed));
+    const WeightFormat format = ParseWeightFormat(precision);
+    model->PrepareForInference(ctx, format, GroupSize(precision_opts.group_size, format));
   } else {
-    model = ReadModel(opts.model, &info);
+    model = ReadModelForInference(ctx, opts.model, precision_opts, &info, &precision,
+                                  ModelPart::kEncoder);
   }
-  const double millions = static_cast<double>(model->NumParams()) / 1e6;
-  model->PrepareForInference(ctx, ParseWeightFormat(opts.weights), opts.group_size);
+  routing.Apply(ctx, static_cast<uint64_t>(opts.seed), model.get());
   encode.streaming = true;
   encode.CheckModel(model->Config().encoder);
 
   Bench bench(*model, encode, opts, FrameShiftSeconds(info));
-  std::printf("%s, %.1f M parameters, %s, %s, %.0f s per stream, 1 thread, %s clock, %s\n",
-              opts.model.empty() ? "random weights" : opts.model.c_str(), millions,
-              encode.ToString().c_str(), opts.weights.c_str(), opts.seconds, opts.clock.c_str(),
+  const std::string experts = model->Policy().ToString();
+  std::printf("%s, %s, experts %s, %s, %.0f s per stream, 1 thread, %s clock, %s\n",
+              opts.model.empty() ? "random weights" : opts.model.c_str(), precision.c_str(),
+              experts.c_str(), encode.ToString().c_str(), opts.seconds, opts.clock.c_str(),
               DescribeMachine().c_str());
   std::printf("latency in ms from the last frame of a chunk of %.0f ms to its posteriors\n",
               1e3 * bench.ChunkSeconds());
@@ -250,11 +256,11 @@ int Run(int argc, char *argv[]) {
   }
   if (opts.json.empty()) return 0;
   const nlohmann::json report = {{"model", opts.model},
-                                 {"million_params", millions},
                                  {"chunk_size", encode.chunk_size},
                                  {"num_left_chunks", encode.num_left_chunks},
                                  {"chunk_seconds", bench.ChunkSeconds()},
-                                 {"weights", opts.weights},
+                                 {"precision", precision},
+                                 {"experts", experts},
                                  {"clock", opts.clock},
                                  {"seconds", opts.seconds},
                                  {"threads", 1},
