@@ -40,7 +40,7 @@ struct Group {
   int64_t blocks;               // of weights; a block of int4 takes two steps
   const uint8_t *const *panel;  // the group's first block in each panel
   const int32_t *start;         // [kRows] what corrects for codes stored without sign
-  int64_t ahead;                // weights this many bytes ahead are fetched
+  int64_t ahead;                // weights so many bytes ahead are fetched
 };
 
 // Calls finish(r, v, sums) for row r and vector v of the tile's outputs, in registers if possible.
@@ -69,7 +69,7 @@ HWY_INLINE void SumGroup(const Group &group, const Finish &finish) {
 #pragma GCC unroll 16
     for (int v = 0; v < kPanels; ++v) {
       w[v] = hn::LoadU(bytes, panel[v] + at);
-      hwy::Prefetch(panel[v] + at + group.ahead);
+      __builtin_prefetch(panel[v] + at + group.ahead, 0, 2);
     }
     if constexpr (kNibbles) {
       const hn::Repartition<uint16_t, decltype(bytes)> words;
@@ -138,6 +138,7 @@ HWY_INLINE void SumGroup(const Group &group, const Finish &finish) {
     for (int v = 0; v < kVectors; ++v) {
       const __m256i w = _mm256_loadu_si256(
           reinterpret_cast<const __m256i *>(group.panel[v / 2] + at + v % 2 * 32));
+      if (v % 2 == 0) __builtin_prefetch(group.panel[v / 2] + at + group.ahead, 0, 2);
       if constexpr (kNibbles) {
         const __m256i low = _mm256_and_si256(w, _mm256_set1_epi8(15)),
                       high = _mm256_and_si256(_mm256_srli_epi16(w, 4), _mm256_set1_epi8(15));
@@ -238,7 +239,14 @@ HWY_INLINE void CodeTile(const PackedRows &x, const TileRows &rows, const Tiles 
       const FloatVec value = hn::ConvertTo(Floats(), sum);
       StoreU(g == 0 ? hn::Mul(value, scale) : hn::MulAdd(value, scale, LoadU(total)), total);
     });
-    for (int v = 0; v < kPanels; ++v) panel[v] += group.blocks * 64;
+    for (int v = 0; v < kPanels; ++v) {
+      panel[v] += group.blocks * 64;
+      if (ahead > 0) {
+        const float *next = scales[v] + (kPanels * groups + g) * 2 * kPanel;
+        __builtin_prefetch(next, 0, 2);
+        __builtin_prefetch(next + kPanel, 0, 2);
+      }
+    }
   }
   const int64_t col = p * kPanel, cols = w.Rows();
   for (int r = 0; r < kRows; ++r) {
@@ -281,8 +289,10 @@ void CodeRows(const PackedRows &x, const TileRows &rows, int64_t begin, int64_t 
   FillTiles<kMost>(x, rows, begin, count, w, codes, starts);
   const Tiles tiles{codes, starts, x.Stride() / 4};
   const int64_t groups = w.NumGroups(), lanes = Width();
-  // Where each weight is read once only, it comes from memory; else the last tile has left it here.
-  const int64_t ahead = count <= kMost ? kPanels * w.PanelBytes() : 0;
+  // While the first tile uses these panels, the next ones come from memory into the second-level
+  // cache: they do not fit the first one. One panel after another and few rows is what processors
+  // foresee better by themselves.
+  const int64_t ahead = kPanels == 1 && count <= 2 * kMost ? 0 : kPanels * w.PanelBytes();
   for (int64_t p = 0; p < w.NumPanels(); p += kPanels) {
     // What a zero point of 1 adds to each output, before its scale.
     HWY_ALIGN float zeros[kPanels * kPanel];
@@ -294,7 +304,8 @@ void CodeRows(const PackedRows &x, const TileRows &rows, int64_t begin, int64_t 
       StoreU(sum, zeros + at);
     }
     ForRowTiles<kMost>(count, [&](auto r, int64_t i) HWY_ATTR {
-      CodeTile<decltype(r)::value, kPanels, kNibbles>(x, rows, tiles, i, begin, w, p, ahead, zeros);
+      CodeTile<decltype(r)::value, kPanels, kNibbles>(x, rows, tiles, i, begin, w, p,
+                                                      i == 0 ? ahead : 0, zeros);
     });
   }
 }

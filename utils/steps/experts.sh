@@ -10,7 +10,8 @@
 #                          own: what is not named as the models themselves say, else off; <policy>@<name>: of --others
 #   --others "..."         further models, trained otherwise: <name>=<model-dir>[,<model-dir>...], as many as <model-dirs>
 #   --criterion quantile   how moe-calibrate chooses thresholds for a share
-#   --rounds 3             the encoder is timed so often; the least processor time counts
+#   --nj 2                 decodings at a time
+#   --rounds 3             after them the encoder alone is timed so often; the least processor time counts
 #   --folder experts       <first model-dir>/<folder>/<chunk> receives scores, table.txt, table.json, front.png
 #
 # Reads <model-dir>/final.safetensors and, to calibrate, <dump-dir>/dev. Errors of all models and sets
@@ -24,6 +25,7 @@ policies="skip0.25 skip0.5 skip0.75 skip1 chunk2 chunk3 chunk4 budget2 budget3 b
 others=
 criterion=quantile
 rounds=3
+nj=$(nproc)
 folder=experts
 parse_options "$@"
 [[ ${#args[@]} -ge 4 ]] || usage_error "dump, data and model folders and a set are needed"
@@ -101,27 +103,40 @@ for ((m = 0; m < ${#models[@]}; ++m)); do
   for set in "${sets[@]}"; do pooled "$m-$set-" "$data/$set/text" >> "$dir/ref.tmp"; done
 done
 mv "$dir/ref.tmp" "$dir/ref.text"
+decode() { # <policy> <model number> <set>
+  local base=$dir/$1/$2.$3
+  forward "$1" "$2" "$3" "" "ark:$base.logp" "ark:$base.encoder"
+  rescored_text "${models[$2]}/final.safetensors" "$dump/units.txt" "$base"
+  logged "$base.log" moe-route-stats "${options[@]}" --chunk-size="$chunk" --json="$base.routes.json" \
+    "$(model_of "$2")" "scp:$dump/$3/feats.scp" > /dev/null
+  rm -f "$base.logp" "$base.encoder"
+}
 for p in "${all[@]}"; do
   read_policy "$p"
   mkdir -p "$dir/$p"
   rm -f "$dir/$p"/*
+  pids=()
   for ((m = 0; m < ${#models[@]}; ++m)); do
+    model_of "$m" > /dev/null # calibrated before jobs share it
     for set in "${sets[@]}"; do
-      base=$dir/$p/$m.$set
-      forward "$p" "$m" "$set" "$base.0.json" "ark:$base.logp" "ark:$base.encoder"
-      rescored_text "${models[$m]}/final.safetensors" "$dump/units.txt" "$base"
-      logged "$base.log" moe-route-stats "${options[@]}" --chunk-size="$chunk" --json="$base.routes.json" \
-        "$(model_of "$m")" "scp:$dump/$set/feats.scp" > /dev/null
-      pooled "$m-$set-" "$base.text" >> "$dir/$p/hyp.text"
-      rm -f "$base.logp" "$base.encoder"
+      if ((${#pids[@]} >= nj)); then
+        wait "${pids[0]}"
+        pids=("${pids[@]:1}")
+      fi
+      decode "$p" "$m" "$set" &
+      pids+=($!)
     done
   done
+  for pid in "${pids[@]}"; do wait "$pid"; done
+  for ((m = 0; m < ${#models[@]}; ++m)); do
+    for set in "${sets[@]}"; do pooled "$m-$set-" "$dir/$p/$m.$set.text"; done
+  done > "$dir/$p/hyp.text"
   logged "$dir/$p/wer.log" compute-wer --bootstrap --compare="ark:$dir/plain/hyp.text" --json="$dir/$p/wer.json" \
     "ark:$dir/ref.text" "ark:$dir/$p/hyp.text" > "$dir/$p/wer.txt"
   say "$p: $(head -n 1 "$dir/$p/wer.txt")"
 done
 # Rounds of all policies in turn, so that a machine that is busy for a while slows none alone.
-for ((round = 1; round < rounds; ++round)); do
+for ((round = 0; round < rounds; ++round)); do
   for p in "${all[@]}"; do
     read_policy "$p"
     for ((m = 0; m < ${#models[@]}; ++m)); do
