@@ -1,5 +1,5 @@
 // oneDNN's matrix products beside ours in the same run, with its weights reordered once as it likes
-// them: one thread, 12 weight matrices in turn. Not part of the build: oneDNN is no dependency.
+// them: one thread, 64 weight matrices in turn. Not part of the build: oneDNN is no dependency.
 //
 //   pip download --no-deps onednn-cpu-gomp onednn-devel-cpu-gomp, unpacked (wheels are zip files);
 //   make build/cpu/tests/bench/onednn-bench ONEDNN=<folder with include/ and lib/>
@@ -9,33 +9,17 @@
 // time shown; oneDNN's int8 is the bare product of codes to int32.
 #include <algorithm>
 #include <cstdio>
-#include <functional>
-#include <limits>
 #include <oneapi/dnnl/dnnl.hpp>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
 #include "base/rng.h"
-#include "base/timer.h"
+#include "bench/matrices-in-turn.h"
 #include "ops/packed-gemm.h"
 
 namespace u2moe {
 namespace {
-
-constexpr int kMatrices = 12;
-
-double Time(const std::function<void(int)> &f) {
-  double best = std::numeric_limits<double>::infinity(), total = 0;
-  for (int round = 0; round < 20 && total < 1.5; ++round) {
-    const double begin = ThreadCpuSeconds();
-    for (int m = 0; m < kMatrices; ++m) f(m);
-    const double seconds = ThreadCpuSeconds() - begin;
-    total += seconds;
-    best = std::min(best, seconds / kMatrices * 1e6);
-  }
-  return best;
-}
 
 // Products [M, K] x [K, N] of oneDNN for the data types of source, weights and destination.
 class OneDnn {
@@ -90,21 +74,19 @@ void Bench(const Context &ctx, int64_t n, int64_t k) {
               static_cast<long>(k), DescribeMachine().c_str(), "M", "weights", "ours us",
               "oneDNN us", "ours / oneDNN");
   Rng rng(1);
-  std::vector<Tensor> weights;
-  for (int m = 0; m < kMatrices; ++m) {
-    weights.emplace_back(n, k);
-    for (int64_t i = 0; i < n * k; ++i) weights.back().Data()[i] = static_cast<float>(rng.Normal());
-  }
+  Tensor weights(n, k);
+  for (int64_t i = 0; i < n * k; ++i) weights.Data()[i] = static_cast<float>(rng.Normal());
   for (const Format &format : formats) {
     std::vector<PackedMatrix> packed;
-    for (const Tensor &w : weights) packed.push_back(PackedMatrix::Pack(w, format.ours, 0));
+    for (int m = 0; m < kMatrices; ++m)
+      packed.push_back(PackedMatrix::Pack(weights, format.ours, 0));
     for (const int64_t rows : {1, 4, 16, 62, 250, 1000}) {
       Tensor x(rows, k), y(rows, n);
       for (int64_t i = 0; i < x.Size(); ++i) x.Data()[i] = static_cast<float>(rng.Normal());
       OneDnn theirs(rows, n, k, format.src, format.weights, format.dst);
-      const double us =
-          Time([&](int m) { PackedGemm(ctx, x, packed[static_cast<size_t>(m)], Epilogue(), y); });
-      const double one_dnn = Time([&](int m) { theirs.Multiply(m); });
+      const double us = TimeInTurn(
+          [&](int m) { PackedGemm(ctx, x, packed[static_cast<size_t>(m)], Epilogue(), y); });
+      const double one_dnn = TimeInTurn([&](int m) { theirs.Multiply(m); });
       std::printf("%5ld %-9s %9.1f %9.1f %14.2f  %s\n", static_cast<long>(rows),
                   ToString(format.ours).c_str(), us, one_dnn, us / one_dnn,
                   theirs.Implementation().c_str());

@@ -1,22 +1,17 @@
-// Products with packed weights beside OpenBLAS in the same run: one thread, 12 weight matrices in
+// Products with packed weights beside OpenBLAS in the same run: one thread, 64 weight matrices in
 // turn, so that weights come from memory.
 #include <hwy/targets.h>
 
-#include <algorithm>
 #include <cstdio>
-#include <functional>
-#include <limits>
 #include <vector>
 
 #include "base/rng.h"
-#include "base/timer.h"
+#include "bench/matrices-in-turn.h"
 #include "ops/packed-gemm.h"
 #include "tensor/gemm.h"
 
 namespace u2moe {
 namespace {
-
-constexpr int kMatrices = 12;
 
 Tensor Random(Rng *rng, int64_t rows, int64_t cols) {
   Tensor x(rows, cols);
@@ -24,25 +19,12 @@ Tensor Random(Rng *rng, int64_t rows, int64_t cols) {
   return x;
 }
 
-// The least processor time of one call f(m) in microseconds, m the number of the matrix.
-double Time(const std::function<void(int)> &f) {
-  double best = std::numeric_limits<double>::infinity(), total = 0;
-  for (int round = 0; round < 20 && total < 1.5; ++round) {
-    const double begin = ThreadCpuSeconds();
-    for (int m = 0; m < kMatrices; ++m) f(m);
-    const double seconds = ThreadCpuSeconds() - begin;
-    total += seconds;
-    best = std::min(best, seconds / kMatrices * 1e6);
-  }
-  return best;
-}
-
 void Bench(const Context &ctx, int64_t n, int64_t k, const std::vector<WeightFormat> &formats) {
   Rng rng(1);
   std::vector<Tensor> weights;
   std::vector<std::vector<PackedMatrix>> packed(formats.size());
   for (int m = 0; m < kMatrices; ++m) {
-    weights.push_back(Random(&rng, n, k));
+    weights.push_back(m == 0 ? Random(&rng, n, k) : Tensor::Copy(weights[0]));
     for (size_t f = 0; f < formats.size(); ++f) {
       packed[f].push_back(PackedMatrix::Pack(weights.back(), formats[f],
                                              formats[f] == WeightFormat::kInt4 ? 64 : 0));
@@ -55,13 +37,13 @@ void Bench(const Context &ctx, int64_t n, int64_t k, const std::vector<WeightFor
     const Tensor x = Random(&rng, rows, k);
     Tensor y(rows, n);
     const double ops = 2.0 * static_cast<double>(rows * n * k);
-    const double blas = Time([&](int m) {
+    const double blas = TimeInTurn([&](int m) {
       Gemm(ctx, 1, x, Trans::kNo, weights[static_cast<size_t>(m)], Trans::kYes, 0, y);
     });
     std::printf("%5ld %-10s %9.1f %9.1f %7.1f %9.2f\n", static_cast<long>(rows), "OpenBLAS", blas,
                 ops / blas / 1e3, static_cast<double>(n * k * 4) / blas / 1e3, 1.0);
     for (size_t f = 0; f < formats.size(); ++f) {
-      const double us = Time(
+      const double us = TimeInTurn(
           [&](int m) { PackedGemm(ctx, x, packed[f][static_cast<size_t>(m)], Epilogue(), y); });
       std::printf("%5ld %-10s %9.1f %9.1f %7.1f %9.2f\n", static_cast<long>(rows),
                   ToString(formats[f]).c_str(), us, ops / us / 1e3,
