@@ -99,7 +99,8 @@ plot limit with lines dt 2 lc rgb "#888888" title "1 % more errors than plain", 
     with open(os.path.join(folder, 'front.gp'), 'w', encoding='utf-8') as f:
         f.write(script)
     try:
-        subprocess.run(['gnuplot', 'front.gp'], cwd=folder, check=True)
+        subprocess.run(['gnuplot', 'front.gp'], cwd=folder, check=True, stdin=subprocess.DEVNULL,
+                       env={**os.environ, 'LC_ALL': 'C.UTF-8'})
     except FileNotFoundError:
         print('expert_front.py: no gnuplot, so no front.png', file=sys.stderr)
 

@@ -3,7 +3,8 @@
 #
 # Usage: egs/polyglot/run.sh [options]
 #   --seeds "1"         seeds of training; with two or more the report knows how much they matter
-#   --models "dense-wide moe dense"   conf/<model>.conf each; the one that trains longest first
+#   --models "dense-wide moe dense"   conf/<model>.conf each; the one that trains longest first;
+#                       moe-few is moe, trained to use few experts (docs/performance.md)
 #   --langs "de ..."    languages of espeak-ng with a list in local/words
 #   --topics "days ..." of days, months, numbers, colours: what is spoken about
 #   --per-topic 3       words of each topic and language; 0: all. More words want more utterances and epochs
