@@ -142,7 +142,7 @@ def main():
     parser.add_argument('--build', default=f'{root}/build/cpu', help='where the tools and scale-bench are')
     parser.add_argument('--models', type=lambda s: s.split(','), default=MODELS)
     parser.add_argument('--precisions', type=lambda s: s.split(','), default=PRECISIONS)
-    parser.add_argument('--policies', type=lambda s: s.split(','), default=['plain', 'skip0.5', 'skip0.75+chunk4'],
+    parser.add_argument('--policies', type=lambda s: s.split(','), default=['plain', 'skip0.9', 'skip0.9+chunk3', 'skip0.9+chunk2'],
                         help='how moe-1b uses its experts')
     parser.add_argument('--rounds', type=int, default=3)
     parser.add_argument('--seconds', type=float, default=10)

@@ -81,14 +81,18 @@ def plot(folder, rows):
     def block(chosen):
         return ''.join(f'{row["rtf"]:.6g} {row["wer"]:.4f} "{row["policy"]}"\n' for row in chosen) + 'e\n'
 
+    above = [row['policy'] for row in rows if row['wer'] > 1.25 * rows[0]['wer']]
+    hidden = f'above: {", ".join(above)}' if above else ''
     front = sorted((row for row in rows if row['front']), key=lambda row: row['rtf'])
     script = f'''set encoding utf8
-set terminal pngcairo size 1000,700 font "sans,10"
+set terminal pngcairo noenhanced size 1000,700 font "sans,10"
 set output "front.png"
 set xlabel "real-time factor of the encoder, processor time"
 set ylabel "word error rate, %"
 set grid
 set key below
+set yrange [:{1.25 * rows[0]['wer']:.4f}]
+set title "{hidden}"
 limit = {LIMIT * rows[0]['wer']:.4f}
 plot limit with lines dt 2 lc rgb "#888888" title "1 % more errors than plain", \\
   "-" using 1:2 with linespoints pt 7 lc rgb "#4477aa" title "front", \\
