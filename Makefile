@@ -133,7 +133,7 @@ demo: ## install what is needed, build, and run egs/polyglot (under 12 minutes o
 	$(Q)$(MAKE) --no-print-directory -j$$(nproc) all
 	$(Q)egs/polyglot/run.sh
 
-bench: all $(BENCHES)  ## speed of the paper's three models in all formats of weights (20 minutes, 9 GB of disk)
+bench: all $(BENCHES)  ## speed of the paper's three models in all formats of weights (40 minutes, 9 GB of disk)
 	$(Q)utils/bench_scale.py --build=$(BUILD) --json=$(BUILD)/bench.json
 
 # scale-bench measures a given model file.

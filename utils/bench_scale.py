@@ -144,8 +144,8 @@ def main():
     parser.add_argument('--precisions', type=lambda s: s.split(','), default=PRECISIONS)
     parser.add_argument('--policies', type=lambda s: s.split(','), default=['plain', 'skip0.9', 'skip0.9+chunk3', 'skip0.9+chunk2'],
                         help='how moe-1b uses its experts')
-    parser.add_argument('--rounds', type=int, default=3)
-    parser.add_argument('--seconds', type=float, default=10)
+    parser.add_argument('--rounds', type=int, default=1)
+    parser.add_argument('--seconds', type=float, default=6)
     parser.add_argument('--threads', type=int, default=2)
     parser.add_argument('--dir', help='folder for the models; by default a temporary one')
     parser.add_argument('--json')
