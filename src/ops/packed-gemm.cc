@@ -1,6 +1,7 @@
 #include "ops/packed-gemm.h"
 
 #include <algorithm>
+#include <exception>
 #include <future>
 #include <vector>
 
@@ -79,7 +80,14 @@ void PackedGemm(const Context &ctx, const PackedRows &x, const GemmRows &rows,
   };
   std::vector<std::future<void>> others;
   for (int64_t i = 1; i < parts; ++i) others.push_back(ctx.Pool()->Submit([&part, i] { part(i); }));
-  part(0);
+  std::exception_ptr failure;
+  try {
+    part(0);
+  } catch (...) {
+    failure = std::current_exception();  // the others still use what is here
+  }
+  for (std::future<void> &other : others) other.wait();
+  if (failure) std::rethrow_exception(failure);
   for (std::future<void> &other : others) other.get();
 }
 

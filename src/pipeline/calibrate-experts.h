@@ -43,9 +43,8 @@ struct SkipThreshold {
 // - kQuantile: the same share in each mixture;
 // - kGate: the same threshold for each;
 // - kChange: the sum of the costs of the rows skipped is as small as thresholds can make it, but
-// for
-//   the last step (greedy on the lower convex hulls of cost over rows skipped, in falling order of
-//   gate).
+//   for the last step (greedy on the lower convex hulls of cost over rows skipped, in falling order
+//   of gate).
 std::vector<SkipThreshold> ChooseSkipThresholds(
     SkipCriterion criterion, double skip, const std::vector<std::vector<SkipCandidate>> &mixtures);
 
