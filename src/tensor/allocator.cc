@@ -93,13 +93,42 @@ void Release(void *p, int cls, size_t rounded) noexcept {
   cache.bytes += rounded;
 }
 
+// Places the shared_ptr's control block in the header of the block that it counts, and so gives the
+// block back after the last use of both.
+constexpr size_t kHeaderBytes = 64;  // keeps what follows aligned
+template <class T>
+struct HeaderAllocator {
+  using value_type = T;
+  void *block;
+  int cls;
+  size_t rounded;
+
+  HeaderAllocator(void *b, int c, size_t r) : block(b), cls(c), rounded(r) {}
+  template <class U>
+  HeaderAllocator(const HeaderAllocator<U> &o)  // NOLINT(runtime/explicit)
+      : block(o.block), cls(o.cls), rounded(o.rounded) {}
+  T *allocate(size_t) {
+    static_assert(sizeof(T) <= kHeaderBytes && alignof(T) <= kHeaderBytes);
+    return static_cast<T *>(block);
+  }
+  void deallocate(T *, size_t) noexcept { Release(block, cls, rounded); }
+  template <class U>
+  bool operator==(const HeaderAllocator<U> &o) const {
+    return block == o.block;
+  }
+  template <class U>
+  bool operator!=(const HeaderAllocator<U> &o) const {
+    return block != o.block;
+  }
+};
+
 }  // namespace
 
 std::shared_ptr<float> AllocateFloats(int64_t count) {
   if (count == 0) return nullptr;
   if (static_cast<uint64_t>(count) > (uint64_t{1} << 46)) throw std::bad_alloc();
   size_t rounded = 0;
-  const size_t bytes = static_cast<size_t>(count) * sizeof(float);
+  const size_t bytes = kHeaderBytes + static_cast<size_t>(count) * sizeof(float);
   const int cls = ClassOf(bytes, &rounded);
   void *p = nullptr;
   if (!Cache::Dead() && cls < kNumClasses) {
@@ -114,8 +143,9 @@ std::shared_ptr<float> AllocateFloats(int64_t count) {
   if (p == nullptr) p = SystemAllocate(rounded);
   Allow(p, bytes);
   Forbid(p, bytes, rounded);
-  return std::shared_ptr<float>(static_cast<float *>(p),
-                                [cls, rounded](float *q) { Release(q, cls, rounded); });
+  return std::shared_ptr<float>(
+      reinterpret_cast<float *>(static_cast<char *>(p) + kHeaderBytes), [](float *) {},
+      HeaderAllocator<float>(p, cls, rounded));
 }
 
 int64_t NumSystemAllocations() { return num_system_allocations; }

@@ -8,29 +8,42 @@
 
 namespace u2moe {
 
-void Tensor::SetShape(std::vector<int64_t> shape) {
-  CHECK_LE(shape.size(), 4u);
+void Tensor::SetShape(const int64_t *dims, size_t num_dims) {
+  CHECK_LE(num_dims, dims_.size());
   // A vector [D] is one row; all dimensions after the first are columns.
-  const size_t first_col = shape.size() < 2 ? 0 : 1;
-  rows_ = shape.empty() ? 0 : first_col == 0 ? 1 : shape[0];
-  cols_ = shape.empty() ? 0 : 1;
+  const size_t first_col = num_dims < 2 ? 0 : 1;
+  rows_ = num_dims == 0 ? 0 : first_col == 0 ? 1 : dims[0];
+  cols_ = num_dims == 0 ? 0 : 1;
   bool fits = true;
-  for (size_t i = 0; i < shape.size(); ++i) {
-    CHECK_GE(shape[i], 0);
-    if (i >= first_col) fits &= !__builtin_mul_overflow(cols_, shape[i], &cols_);
+  for (size_t i = 0; i < num_dims; ++i) {
+    CHECK_GE(dims[i], 0);
+    if (i >= first_col) fits &= !__builtin_mul_overflow(cols_, dims[i], &cols_);
+    dims_[i] = dims[i];
   }
   fits &= !__builtin_mul_overflow(rows_, cols_, &size_);
   CHECK(fits) << "a shape of more than 2^63 floats";
-  shape_ = std::move(shape);
+  num_dims_ = static_cast<int>(num_dims);
 }
 
-Tensor::Tensor(std::vector<int64_t> shape) {
-  SetShape(std::move(shape));
+Tensor::Tensor(const std::vector<int64_t> &shape) {
+  SetShape(shape.data(), shape.size());
   data_ = AllocateFloats(size_);
 }
 
-Tensor Tensor::Zeros(std::vector<int64_t> shape) {
-  Tensor t(std::move(shape));
+Tensor::Tensor(int64_t rows, int64_t cols) {
+  const int64_t dims[] = {rows, cols};
+  SetShape(dims, 2);
+  data_ = AllocateFloats(size_);
+}
+
+Tensor Tensor::Zeros(const std::vector<int64_t> &shape) {
+  Tensor t(shape);
+  t.SetZero();
+  return t;
+}
+
+Tensor Tensor::Zeros(int64_t rows, int64_t cols) {
+  Tensor t(rows, cols);
   t.SetZero();
   return t;
 }
@@ -41,14 +54,16 @@ Tensor Tensor::Copy(ConstView v) {
   return t;
 }
 
-Tensor Tensor::Borrow(std::shared_ptr<float> data, std::vector<int64_t> shape) {
+Tensor Tensor::Borrow(std::shared_ptr<float> data, const std::vector<int64_t> &shape) {
   Tensor t;
   t.data_ = std::move(data);
-  t.SetShape(std::move(shape));
+  t.SetShape(shape.data(), shape.size());
   return t;
 }
 
-Tensor::Tensor(const Tensor &other) : Tensor(other.shape_) {
+Tensor::Tensor(const Tensor &other) {
+  SetShape(other.dims_.data(), static_cast<size_t>(other.num_dims_));
+  data_ = AllocateFloats(size_);
   if (size_ > 0) std::memcpy(Data(), other.Data(), static_cast<size_t>(size_) * sizeof(float));
 }
 
@@ -59,7 +74,8 @@ Tensor &Tensor::operator=(const Tensor &other) {
 
 Tensor::Tensor(Tensor &&other) noexcept
     : data_(std::move(other.data_)),
-      shape_(std::exchange(other.shape_, {})),
+      dims_(other.dims_),
+      num_dims_(std::exchange(other.num_dims_, 0)),
       rows_(std::exchange(other.rows_, 0)),
       cols_(std::exchange(other.cols_, 0)),
       size_(std::exchange(other.size_, 0)) {}
@@ -67,7 +83,8 @@ Tensor::Tensor(Tensor &&other) noexcept
 Tensor &Tensor::operator=(Tensor &&other) noexcept {
   if (this == &other) return *this;
   data_ = std::move(other.data_);
-  shape_ = std::exchange(other.shape_, {});
+  dims_ = other.dims_;
+  num_dims_ = std::exchange(other.num_dims_, 0);
   rows_ = std::exchange(other.rows_, 0);
   cols_ = std::exchange(other.cols_, 0);
   size_ = std::exchange(other.size_, 0);
@@ -80,7 +97,7 @@ void Tensor::SetZero() {
 
 std::string Tensor::ShapeString() const {
   std::string s = "[";
-  for (size_t i = 0; i < shape_.size(); ++i) s += (i ? ", " : "") + std::to_string(shape_[i]);
+  for (int i = 0; i < num_dims_; ++i) s += (i ? ", " : "") + std::to_string(Dim(i));
   return s + "]";
 }
 

@@ -1,11 +1,13 @@
 #ifndef U2MOE_TENSOR_TENSOR_H_
 #define U2MOE_TENSOR_TENSOR_H_
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "base/check.h"
 #include "tensor/view.h"
 
 namespace u2moe {
@@ -18,23 +20,24 @@ class Tensor {
  public:
   Tensor() = default;
   // Contents are undefined; see Zeros.
-  explicit Tensor(std::vector<int64_t> shape);
-  Tensor(int64_t rows, int64_t cols) : Tensor(std::vector<int64_t>{rows, cols}) {}
-  static Tensor Zeros(std::vector<int64_t> shape);
-  static Tensor Zeros(int64_t rows, int64_t cols) {
-    return Zeros(std::vector<int64_t>{rows, cols});
-  }
+  explicit Tensor(const std::vector<int64_t> &shape);
+  Tensor(int64_t rows, int64_t cols);
+  static Tensor Zeros(const std::vector<int64_t> &shape);
+  static Tensor Zeros(int64_t rows, int64_t cols);
   static Tensor Copy(ConstView v);
   // A tensor on memory that `data` owns or keeps alive; not copied.
-  static Tensor Borrow(std::shared_ptr<float> data, std::vector<int64_t> shape);
+  static Tensor Borrow(std::shared_ptr<float> data, const std::vector<int64_t> &shape);
 
   Tensor(const Tensor &other);
   Tensor &operator=(const Tensor &other);
   Tensor(Tensor &&other) noexcept;  // other becomes empty
   Tensor &operator=(Tensor &&other) noexcept;
 
-  const std::vector<int64_t> &Shape() const { return shape_; }
-  int64_t Dim(int i) const { return shape_.at(static_cast<size_t>(i)); }
+  std::vector<int64_t> Shape() const { return {dims_.begin(), dims_.begin() + num_dims_}; }
+  int64_t Dim(int i) const {
+    CHECK(i >= 0 && i < num_dims_) << i;
+    return dims_[static_cast<size_t>(i)];
+  }
   int64_t Size() const { return size_; }
   bool Empty() const { return size_ == 0; }
   float *Data() { return data_.get(); }
@@ -55,10 +58,11 @@ class Tensor {
   std::string ShapeString() const;  // "[8, 96, 3, 3]"
 
  private:
-  void SetShape(std::vector<int64_t> shape);
+  void SetShape(const int64_t *dims, size_t num_dims);
 
   std::shared_ptr<float> data_;
-  std::vector<int64_t> shape_;
+  std::array<int64_t, 4> dims_{};  // not a vector, which would be an allocation for each tensor
+  int num_dims_ = 0;
   int64_t rows_ = 0, cols_ = 0, size_ = 0;
 };
 

@@ -86,7 +86,12 @@ TEST_P(ExpertEncodeTest, StreamsEqualMasks) {
         Set(c.gate, c.chunk_experts, c.budget, c.exit);
         const Tensor masked = Encode(x, chunk, false);
         EXPECT_LE(MaxAbsDiff(masked, Encode(x, chunk, true)), 1e-4);
-        EXPECT_GT(MaxAbsDiff(masked, plain), 1e-3);
+        // Without chunks only skipping and exits change anything.
+        if (chunk < 0 && c.gate > 1 && c.exit > 1) {
+          EXPECT_EQ(MaxAbsDiff(masked, plain), 0);
+        } else {
+          EXPECT_GT(MaxAbsDiff(masked, plain), 1e-3);
+        }
       }
     }
   }
