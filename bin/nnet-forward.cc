@@ -38,7 +38,8 @@ void EncodeJobs(const Context &ctx, const AsrModel &model, const EncodeOptions &
 
 int Run(int argc, char *argv[]) {
   OptionParser po(
-      "Encoder and CTC head of a model: features to CTC log-posteriors, and the encoder output.\n\n"
+      "Encoder and CTC head of a model: features to CTC log-posteriors, and the encoder output for "
+      "rescoring.\n\n"
       "Usage: nnet-forward [options] <model> <feats-rspecifier> <logp-wspecifier> "
       "[<encoder-out-wspecifier>]\n"
       "  e.g. nnet-forward final.safetensors scp:feats.scp ark:logp.ark ark:encoder.ark\n"
@@ -71,7 +72,7 @@ int Run(int argc, char *argv[]) {
   precision_opts.Check();
   const std::unique_ptr<ThreadPool> pool = threads.OpPool();
   Context ctx(ParseDevice(device));
-  ctx.SetPool(pool.get());
+  ctx.SetPool(pool.get(), threads.op_threads);
 
   ModelInfo info;
   const std::unique_ptr<AsrModel> model =
@@ -110,7 +111,6 @@ int Run(int argc, char *argv[]) {
   reader.Close();
   logp_writer.Close();
   if (encoder_writer) encoder_writer->Close();
-
   LOG_INFO << frames << " encoder frames";
   speed.Note("chunk_size", opts.chunk_size);
   speed.Note("num_left_chunks", opts.num_left_chunks);

@@ -4,10 +4,11 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/timer.h"
 
 namespace u2moe {
 
-ThreadPool::ThreadPool(int num_threads) {
+ThreadPool::ThreadPool(int num_threads, double spin_seconds) : spin_seconds_(spin_seconds) {
   CHECK_GE(num_threads, 1);
   try {
     for (int i = 0; i < num_threads; ++i) workers_.emplace_back([this] { Work(); });
@@ -34,6 +35,7 @@ std::future<void> ThreadPool::Submit(std::function<void()> task) {
   {
     std::lock_guard<std::mutex> lock(mutex_);
     queue_.push_back(std::move(packaged));
+    ++num_queued_;
   }
   wake_.notify_one();
   return result;
@@ -57,12 +59,17 @@ void ThreadPool::ParallelFor(int64_t n, const std::function<void(int64_t)> &fn) 
 void ThreadPool::Work() {
   for (;;) {
     std::packaged_task<void()> task;
+    if (spin_seconds_ > 0) {
+      const Timer timer;
+      while (num_queued_ == 0 && timer.Elapsed() < spin_seconds_) std::this_thread::yield();
+    }
     {
       std::unique_lock<std::mutex> lock(mutex_);
       wake_.wait(lock, [this] { return stop_ || !queue_.empty(); });
       if (queue_.empty()) return;
       task = std::move(queue_.front());
       queue_.pop_front();
+      --num_queued_;
     }
     task();
   }

@@ -1,8 +1,10 @@
 #include "ops/packed-gemm.h"
 
 #include <algorithm>
+#include <chrono>
 #include <exception>
 #include <future>
+#include <thread>
 #include <vector>
 
 #include "base/check.h"
@@ -57,13 +59,12 @@ void PackedGemm(const Context &ctx, const PackedRows &x, const GemmRows &rows,
   CHECK(given.in != nullptr || given.count <= x.Rows());
   CHECK(given.out != nullptr || given.count <= y.Rows());
   if (given.count == 0 || w.Rows() == 0) return;
-  // A part costs some 20 us to hand over; a million multiply-adds or two megabytes of weights take
-  // longer.
+  // What is less than 4 million multiply-adds, of 8 rows more for the weights' way from memory, is
+  // not worth handing over.
   const double work = static_cast<double>(given.count + 8) * static_cast<double>(w.Rows()) *
                       static_cast<double>(w.Cols());
-  const int64_t threads = ctx.Pool() == nullptr ? 1 : ctx.Pool()->NumThreads() + 1;
-  const int64_t parts =
-      std::min(threads, std::min(w.NumPanels() / 4, static_cast<int64_t>(work / 4e6)));
+  const int64_t parts = std::min(static_cast<int64_t>(ctx.OpThreads()),
+                                 std::min(w.NumPanels() / 4, static_cast<int64_t>(work / 4e6)));
   if (parts < 2) {
     Compute(ctx, x, given, w, epilogue, y);
     return;
@@ -86,7 +87,10 @@ void PackedGemm(const Context &ctx, const PackedRows &x, const GemmRows &rows,
   } catch (...) {
     failure = std::current_exception();  // the others still use what is here
   }
-  for (std::future<void> &other : others) other.wait();
+  for (std::future<void> &other : others) {  // not asleep: waking takes longer than a part
+    while (other.wait_for(std::chrono::seconds(0)) != std::future_status::ready)
+      std::this_thread::yield();
+  }
   if (failure) std::rethrow_exception(failure);
   for (std::future<void> &other : others) other.get();
 }

@@ -29,9 +29,11 @@ struct ThreadOptions {
   void Register(OptionParser *po, const std::string &option = "threads");
   void RegisterOps(OptionParser *po);
   void Check() const;  // throws UsageError
-  // The threads that Context::SetPool takes; null for none.
+  // The pool that Context::SetPool takes; null for none. It looks for the next product of a forward
+  // for a millisecond before it sleeps.
   std::unique_ptr<ThreadPool> OpPool() const {
-    return op_threads > 1 ? std::make_unique<ThreadPool>(threads * (op_threads - 1)) : nullptr;
+    return op_threads > 1 ? std::make_unique<ThreadPool>(threads * (op_threads - 1), 1e-3)
+                          : nullptr;
   }
 };
 

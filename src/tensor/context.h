@@ -18,14 +18,20 @@ class Context {
   explicit Context(Device device = Device::kCpu);
 
   bool OnCuda() const { return device_ == Device::kCuda; }
-  // Threads beside the calling one for parts of an op; must outlive the Context and its copies.
-  // Null by default. May be shared by threads of computation, none of which may be its own.
-  void SetPool(ThreadPool *pool) { pool_ = pool; }
+  // Lets large ops split into op_threads parts, all but one of them computed by the pool. The pool
+  // must outlive the Context and its copies; threads of computation may share it, but none may be
+  // one of its own. Null, the default: ops do not split.
+  void SetPool(ThreadPool *pool, int op_threads) {
+    pool_ = pool;
+    op_threads_ = pool == nullptr ? 1 : op_threads;
+  }
   ThreadPool *Pool() const { return pool_; }
+  int OpThreads() const { return op_threads_; }
 
  private:
   Device device_;
   ThreadPool *pool_ = nullptr;
+  int op_threads_ = 1;
 };
 
 // "cpu" or "cuda"; throws UsageError for others.

@@ -7,19 +7,13 @@
 #include <vector>
 
 #include "base/error.h"
-#include "base/rng.h"
+#include "bench/random-rows.h"
 #include "layer/route-sink.h"
 #include "model/expert-options.h"
 #include "pipeline/calibrate-experts.h"
 #include "util/options.h"
 
 namespace u2moe {
-
-inline Tensor RandomRows(Rng *rng, int64_t rows, int64_t cols) {
-  Tensor x(rows, cols);
-  for (int64_t i = 0; i < x.Size(); ++i) x.Data()[i] = static_cast<float>(rng->Normal());
-  return x;
-}
 
 // The first gates of each router in the order of their calls.
 class FirstGates : public RouteSink {

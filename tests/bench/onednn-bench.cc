@@ -14,8 +14,8 @@
 #include <unordered_map>
 #include <vector>
 
-#include "base/rng.h"
 #include "bench/matrices-in-turn.h"
+#include "bench/random-rows.h"
 #include "ops/packed-gemm.h"
 
 namespace u2moe {
@@ -74,15 +74,14 @@ void Bench(const Context &ctx, int64_t n, int64_t k) {
               static_cast<long>(k), DescribeMachine().c_str(), "M", "weights", "ours us",
               "oneDNN us", "ours / oneDNN");
   Rng rng(1);
-  Tensor weights(n, k);
-  for (int64_t i = 0; i < n * k; ++i) weights.Data()[i] = static_cast<float>(rng.Normal());
+  const Tensor weights = RandomRows(&rng, n, k);
   for (const Format &format : formats) {
     std::vector<PackedMatrix> packed;
     for (int m = 0; m < kMatrices; ++m)
       packed.push_back(PackedMatrix::Pack(weights, format.ours, 0));
     for (const int64_t rows : {1, 4, 16, 62, 250, 1000}) {
-      Tensor x(rows, k), y(rows, n);
-      for (int64_t i = 0; i < x.Size(); ++i) x.Data()[i] = static_cast<float>(rng.Normal());
+      const Tensor x = RandomRows(&rng, rows, k);
+      Tensor y(rows, n);
       OneDnn theirs(rows, n, k, format.src, format.weights, format.dst);
       const double us = TimeInTurn(
           [&](int m) { PackedGemm(ctx, x, packed[static_cast<size_t>(m)], Epilogue(), y); });

@@ -5,26 +5,20 @@
 #include <cstdio>
 #include <vector>
 
-#include "base/rng.h"
 #include "bench/matrices-in-turn.h"
+#include "bench/random-rows.h"
 #include "ops/packed-gemm.h"
 #include "tensor/gemm.h"
 
 namespace u2moe {
 namespace {
 
-Tensor Random(Rng *rng, int64_t rows, int64_t cols) {
-  Tensor x(rows, cols);
-  for (int64_t i = 0; i < x.Size(); ++i) x.Data()[i] = static_cast<float>(rng->Normal());
-  return x;
-}
-
 void Bench(const Context &ctx, int64_t n, int64_t k, const std::vector<WeightFormat> &formats) {
   Rng rng(1);
   std::vector<Tensor> weights;
   std::vector<std::vector<PackedMatrix>> packed(formats.size());
   for (int m = 0; m < kMatrices; ++m) {
-    weights.push_back(m == 0 ? Random(&rng, n, k) : Tensor::Copy(weights[0]));
+    weights.push_back(m == 0 ? RandomRows(&rng, n, k) : Tensor::Copy(weights[0]));
     for (size_t f = 0; f < formats.size(); ++f) {
       packed[f].push_back(PackedMatrix::Pack(weights.back(), formats[f],
                                              formats[f] == WeightFormat::kInt4 ? 64 : 0));
@@ -34,7 +28,7 @@ void Bench(const Context &ctx, int64_t n, int64_t k, const std::vector<WeightFor
               static_cast<long>(k), DescribeMachine().c_str(), "M", "format", "us", "GOP/s", "GB/s",
               "/OpenBLAS");
   for (int64_t rows : {1, 2, 4, 8, 13, 16, 32, 62, 64, 250, 1000}) {
-    const Tensor x = Random(&rng, rows, k);
+    const Tensor x = RandomRows(&rng, rows, k);
     Tensor y(rows, n);
     const double ops = 2.0 * static_cast<double>(rows * n * k);
     const double blas = TimeInTurn([&](int m) {

@@ -13,6 +13,7 @@
 
 #include "base/rng.h"
 #include "base/timer.h"
+#include "bench/random-rows.h"
 #include "decode/ctc-search.h"
 #include "model/decoder.h"
 #include "ops/softmax.h"
@@ -23,12 +24,6 @@ namespace {
 
 constexpr int64_t kDim = 640, kHidden = 2560, kVocab = 8192, kFrames = 250, kBlocks = 3;
 using Labels = std::vector<std::vector<int32_t>>;
-
-Tensor Random(Rng *rng, int64_t rows, int64_t cols) {
-  Tensor x(rows, cols);
-  for (int64_t i = 0; i < x.Size(); ++i) x.Data()[i] = static_cast<float>(rng->Normal());
-  return x;
-}
 
 double BestSeconds(const std::function<void()> &fn) {
   double best = 1e9;
@@ -42,7 +37,7 @@ double BestSeconds(const std::function<void()> &fn) {
 
 // 30 labels over the utterance, each spike with a few rivals of random strength.
 Labels SearchedList(Rng *rng, int size) {
-  Tensor x = Random(rng, kFrames, kVocab);
+  Tensor x = RandomRows(rng, kFrames, kVocab);
   for (int64_t t = 0; t < kFrames; ++t) {
     x(t, 0) += 18;
     if (t % 8 != 4 || t / 8 >= 30) continue;
@@ -96,8 +91,8 @@ int Run(int argc, char *argv[]) {
         *packed = PackedMatrix::Pack(*weight, WeightFormat::kFloat32);
         *weight = Tensor();
       });
-  const Tensor encoded = Random(&rng, kFrames, kDim), a = Random(&rng, 1000, kDim),
-               b = Random(&rng, kHidden, kDim);
+  const Tensor encoded = RandomRows(&rng, kFrames, kDim), a = RandomRows(&rng, 1000, kDim),
+               b = RandomRows(&rng, kHidden, kDim);
   Tensor c(1000, kHidden);
   const double sgemm = 2e-9 * 1000 * kDim * kHidden /
                        BestSeconds([&] { Gemm(ctx, 1, a, Trans::kNo, b, Trans::kYes, 0, c); });

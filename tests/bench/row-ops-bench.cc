@@ -10,6 +10,7 @@
 
 #include "base/rng.h"
 #include "base/timer.h"
+#include "bench/random-rows.h"
 #include "ops/activation.h"
 #include "ops/adam.h"
 #include "ops/batch-norm.h"
@@ -25,12 +26,6 @@
 
 namespace u2moe {
 namespace {
-
-Tensor Random(Rng *rng, int64_t rows, int64_t cols) {
-  Tensor t(rows, cols);
-  for (int64_t i = 0; i < t.Size(); ++i) t.Data()[i] = static_cast<float>(rng->Normal());
-  return t;
-}
 
 double BestSeconds(const std::function<void()> &fn) {
   double best = 1e9;
@@ -50,11 +45,12 @@ int Run(int argc, char *argv[]) {
   const int64_t cols = argc > 2 ? std::atoll(argv[2]) : 144;
   Context ctx;
   Rng rng(1);
-  Tensor x = Random(&rng, rows, cols), y = Random(&rng, rows, cols), z = Random(&rng, rows, cols),
-         wide = Random(&rng, rows, 2 * cols), wide2 = wide, row_stats = Random(&rng, rows, 2),
-         col_stats = Random(&rng, 2, cols), gamma = Random(&rng, 1, cols), beta = gamma,
-         dgamma = gamma, dbeta = gamma, weight = Random(&rng, 4 * cols, cols),
-         hidden = Random(&rng, rows, 4 * cols), m = Tensor::Zeros(rows, cols), v = m;
+  Tensor x = RandomRows(&rng, rows, cols), y = RandomRows(&rng, rows, cols),
+         z = RandomRows(&rng, rows, cols), wide = RandomRows(&rng, rows, 2 * cols), wide2 = wide,
+         row_stats = RandomRows(&rng, rows, 2), col_stats = RandomRows(&rng, 2, cols),
+         gamma = RandomRows(&rng, 1, cols), beta = gamma, dgamma = gamma, dbeta = gamma,
+         weight = RandomRows(&rng, 4 * cols, cols), hidden = RandomRows(&rng, rows, 4 * cols),
+         m = Tensor::Zeros(rows, cols), v = m;
   std::vector<int32_t> index;
   for (int64_t i = 0; i < rows; ++i)
     index.push_back(static_cast<int32_t>(rng.UniformInt(0, rows - 1)));

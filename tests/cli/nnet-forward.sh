@@ -45,8 +45,15 @@ forward() { nnet-forward --print-args=false "$@" 2>"$tmp/log" || cat "$tmp/log";
 for threads in 1 3; do
   forward --threads=$threads --chunk-size=4 "$model" "scp:$tmp/many.scp" "ark:$tmp/logp.$threads" "ark:$tmp/enc.$threads"
 done
-forward --op-threads=2 --chunk-size=4 "$model" "scp:$tmp/many.scp" "ark:$tmp/logp.ops" ark:/dev/null
-check "2 threads for each product give the same" cmp "$tmp/logp.1" "$tmp/logp.ops"
+# A layer so wide that its products are split.
+nnet-init --print-args=false --preset=dense-225m --num-blocks=1 --model-dim=400 --vocab-size=20 --decoder-blocks=1 \
+  --reverse-decoder-blocks=1 --feature-dim="$(feat-to-dim "ark:$dir/feats.ark" - 2>/dev/null)" "$tmp/wide" 2>/dev/null
+for threads in 1 3; do
+  forward --op-threads=$threads --chunk-size=16 --precision=int8 "$tmp/wide" "scp:$tmp/many.scp" "ark:$tmp/logp.ops.$threads"
+done
+check "wide products were computed" test -s "$tmp/logp.ops.1"
+check "3 threads for each product give the same" cmp "$tmp/logp.ops.1" "$tmp/logp.ops.3"
+rm -f "$tmp/wide"
 check "3 threads give the same log-posteriors" cmp "$tmp/logp.1" "$tmp/logp.3"
 check "3 threads give the same encoder outputs" cmp "$tmp/enc.1" "$tmp/enc.3"
 check_equal "the order is that of the input" "$(text "ark:$tmp/logp.3" | awk '/\[/ { print $1 }')" "$(cut -d ' ' -f 1 "$tmp/many.scp")"

@@ -193,7 +193,7 @@ TEST(PackedGemm, ThreadsChangeNothing) {
   Rng rng(11);
   ThreadPool pool(3);
   Context alone, shared;
-  shared.SetPool(&pool);
+  shared.SetPool(&pool, 4);
   for (const Weights &format : kWeights) {
     // Enough work for four parts, the last panel not full; and too little for two.
     for (const int64_t outputs : {1031, 40}) {
