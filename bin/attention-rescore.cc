@@ -95,8 +95,7 @@ int Run(int argc, char *argv[]) {
   };
   const auto work = [&](Job *job) {
     CheckFinite("encoder output", job->encoder_out);
-    job->scored = ScoreHypotheses(scorer, output.RightToLeft(), job->encoder_out, job->nbest.hyps,
-                                  job->nbest.scores);
+    job->scored = output.Score(scorer, job->encoder_out, job->nbest);
   };
   const auto write = [&](Job *job) { output.Write(job->key, job->nbest, job->scored); };
   ForEachUtterance<Job>(threads, &speed, &tally, &progress, read, work, write);
@@ -107,10 +106,11 @@ int Run(int argc, char *argv[]) {
   output.Close();
 
   output.LogChanges(tally.NumDone());
-  LOG_INFO << "the decoders computed " << scorer.NumComputed() << " of " << scorer.NumAsked()
-           << " rows; the others were beginnings or endings in common";
+  LOG_INFO
+      << "the decoders computed " << scorer.NumComputed() << " of " << output.NumRows()
+      << " rows; the others were beginnings or endings in common, or could not change a choice";
   speed.Note("rows_computed", scorer.NumComputed());
-  speed.Note("rows_asked", scorer.NumAsked());
+  speed.Note("rows_asked", output.NumRows());
   if (sweep.Sweeps()) {
     speed.Note("weights", output.ToString());
   } else {

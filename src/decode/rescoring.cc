@@ -27,35 +27,123 @@ std::string RescoringOptions::ToString() const {
   return Cat("CTC weight ", ctc_weight, ", reverse weight ", reverse_weight);
 }
 
-std::vector<RescoredHypothesis> ScoreHypotheses(const Scorer &scorer, bool right_to_left,
-                                                ConstView encoder_out,
-                                                const std::vector<std::vector<int32_t>> &hyps,
-                                                const std::vector<double> &ctc_scores) {
+namespace {
+
+// Whether any of the weights wants right-to-left scores.
+bool CheckReverse(const Scorer &scorer, const std::vector<RescoringOptions> &weights) {
+  const auto wants = [](const RescoringOptions &w) { return w.reverse_weight > 0; };
+  const auto first = std::find_if(weights.begin(), weights.end(), wants);
+  if (first == weights.end()) return false;
+  if (!scorer.HasRightToLeft()) {
+    throw UsageError("--reverse-weight=", first->reverse_weight,
+                     ": the model has no right-to-left decoder; give --reverse-weight=0");
+  }
+  return true;
+}
+
+// A weight of 0 switches its part off even where that score is infinite.
+double Total(const RescoringOptions &opts, const RescoredHypothesis &h) {
+  const double reverse = opts.reverse_weight, ctc_weight = opts.ctc_weight;
+  double total = reverse < 1 ? (1 - reverse) * h.left_to_right : 0.0;
+  if (reverse > 0) total += reverse * h.right_to_left;
+  if (ctc_weight > 0) total += ctc_weight * h.ctc;
+  return total;
+}
+
+std::vector<RescoredHypothesis> ScoreLeftToRight(const Scorer &scorer, ConstView encoder_out,
+                                                 const std::vector<std::vector<int32_t>> &hyps,
+                                                 const std::vector<double> &ctc_scores) {
   CHECK_EQ(hyps.size(), ctc_scores.size());
   if (hyps.empty()) return {};
-  const std::vector<double> l2r = scorer.ScoreLeftToRight(encoder_out, hyps);
-  const std::vector<double> r2l = right_to_left ? scorer.ScoreRightToLeft(encoder_out, hyps)
-                                                : std::vector<double>(hyps.size(), 0.0);
+  const std::vector<double> l2r = scorer.LeftToRight(encoder_out)->Score(hyps);
   CHECK_EQ(l2r.size(), hyps.size());
-  CHECK_EQ(r2l.size(), hyps.size());
   std::vector<RescoredHypothesis> scored(hyps.size());
   for (size_t i = 0; i < hyps.size(); ++i) {
     scored[i].index = static_cast<int32_t>(i);
     scored[i].left_to_right = l2r[i];
-    scored[i].right_to_left = r2l[i];
     scored[i].ctc = ctc_scores[i];
   }
   return scored;
 }
 
+// Fills in the right-to-left scores of the hypotheses that are chosen.
+void ScoreRightToLeft(const HypothesisScorer &scorer, const std::vector<bool> &chosen,
+                      const std::vector<std::vector<int32_t>> &hyps,
+                      std::vector<RescoredHypothesis> *scored) {
+  std::vector<std::vector<int32_t>> some;
+  for (size_t i = 0; i < hyps.size(); ++i) {
+    if (chosen[i]) some.push_back(hyps[i]);
+  }
+  if (some.empty()) return;
+  const std::vector<double> r2l = scorer.Score(some);
+  CHECK_EQ(r2l.size(), some.size());
+  auto next = r2l.begin();
+  for (size_t i = 0; i < hyps.size(); ++i) {
+    if (chosen[i]) (*scored)[i].right_to_left = *next++;
+  }
+}
+
+}  // namespace
+
+std::vector<RescoredHypothesis> ScoreHypotheses(const Scorer &scorer, bool right_to_left,
+                                                ConstView encoder_out,
+                                                const std::vector<std::vector<int32_t>> &hyps,
+                                                const std::vector<double> &ctc_scores) {
+  auto scored = ScoreLeftToRight(scorer, encoder_out, hyps, ctc_scores);
+  if (right_to_left && !hyps.empty()) {
+    ScoreRightToLeft(*scorer.RightToLeft(encoder_out), std::vector<bool>(hyps.size(), true), hyps,
+                     &scored);
+  }
+  return scored;
+}
+
+std::vector<RescoredHypothesis> ScoreContenders(const Scorer &scorer,
+                                                const std::vector<RescoringOptions> &weights,
+                                                ConstView encoder_out,
+                                                const std::vector<std::vector<int32_t>> &hyps,
+                                                const std::vector<double> &ctc_scores) {
+  const bool right_to_left = CheckReverse(scorer, weights);
+  auto scored = ScoreLeftToRight(scorer, encoder_out, hyps, ctc_scores);
+  if (!right_to_left || hyps.empty()) return scored;
+
+  // What a hypothesis can reach at most: its total as long as its right-to-left score is 0, and
+  // what float32 may round its probabilities above 1.
+  constexpr double kRounding = 1e-5;
+  const auto bound = [&](const RescoringOptions &w, const RescoredHypothesis &h) {
+    const size_t length = hyps[static_cast<size_t>(h.index)].size() + 1;
+    return Total(w, h) + kRounding * static_cast<double>(length);
+  };
+  std::vector<bool> leads(hyps.size()), contends(hyps.size());
+  std::vector<size_t> leaders;  // under each of the weights
+  for (const RescoringOptions &w : weights) {
+    const auto leader =
+        std::max_element(scored.begin(), scored.end(),
+                         [&](const auto &a, const auto &b) { return bound(w, a) < bound(w, b); });
+    leaders.push_back(static_cast<size_t>(leader - scored.begin()));
+    leads[leaders.back()] = true;
+  }
+  const auto reader = scorer.RightToLeft(encoder_out);
+  ScoreRightToLeft(*reader, leads, hyps, &scored);
+  for (size_t i = 0; i < hyps.size(); ++i) {
+    for (size_t p = 0; p < weights.size() && !leads[i] && !contends[i]; ++p) {
+      // Not >=: what is NaN must come to Combine, which says so.
+      contends[i] = !(bound(weights[p], scored[i]) < Total(weights[p], scored[leaders[p]]));
+    }
+  }
+  ScoreRightToLeft(*reader, contends, hyps, &scored);
+  scored.erase(std::remove_if(scored.begin(), scored.end(),
+                              [&](const RescoredHypothesis &h) {
+                                const auto i = static_cast<size_t>(h.index);
+                                return !leads[i] && !contends[i];
+                              }),
+               scored.end());
+  return scored;
+}
+
 std::vector<RescoredHypothesis> Combine(const RescoringOptions &opts,
                                         std::vector<RescoredHypothesis> scored) {
-  const double reverse = opts.reverse_weight, ctc_weight = opts.ctc_weight;
   for (RescoredHypothesis &h : scored) {
-    // A weight of 0 switches its part off even where that score is infinite.
-    h.total = reverse < 1 ? (1 - reverse) * h.left_to_right : 0.0;
-    if (reverse > 0) h.total += reverse * h.right_to_left;
-    if (ctc_weight > 0) h.total += ctc_weight * h.ctc;
+    h.total = Total(opts, h);
     if (std::isnan(h.total)) {
       throw DataError("hypothesis ", h.index + 1,
                       " of the n-best list: its score is NaN (left to right ", h.left_to_right,
@@ -72,11 +160,7 @@ std::vector<RescoredHypothesis> Rescore(const Scorer &scorer, const RescoringOpt
                                         ConstView encoder_out,
                                         const std::vector<std::vector<int32_t>> &hyps,
                                         const std::vector<double> &ctc_scores) {
-  const bool both = opts.reverse_weight > 0;
-  if (both && !scorer.HasRightToLeft()) {
-    throw UsageError("--reverse-weight=", opts.reverse_weight,
-                     ": the model has no right-to-left decoder; give --reverse-weight=0");
-  }
+  const bool both = CheckReverse(scorer, {opts});
   return Combine(opts, ScoreHypotheses(scorer, both, encoder_out, hyps, ctc_scores));
 }
 

@@ -4,6 +4,7 @@
 #define U2MOE_DECODE_RESCORING_H_
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -12,21 +13,27 @@
 
 namespace u2moe {
 
-// A model that reads a whole hypothesis beside the encoder output. Const: threads may share one.
+// What one direction of a model thinks of one utterance's hypotheses.
+class HypothesisScorer {
+ public:
+  virtual ~HypothesisScorer() = default;
+
+  // For each hypothesis (token ids in reading order without sos and eos, also from right to left;
+  // an empty one is legal) the sum of the natural-log probabilities of its tokens and of the end:
+  // at most 0 but for rounding, and the same in any company. Throws DataError for a token that the
+  // model does not know.
+  virtual std::vector<double> Score(const std::vector<std::vector<int32_t>> &hyps) const = 0;
+};
+
+// A model that reads a whole hypothesis beside the encoder output [T, D] of its utterance. Const:
+// threads may share one. Both throw DataError for an encoder output that the model cannot read.
 class Scorer {
  public:
   virtual ~Scorer() = default;
 
   virtual bool HasRightToLeft() const = 0;
-
-  // For each hypothesis (token ids without sos and eos; an empty one is legal) the sum of the
-  // natural-log probabilities of its tokens and of the end, given encoder_out [T, D] of one
-  // utterance. The right-to-left scorer is given hypotheses in reading order and turns them round
-  // itself. Both throw DataError for a token that the model does not know.
-  virtual std::vector<double> ScoreLeftToRight(
-      ConstView encoder_out, const std::vector<std::vector<int32_t>> &hyps) const = 0;
-  virtual std::vector<double> ScoreRightToLeft(
-      ConstView encoder_out, const std::vector<std::vector<int32_t>> &hyps) const = 0;
+  virtual std::unique_ptr<HypothesisScorer> LeftToRight(ConstView encoder_out) const = 0;
+  virtual std::unique_ptr<HypothesisScorer> RightToLeft(ConstView encoder_out) const = 0;
 };
 
 struct RescoringOptions {
@@ -46,6 +53,16 @@ struct RescoredHypothesis {
 // The scores of all hypotheses in the order of the list, without totals; right_to_left false: those
 // are 0 and their scorer is not run. ctc_scores has one score per hypothesis (CHECK).
 std::vector<RescoredHypothesis> ScoreHypotheses(const Scorer &scorer, bool right_to_left,
+                                                ConstView encoder_out,
+                                                const std::vector<std::vector<int32_t>> &hyps,
+                                                const std::vector<double> &ctc_scores);
+
+// The same for those hypotheses that can have the best total under at least one of `weights`, in
+// the order of the list; the others are left out. A right-to-left score is at most 0, so most of a
+// list is out of the race once the left-to-right scores and the total of the leader are known, and
+// is not read from right to left. Throws UsageError as Rescore.
+std::vector<RescoredHypothesis> ScoreContenders(const Scorer &scorer,
+                                                const std::vector<RescoringOptions> &weights,
                                                 ConstView encoder_out,
                                                 const std::vector<std::vector<int32_t>> &hyps,
                                                 const std::vector<double> &ctc_scores);

@@ -37,6 +37,21 @@ void MultiHeadAttention::Forward(const Context &ctx, const AttentionMask &mask, 
   linear_out_.Forward(ctx, t.context, out);
 }
 
+MultiHeadAttention::Memory MultiHeadAttention::Project(const Context &ctx, ConstView memory) const {
+  Memory projected{Tensor(memory.Rows(), memory.Cols()), Tensor(memory.Rows(), memory.Cols())};
+  ForwardAll(ctx, memory, {{&linear_k_, projected.k}, {&linear_v_, projected.v}});
+  return projected;
+}
+
+void MultiHeadAttention::ForwardProjected(const Context &ctx, ConstView x, const Memory &memory,
+                                          const LayerOutput &out) const {
+  Tensor q(x.Rows(), x.Cols()), context(x.Rows(), x.Cols());
+  linear_q_.Forward(ctx, x, q);
+  AttentionForward(ctx, num_heads_, AttentionMask::Full(), q, memory.k, memory.v, ConstView(),
+                   context, nullptr);
+  linear_out_.Forward(ctx, context, out);
+}
+
 void MultiHeadAttention::ForwardTree(const Context &ctx, const std::vector<int32_t> &parents,
                                      ConstView x, const LayerOutput &out) const {
   Tensor q(x.Rows(), x.Cols()), k(x.Rows(), x.Cols()), v(x.Rows(), x.Cols());

@@ -27,6 +27,15 @@ class MultiHeadAttention {
   void Forward(const Context &ctx, const AttentionMask &mask, ConstView x,
                const RaggedShape &x_shape, ConstView memory, const RaggedShape &memory_shape,
                const std::vector<int> &key_index, const LayerOutput &out, Tape *tape) const;
+  // What queries attend to, projected once: keys and values [T, D] of one sequence.
+  struct Memory {
+    Tensor k, v;
+  };
+  Memory Project(const Context &ctx, ConstView memory) const;
+  // x [R, D] -> out [R, D], each row attending to all of the sequence that Project was given: what
+  // Forward computes with the full mask. Inference only.
+  void ForwardProjected(const Context &ctx, ConstView x, const Memory &memory,
+                        const LayerOutput &out) const;
   // Self-attention of a tree: row i sees itself and its ancestors (ops/tree-attention.h).
   void ForwardTree(const Context &ctx, const std::vector<int32_t> &parents, ConstView x,
                    const LayerOutput &out) const;

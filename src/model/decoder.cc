@@ -53,24 +53,18 @@ std::vector<int> OwnIndex(const RaggedShape &shape) {
 
 }  // namespace
 
-template <class SelfAttention>
+template <class SelfAttention, class SourceAttention>
 void Decoder::ForwardBlocks(const Context &ctx, const SelfAttention &self,
-                            const RaggedShape &x_shape, ConstView encoder_out,
-                            const RaggedShape &encoder_shape, const std::vector<int> &memory,
-                            DropoutSeeds *dropout, RouteSink *routes, Tensor *x,
-                            std::vector<BlockTape> *tapes) const {
+                            const SourceAttention &source, DropoutSeeds *dropout, RouteSink *routes,
+                            Tensor *x, std::vector<BlockTape> *tapes) const {
   if (tapes != nullptr) tapes->resize(blocks_.size());
   for (size_t i = 0; i < blocks_.size(); ++i) {
     const Block &block = blocks_[i];
     BlockTape *t = tapes != nullptr ? &(*tapes)[i] : nullptr;
     SublayerForward(ctx, block.norm1, 1, dropout_, dropout, x, t ? &t->self : nullptr,
-                    [&](ConstView in, const LayerOutput &out) { self(block, in, out, t); });
+                    [&](ConstView in, const LayerOutput &out) { self(i, in, out, t); });
     SublayerForward(ctx, block.norm2, 1, dropout_, dropout, x, t ? &t->source : nullptr,
-                    [&](ConstView in, const LayerOutput &out) {
-                      block.src_attn.Forward(ctx, AttentionMask::Full(), in, x_shape, encoder_out,
-                                             encoder_shape, memory, out,
-                                             t ? &t->source_inner : nullptr);
-                    });
+                    [&](ConstView in, const LayerOutput &out) { source(i, in, out, t); });
     SublayerForward(ctx, block.norm3, 1, dropout_, dropout, x, t ? &t->ffn : nullptr,
                     [&](ConstView in, const LayerOutput &out) {
                       block.feed_forward->Forward(ctx, in, out, t ? &t->ffn_inner : nullptr,
@@ -93,12 +87,15 @@ void Decoder::Forward(const Context &ctx, const DecoderInput &input, ConstView e
   const DropoutMask input_mask = DropoutMask::Draw(dropout, positional_dropout_);
   input_mask.Apply(ctx, x);
   const std::vector<int> own = OwnIndex(input.shape);
-  const auto self = [&](const Block &block, ConstView in, const LayerOutput &out, BlockTape *t) {
-    block.self_attn.Forward(ctx, AttentionMask::Causal(), in, input.shape, in, input.shape, own,
-                            out, t ? &t->self_inner : nullptr);
+  const auto self = [&](size_t i, ConstView in, const LayerOutput &out, BlockTape *t) {
+    blocks_[i].self_attn.Forward(ctx, AttentionMask::Causal(), in, input.shape, in, input.shape,
+                                 own, out, t ? &t->self_inner : nullptr);
   };
-  ForwardBlocks(ctx, self, input.shape, encoder_out, encoder_shape, input.memory, dropout, routes,
-                &x, tape != nullptr ? &tape->blocks : nullptr);
+  const auto source = [&](size_t i, ConstView in, const LayerOutput &out, BlockTape *t) {
+    blocks_[i].src_attn.Forward(ctx, AttentionMask::Full(), in, input.shape, encoder_out,
+                                encoder_shape, input.memory, out, t ? &t->source_inner : nullptr);
+  };
+  ForwardBlocks(ctx, self, source, dropout, routes, &x, tape != nullptr ? &tape->blocks : nullptr);
   Tensor after(rows, dim);
   after_norm_.Forward(ctx, x, after, tape != nullptr ? &tape->after_stats : nullptr);
   *logits = Tensor(rows, output_layer_.OutDim());
@@ -110,8 +107,15 @@ void Decoder::Forward(const Context &ctx, const DecoderInput &input, ConstView e
   }
 }
 
+Decoder::Memory Decoder::Project(const Context &ctx, ConstView encoder_out) const {
+  Memory memory;
+  for (const Block &block : blocks_) memory.push_back(block.src_attn.Project(ctx, encoder_out));
+  return memory;
+}
+
 Decoder::TreeScores Decoder::ScoreTree(const Context &ctx, const TokenTree &tree, int32_t eos,
-                                       ConstView encoder_out) const {
+                                       const Memory &memory) const {
+  CHECK_EQ(memory.size(), blocks_.size());
   // Rows without meaning keep small trees from the attention for few queries, which sums in another
   // order: a short hypothesis would score otherwise alone than in company.
   const size_t nodes = tree.tokens.size(), rows = std::max<size_t>(nodes, kFewQueries + 1);
@@ -127,11 +131,13 @@ Decoder::TreeScores Decoder::ScoreTree(const Context &ctx, const TokenTree &tree
   PositionTable(ctx, 0, positions);
   GatherRows(ctx, positions, depths, own_positions);
   AddTo(ctx, 1, own_positions, x);
-  const auto self = [&](const Block &block, ConstView in, const LayerOutput &out, BlockTape *) {
-    block.self_attn.ForwardTree(ctx, parents, in, out);
+  const auto self = [&](size_t i, ConstView in, const LayerOutput &out, BlockTape *) {
+    blocks_[i].self_attn.ForwardTree(ctx, parents, in, out);
   };
-  ForwardBlocks(ctx, self, RaggedShape::Single(num_rows), encoder_out,
-                RaggedShape::Single(encoder_out.Rows()), {0}, nullptr, nullptr, &x, nullptr);
+  const auto source = [&](size_t i, ConstView in, const LayerOutput &out, BlockTape *) {
+    blocks_[i].src_attn.ForwardProjected(ctx, in, memory[i], out);
+  };
+  ForwardBlocks(ctx, self, source, nullptr, nullptr, &x, nullptr);
   after_norm_.Forward(ctx, x, x, nullptr);
 
   // The logits of some nodes at a time: they stay in the cache until their few entries are taken.

@@ -47,15 +47,18 @@ class Decoder {
   void Forward(const Context &ctx, const DecoderInput &input, ConstView encoder_out,
                const RaggedShape &encoder_shape, DropoutSeeds *dropout, RouteSink *routes,
                Tensor *logits, Tape *tape) const;
-  // Natural-log probabilities along a tree of label sequences, given one utterance's encoder_out
-  // [T, D]: each node is computed once, the projections of encoder_out once. A node's results
-  // depend on its path only: where the weights are packed, to the bit.
+  // One utterance's encoder_out [T, D] as each block attends to it.
+  using Memory = std::vector<MultiHeadAttention::Memory>;
+  Memory Project(const Context &ctx, ConstView encoder_out) const;
+  // Natural-log probabilities along a tree of label sequences, given what Project made of the
+  // encoder output: each node is computed once. A node's results depend on its path only: where
+  // the weights are packed, to the bit.
   struct TreeScores {
     std::vector<float> label;  // of each node's label after its parent; 0 for node 0
     std::vector<float> end;    // of eos after each node
   };
   TreeScores ScoreTree(const Context &ctx, const TokenTree &tree, int32_t eos,
-                       ConstView encoder_out) const;
+                       const Memory &memory) const;
   // Of whole sequences: the sums over their labels and the end, in the order of the tree's ends.
   static std::vector<double> SequenceScores(const TokenTree &tree, const TreeScores &scores);
   // Adds to grad and to dencoder_out.
@@ -75,14 +78,12 @@ class Decoder {
     void VisitParams(ParamVisitor *v);
   };
 
-  // All blocks on x in place. self(block, in, out, tape of the block or null) is the
-  // self-attention; encoder_out, its shape and `memory` are what row sequences of x_shape attend
-  // to.
-  template <class SelfAttention>
-  void ForwardBlocks(const Context &ctx, const SelfAttention &self, const RaggedShape &x_shape,
-                     ConstView encoder_out, const RaggedShape &encoder_shape,
-                     const std::vector<int> &memory, DropoutSeeds *dropout, RouteSink *routes,
-                     Tensor *x, std::vector<BlockTape> *tapes) const;
+  // All blocks on x in place. self(i, in, out, tape of block i or null) is the self-attention of
+  // block i, source(...) its attention to the encoder.
+  template <class SelfAttention, class SourceAttention>
+  void ForwardBlocks(const Context &ctx, const SelfAttention &self, const SourceAttention &source,
+                     DropoutSeeds *dropout, RouteSink *routes, Tensor *x,
+                     std::vector<BlockTape> *tapes) const;
 
   float dropout_, positional_dropout_;
   Tensor embed_;  // [V, D]

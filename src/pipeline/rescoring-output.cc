@@ -143,6 +143,16 @@ RescoringOutput::RescoringOutput(const RescoringSweepOptions &sweep, const Resco
   }
 }
 
+std::vector<RescoredHypothesis> RescoringOutput::Score(const Scorer &scorer, ConstView encoder_out,
+                                                       const NbestList &nbest) const {
+  if (components_) {
+    return ScoreHypotheses(scorer, right_to_left_, encoder_out, nbest.hyps, nbest.scores);
+  }
+  std::vector<RescoringOptions> weights;
+  for (const Point &p : points_) weights.push_back(p.point.weights);
+  return ScoreContenders(scorer, weights, encoder_out, nbest.hyps, nbest.scores);
+}
+
 void RescoringOutput::Write(const std::string &utterance, const NbestList &nbest,
                             const std::vector<RescoredHypothesis> &scored) {
   std::vector<RescoredHypothesis> best;
@@ -152,6 +162,9 @@ void RescoringOutput::Write(const std::string &utterance, const NbestList &nbest
     p.changed += best[i].index != 0;
     p.tokens->Write(utterance, nbest.hyps[static_cast<size_t>(best[i].index)]);
     if (p.scores) p.scores->Write(utterance, {static_cast<float>(best[i].total)});
+  }
+  for (const auto &hyp : nbest.hyps) {
+    num_rows_ += (right_to_left_ ? 2 : 1) * (static_cast<int64_t>(hyp.size()) + 1);
   }
   if (!components_) return;
   for (const RescoredHypothesis &h : scored) {

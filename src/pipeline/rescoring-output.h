@@ -45,13 +45,18 @@ class RescoringOutput {
   RescoringOutput(const RescoringSweepOptions &sweep, const RescoringOptions &single,
                   bool has_right_to_left, const std::string &tokens, const std::string &scores);
 
-  // Whether the right-to-left scores are needed: by a weight, or for the components.
-  bool RightToLeft() const { return right_to_left_; }
-  // `scored` as ScoreHypotheses returns it. Throws DataError for a total that is NaN at any point;
-  // then nothing is written. Components are keyed <utterance>-<n>: left to right, CTC, and right to
-  // left if RightToLeft().
+  // What Write needs of the scores of an utterance: all of them for the components, else those of
+  // the hypotheses that can win at some point.
+  std::vector<RescoredHypothesis> Score(const Scorer &scorer, ConstView encoder_out,
+                                        const NbestList &nbest) const;
+  // `scored` as Score returned it. Throws DataError for a total that is NaN at any point; then
+  // nothing is written. Components are keyed <utterance>-<n>: left to right, CTC, and right to left
+  // if the model has that.
   void Write(const std::string &utterance, const NbestList &nbest,
              const std::vector<RescoredHypothesis> &scored);
+  // The decoder rows of what was written if each hypothesis were read alone, in all directions that
+  // count.
+  int64_t NumRows() const { return num_rows_; }
   void Close();
   // Says in the log how often another hypothesis than the first won.
   void LogChanges(int64_t num_utterances) const;
@@ -67,7 +72,8 @@ class RescoringOutput {
   };
   std::vector<Point> points_;
   std::unique_ptr<DoubleVectorWriter> components_;
-  bool right_to_left_ = false;
+  int64_t num_rows_ = 0;
+  bool right_to_left_ = false;  // those scores are needed: by a weight, or for the components
 };
 
 }  // namespace u2moe

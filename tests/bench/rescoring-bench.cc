@@ -1,23 +1,35 @@
 // Rescoring one utterance of 10 s with the decoders of Dense-225M (3 + 3 blocks, D 640, F 2560, 10
-// heads, 8192 units), one thread, float32: `rescoring-bench [hypotheses]`. As a tree, and as it
-// would be with each hypothesis on its own rows, beside the rate of sgemm in the same run. Lists:
+// heads, 8192 units), one thread: each hypothesis on its own rows, all as trees, and as trees
+// without reading from right to left what cannot win, beside the rate of sgemm in the same run.
+// Lists:
 //   search    the n-best list of a prefix beam search over random posteriors of 30 labels
 //   distinct  hypotheses that have nothing in common: the worst case
+//   read      real ones, and what a trained model thinks of them, if given: those of about 30
+//   labels
+// Usage: rescoring-bench [format [nbest-tokens-rspecifier components-rspecifier]]
+//   e.g. attention-rescore --components=ark:c.ark MODEL ark:enc.ark ark:nbest.ark ark:scores.ark
+//   ark:best.ark
+//        rescoring-bench int8 ark:nbest.ark ark:c.ark
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
-#include <cstdlib>
 #include <functional>
+#include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
+#include "base/error.h"
 #include "base/rng.h"
 #include "base/timer.h"
 #include "bench/random-rows.h"
 #include "decode/ctc-search.h"
+#include "decode/rescoring.h"
 #include "model/decoder.h"
 #include "ops/softmax.h"
 #include "tensor/gemm.h"
+#include "tensor/kaldi-tables.h"
+#include "util/text-tables.h"
 
 namespace u2moe {
 namespace {
@@ -27,7 +39,7 @@ using Labels = std::vector<std::vector<int32_t>>;
 
 double BestSeconds(const std::function<void()> &fn) {
   double best = 1e9;
-  for (int n = 0; n < 5; ++n) {
+  for (int n = 0; n < 3; ++n) {
     const double begin = ThreadCpuSeconds();
     fn();
     best = std::min(best, ThreadCpuSeconds() - begin);
@@ -71,24 +83,141 @@ double Flops(double rows) {
   return kBlocks * block + 2 * rows * d * kVocab;
 }
 
+// A list and its scores.
+struct List {
+  Labels labels;
+  std::vector<double> left_to_right, right_to_left, ctc;
+};
+
+// Lists of at least five hypotheses whose first has 28 to 32 labels, as many as there are up to 30.
+std::vector<List> ReadLists(const std::string &nbest, const std::string &components) {
+  std::map<std::string, List> lists;
+  SequentialInt32VectorReader labels(nbest);
+  SequentialDoubleVectorReader scores(components);
+  for (; !labels.Done(); labels.Next(), scores.Next()) {
+    if (scores.Done() || scores.Key() != labels.Key() || scores.Value().size() != 3)
+      throw DataError(components, ": not the components of ", nbest, " in both directions");
+    List &list = lists[labels.Key().substr(0, labels.Key().rfind('-'))];
+    list.labels.push_back(labels.Value());
+    list.left_to_right.push_back(scores.Value()[0]);
+    list.ctc.push_back(scores.Value()[1]);
+    list.right_to_left.push_back(scores.Value()[2]);
+  }
+  std::vector<List> chosen;
+  for (const auto &[key, list] : lists) {
+    const size_t length = list.labels[0].size();
+    if (length >= 28 && length <= 32 && list.labels.size() >= 5 && chosen.size() < 30) {
+      chosen.push_back(list);
+    }
+  }
+  if (chosen.empty()) throw DataError(nbest, ": no lists of about 30 labels");
+  return chosen;
+}
+
+// Does the work of the decoder, and says what the list says.
+class ListScorer : public Scorer {
+ public:
+  ListScorer(const Decoder &decoder, ConstView encoded, const List &list)
+      : decoder_(decoder), encoded_(encoded), list_(list) {}
+  bool HasRightToLeft() const override { return true; }
+  std::unique_ptr<HypothesisScorer> LeftToRight(ConstView) const override {
+    return std::make_unique<Direction>(*this, false);
+  }
+  std::unique_ptr<HypothesisScorer> RightToLeft(ConstView) const override {
+    return std::make_unique<Direction>(*this, true);
+  }
+  mutable int64_t rows = 0;
+
+ private:
+  class Direction : public HypothesisScorer {
+   public:
+    Direction(const ListScorer &scorer, bool reverse)
+        : scorer_(scorer),
+          reverse_(reverse),
+          memory_(scorer.decoder_.Project(Context(), scorer.encoded_)) {}
+    std::vector<double> Score(const Labels &hyps) const override {
+      const TokenTree tree = MakeTokenTree(hyps, kVocab - 1, reverse_);
+      scorer_.decoder_.ScoreTree(Context(), tree, kVocab - 1, memory_);
+      scorer_.rows += tree.NumNodes();
+      const List &list = scorer_.list_;
+      std::vector<double> scores;
+      for (const auto &hyp : hyps) {
+        const auto at = std::find(list.labels.begin(), list.labels.end(), hyp);
+        scores.push_back(
+            (reverse_ ? list.right_to_left : list.left_to_right)[at - list.labels.begin()]);
+      }
+      return scores;
+    }
+
+   private:
+    const ListScorer &scorer_;
+    bool reverse_;
+    Decoder::Memory memory_;
+  };
+
+  const Decoder &decoder_;
+  ConstView encoded_;
+  const List &list_;
+};
+
+struct Cost {
+  double seconds = 0, gflop = 0;
+  int64_t rows = 0;
+};
+
+// Each hypothesis on its own rows, in both directions.
+Cost OneByOne(const Decoder &decoder, ConstView encoded, const Labels &labels) {
+  const Context ctx;
+  Cost cost;
+  for (const bool reverse : {false, true}) {
+    const DecoderInput input =
+        MakeDecoderInput(labels, std::vector<int>(labels.size(), 0), kVocab - 1, reverse);
+    cost.seconds += BestSeconds([&] {
+      Tensor logp;
+      decoder.Forward(ctx, input, encoded, RaggedShape::Single(kFrames), nullptr, nullptr, &logp,
+                      nullptr);
+      LogSoftmaxForward(ctx, logp, logp);
+    });
+    cost.rows += input.shape.TotalRows();
+    cost.gflop += 1e-9 * Flops(static_cast<double>(input.shape.TotalRows()));
+  }
+  return cost;
+}
+
+Cost AsTrees(const Decoder &decoder, ConstView encoded, const List &list, bool only_contenders) {
+  const ListScorer scorer(decoder, encoded, list);
+  Cost cost;
+  cost.seconds = BestSeconds([&] {
+    scorer.rows = 0;
+    if (only_contenders) {
+      ScoreContenders(scorer, {RescoringOptions()}, encoded, list.labels, list.ctc);
+    } else {
+      ScoreHypotheses(scorer, true, encoded, list.labels, list.ctc);
+    }
+  });
+  cost.rows = scorer.rows;
+  // Both directions project the encoder output.
+  cost.gflop = 1e-9 * (Flops(static_cast<double>(scorer.rows)) + Flops(0));
+  return cost;
+}
+
 }  // namespace
 
 int Run(int argc, char *argv[]) {
-  const int size = argc > 1 ? std::atoi(argv[1]) : 10;
+  const WeightFormat format = ParseWeightFormat(argc > 1 ? argv[1] : "float32");
   const Context ctx;
   Rng rng(1);
   DecoderConfig config;
   config.num_heads = 10;
   config.ffn.hidden_dim = kHidden;
-  Decoder plain(config, kBlocks, kDim, kVocab);
-  ForEachParam(&plain, [&](const std::string &, Tensor *t, const ParamInit &, bool) {
+  Decoder decoder(config, kBlocks, kDim, kVocab);
+  ForEachParam(&decoder, [&](const std::string &, Tensor *t, const ParamInit &, bool) {
     for (int64_t i = 0; i < t->Size(); ++i) t->Data()[i] = 0.03f * static_cast<float>(rng.Normal());
   });
-  Decoder decoder = std::move(plain);
   ForEachParamOrPacked(
       &decoder, [](const std::string &, Tensor *, bool) {},
-      [](const std::string &, Tensor *weight, PackedMatrix *packed) {
-        *packed = PackedMatrix::Pack(*weight, WeightFormat::kFloat32);
+      [&](const std::string &, Tensor *weight, PackedMatrix *packed) {
+        *packed = PackedMatrix::Pack(*weight, format, format == WeightFormat::kInt4 ? 64 : 0);
         *weight = Tensor();
       });
   const Tensor encoded = RandomRows(&rng, kFrames, kDim), a = RandomRows(&rng, 1000, kDim),
@@ -96,38 +225,35 @@ int Run(int argc, char *argv[]) {
   Tensor c(1000, kHidden);
   const double sgemm = 2e-9 * 1000 * kDim * kHidden /
                        BestSeconds([&] { Gemm(ctx, 1, a, Trans::kNo, b, Trans::kYes, 0, c); });
-  std::printf("%s\nsgemm %.1f GFLOP/s\n%-9s %-12s %6s %9s %9s %10s %9s %8s\n",
-              DescribeMachine().c_str(), sgemm, "list", "computed", "rows", "ms", "GFLOP",
-              "GFLOP/s", "of sgemm", "of plain");
+  std::vector<std::pair<std::string, std::vector<List>>> kinds;
   for (const char *kind : {"search", "distinct"}) {
     const Labels labels =
-        kind == std::string("search") ? SearchedList(&rng, size) : DistinctList(&rng, size);
-    const std::vector<int> memory(labels.size(), 0);
+        kind == std::string("search") ? SearchedList(&rng, 10) : DistinctList(&rng, 10);
+    const std::vector<double> even(labels.size(), 0);  // all contend
+    kinds.push_back({kind, {List{labels, even, even, even}}});
+  }
+  if (argc > 3) kinds.push_back({"read", ReadLists(argv[2], argv[3])});
+  std::printf("%s; %s\nsgemm %.1f GFLOP/s; times and rows per list, both directions\n",
+              DescribeMachine().c_str(), ToString(format).c_str(), sgemm);
+  std::printf("%-9s %5s %-12s %6s %9s %9s %10s %9s %8s\n", "list", "lists", "computed", "rows",
+              "ms", "GFLOP", "GFLOP/s", "of sgemm", "of plain");
+  for (const auto &[kind, lists] : kinds) {
     double plain_seconds = 0;
-    for (const bool as_tree : {false, true}) {
-      double seconds = 0, gflop = 0;
-      int64_t rows = 0;
-      for (const bool reverse : {false, true}) {
-        const TokenTree tree = MakeTokenTree(labels, kVocab - 1, reverse);
-        const DecoderInput input = MakeDecoderInput(labels, memory, kVocab - 1, reverse);
-        seconds += BestSeconds([&] {
-          if (as_tree) {
-            decoder.ScoreTree(ctx, tree, kVocab - 1, encoded);
-            return;
-          }
-          Tensor logp;
-          decoder.Forward(ctx, input, encoded, RaggedShape::Single(kFrames), nullptr, nullptr,
-                          &logp, nullptr);
-          LogSoftmaxForward(ctx, logp, logp);
-        });
-        const int64_t count = as_tree ? tree.NumNodes() : tree.sequence_nodes;
-        rows += count;
-        gflop += 1e-9 * Flops(static_cast<double>(count));
+    for (const char *how : {"one by one", "as trees", "contenders"}) {
+      Cost sum;
+      for (const List &list : lists) {
+        const Cost cost = how[0] == 'o' ? OneByOne(decoder, encoded, list.labels)
+                                        : AsTrees(decoder, encoded, list, how[0] == 'c');
+        sum.seconds += cost.seconds;
+        sum.gflop += cost.gflop;
+        sum.rows += cost.rows;
       }
-      if (!as_tree) plain_seconds = seconds;
-      std::printf("%-9s %-12s %6lld %9.1f %9.2f %10.1f %8.0f%% %8.2f\n", kind,
-                  as_tree ? "as a tree" : "one by one", static_cast<long long>(rows), 1e3 * seconds,
-                  gflop, gflop / seconds, 100 * gflop / seconds / sgemm, seconds / plain_seconds);
+      if (how[0] == 'o') plain_seconds = sum.seconds;
+      const double n = static_cast<double>(lists.size());
+      std::printf("%-9s %5zu %-12s %6.0f %9.1f %9.2f %10.1f %8.0f%% %8.2f\n", kind.c_str(),
+                  lists.size(), how, static_cast<double>(sum.rows) / n, 1e3 * sum.seconds / n,
+                  sum.gflop / n, sum.gflop / sum.seconds, 100 * sum.gflop / sum.seconds / sgemm,
+                  sum.seconds / plain_seconds);
     }
   }
   return 0;

@@ -271,8 +271,8 @@ class Bench {
     double best = std::numeric_limits<double>::infinity();
     for (int round = 0; round <= opts_.rounds; ++round) {
       const double begin = ThreadCpuSeconds();
-      scorer.ScoreLeftToRight(encoded, hyps);
-      if (model_.HasRightDecoder()) scorer.ScoreRightToLeft(encoded, hyps);
+      scorer.LeftToRight(encoded)->Score(hyps);
+      if (model_.HasRightDecoder()) scorer.RightToLeft(encoded)->Score(hyps);
       best = std::min(best, ThreadCpuSeconds() - begin);
     }
     return best / opts_.seconds;

@@ -141,8 +141,8 @@ TEST(DecoderTree, EqualsEachSequenceAlone) {
         if (n % 4 == 1) list.push_back({});
         for (bool reverse : {false, true}) {
           const TokenTree tree = MakeTokenTree(list, kEos, reverse);
-          const std::vector<double> got =
-              Decoder::SequenceScores(tree, decoder.ScoreTree(ctx, tree, kEos, encoded));
+          const std::vector<double> got = Decoder::SequenceScores(
+              tree, decoder.ScoreTree(ctx, tree, kEos, decoder.Project(ctx, encoded)));
           for (size_t i = 0; i < list.size(); ++i) {
             EXPECT_NEAR(got[i], ScoreAlone(ctx, decoder, encoded, list[i], reverse),
                         2e-6 * static_cast<double>(list[i].size() + 1) + 1e-5)
@@ -164,11 +164,12 @@ TEST(DecoderTree, CompanyChangesNoBit) {
     list.insert(list.begin() + 3, {{}, {5}, {5, 6}});
     const TokenTree tree = MakeTokenTree(list, kEos, false);
     EXPECT_GT(tree.NumNodes(), 64);
-    const std::vector<double> together =
-        Decoder::SequenceScores(tree, decoder.ScoreTree(ctx, tree, kEos, encoded));
+    const std::vector<double> together = Decoder::SequenceScores(
+        tree, decoder.ScoreTree(ctx, tree, kEos, decoder.Project(ctx, encoded)));
     for (size_t i = 0; i < list.size(); ++i) {
       const TokenTree alone = MakeTokenTree({list[i]}, kEos, false);
-      EXPECT_EQ(Decoder::SequenceScores(alone, decoder.ScoreTree(ctx, alone, kEos, encoded))[0],
+      EXPECT_EQ(Decoder::SequenceScores(
+                    alone, decoder.ScoreTree(ctx, alone, kEos, decoder.Project(ctx, encoded)))[0],
                 together[i])
           << i;
     }

@@ -51,7 +51,7 @@ TEST_P(DecodeGoldenTest, AllModes) {
   opts.reverse_weight = decode["settings"]["reverse_weight"];
   const double atol = golden.Atol("decode.json");
   double worst_ctc = 0, worst_attention = 0;
-  int num_hyps = 0;
+  int num_hyps = 0, num_contenders = 0;
   EXPECT_EQ(decode["results"].size(), golden.Streams() ? 3u : 1u);
   for (const auto &mode : decode["results"].items()) {
     for (const auto &[utt, feats] : ReadArchive(golden.dir + "/feats.ark")) {
@@ -90,12 +90,17 @@ TEST_P(DecodeGoldenTest, AllModes) {
         }
         ++num_hyps;
       }
+      // Hypotheses that cannot win may be left out.
+      const auto contenders = Combine(opts, ScoreContenders(scorer, {opts}, encoded, hyps, scores));
+      EXPECT_EQ(contenders[0].index, rescored[0].index) << what;
+      EXPECT_EQ(contenders[0].total, rescored[0].total) << what;
+      num_contenders += static_cast<int>(contenders.size());
       // Scores of a hypothesis do not depend on its company.
-      const std::vector<double> left = scorer.ScoreLeftToRight(encoded, hyps),
-                                right = scorer.ScoreRightToLeft(encoded, hyps);
+      const std::vector<double> left = scorer.LeftToRight(encoded)->Score(hyps),
+                                right = scorer.RightToLeft(encoded)->Score(hyps);
       for (size_t i = 0; i < hyps.size(); ++i) {
-        EXPECT_EQ(scorer.ScoreLeftToRight(encoded, {hyps[i]})[0], left[i]) << what << " " << i;
-        EXPECT_EQ(scorer.ScoreRightToLeft(encoded, {hyps[i]})[0], right[i]) << what << " " << i;
+        EXPECT_EQ(scorer.LeftToRight(encoded)->Score({hyps[i]})[0], left[i]) << what << " " << i;
+        EXPECT_EQ(scorer.RightToLeft(encoded)->Score({hyps[i]})[0], right[i]) << what << " " << i;
       }
 
       const json &penalised = want["blank_penalty_2"];
@@ -108,6 +113,7 @@ TEST_P(DecodeGoldenTest, AllModes) {
   ReportGolden("decode-ctc-scores", file, worst_ctc, atol);
   ReportGolden("decode-attention-scores", file, worst_attention, atol);
   EXPECT_GE(num_hyps, golden.Streams() ? 100 : 30);
+  EXPECT_LT(num_contenders, num_hyps);
 }
 
 INSTANTIATE_TEST_SUITE_P(All, DecodeGoldenTest, testing::ValuesIn(GoldenModelNames()),
@@ -118,14 +124,14 @@ TEST(ModelScorer, Errors) {
   GoldenModel golden("dense");
   const ModelScorer scorer(ctx, *golden.model);
   const Tensor encoded = ReadArchive(golden.dir + "/enc_offline.ark")[0].second;
-  EXPECT_TRUE(scorer.ScoreLeftToRight(encoded, {}).empty());
-  const std::vector<double> scores = scorer.ScoreLeftToRight(encoded, {{}, {5}, {}});
+  EXPECT_TRUE(scorer.LeftToRight(encoded)->Score({}).empty());
+  const std::vector<double> scores = scorer.LeftToRight(encoded)->Score({{}, {5}, {}});
   EXPECT_LT(scores[0], 0);
   EXPECT_NEAR(scores[0], scores[2], 1e-5);  // the empty hypothesis is legal: the end alone
-  EXPECT_THROW(scorer.ScoreLeftToRight(encoded, {{1, 30}}), DataError);
-  EXPECT_THROW(scorer.ScoreRightToLeft(encoded, {{-1}}), DataError);
-  EXPECT_THROW(scorer.ScoreLeftToRight(Tensor(0, 32), {{1}}), DataError);
-  EXPECT_THROW(scorer.ScoreLeftToRight(Tensor::Zeros(4, 31), {{1}}), DataError);
+  EXPECT_THROW(scorer.LeftToRight(encoded)->Score({{1, 30}}), DataError);
+  EXPECT_THROW(scorer.RightToLeft(encoded)->Score({{-1}}), DataError);
+  EXPECT_THROW(scorer.LeftToRight(Tensor(0, 32))->Score({{1}}), DataError);
+  EXPECT_THROW(scorer.LeftToRight(Tensor::Zeros(4, 31))->Score({{1}}), DataError);
 }
 
 }  // namespace
