@@ -18,7 +18,7 @@ namespace {
 using nlohmann::json;
 
 constexpr char kFormat[] = "u2moe";
-constexpr int32_t kVersion = 2;  // 1: no weights are packed
+constexpr int32_t kVersion = 3;  // 1: no weights are packed; 2: never released
 
 const std::string &GetMetadata(const SafetensorsFile &file, const char *key) {
   auto it = file.Metadata().find(key);
@@ -42,7 +42,13 @@ ModelInfo ParseInfo(const SafetensorsFile &file) {
         ": is a safetensors file but no u2moe model; nnet-import makes a model of WeNet's weights");
   }
   int32_t version;
-  if (!ParseNumber(GetMetadata(file, "version"), &version) || version < 1 || version > kVersion) {
+  const bool number = ParseNumber(GetMetadata(file, "version"), &version);
+  if (number && version == 2) {
+    throw DataError(name,
+                    ": model file version 2 has other scales of packed weights; make it again "
+                    "with nnet-quantize from the model in floats");
+  }
+  if (!number || version < 1 || version > kVersion) {
     throw DataError(name, ": model file version ", Printable(GetMetadata(file, "version")),
                     "; this program reads 1 to ", kVersion, ", so update it");
   }
@@ -127,11 +133,10 @@ std::vector<SafetensorsItem> PackedItems(const std::string &name, const PackForm
   }
   std::vector<SafetensorsItem> items = {packed};
   if (codes) {
-    const int64_t group = format.group_size > 0 ? format.group_size : cols;
     SafetensorsItem scales;
     scales.name = name + kScales;
     scales.dtype = "F32";
-    scales.shape = {panels * ((cols + group - 1) / group), 2 * kPanel};
+    scales.shape = {PackedMatrix::ScaleRows(format.format, rows, cols, format.group_size), kPanel};
     items.push_back(scales);
   }
   return items;

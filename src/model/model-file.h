@@ -49,7 +49,7 @@ ModelInfo ReadModelInfo(const std::string &rxfilename);
 // models give equal bytes; the file appears under its name only when complete. Throws UsageError if
 // info does not fit the model. Weights that are packed are written so: in place of X.weight,
 // X.weight.packed (in the layout of PackedMatrix) and, for codes, X.weight.scales; the metadata has
-// "packed", from X.weight to [format, group size], and version 2.
+// "packed", from X.weight to [format, group size], and version 3.
 void WriteModel(const std::string &wxfilename, AsrModel *model, const ModelInfo &info);
 // The same, and the model is let go of tensor by tensor as it is written. Those weights for which
 // pack gives a matrix are packed on the way, one at a time. will_pack tells format and group size

@@ -210,8 +210,7 @@ struct Tiles {
 
 template <int kRows, int kPanels, bool kNibbles>
 HWY_INLINE void CodeTile(const PackedRows &x, const TileRows &rows, const Tiles &tiles, int64_t i,
-                         int64_t tile_begin, const PackedMatrix &w, int64_t p, int64_t ahead,
-                         const float *zeros) {
+                         int64_t tile_begin, const PackedMatrix &w, int64_t p, int64_t ahead) {
   const int64_t lanes = Width(), groups = w.NumGroups();
   constexpr int64_t kInputs = kNibbles ? 8 : 4;  // of a block
   const int64_t all_blocks = w.PanelBytes() / 64;
@@ -221,7 +220,7 @@ HWY_INLINE void CodeTile(const PackedRows &x, const TileRows &rows, const Tiles 
   for (int v = 0; v < kPanels; ++v) {  // panels beyond the last repeat it and are not stored
     const int64_t q = std::min(p + v, w.NumPanels() - 1);
     panel[v] = w.Panel(q);
-    scales[v] = w.Scales().Data() + q * groups * 2 * kPanel;
+    scales[v] = w.PanelScales(q);
   }
   HWY_ALIGN float totals[kRows][kPanels * kPanel];
   const int32_t *codes = tiles.codes + i * tiles.steps, *starts = tiles.starts + i * groups;
@@ -234,7 +233,7 @@ HWY_INLINE void CodeTile(const PackedRows &x, const TileRows &rows, const Tiles 
     group.ahead = ahead;
     SumGroup<kRows, kPanels, kNibbles>(group, [&](int r, int v, IntVec sum) HWY_ATTR {
       const int64_t at = v * lanes;
-      const FloatVec scale = LoadU(scales[at / kPanel] + g * 2 * kPanel + at % kPanel);
+      const FloatVec scale = LoadU(scales[at / kPanel] + g * kPanel + at % kPanel);
       float *total = totals[r] + at;
       const FloatVec value = hn::ConvertTo(Floats(), sum);
       StoreU(g == 0 ? hn::Mul(value, scale) : hn::MulAdd(value, scale, LoadU(total)), total);
@@ -242,9 +241,9 @@ HWY_INLINE void CodeTile(const PackedRows &x, const TileRows &rows, const Tiles 
     for (int v = 0; v < kPanels; ++v) {
       panel[v] += group.blocks * 64;
       if (ahead > 0) {
-        const float *next = scales[v] + (kPanels * groups + g) * 2 * kPanel;
+        const float *next = scales[v] + (kPanels * (groups + 1) + g) * kPanel;
         __builtin_prefetch(next, 0, 2);
-        __builtin_prefetch(next + kPanel, 0, 2);
+        if (g == 0) __builtin_prefetch(next - kPanel, 0, 2);
       }
     }
   }
@@ -255,7 +254,9 @@ HWY_INLINE void CodeTile(const PackedRows &x, const TileRows &rows, const Tiles 
     float *y = rows.Out(tile_begin + i + r);
     for (int64_t at = 0; at < kPanels * kPanel && col + at < cols; at += lanes) {
       FloatVec value = LoadU(totals[r] + at);
-      value = hn::Mul(hn::NegMulAdd(Set(scale[1]), LoadU(zeros + at), value), Set(scale[0]));
+      value = hn::Mul(
+          hn::NegMulAdd(Set(scale[1]), LoadU(scales[at / kPanel] - kPanel + at % kPanel), value),
+          Set(scale[0]));
       FinishVector(value, rows.epilogue, factor, col + at, cols - col - at, y);
     }
   }
@@ -288,24 +289,14 @@ void CodeRows(const PackedRows &x, const TileRows &rows, int64_t begin, int64_t 
               const PackedMatrix &w, int32_t *codes, int32_t *starts) {
   FillTiles<kMost>(x, rows, begin, count, w, codes, starts);
   const Tiles tiles{codes, starts, x.Stride() / 4};
-  const int64_t groups = w.NumGroups(), lanes = Width();
   // While the first tile uses these panels, the next ones come from memory into the second-level
   // cache: they do not fit the first one. One panel after another and few rows is what processors
   // foresee better by themselves.
   const int64_t ahead = kPanels == 1 && count <= 2 * kMost ? 0 : kPanels * w.PanelBytes();
   for (int64_t p = 0; p < w.NumPanels(); p += kPanels) {
-    // What a zero point of 1 adds to each output, before its scale.
-    HWY_ALIGN float zeros[kPanels * kPanel];
-    for (int64_t at = 0; at < kPanels * kPanel; at += lanes) {
-      const int64_t q = std::min(p + at / kPanel, w.NumPanels() - 1);
-      const float *from = w.Scales().Data() + q * groups * 2 * kPanel + kPanel + at % kPanel;
-      FloatVec sum = LoadU(from);
-      for (int64_t g = 1; g < groups; ++g) sum = hn::Add(sum, LoadU(from + g * 2 * kPanel));
-      StoreU(sum, zeros + at);
-    }
     ForRowTiles<kMost>(count, [&](auto r, int64_t i) HWY_ATTR {
       CodeTile<decltype(r)::value, kPanels, kNibbles>(x, rows, tiles, i, begin, w, p,
-                                                      i == 0 ? ahead : 0, zeros);
+                                                      i == 0 ? ahead : 0);
     });
   }
 }

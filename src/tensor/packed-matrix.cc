@@ -40,9 +40,11 @@ bool HasCodes(WeightFormat format) {
   return format == WeightFormat::kInt8 || format == WeightFormat::kInt4;
 }
 
-// Codes of one output, and scale and scale * sum per group.
+// Codes of one output, kPanel elements apart the scales of its groups, and the sum over the groups
+// of scale * (sum of codes).
 void Quantize(const float *w, int64_t cols, int64_t group_size, int32_t largest, int8_t *codes,
-              float *scales, float *sums, int64_t stride) {
+              float *scales, float *correction) {
+  *correction = 0;
   for (int64_t begin = 0, g = 0; begin < cols; begin += group_size, ++g) {
     const int64_t end = std::min(cols, begin + group_size);
     float max = 0;
@@ -56,8 +58,8 @@ void Quantize(const float *w, int64_t cols, int64_t group_size, int32_t largest,
           std::min<float>(static_cast<float>(largest), std::max<float>(code, -largest)));
       sum += codes[k];
     }
-    scales[g * stride] = scale;
-    sums[g * stride] = scale * static_cast<float>(sum);
+    scales[g * kPanel] = scale;
+    *correction += scale * static_cast<float>(sum);
   }
 }
 
@@ -90,6 +92,12 @@ int64_t PackedMatrix::PackedBytes(WeightFormat format, int64_t rows, int64_t col
   return CeilDiv(rows, kPanel) * CeilDiv(cols, BlockSize(format)) * BlockBytes(format);
 }
 
+int64_t PackedMatrix::ScaleRows(WeightFormat format, int64_t rows, int64_t cols,
+                                int64_t group_size) {
+  if (!HasCodes(format) || cols == 0) return 0;
+  return CeilDiv(rows, kPanel) * (1 + CeilDiv(cols, group_size > 0 ? group_size : cols));
+}
+
 PackedMatrix PackedMatrix::Borrow(WeightFormat format, int64_t rows, int64_t cols,
                                   int64_t group_size, std::shared_ptr<const uint8_t> data,
                                   Tensor scales) {
@@ -100,13 +108,11 @@ PackedMatrix PackedMatrix::Borrow(WeightFormat format, int64_t rows, int64_t col
   m.group_size_ = HasCodes(format) && group_size > 0 ? group_size : cols;
   m.data_ = std::move(data);
   m.scales_ = std::move(scales);
-  const int64_t groups = HasCodes(format) ? CeilDiv(cols, std::max<int64_t>(m.group_size_, 1)) : 0;
-  const int64_t scale_rows = m.NumPanels() * groups;
-  if (m.scales_.Size() != scale_rows * 2 * kPanel ||
-      (scale_rows > 0 && m.scales_.Cols() != 2 * kPanel)) {
+  const int64_t scale_rows = ScaleRows(format, rows, cols, group_size);
+  if (m.scales_.Size() != scale_rows * kPanel || (scale_rows > 0 && m.scales_.Cols() != kPanel)) {
     throw DataError("scales of shape ", m.scales_.ShapeString(), " for a ", rows, " x ", cols, " ",
                     ToString(format), " matrix in groups of ", m.group_size_, "; expected [",
-                    scale_rows, ", ", 2 * kPanel, "]");
+                    scale_rows, ", ", kPanel, "]");
   }
   return m;
 }
@@ -119,9 +125,9 @@ PackedMatrix PackedMatrix::Pack(ConstView w, WeightFormat format, int64_t group_
   const std::shared_ptr<float> floats = AllocateFloats(CeilDiv(bytes, sizeof(float)));
   auto *out = reinterpret_cast<uint8_t *>(floats.get());
   const int64_t group = group_size > 0 ? group_size : std::max<int64_t>(cols, 1);
-  const int64_t groups = HasCodes(format) ? CeilDiv(cols, group) : 0;
+  const int64_t scale_rows = ScaleRows(format, rows, cols, group_size);
   Tensor scales;
-  if (groups > 0) scales = Tensor::Zeros(panels * groups, 2 * kPanel);
+  if (scale_rows > 0) scales = Tensor::Zeros(scale_rows, kPanel);
   const int32_t largest = format == WeightFormat::kInt8 ? 127 : 7;
   std::vector<int8_t> codes(static_cast<size_t>(blocks * block));
   for (int64_t n = 0; n < panels * kPanel; ++n) {
@@ -150,8 +156,8 @@ PackedMatrix PackedMatrix::Pack(ConstView w, WeightFormat format, int64_t group_
       case WeightFormat::kInt4: {
         std::fill(codes.begin(), codes.end(), 0);
         if (row != nullptr) {
-          float *scale = scales.Data() + n / kPanel * groups * 2 * kPanel + lane;
-          Quantize(row, cols, group, largest, codes.data(), scale, scale + kPanel, 2 * kPanel);
+          float *correction = scales.View().Row(n / kPanel * (scale_rows / panels)) + lane;
+          Quantize(row, cols, group, largest, codes.data(), correction + kPanel, correction);
         }
         for (int64_t b = 0; b < blocks; ++b) {
           uint8_t *to = panel + b * BlockBytes(format) + lane * 4;
@@ -175,11 +181,9 @@ PackedMatrix PackedMatrix::PanelRange(int64_t first, int64_t count) const {
   const int64_t rows = std::min(rows_, (first + count) * kPanel) - first * kPanel;
   Tensor scales;
   if (!scales_.Empty()) {
-    const int64_t groups = NumGroups();
-    const float *from = scales_.View().Row(first * groups);
-    scales =
-        Tensor::Borrow(std::shared_ptr<float>(std::shared_ptr<void>(), const_cast<float *>(from)),
-                       {count * groups, 2 * kPanel});
+    auto *from = const_cast<float *>(Corrections(first));
+    scales = Tensor::Borrow(std::shared_ptr<float>(std::shared_ptr<void>(), from),
+                            {count * (NumGroups() + 1), kPanel});
   }
   return Borrow(format_, rows, cols_, group_size_,
                 std::shared_ptr<const uint8_t>(std::shared_ptr<void>(), Panel(first)),
@@ -191,7 +195,7 @@ Tensor PackedMatrix::Unpack() const {
   for (int64_t n = 0; n < rows_; ++n) {
     const int64_t p = n / kPanel, lane = n % kPanel;
     const uint8_t *panel = Panel(p);
-    const float *scale = scales_.Data() + p * NumGroups() * 2 * kPanel + lane;
+    const float *scale = scales_.Empty() ? nullptr : PanelScales(p) + lane;
     for (int64_t k = 0; k < cols_; ++k) {
       const uint8_t *code = panel + k / BlockSize(format_) * BlockBytes(format_) + lane * 4;
       float value = 0;
@@ -206,11 +210,11 @@ Tensor PackedMatrix::Unpack() const {
           break;
         }
         case WeightFormat::kInt8:
-          value = static_cast<float>(code[k % 4] - 128) * scale[k / group_size_ * 2 * kPanel];
+          value = static_cast<float>(code[k % 4] - 128) * scale[k / group_size_ * kPanel];
           break;
         case WeightFormat::kInt4:
           value = static_cast<float>((code[k % 4] >> (k % 8 / 4 * 4) & 15) - 8) *
-                  scale[k / group_size_ * 2 * kPanel];
+                  scale[k / group_size_ * kPanel];
           break;
       }
       w(n, k) = value;

@@ -40,13 +40,16 @@ class PackedMatrix {
   // code. Throws DataError for values that are not finite.
   static PackedMatrix Pack(ConstView w, WeightFormat format, int64_t group_size = 0);
   // On memory that `data` keeps alive, such as a mapped file: PackedBytes(...) bytes, aligned to 64
-  // bytes, and for codes `scales` [panels * groups, 32] as Scales() describes. Throws DataError for
-  // a wrong shape of scales.
+  // bytes, and for codes `scales` [panels * (1 + groups), 16] as Scales() describes. Throws
+  // DataError for a wrong shape of scales.
   static PackedMatrix Borrow(WeightFormat format, int64_t rows, int64_t cols, int64_t group_size,
                              std::shared_ptr<const uint8_t> data, Tensor scales);
 
   // Bytes of the panels of an N x K matrix.
   static int64_t PackedBytes(WeightFormat format, int64_t rows, int64_t cols);
+
+  // Rows of Scales(): 0 for floats.
+  static int64_t ScaleRows(WeightFormat format, int64_t rows, int64_t cols, int64_t group_size);
 
   bool Empty() const { return rows_ == 0; }
   WeightFormat Format() const { return format_; }
@@ -54,13 +57,16 @@ class PackedMatrix {
   int64_t Cols() const { return cols_; }             // K
   int64_t GroupSize() const { return group_size_; }  // inputs that share a scale; K if one group
   int64_t NumPanels() const { return (rows_ + kPanel - 1) / kPanel; }
-  int64_t NumGroups() const { return scales_.Empty() ? 0 : scales_.Rows() / NumPanels(); }
+  int64_t NumGroups() const { return scales_.Empty() ? 0 : scales_.Rows() / NumPanels() - 1; }
   // Bytes of one panel.
   int64_t PanelBytes() const { return PackedBytes(format_, kPanel, cols_); }
   const uint8_t *Panel(int64_t p) const { return data_.get() + p * PanelBytes(); }
-  // Row p * NumGroups() + g: the 16 scales of panel p and group g, then 16 times scale * (sum of
-  // the group's codes), which corrects for a zero point of the activations.
+  // For each panel a row of 16 corrections, the sums over all groups of scale * (sum of the group's
+  // codes), which is what a zero point of 1 in the activations adds; then a row of 16 scales for
+  // each group.
   const Tensor &Scales() const { return scales_; }
+  const float *Corrections(int64_t p) const { return scales_.View().Row(p * (NumGroups() + 1)); }
+  const float *PanelScales(int64_t p) const { return Corrections(p) + kPanel; }
   const std::shared_ptr<const uint8_t> &Data() const { return data_; }
   // Panels and scales.
   int64_t Bytes() const {

@@ -166,7 +166,8 @@ TEST(ModelFile, WrongMetadataIsRefused) {
     EXPECT_NE(error(key, "(none)").find(key), std::string::npos) << key;
     EXPECT_NE(error(key, "{"), "") << key;
   }
-  EXPECT_NE(error("version", "3").find("update"), std::string::npos);
+  EXPECT_NE(error("version", "4").find("update"), std::string::npos);
+  EXPECT_NE(error("version", "2").find("nnet-quantize"), std::string::npos);
   EXPECT_NE(error("version", "0"), "");
   EXPECT_NE(error("units", R"(["<blank>", "a"])").find("2 units"), std::string::npos);
   EXPECT_NE(error("units", R"(["<blank>", "a", "a", "b", "c", "d"])").find("twice"),

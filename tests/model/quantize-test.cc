@@ -118,7 +118,7 @@ TEST(Quantize, CopiesAreEqualAndOldVersionsStay) {
   const std::string path = WriteSmall("float");
   EXPECT_EQ(SafetensorsFile(path).Metadata().at("version"), "1");
   const std::string packed = Quantized(path, "int4", 16);
-  EXPECT_EQ(SafetensorsFile(packed).Metadata().at("version"), "2");
+  EXPECT_EQ(SafetensorsFile(packed).Metadata().at("version"), "3");
   ModelInfo info;
   const auto model = ReadModel(packed, &info, PackedWeights::kAllow);
   WriteModel(File("copy"), model.get(), info);
