@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "ops/packed-gemm.h"
+#include "ops/tile-unit.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "ops/packed-gemm-int-cpu.cc"
@@ -201,6 +202,53 @@ HWY_INLINE void SumGroup(const Group &group, const Finish &finish) {
 
 #endif
 
+// total [+]= the sums of a group times its scales.
+HWY_INLINE void AddGroup(IntVec sum, const float *scales, bool first, float *total) {
+  const FloatVec value = hn::ConvertTo(Floats(), sum), scale = LoadU(scales);
+  StoreU(first ? hn::Mul(value, scale) : hn::MulAdd(value, scale, LoadU(total)), total);
+}
+
+// The totals of row i of the call for the panels [p, p + kPanels), through zero point, scale and
+// epilogue into memory; scales as PackedMatrix::PanelScales has them.
+template <int kPanels>
+HWY_INLINE void FinishRow(const PackedRows &x, const TileRows &rows, int64_t i, const float *totals,
+                          const PackedMatrix &w, int64_t p, const float *const *scales) {
+  const int64_t col = p * kPanel, cols = w.Rows(), lanes = Width();
+  const float *scale = x.Scale(rows.In(i));
+  const FloatVec factor = Set(rows.Factor(i));
+  float *y = rows.Out(i);
+  for (int64_t at = 0; at < kPanels * kPanel && col + at < cols; at += lanes) {
+    const FloatVec correction = LoadU(scales[at / kPanel] - kPanel + at % kPanel);
+    FloatVec value = hn::NegMulAdd(Set(scale[1]), correction, LoadU(totals + at));
+    value = hn::Mul(value, Set(scale[0]));
+    FinishVector(value, rows.epilogue, factor, col + at, cols - col - at, y);
+  }
+}
+
+// Of a panel and those after it; panels beyond the last repeat it and are not stored.
+template <int kPanels>
+struct Panels {
+  const uint8_t *codes[kPanels];
+  const float *scales[kPanels];
+
+  Panels(const PackedMatrix &w, int64_t p) {
+    for (int v = 0; v < kPanels; ++v) {
+      const int64_t q = std::min(p + v, w.NumPanels() - 1);
+      codes[v] = w.Panel(q);
+      scales[v] = w.PanelScales(q);
+    }
+  }
+};
+
+// Minus what codes stored without sign add to the sums of a row over group g.
+HWY_INLINE int32_t SumStart(const int8_t *row, int64_t cols, const PackedMatrix &w, int64_t g) {
+  const int32_t offset = w.Format() == WeightFormat::kInt8 ? 128 : 8;
+  const int64_t first = g * w.GroupSize(), last = std::min(cols, first + w.GroupSize());
+  int32_t sum = 0;
+  for (int64_t k = first; k < last; ++k) sum += row[k];
+  return -offset * sum;
+}
+
 // The rows of a call in tiles, as the kernels read them.
 struct Tiles {
   const int32_t *codes;   // tile after tile [steps][rows]
@@ -215,51 +263,31 @@ HWY_INLINE void CodeTile(const PackedRows &x, const TileRows &rows, const Tiles 
   constexpr int64_t kInputs = kNibbles ? 8 : 4;  // of a block
   const int64_t all_blocks = w.PanelBytes() / 64;
   const int64_t group_blocks = groups > 1 ? w.GroupSize() / kInputs : all_blocks;
-  const uint8_t *panel[kPanels];
-  const float *scales[kPanels];
-  for (int v = 0; v < kPanels; ++v) {  // panels beyond the last repeat it and are not stored
-    const int64_t q = std::min(p + v, w.NumPanels() - 1);
-    panel[v] = w.Panel(q);
-    scales[v] = w.PanelScales(q);
-  }
+  Panels<kPanels> panels(w, p);
   HWY_ALIGN float totals[kRows][kPanels * kPanel];
   const int32_t *codes = tiles.codes + i * tiles.steps, *starts = tiles.starts + i * groups;
   for (int64_t g = 0; g < groups; ++g) {
     Group group;
     group.codes = codes + g * group_blocks * (kInputs / 4) * kRows;
     group.blocks = std::min(group_blocks, all_blocks - g * group_blocks);
-    group.panel = panel;
+    group.panel = panels.codes;
     group.start = starts + g * kRows;
     group.ahead = ahead;
     SumGroup<kRows, kPanels, kNibbles>(group, [&](int r, int v, IntVec sum) HWY_ATTR {
       const int64_t at = v * lanes;
-      const FloatVec scale = LoadU(scales[at / kPanel] + g * kPanel + at % kPanel);
-      float *total = totals[r] + at;
-      const FloatVec value = hn::ConvertTo(Floats(), sum);
-      StoreU(g == 0 ? hn::Mul(value, scale) : hn::MulAdd(value, scale, LoadU(total)), total);
+      AddGroup(sum, panels.scales[at / kPanel] + g * kPanel + at % kPanel, g == 0, totals[r] + at);
     });
     for (int v = 0; v < kPanels; ++v) {
-      panel[v] += group.blocks * 64;
+      panels.codes[v] += group.blocks * 64;
       if (ahead > 0) {
-        const float *next = scales[v] + (kPanels * (groups + 1) + g) * kPanel;
+        const float *next = panels.scales[v] + (kPanels * (groups + 1) + g) * kPanel;
         __builtin_prefetch(next, 0, 2);
         if (g == 0) __builtin_prefetch(next - kPanel, 0, 2);
       }
     }
   }
-  const int64_t col = p * kPanel, cols = w.Rows();
-  for (int r = 0; r < kRows; ++r) {
-    const float *scale = x.Scale(rows.In(tile_begin + i + r));
-    const FloatVec factor = Set(rows.Factor(tile_begin + i + r));
-    float *y = rows.Out(tile_begin + i + r);
-    for (int64_t at = 0; at < kPanels * kPanel && col + at < cols; at += lanes) {
-      FloatVec value = LoadU(totals[r] + at);
-      value = hn::Mul(
-          hn::NegMulAdd(Set(scale[1]), LoadU(scales[at / kPanel] - kPanel + at % kPanel), value),
-          Set(scale[0]));
-      FinishVector(value, rows.epilogue, factor, col + at, cols - col - at, y);
-    }
-  }
+  for (int r = 0; r < kRows; ++r)
+    FinishRow<kPanels>(x, rows, tile_begin + i + r, totals[r], w, p, panels.scales);
 }
 
 // Rows [begin, begin + count) of the call; kMost is the same in both functions.
@@ -267,19 +295,14 @@ template <int kMost>
 void FillTiles(const PackedRows &x, const TileRows &rows, int64_t begin, int64_t count,
                const PackedMatrix &w, int32_t *codes, int32_t *starts) {
   const int64_t steps = x.Stride() / 4, groups = w.NumGroups();
-  const int32_t offset = w.Format() == WeightFormat::kInt8 ? 128 : 8;
   ForRowTiles<kMost>(count, [&](auto tile_rows, int64_t i) HWY_ATTR {
     constexpr int kRows = decltype(tile_rows)::value;
     for (int r = 0; r < kRows; ++r) {
       const int8_t *row = x.CodeRow(rows.In(begin + i + r));
       int32_t *to = codes + i * steps + r;
       for (int64_t s = 0; s < steps; ++s) std::memcpy(to + s * kRows, row + 4 * s, 4);
-      for (int64_t g = 0; g < groups; ++g) {
-        const int64_t first = g * w.GroupSize(), last = std::min(x.Cols(), first + w.GroupSize());
-        int32_t sum = 0;
-        for (int64_t k = first; k < last; ++k) sum += row[k];
-        starts[i * groups + g * kRows + r] = -offset * sum;
-      }
+      for (int64_t g = 0; g < groups; ++g)
+        starts[i * groups + g * kRows + r] = SumStart(row, x.Cols(), w, g);
     }
   });
 }
@@ -301,15 +324,108 @@ void CodeRows(const PackedRows &x, const TileRows &rows, int64_t begin, int64_t 
   }
 }
 
+// Two panels as a tile unit reads them: one code a byte, a whole number of steps.
 template <bool kNibbles>
-void PackedGemmCodes(const PackedRows &x, const GemmRows &gemm_rows, const PackedMatrix &w,
-                     const Epilogue &epilogue, View y) {
+void FillPanels(const PackedMatrix &w, int64_t steps, uint8_t *bytes, Panels<2> *panels) {
+  const int64_t blocks = w.PanelBytes() / 64, panel_bytes = steps * CodeTiles::kInputs * kPanel;
+  for (int v = 0; v < 2; ++v) {
+    uint8_t *to = bytes + v * panel_bytes;
+    const uint8_t *from = panels->codes[v];
+    if constexpr (kNibbles) {
+      for (int64_t b = 0; b < blocks; ++b) {
+        for (int64_t i = 0; i < 64; ++i) {
+          to[128 * b + i] = from[64 * b + i] & 15;
+          to[128 * b + 64 + i] = from[64 * b + i] >> 4;
+        }
+      }
+    } else {
+      std::memcpy(to, from, static_cast<size_t>(64 * blocks));
+    }
+    const int64_t filled = blocks * (kNibbles ? 128 : 64);
+    std::fill(to + filled, to + panel_bytes, uint8_t{0});
+    panels->codes[v] = to;
+  }
+}
+
+// Rows [begin, begin + count) of the call by a tile unit.
+template <bool kNibbles>
+void UnitRows(const TileUnit &unit, const PackedRows &x, const TileRows &rows, int64_t begin,
+              int64_t count, const PackedMatrix &w) {
+  constexpr int64_t kBlock = 2 * CodeTiles::kRows, kOutputs = 2 * kPanel;
+  const int64_t groups = w.NumGroups(), lanes = Width();
+  const int64_t steps = (w.Cols() + CodeTiles::kInputs - 1) / CodeTiles::kInputs;
+  const int64_t stride = steps * CodeTiles::kInputs;
+  const int64_t blocks = (count + kBlock - 1) / kBlock;
+  const bool fill = kNibbles || w.Cols() % CodeTiles::kInputs != 0;
+  // Rows of codes and two panels of them, as floats that hold four.
+  const Tensor scratch(blocks * kBlock + (fill ? kOutputs : 0), stride / 4), starts(count, groups);
+  auto *codes = reinterpret_cast<int8_t *>(const_cast<float *>(scratch.Data()));
+  auto *filled = reinterpret_cast<uint8_t *>(codes + blocks * kBlock * stride);
+  auto *start = reinterpret_cast<int32_t *>(const_cast<float *>(starts.Data()));
+  for (int64_t r = 0; r < blocks * kBlock; ++r) {
+    int8_t *to = codes + r * stride;
+    const int64_t given = r < count ? x.Cols() : 0;
+    if (r < count) {
+      const int8_t *row = x.CodeRow(rows.In(begin + r));
+      std::copy_n(row, given, to);
+      for (int64_t g = 0; g < groups; ++g) start[r * groups + g] = SumStart(row, given, w, g);
+    }
+    std::fill(to + given, to + stride, int8_t{0});
+  }
+  HWY_ALIGN int32_t sums[kBlock][kOutputs];
+  HWY_ALIGN float totals[kBlock][kOutputs];
+  for (int64_t p = 0; p < w.NumPanels(); p += 2) {
+    Panels<2> panels(w, p);
+    if (fill) FillPanels<kNibbles>(w, steps, filled, &panels);
+    for (int64_t r = 0; r < count; r += kBlock) {
+      const int64_t block_rows = std::min(kBlock, count - r);
+      for (int64_t g = 0; g < groups; ++g) {
+        const int64_t first = g * w.GroupSize(), last = std::min(w.Cols(), first + w.GroupSize());
+        CodeTiles in;
+        in.codes = codes + r * stride + first;
+        in.stride = stride;
+        in.row_tiles = block_rows > CodeTiles::kRows ? 2 : 1;
+        for (int v = 0; v < 2; ++v) in.panel[v] = panels.codes[v] + first * kPanel;
+        in.steps = (last - first + CodeTiles::kInputs - 1) / CodeTiles::kInputs;
+        unit.Sum(in, sums[0]);
+        for (int64_t i = 0; i < block_rows; ++i) {
+          const IntVec begin_sum = hn::Set(Ints(), start[(r + i) * groups + g]);
+          for (int64_t at = 0; at < kOutputs; at += lanes) {
+            AddGroup(hn::Add(hn::LoadU(Ints(), sums[i] + at), begin_sum),
+                     panels.scales[at / kPanel] + g * kPanel + at % kPanel, g == 0, totals[i] + at);
+          }
+        }
+      }
+      for (int64_t i = 0; i < block_rows; ++i)
+        FinishRow<2>(x, rows, begin + r + i, totals[i], w, p, panels.scales);
+    }
+  }
+}
+
+// Whether a tile unit is asked: groups must end with steps, and with few rows the time is that of
+// the weights' way from memory, which vectors with their orders to fetch ahead go as fast.
+bool SuitsUnit(const GemmRows &rows, const PackedMatrix &w) {
+  return rows.count > 8 && (w.NumGroups() == 1 || w.GroupSize() % CodeTiles::kInputs == 0);
+}
+
+template <bool kNibbles>
+void PackedGemmFormat(const TileUnit *unit, const PackedRows &x, const GemmRows &gemm_rows,
+                      const PackedMatrix &w, const Epilogue &epilogue, View y) {
   const TileRows rows{gemm_rows, epilogue, y};
   // Rows whose codes stay in the second-level cache beside a few panels.
   constexpr int64_t kCacheBytes = 256 << 10;
   const int64_t steps = x.Stride() / 4;
-  const int64_t most = std::max<int64_t>(1, kCacheBytes / (4 * steps) / kMostRows) * kMostRows;
+  const bool by_unit = unit != nullptr && SuitsUnit(gemm_rows, w);
+  const int64_t whole = by_unit ? 2 * CodeTiles::kRows : kMostRows;
+  const int64_t most = std::max<int64_t>(1, kCacheBytes / (4 * steps) / whole) * whole;
   const int64_t block = std::min(gemm_rows.count, most);
+  if (by_unit) {
+    unit->Begin();
+    for (int64_t begin = 0; begin < gemm_rows.count; begin += block)
+      UnitRows<kNibbles>(*unit, x, rows, begin, std::min(block, gemm_rows.count - begin), w);
+    unit->End();
+    return;
+  }
   const Tensor scratch(block, steps + w.NumGroups());
   auto *codes = reinterpret_cast<int32_t *>(const_cast<float *>(scratch.Data()));
   int32_t *starts = codes + block * steps;
@@ -323,14 +439,13 @@ void PackedGemmCodes(const PackedRows &x, const GemmRows &gemm_rows, const Packe
   }
 }
 
-void PackedGemmInt8Simd(const PackedRows &x, const GemmRows &rows, const PackedMatrix &w,
-                        const Epilogue &epilogue, View y) {
-  PackedGemmCodes<false>(x, rows, w, epilogue, y);
-}
-
-void PackedGemmInt4Simd(const PackedRows &x, const GemmRows &rows, const PackedMatrix &w,
-                        const Epilogue &epilogue, View y) {
-  PackedGemmCodes<true>(x, rows, w, epilogue, y);
+void PackedGemmCodesSimd(const TileUnit *unit, const PackedRows &x, const GemmRows &rows,
+                         const PackedMatrix &w, const Epilogue &epilogue, View y) {
+  if (w.Format() == WeightFormat::kInt8) {
+    PackedGemmFormat<false>(unit, x, rows, w, epilogue, y);
+  } else {
+    PackedGemmFormat<true>(unit, x, rows, w, epilogue, y);
+  }
 }
 
 void QuantizeRowsSimd(ConstView x, int8_t *codes, int64_t stride, View scales) {
@@ -378,8 +493,7 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace u2moe {
 namespace {
-HWY_EXPORT(PackedGemmInt8Simd);
-HWY_EXPORT(PackedGemmInt4Simd);
+HWY_EXPORT(PackedGemmCodesSimd);
 HWY_EXPORT(QuantizeRowsSimd);
 
 // AVX-512 without VNNI (the first generation): the kernels of AVX2, whose results are the same. Not
@@ -396,14 +510,14 @@ HWY_EXPORT(QuantizeRowsSimd);
 
 namespace cpu {
 
-void PackedGemmInt8(const Context &, const PackedRows &x, const GemmRows &rows,
-                    const PackedMatrix &w, const Epilogue &epilogue, View y) {
-  U2MOE_CODES_DISPATCH(PackedGemmInt8Simd)(x, rows, w, epilogue, y);
+void PackedGemmCodes(const Context &, const PackedRows &x, const GemmRows &rows,
+                     const PackedMatrix &w, const Epilogue &epilogue, View y) {
+  PackedGemmCodes(UsedTileUnit(), x, rows, w, epilogue, y);
 }
 
-void PackedGemmInt4(const Context &, const PackedRows &x, const GemmRows &rows,
-                    const PackedMatrix &w, const Epilogue &epilogue, View y) {
-  U2MOE_CODES_DISPATCH(PackedGemmInt4Simd)(x, rows, w, epilogue, y);
+void PackedGemmCodes(const TileUnit *unit, const PackedRows &x, const GemmRows &rows,
+                     const PackedMatrix &w, const Epilogue &epilogue, View y) {
+  U2MOE_CODES_DISPATCH(PackedGemmCodesSimd)(unit, x, rows, w, epilogue, y);
 }
 
 void QuantizeRows(const Context &, ConstView x, int8_t *codes, int64_t stride, View scales) {

@@ -24,9 +24,8 @@ void Compute(const Context &ctx, const PackedRows &x, const GemmRows &rows, cons
     case WeightFormat::kBfloat16:
       return OPS_CALL(ctx, PackedGemmBfloat16, x, rows, w, epilogue, y);
     case WeightFormat::kInt8:
-      return OPS_CALL(ctx, PackedGemmInt8, x, rows, w, epilogue, y);
     case WeightFormat::kInt4:
-      return OPS_CALL(ctx, PackedGemmInt4, x, rows, w, epilogue, y);
+      return OPS_CALL(ctx, PackedGemmCodes, x, rows, w, epilogue, y);
   }
 }
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "ops/activation.h"
+#include "ops/tile-unit.h"
 #include "tensor/context.h"
 #include "tensor/packed-matrix.h"
 #include "tensor/tensor.h"
@@ -75,15 +76,16 @@ inline void PackedGemm(const Context &ctx, ConstView x, const PackedMatrix &w,
 }
 
 namespace cpu {
-// One format of weights each; a call with rows.count >= 0.
+// One format of weights each, or int8 and int4; a call with rows.count >= 0.
 void PackedGemmFloat32(const Context &ctx, const PackedRows &x, const GemmRows &rows,
                        const PackedMatrix &w, const Epilogue &epilogue, View y);
 void PackedGemmBfloat16(const Context &ctx, const PackedRows &x, const GemmRows &rows,
                         const PackedMatrix &w, const Epilogue &epilogue, View y);
-void PackedGemmInt8(const Context &ctx, const PackedRows &x, const GemmRows &rows,
-                    const PackedMatrix &w, const Epilogue &epilogue, View y);
-void PackedGemmInt4(const Context &ctx, const PackedRows &x, const GemmRows &rows,
-                    const PackedMatrix &w, const Epilogue &epilogue, View y);
+void PackedGemmCodes(const Context &ctx, const PackedRows &x, const GemmRows &rows,
+                     const PackedMatrix &w, const Epilogue &epilogue, View y);
+// The same to the bit, with more than a few rows by `unit`, if that is not nullptr.
+void PackedGemmCodes(const TileUnit *unit, const PackedRows &x, const GemmRows &rows,
+                     const PackedMatrix &w, const Epilogue &epilogue, View y);
 void Bfloat16Rows(const Context &ctx, ConstView x, uint16_t *out, int64_t stride);
 void QuantizeRows(const Context &ctx, ConstView x, int8_t *codes, int64_t stride, View scales);
 }  // namespace cpu

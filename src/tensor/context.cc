@@ -2,6 +2,11 @@
 
 #include <cblas.h>
 #include <hwy/targets.h>
+#if defined(__x86_64__) && defined(__linux__)
+#include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 
 #include <fstream>
 
@@ -29,6 +34,25 @@ Device ParseDevice(const std::string &name) {
   throw UsageError("--device=", name, ": expected cpu or cuda");
 }
 
+bool HasAmx() {
+#if defined(__x86_64__) && defined(__linux__)
+  static const bool has = [] {
+    unsigned a = 0, b = 0, c = 0, d = 0;
+    constexpr unsigned kTile = 1u << 24, kInt8 = 1u << 25, kXsave = 1u << 27;
+    if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || (d & kTile) == 0 || (d & kInt8) == 0)
+      return false;
+    if (!__get_cpuid(1, &a, &b, &c, &d) || (c & kXsave) == 0) return false;
+    // The kernel keeps tiles for the processes that ask it to: ARCH_REQ_XCOMP_PERM of
+    // XFEATURE_XTILE_DATA.
+    constexpr long kRequestPermission = 0x1023, kTileData = 18;
+    return syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+  }();
+  return has;
+#else
+  return false;
+#endif
+}
+
 std::string DescribeMachine() {
   std::string model = "unknown processor", line;
   std::ifstream cpuinfo("/proc/cpuinfo");
@@ -41,7 +65,7 @@ std::string DescribeMachine() {
   int64_t targets = hwy::SupportedTargets();
   if (HWY_ARCH_X86) targets &= HWY_AVX2 | HWY_AVX3;  // those of ops/simd-targets.h
   return model + "; OpenBLAS " + openblas_get_corename() + ", Highway " +
-         hwy::TargetName(targets & -targets);
+         hwy::TargetName(targets & -targets) + (HasAmx() ? ", AMX" : "");
 }
 
 }  // namespace u2moe

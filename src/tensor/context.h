@@ -37,7 +37,11 @@ class Context {
 // "cpu" or "cuda"; throws UsageError for others.
 Device ParseDevice(const std::string &name);
 
-// E.g. "AMD EPYC; OpenBLAS 0.3.21 Zen, Highway AVX2": for logs and reports.
+// Whether the processor multiplies tiles of bytes (Intel AMX) and the operating system lets this
+// process do so; asked once.
+bool HasAmx();
+
+// E.g. "AMD EPYC; OpenBLAS 0.3.21 Zen, Highway AVX2": for logs and reports. ", AMX" if HasAmx().
 std::string DescribeMachine();
 
 }  // namespace u2moe

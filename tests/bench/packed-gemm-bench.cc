@@ -1,5 +1,5 @@
 // Products with packed weights beside OpenBLAS in the same run: one thread, 64 weight matrices in
-// turn, so that weights come from memory.
+// turn, so that weights come from memory. `packed-gemm-bench [avx2] [vectors] [format...]`
 #include <hwy/targets.h>
 
 #include <cstdio>
@@ -55,6 +55,9 @@ int main(int argc, char *argv[]) {
   for (int i = 1; i < argc; ++i) {
     if (std::string(argv[i]) == "avx2") {  // our kernels as on a machine without AVX-512
       hwy::SetSupportedTargetsForTest(HWY_AVX2);
+      UseTileUnit(nullptr);
+    } else if (std::string(argv[i]) == "vectors") {  // without AMX
+      UseTileUnit(nullptr);
     } else {
       formats.push_back(ParseWeightFormat(argv[i]));
     }
