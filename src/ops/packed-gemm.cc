@@ -1,11 +1,7 @@
 #include "ops/packed-gemm.h"
 
 #include <algorithm>
-#include <chrono>
-#include <exception>
-#include <future>
-#include <thread>
-#include <vector>
+#include <functional>
 
 #include "base/check.h"
 #include "base/thread-pool.h"
@@ -79,20 +75,7 @@ void PackedGemm(const Context &ctx, const PackedRows &x, const GemmRows &rows,
     if (epilogue.bias != nullptr) shifted.bias = epilogue.bias + first * PackedMatrix::kPanel;
     Compute(ctx, x, given, own, shifted, y.ColRange(first * PackedMatrix::kPanel, own.Rows()));
   };
-  std::vector<std::future<void>> others;
-  for (int64_t i = 1; i < parts; ++i) others.push_back(ctx.Pool()->Submit([&part, i] { part(i); }));
-  std::exception_ptr failure;
-  try {
-    part(0);
-  } catch (...) {
-    failure = std::current_exception();  // the others still use what is here
-  }
-  for (std::future<void> &other : others) {  // not asleep: waking takes longer than a part
-    while (other.wait_for(std::chrono::seconds(0)) != std::future_status::ready)
-      std::this_thread::yield();
-  }
-  if (failure) std::rethrow_exception(failure);
-  for (std::future<void> &other : others) other.get();
+  ctx.Pool()->ParallelForWithCaller(parts, std::cref(part));
 }
 
 }  // namespace u2moe
