@@ -17,7 +17,7 @@ struct StreamState {
     AttentionCache attention;
     ConvolutionCache convolution;
   };
-  std::vector<Block> blocks;
+  CachedVector<Block> blocks;
 
   // After a forward of n encoder frames that succeeded: the stream has advanced.
   void Commit(int64_t n, int64_t max_cache) {

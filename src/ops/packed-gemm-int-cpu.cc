@@ -319,7 +319,8 @@ void PackedGemmCodes(const PackedRows &x, const GemmRows &gemm_rows, const Packe
   const int64_t steps = x.Stride() / 4;
   const int64_t most = std::max<int64_t>(1, kCacheBytes / (4 * steps) / kMostRows) * kMostRows;
   const int64_t block = std::min(gemm_rows.count, most);
-  const Tensor scratch(block, steps + w.NumGroups());
+  // As large for a few rows, whose number may depend on the data, as for many; they touch less.
+  const Tensor scratch(most, steps + w.NumGroups());
   auto *codes = reinterpret_cast<int32_t *>(const_cast<float *>(scratch.Data()));
   int32_t *starts = codes + block * steps;
   for (int64_t begin = 0; begin < gemm_rows.count; begin += block) {

@@ -28,16 +28,19 @@ void Compute(const Context &ctx, const PackedRows &x, const GemmRows &rows, cons
 
 }  // namespace
 
-PackedRows::PackedRows(const Context &ctx, ConstView x, WeightFormat format)
+PackedRows::PackedRows(const Context &ctx, ConstView x, WeightFormat format, int64_t capacity)
     : format_(format), x_(x) {
   if (format == WeightFormat::kFloat32) return;
-  const int64_t bytes = Rows() * Stride() * (format == WeightFormat::kBfloat16 ? 2 : 1);
+  if (capacity < 0) capacity = Rows();
+  CHECK_GE(capacity, Rows());
+  const int64_t bytes = capacity * Stride() * (format == WeightFormat::kBfloat16 ? 2 : 1);
   codes_ = Tensor({(bytes + 3) / 4});
   if (format == WeightFormat::kBfloat16) {
     OPS_CALL(ctx, Bfloat16Rows, x, reinterpret_cast<uint16_t *>(codes_.Data()), Stride());
   } else {
-    scales_ = Tensor(Rows(), 2);
-    OPS_CALL(ctx, QuantizeRows, x, reinterpret_cast<int8_t *>(codes_.Data()), Stride(), scales_);
+    scales_ = Tensor(capacity, 2);
+    OPS_CALL(ctx, QuantizeRows, x, reinterpret_cast<int8_t *>(codes_.Data()), Stride(),
+             scales_.View().RowRange(0, Rows()));
   }
 }
 
