@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <utility>
-#include <vector>
 
 #include "layer/layer-norm-layer.h"
 #include "layer/linear.h"

@@ -8,6 +8,7 @@
 #include "layer/linear.h"
 #include "layer/position-projections.h"
 #include "ops/attention.h"
+#include "tensor/allocator.h"
 #include "tensor/ragged.h"
 
 namespace u2moe {

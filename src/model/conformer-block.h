@@ -2,7 +2,6 @@
 #define U2MOE_MODEL_CONFORMER_BLOCK_H_
 
 #include <memory>
-#include <vector>
 
 #include "layer/convolution-module.h"
 #include "layer/feed-forward.h"
@@ -11,6 +10,7 @@
 #include "model/model-config.h"
 #include "model/stream-state.h"
 #include "model/sublayer.h"
+#include "tensor/allocator.h"
 
 namespace u2moe {
 

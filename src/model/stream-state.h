@@ -2,10 +2,10 @@
 #define U2MOE_MODEL_STREAM_STATE_H_
 
 #include <cstdint>
-#include <vector>
 
 #include "layer/convolution-module.h"
 #include "layer/rel-position-attention.h"
+#include "tensor/allocator.h"
 
 namespace u2moe {
 

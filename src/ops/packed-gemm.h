@@ -7,7 +7,6 @@
 
 #include <cstdint>
 #include <optional>
-#include <vector>
 
 #include "ops/activation.h"
 #include "tensor/context.h"

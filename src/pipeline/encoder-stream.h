@@ -5,10 +5,10 @@
 
 #include <cstdint>
 #include <string>
-#include <vector>
 
 #include "model/encoder.h"
 #include "pipeline/encode-options.h"
+#include "tensor/allocator.h"
 
 namespace u2moe {
 

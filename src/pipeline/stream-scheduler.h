@@ -10,9 +10,9 @@
 #include <map>
 #include <set>
 #include <utility>
-#include <vector>
 
 #include "pipeline/encoder-stream.h"
+#include "tensor/allocator.h"
 
 namespace u2moe {
 

@@ -195,7 +195,8 @@ TEST(TopKSoftmax, FallingOrderAndTiesToTheLowerId) {
   TopKSoftmax(logits, 3, &routes);
   EXPECT_EQ(routes.experts, (CachedVector<int32_t>{1, 2, 0, 0, 1, 2, 2, 1, 3, 0, 3, 1}));
   TopKSoftmax(logits, 4, &routes);
-  EXPECT_EQ(routes.experts, (CachedVector<int32_t>{1, 2, 0, 3, 0, 1, 2, 3, 2, 1, 3, 0, 0, 3, 1, 2}));
+  EXPECT_EQ(routes.experts,
+            (CachedVector<int32_t>{1, 2, 0, 3, 0, 1, 2, 3, 2, 1, 3, 0, 0, 3, 1, 2}));
 }
 
 TEST(TopKSoftmax, LargeLogits) {
