@@ -1,6 +1,6 @@
 #include "base/thread-pool.h"
 
-#include <exception>
+#include <algorithm>
 #include <utility>
 
 #include "base/check.h"
@@ -29,49 +29,75 @@ void ThreadPool::Stop() {
   for (std::thread &t : workers_) t.join();
 }
 
-std::future<void> ThreadPool::Submit(std::function<void()> task) {
-  std::packaged_task<void()> packaged(std::move(task));
-  std::future<void> result = packaged.get_future();
+void ThreadPool::Enqueue(Batch *batch) {
   {
     std::lock_guard<std::mutex> lock(mutex_);
-    queue_.push_back(std::move(packaged));
-    ++num_queued_;
+    Batch **end = &queue_;
+    while (*end != nullptr) end = &(*end)->behind;
+    *end = batch;
+    num_queued_ += batch->count;
   }
-  wake_.notify_one();
-  return result;
+  const int64_t wanted = std::min(batch->count, static_cast<int64_t>(workers_.size()));
+  for (int64_t i = 0; i < wanted; ++i) wake_.notify_one();
+}
+
+bool ThreadPool::RunOne(Batch *batch, std::unique_lock<std::mutex> *lock) {
+  if (batch == nullptr) batch = queue_;
+  if (batch == nullptr || batch->next == batch->count) return false;
+  const int64_t i = batch->next++;
+  --num_queued_;
+  if (batch->next == batch->count) {
+    Batch **at = &queue_;
+    while (*at != batch) at = &(*at)->behind;
+    *at = batch->behind;
+  }
+  lock->unlock();
+  std::exception_ptr failure;
+  try {
+    batch->fn(i);
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  lock->lock();
+  if (failure && (!batch->failure || i < batch->failed)) {
+    batch->failure = std::move(failure);
+    batch->failed = i;
+  }
+  if (--batch->left == 0) ended_.notify_all();
+  return true;
 }
 
 void ThreadPool::ParallelFor(int64_t n, const std::function<void(int64_t)> &fn) {
-  std::vector<std::future<void>> results;
-  results.reserve(static_cast<size_t>(n));
-  for (int64_t i = 0; i < n; ++i) results.push_back(Submit([&fn, i] { fn(i); }));
-  std::exception_ptr first;
-  for (std::future<void> &r : results) {
-    try {
-      r.get();
-    } catch (...) {
-      if (!first) first = std::current_exception();
+  if (n <= 0) return;
+  Batch batch{fn, n, 0, {n}};
+  Enqueue(&batch);
+  std::unique_lock<std::mutex> lock(mutex_);
+  ended_.wait(lock, [&] { return batch.left == 0; });
+  if (batch.failure) std::rethrow_exception(batch.failure);
+}
+
+void ThreadPool::ParallelForWithCaller(int64_t n, const std::function<void(int64_t)> &fn) {
+  if (n <= 0) return;
+  Batch batch{fn, n, 0, {n}};
+  Enqueue(&batch);
+  {
+    std::unique_lock<std::mutex> lock(mutex_);
+    while (RunOne(&batch, &lock)) {
     }
   }
-  if (first) std::rethrow_exception(first);
+  while (batch.left > 0) std::this_thread::yield();
+  if (batch.failure) std::rethrow_exception(batch.failure);
 }
 
 void ThreadPool::Work() {
   for (;;) {
-    std::packaged_task<void()> task;
     if (spin_seconds_ > 0) {
       const Timer timer;
       while (num_queued_ == 0 && timer.Elapsed() < spin_seconds_) std::this_thread::yield();
     }
-    {
-      std::unique_lock<std::mutex> lock(mutex_);
-      wake_.wait(lock, [this] { return stop_ || !queue_.empty(); });
-      if (queue_.empty()) return;
-      task = std::move(queue_.front());
-      queue_.pop_front();
-      --num_queued_;
-    }
-    task();
+    std::unique_lock<std::mutex> lock(mutex_);
+    wake_.wait(lock, [this] { return stop_ || queue_ != nullptr; });
+    if (!RunOne(nullptr, &lock)) return;
   }
 }
 

@@ -42,8 +42,7 @@ RaggedShape ConvolutionModule::PaddedShape(const RaggedShape &shape) const {
 }
 
 void ConvolutionModule::Forward(const Context &ctx, ConstView x, const RaggedShape &shape,
-                                const std::vector<ConvolutionCache *> &caches,
-                                const LayerOutput &out, Tape *tape,
+                                Span<ConvolutionCache *> caches, const LayerOutput &out, Tape *tape,
                                 ConvolutionModule *running) const {
   CHECK(caches.empty() || (causal_ && tape == nullptr));
   const int64_t dim = x.Cols(), left = LeftPad();

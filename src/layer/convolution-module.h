@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <utility>
-#include <vector>
 
 #include "layer/layer-norm-layer.h"
 #include "layer/linear.h"
@@ -44,7 +43,7 @@ class ConvolutionModule {
   // A tape means training: batch norm then uses the statistics of these rows; running, if not null,
   // receives the moved running statistics (its own are read).
   void Forward(const Context &ctx, ConstView x, const RaggedShape &shape,
-               const std::vector<ConvolutionCache *> &caches, const LayerOutput &out, Tape *tape,
+               Span<ConvolutionCache *> caches, const LayerOutput &out, Tape *tape,
                ConvolutionModule *running) const;
   // dx overwritten, adds to grad.
   void Backward(const Context &ctx, ConstView x, const RaggedShape &shape, const Tape &tape,

@@ -39,13 +39,14 @@ void DenseFeedForward::BackwardRows(const Context &ctx, ConstView x, ConstView b
 
 void DenseFeedForward::ForwardPacked(const Context &ctx, const PackedRows &x, const GemmRows &rows,
                                      View hidden, const LayerOutput &out) const {
+  const View used = hidden.RowRange(0, rows.count);
   GemmRows in = rows, after;
   in.out = nullptr;
   in.factor = nullptr;
-  w_1_.Forward(ctx, x, in, hidden, activation_);
+  w_1_.Forward(ctx, x, in, used, activation_);
   after.out = rows.out;
   after.factor = rows.factor;
-  w_2_.Forward(ctx, PackedRows(ctx, hidden, w_2_.Packed().Format()), after, out);
+  w_2_.Forward(ctx, PackedRows(ctx, used, w_2_.Packed().Format(), hidden.Rows()), after, out);
 }
 
 void DenseFeedForward::Forward(const Context &ctx, ConstView x, const LayerOutput &out,

@@ -53,7 +53,7 @@ class DenseFeedForward : public FeedForward {
   int64_t NumActiveParams() const override;
 
   // Inference with packed weights on the rows of x that `rows` names, whose results go where it
-  // says, times its factors; hidden [rows.count, F] is memory for the hidden activations.
+  // says, times its factors; hidden [>= rows.count, F] is memory for the hidden activations.
   bool IsPacked() const { return w_1_.IsPacked(); }
   WeightFormat Format() const { return w_1_.Packed().Format(); }
   void ForwardPacked(const Context &ctx, const PackedRows &x, const GemmRows &rows, View hidden,

@@ -58,8 +58,8 @@ RelPositionAttention::RelPositionAttention(int64_t dim, int num_heads)
 
 void RelPositionAttention::Forward(const Context &ctx, const AttentionMask &mask, ConstView x,
                                    const RaggedShape &shape, const PositionRows &positions,
-                                   const std::vector<AttentionCache *> &caches,
-                                   const LayerOutput &out, Tape *tape) const {
+                                   Span<AttentionCache *> caches, const LayerOutput &out,
+                                   Tape *tape) const {
   const int64_t rows = x.Rows(), dim = x.Cols();
   Tape local;
   Tape &t = tape != nullptr ? *tape : local;
@@ -113,8 +113,7 @@ Tensor RelPositionAttention::ProjectedPositions(const Context &ctx,
 
 void RelPositionAttention::ForwardCached(const Context &ctx, const RaggedShape &shape,
                                          const PositionRows &positions,
-                                         const std::vector<AttentionCache *> &caches,
-                                         Tape *t) const {
+                                         Span<AttentionCache *> caches, Tape *t) const {
   for (int b = 0; b < shape.NumSequences(); ++b) {
     AttentionCache *cache = caches[static_cast<size_t>(b)];
     const int64_t past = cache->Rows(), length = shape.Length(b);

@@ -8,6 +8,7 @@
 #include "layer/linear.h"
 #include "layer/position-projections.h"
 #include "ops/attention.h"
+#include "tensor/allocator.h"
 #include "tensor/ragged.h"
 
 namespace u2moe {
@@ -46,9 +47,9 @@ struct PositionRows {
   struct Run {
     int64_t first, count;  // successive positions
   };
-  Tensor table;           // empty where only `runs` tell what would be in it
-  std::vector<Run> runs;  // one after another they are the rows of the table
-  std::vector<int64_t> begin;
+  Tensor table;            // empty where only `runs` tell what would be in it
+  CachedVector<Run> runs;  // one after another they are the rows of the table
+  CachedVector<int64_t> begin;
 };
 
 // Self-attention with relative positions as WeNet computes them (attention.py,
@@ -67,8 +68,8 @@ class RelPositionAttention {
   // sequence, whose rows are seen by every query (then mask must be full), and extended by this
   // chunk: their Commit() is left to the caller.
   void Forward(const Context &ctx, const AttentionMask &mask, ConstView x, const RaggedShape &shape,
-               const PositionRows &positions, const std::vector<AttentionCache *> &caches,
-               const LayerOutput &out, Tape *tape) const;
+               const PositionRows &positions, Span<AttentionCache *> caches, const LayerOutput &out,
+               Tape *tape) const;
   // Of a forward without caches. dx overwritten, adds to grad.
   void Backward(const Context &ctx, ConstView x, const RaggedShape &shape,
                 const PositionRows &positions, const Tape &tape, ConstView dy,
@@ -79,7 +80,7 @@ class RelPositionAttention {
 
  private:
   void ForwardCached(const Context &ctx, const RaggedShape &shape, const PositionRows &positions,
-                     const std::vector<AttentionCache *> &caches, Tape *t) const;
+                     Span<AttentionCache *> caches, Tape *t) const;
 
   // Positions after linear_pos_ [P, D].
   Tensor ProjectedPositions(const Context &ctx, const PositionRows &positions) const;

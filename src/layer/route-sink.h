@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "base/span.h"
+#include "tensor/allocator.h"
 #include "tensor/view.h"
 
 namespace u2moe {
@@ -16,8 +18,7 @@ class RouteSink {
   virtual ~RouteSink() = default;
   // logits [R, E]; experts: R*K ids, each row's in falling order of logit, -1 for a place that the
   // policy left empty (the last ones of a row); gates: R*K weights, 0 for those.
-  virtual void OnRoute(ConstView logits, const std::vector<int32_t> &experts,
-                       const std::vector<float> &gates) = 0;
+  virtual void OnRoute(ConstView logits, Span<int32_t> experts, Span<float> gates) = 0;
   // Whether OnSkipCost shall be called, which needs weights that are not packed.
   virtual bool WantsSkipCost() const { return false; }
   // After OnRoute, of the same rows: |y - y'|^2 for the mixture's output y of a row and what it
@@ -37,11 +38,11 @@ struct MixturePolicy {
 struct RouteCall {
   RouteCall(RouteSink *sink = nullptr) : sink(sink) {}  // NOLINT(runtime/explicit)
   RouteSink *sink;                                      // null: nobody listens
-  // The rows behind the last row of each chunk, rising, the number of rows last; null: there
+  // The rows behind the last row of each chunk, rising, the number of rows last; empty: there
   // are no chunks, and no limits to their experts.
-  const std::vector<int64_t> *chunk_ends = nullptr;
+  Span<int64_t> chunk_ends;
   // For each row, whether it is done with experts and gets none; null: no row is.
-  const std::vector<bool> *exited = nullptr;
+  const CachedVector<bool> *exited = nullptr;
 };
 
 }  // namespace u2moe

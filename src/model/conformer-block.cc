@@ -25,8 +25,8 @@ ConformerBlock::ConformerBlock(const EncoderConfig &c)
 void ConformerBlock::Forward(const Context &ctx, const ForwardMode &mode, const RouteCall &routes,
                              int index, const RaggedShape &shape, const PositionRows &positions,
                              Tensor *x, Tape *tape, ConformerBlock *running) const {
-  std::vector<AttentionCache *> attention_caches;
-  std::vector<ConvolutionCache *> convolution_caches;
+  CachedVector<AttentionCache *> attention_caches;
+  CachedVector<ConvolutionCache *> convolution_caches;
   for (StreamState *stream : mode.streams) {
     StreamState::Block &block = stream->blocks[static_cast<size_t>(index)];
     attention_caches.push_back(&block.attention);

@@ -2,7 +2,6 @@
 #define U2MOE_MODEL_CONFORMER_BLOCK_H_
 
 #include <memory>
-#include <vector>
 
 #include "layer/convolution-module.h"
 #include "layer/feed-forward.h"
@@ -11,16 +10,17 @@
 #include "model/model-config.h"
 #include "model/stream-state.h"
 #include "model/sublayer.h"
+#include "tensor/allocator.h"
 
 namespace u2moe {
 
 // How a forward runs, the same for all blocks.
 struct ForwardMode {
   AttentionMask mask;
-  DropoutSeeds *dropout = nullptr;     // null: no dropout
-  RouteSink *routes = nullptr;         // null: nobody listens
-  std::vector<StreamState *> streams;  // empty: whole utterances
-  bool window_is_chunk = true;         // of a stream; false: without chunks, it is an utterance
+  DropoutSeeds *dropout = nullptr;      // null: no dropout
+  RouteSink *routes = nullptr;          // null: nobody listens
+  CachedVector<StreamState *> streams;  // empty: whole utterances
+  bool window_is_chunk = true;          // of a stream; false: without chunks, it is an utterance
   // Receives what the CTC head sees where the policy lets frames exit, the block's output [R, D]
   // through the final norm; null: nobody wants it.
   Tensor *exit_out = nullptr;

@@ -79,14 +79,14 @@ void Encoder::Forward(const Context &ctx, const ForwardMode &mode, ConstView fea
   DropoutMask::Draw(mode.dropout, config_.positional_dropout).Apply(ctx, positions.table);
   if (tape != nullptr) tape->blocks.resize(blocks_.size());
   RouteCall routes(mode.routes);
-  std::vector<int64_t> chunk_ends;
+  CachedVector<int64_t> chunk_ends;
   const bool chunked =
       mode.streams.empty() ? mode.mask.kind == AttentionMask::Kind::kChunk : mode.window_is_chunk;
   if (chunked && (policy_.chunk_experts > 0 || policy_.expert_budget > 0)) {
     chunk_ends = ChunkEnds(mode, sub_shape);
-    routes.chunk_ends = &chunk_ends;
+    routes.chunk_ends = chunk_ends;
   }
-  std::vector<bool> exited;
+  CachedVector<bool> exited;
   for (size_t i = 0; i < blocks_.size(); ++i) {
     if (policy_.Exits() && i == static_cast<size_t>(policy_.exit_block)) {
       Tensor normed(x.Rows(), x.Cols());
@@ -115,8 +115,8 @@ void Encoder::Forward(const Context &ctx, const ForwardMode &mode, ConstView fea
   }
 }
 
-std::vector<int64_t> Encoder::ChunkEnds(const ForwardMode &mode, const RaggedShape &shape) {
-  std::vector<int64_t> ends;
+CachedVector<int64_t> Encoder::ChunkEnds(const ForwardMode &mode, const RaggedShape &shape) {
+  CachedVector<int64_t> ends;
   for (int b = 0; b < shape.NumSequences(); ++b) {
     const int64_t step =
         mode.streams.empty() ? mode.mask.chunk : std::max<int64_t>(1, shape.Length(b));
@@ -126,11 +126,12 @@ std::vector<int64_t> Encoder::ChunkEnds(const ForwardMode &mode, const RaggedSha
   return ends;
 }
 
-std::vector<bool> Encoder::FindBlanks(const Context &ctx, ConstView normed) const {
+CachedVector<bool> Encoder::FindBlanks(const Context &ctx, ConstView normed) const {
   Tensor logits(normed.Rows(), ctc_head_->OutDim()), stats(normed.Rows(), 2);
   ctc_head_->Forward(ctx, normed, logits);
   LogSumExp(ctx, logits, stats);
-  std::vector<bool> blank;
+  CachedVector<bool> blank;
+  blank.reserve(static_cast<size_t>(normed.Rows()));
   for (int64_t t = 0; t < normed.Rows(); ++t) {
     const float logp = (logits(t, blank_) - stats(t, 0)) - stats(t, 1);
     blank.push_back(std::exp(logp) >= policy_.exit_blank);

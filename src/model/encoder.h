@@ -71,9 +71,9 @@ class Encoder {
                          bool as_rows) const;
 
   // The rows behind each chunk of each sequence.
-  static std::vector<int64_t> ChunkEnds(const ForwardMode &mode, const RaggedShape &shape);
+  static CachedVector<int64_t> ChunkEnds(const ForwardMode &mode, const RaggedShape &shape);
   // For each row of a block's output after the final norm, whether it is surely blank.
-  std::vector<bool> FindBlanks(const Context &ctx, ConstView normed) const;
+  CachedVector<bool> FindBlanks(const Context &ctx, ConstView normed) const;
 
   EncoderConfig config_;
   ExpertPolicy policy_;

@@ -2,10 +2,10 @@
 #define U2MOE_MODEL_STREAM_STATE_H_
 
 #include <cstdint>
-#include <vector>
 
 #include "layer/convolution-module.h"
 #include "layer/rel-position-attention.h"
+#include "tensor/allocator.h"
 
 namespace u2moe {
 
@@ -17,7 +17,7 @@ struct StreamState {
     AttentionCache attention;
     ConvolutionCache convolution;
   };
-  std::vector<Block> blocks;
+  CachedVector<Block> blocks;
 
   // After a forward of n encoder frames that succeeded: the stream has advanced.
   void Commit(int64_t n, int64_t max_cache) {

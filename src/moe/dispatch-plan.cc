@@ -13,10 +13,14 @@ DispatchPlan MakeDispatchPlan(const Routes &routes, int num_experts) {
   for (size_t e = 0; e < static_cast<size_t>(num_experts); ++e)
     plan.expert_begin[e + 1] += plan.expert_begin[e];
   const size_t num_slots = static_cast<size_t>(plan.expert_begin.back());
+  // Room for all, so that how many a policy left empty makes no difference to the memory.
+  plan.slot_frame.reserve(routes.experts.size());
+  plan.slot_choice.reserve(routes.experts.size());
+  plan.slot_gate.reserve(routes.experts.size());
   plan.slot_frame.resize(num_slots);
   plan.slot_choice.resize(num_slots);
   plan.slot_gate.resize(num_slots);
-  std::vector<int32_t> next(plan.expert_begin.begin(), plan.expert_begin.end() - 1);
+  CachedVector<int32_t> next(plan.expert_begin.begin(), plan.expert_begin.end() - 1);
   for (size_t i = 0; i < routes.experts.size(); ++i) {
     if (routes.experts[i] == kNoExpert) continue;
     const size_t slot = static_cast<size_t>(next[static_cast<size_t>(routes.experts[i])]++);

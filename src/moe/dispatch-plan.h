@@ -2,9 +2,9 @@
 #define U2MOE_MOE_DISPATCH_PLAN_H_
 
 #include <cstdint>
-#include <vector>
 
 #include "moe/router.h"
+#include "tensor/allocator.h"
 
 namespace u2moe {
 
@@ -12,10 +12,10 @@ namespace u2moe {
 // that a policy left empty. Built once per forward, reused by backward. Dropless: every chosen
 // (frame, expert) pair has a slot.
 struct DispatchPlan {
-  std::vector<int32_t> slot_frame;    // [S] source frame of each slot
-  std::vector<int32_t> slot_choice;   // [S] index into the router's T*K lists
-  std::vector<float> slot_gate;       // [S] combine weight
-  std::vector<int32_t> expert_begin;  // [E+1] expert e owns slots [begin[e], begin[e+1])
+  CachedVector<int32_t> slot_frame;    // [S] source frame of each slot
+  CachedVector<int32_t> slot_choice;   // [S] index into the router's T*K lists
+  CachedVector<float> slot_gate;       // [S] combine weight
+  CachedVector<int32_t> expert_begin;  // [E+1] expert e owns slots [begin[e], begin[e+1])
 
   int NumExperts() const { return static_cast<int>(expert_begin.size()) - 1; }
   int64_t NumSlots() const { return static_cast<int64_t>(slot_frame.size()); }

@@ -27,7 +27,7 @@ void Empty(Routes *routes, size_t first, size_t last) {
 }
 
 // Each row takes as many experts as it had, of those that are open.
-void MoveTo(const std::vector<bool> &open, const Chunk &c) {
+void MoveTo(const CachedVector<bool> &open, const Chunk &c) {
   const size_t k = c.K();
   for (int64_t t = c.begin; t < c.end; ++t) {
     const size_t base = static_cast<size_t>(t) * k;
@@ -39,29 +39,36 @@ void MoveTo(const std::vector<bool> &open, const Chunk &c) {
   }
 }
 
+// By value, ties by index: std::stable_sort of rising indices, which would take memory.
+template <class T>
+void SortFalling(const CachedVector<T> &values, CachedVector<size_t> *indices) {
+  std::sort(indices->begin(), indices->end(), [&](size_t a, size_t b) {
+    return values[a] != values[b] ? values[a] > values[b] : a < b;
+  });
+}
+
 void KeepBestExperts(int num_kept, const Chunk &c) {
-  std::vector<double> sums(static_cast<size_t>(c.NumExperts()), 0);
+  CachedVector<double> sums(static_cast<size_t>(c.NumExperts()), 0);
   for (size_t i = c.FirstSlot(); i < c.LastSlot(); ++i) {
     const int32_t e = c.routes->experts[i];
     if (e != kNoExpert) sums[static_cast<size_t>(e)] += c.routes->gates[i];
   }
-  std::vector<size_t> order(sums.size());
+  CachedVector<size_t> order(sums.size());
   std::iota(order.begin(), order.end(), size_t{0});
-  std::stable_sort(order.begin(), order.end(),
-                   [&](size_t a, size_t b) { return sums[a] > sums[b]; });
-  std::vector<bool> open(sums.size(), false);
+  SortFalling(sums, &order);
+  CachedVector<bool> open(sums.size(), false);
   for (int i = 0; i < num_kept; ++i) open[order[static_cast<size_t>(i)]] = true;
   MoveTo(open, c);
 }
 
 void KeepToBudget(int budget, const Chunk &c) {
-  std::vector<size_t> order;
+  CachedVector<size_t> order;
+  order.reserve(c.LastSlot() - c.FirstSlot());
   for (size_t i = c.FirstSlot(); i < c.LastSlot(); ++i) {
     if (c.routes->experts[i] != kNoExpert) order.push_back(i);
   }
-  std::stable_sort(order.begin(), order.end(),
-                   [&](size_t a, size_t b) { return c.routes->gates[a] > c.routes->gates[b]; });
-  std::vector<bool> open(static_cast<size_t>(c.NumExperts()), false);
+  SortFalling(c.routes->gates, &order);
+  CachedVector<bool> open(static_cast<size_t>(c.NumExperts()), false);
   int loaded = 0;
   for (size_t i : order) {
     const size_t e = static_cast<size_t>(c.routes->experts[i]);
@@ -91,11 +98,10 @@ void ApplyExpertPolicy(const MixturePolicy &policy, const RouteCall &call, Route
   }
   const bool best = policy.chunk_experts > 0 && policy.chunk_experts < num_experts;
   const bool budget = policy.expert_budget > 0 && policy.expert_budget < num_experts;
-  if (call.chunk_ends == nullptr || (!best && !budget)) return;
-  const std::vector<int64_t> &ends = *call.chunk_ends;
-  CHECK(!ends.empty() && ends.back() == num_rows);
+  if (call.chunk_ends.empty() || (!best && !budget)) return;
+  CHECK_EQ(call.chunk_ends.back(), num_rows);
   int64_t begin = 0;
-  for (const int64_t end : ends) {
+  for (const int64_t end : call.chunk_ends) {
     const Chunk chunk{routes, begin, end};
     if (best) KeepBestExperts(policy.chunk_experts, chunk);
     if (budget) KeepToBudget(policy.expert_budget, chunk);

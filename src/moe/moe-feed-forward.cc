@@ -34,11 +34,9 @@ void MoeFeedForward::ForwardPacked(const Context &ctx, ConstView x, const Dispat
   if (!out.add) {
     for (int64_t i = 0; i < out.y.Rows(); ++i) std::fill_n(out.y.Row(i), out.y.Cols(), 0.0f);
   }
-  int64_t most = 0;
-  for (size_t e = 0; e < experts_.size(); ++e)
-    most = std::max<int64_t>(most, plan.expert_begin[e + 1] - plan.expert_begin[e]);
-  // One expert's hidden activations at a time, in memory that stays in cache.
-  Tensor hidden(most, experts_[0].HiddenDim());
+  // One expert's hidden activations at a time, in memory that stays in cache. It would do for all
+  // rows, so that what is taken does not depend on the data.
+  Tensor hidden(x.Rows(), experts_[0].HiddenDim());
   std::optional<PackedRows> packed;
   for (size_t e = 0; e < experts_.size(); ++e) {
     const DenseFeedForward &expert = experts_[e];
@@ -50,52 +48,53 @@ void MoeFeedForward::ForwardPacked(const Context &ctx, ConstView x, const Dispat
       packed.emplace(ctx, x, expert.Format());
     rows.in = rows.out = &plan.slot_frame[static_cast<size_t>(begin)];
     rows.factor = &plan.slot_gate[static_cast<size_t>(begin)];
-    expert.ForwardPacked(ctx, *packed, rows, hidden.View().RowRange(0, rows.count),
-                         LayerOutput::Add(out.scale, out.y));
+    expert.ForwardPacked(ctx, *packed, rows, hidden, LayerOutput::Add(out.scale, out.y));
   }
 }
 
 void MoeFeedForward::Forward(const Context &ctx, ConstView x, const LayerOutput &out,
                              std::unique_ptr<FeedForwardTape> *tape, DropoutSeeds *dropout,
                              const RouteCall &call) const {
-  auto t = std::make_unique<MoeTape>();
-  router_->Forward(ctx, x, &t->routes);
-  ApplyExpertPolicy(policy_, call, &t->routes);
+  std::unique_ptr<MoeTape> own;
+  if (tape != nullptr) own = std::make_unique<MoeTape>();
+  MoeTape local;
+  MoeTape &t = tape != nullptr ? *own : local;
+  router_->Forward(ctx, x, &t.routes);
+  ApplyExpertPolicy(policy_, call, &t.routes);
   RouteSink *sink = call.sink;
-  if (sink != nullptr) sink->OnRoute(t->routes.logits, t->routes.experts, t->routes.gates);
-  t->plan = MakeDispatchPlan(t->routes, NumExperts());
+  if (sink != nullptr) sink->OnRoute(t.routes.logits, t.routes.experts, t.routes.gates);
+  t.plan = MakeDispatchPlan(t.routes, NumExperts());
   if (experts_[0].IsPacked()) {
     CHECK(tape == nullptr && dropout == nullptr && (sink == nullptr || !sink->WantsSkipCost()));
-    ForwardPacked(ctx, x, t->plan, out);
+    ForwardPacked(ctx, x, t.plan, out);
     return;
   }
-  const int64_t num_slots = t->plan.NumSlots(), hidden = experts_[0].HiddenDim();
-  t->mask = DropoutMask::Draw(dropout, experts_[0].DropoutRate());
-  t->slots = Tensor(num_slots, x.Cols());
-  t->before = Tensor(num_slots, hidden);
-  if (tape != nullptr) t->after = Tensor(num_slots, hidden);
-  t->out = Tensor(num_slots, x.Cols());
-  GatherRows(ctx, x, t->plan.slot_frame, t->slots);
-  const View after = tape != nullptr ? t->after.View() : t->before.View();
+  const int64_t num_slots = t.plan.NumSlots(), hidden = experts_[0].HiddenDim();
+  t.mask = DropoutMask::Draw(dropout, experts_[0].DropoutRate());
+  t.slots = Tensor(num_slots, x.Cols());
+  t.before = Tensor(num_slots, hidden);
+  if (tape != nullptr) t.after = Tensor(num_slots, hidden);
+  t.out = Tensor(num_slots, x.Cols());
+  GatherRows(ctx, x, t.plan.slot_frame, t.slots);
+  const View after = tape != nullptr ? t.after.View() : t.before.View();
   for (int e = 0; e < NumExperts(); ++e) {
-    const int64_t begin = t->plan.expert_begin[static_cast<size_t>(e)];
-    const int64_t rows = t->plan.expert_begin[static_cast<size_t>(e) + 1] - begin;
+    const int64_t begin = t.plan.expert_begin[static_cast<size_t>(e)];
+    const int64_t rows = t.plan.expert_begin[static_cast<size_t>(e) + 1] - begin;
     if (rows == 0) continue;
-    const DropoutMask mask{SubSeed(t->mask.seed, static_cast<uint64_t>(e)), t->mask.rate};
+    const DropoutMask mask{SubSeed(t.mask.seed, static_cast<uint64_t>(e)), t.mask.rate};
     experts_[static_cast<size_t>(e)].ForwardRows(
-        ctx, t->slots.View().RowRange(begin, rows), mask, t->before.View().RowRange(begin, rows),
-        after.RowRange(begin, rows), t->out.View().RowRange(begin, rows));
+        ctx, t.slots.View().RowRange(begin, rows), mask, t.before.View().RowRange(begin, rows),
+        after.RowRange(begin, rows), t.out.View().RowRange(begin, rows));
   }
-  if (sink != nullptr && sink->WantsSkipCost())
-    sink->OnSkipCost(SkipCost(t->routes, t->plan, t->out));
-  std::vector<float> gates = t->plan.slot_gate;
+  if (sink != nullptr && sink->WantsSkipCost()) sink->OnSkipCost(SkipCost(t.routes, t.plan, t.out));
+  CachedVector<float> gates = t.plan.slot_gate;
   if (out.add) {
     for (float &gate : gates) gate *= out.scale;
   } else {
     for (int64_t i = 0; i < out.y.Rows(); ++i) std::fill_n(out.y.Row(i), out.y.Cols(), 0.0f);
   }
-  ScatterAddRows(ctx, t->out, t->plan.slot_frame, gates, out.y);
-  if (tape != nullptr) *tape = std::move(t);
+  ScatterAddRows(ctx, t.out, t.plan.slot_frame, gates, out.y);
+  if (tape != nullptr) *tape = std::move(own);
 }
 
 void MoeFeedForward::Backward(const Context &ctx, ConstView x, const FeedForwardTape &tape,

@@ -13,8 +13,8 @@ RouteStats::RouteStats(int num_experts, int num_choices)
       pairs_(static_cast<size_t>(num_experts * num_experts), 0),
       gates_(static_cast<size_t>(num_choices), 0) {}
 
-void RouteStats::Add(ConstView logits, const std::vector<int32_t> &experts,
-                     const std::vector<float> &gates, int64_t chunk_size) {
+void RouteStats::Add(ConstView logits, Span<int32_t> experts, Span<float> gates,
+                     int64_t chunk_size) {
   const size_t k = static_cast<size_t>(num_choices_),
                num_experts = static_cast<size_t>(num_experts_);
   CHECK_EQ(logits.Cols(), num_experts_);

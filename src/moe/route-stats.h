@@ -22,8 +22,7 @@ class RouteStats {
   // distinct experts, the empty places behind them, and gates that sum to 1, or no expert at all.
   // chunk_size: how many rows in succession are one chunk for DistinctPerChunk; <= 0: all rows of
   // the call.
-  void Add(ConstView logits, const std::vector<int32_t> &experts, const std::vector<float> &gates,
-           int64_t chunk_size);
+  void Add(ConstView logits, Span<int32_t> experts, Span<float> gates, int64_t chunk_size);
   void Add(const RouteStats &other);
 
   int NumExperts() const { return num_experts_; }

@@ -12,8 +12,8 @@ TopKSoftmaxRouter::TopKSoftmaxRouter(int64_t dim, int num_experts, int num_choic
   CHECK(num_choices >= 1 && num_choices <= num_experts) << num_choices << " of " << num_experts;
 }
 
-size_t TopKSoftmaxRow(const float *row, int num_experts, const std::vector<bool> *allowed, size_t k,
-                      int32_t *chosen, float *gates) {
+size_t TopKSoftmaxRow(const float *row, int num_experts, const CachedVector<bool> *allowed,
+                      size_t k, int32_t *chosen, float *gates) {
   if (k == 0) return 0;
   // Insertion into a sorted list of K: an expert passes another only if strictly better, so ties
   // keep the lower id.

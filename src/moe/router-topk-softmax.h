@@ -28,7 +28,7 @@ class TopKSoftmaxRouter : public Router {
 
 // The n largest of the logits [E] of one row (of those that allowed says; null: all), in falling
 // order, ties to the lower id, and the softmax over them. Returns how many there are, at most n.
-size_t TopKSoftmaxRow(const float *logits, int num_experts, const std::vector<bool> *allowed,
+size_t TopKSoftmaxRow(const float *logits, int num_experts, const CachedVector<bool> *allowed,
                       size_t n, int32_t *experts, float *gates);
 
 // The K largest of each row of logits [T, E], in falling order, ties to the lower id, and the

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "layer/param-visitor.h"
+#include "tensor/allocator.h"
 #include "tensor/context.h"
 #include "tensor/tensor.h"
 
@@ -18,8 +19,8 @@ constexpr int32_t kNoExpert = -1;
 struct Routes {
   int num_choices = 0;  // K
   Tensor logits;        // [T, E]
-  std::vector<int32_t> experts;
-  std::vector<float> gates;
+  CachedVector<int32_t> experts;
+  CachedVector<float> gates;
 };
 
 // Chooses experts and weights for each frame. Routers and their softmax are always float32.

@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "tensor/allocator.h"
+
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "ops/embedding-cpu.cc"
 #include "ops/simd-targets.h"
@@ -55,7 +57,7 @@ void PositionTable(const Context &, int64_t begin, View y) {
   // The standard library's sin and cos: positions may be far outside the range of SIMD ones.
   const int64_t dim = y.Cols();
   const float exponent = static_cast<float>(-(std::log(10000.0) / static_cast<double>(dim)));
-  std::vector<float> rate(static_cast<size_t>((dim + 1) / 2));
+  CachedVector<float> rate(static_cast<size_t>((dim + 1) / 2));
   for (size_t i = 0; i < rate.size(); ++i) rate[i] = std::exp(static_cast<float>(2 * i) * exponent);
   for (int64_t r = 0; r < y.Rows(); ++r) {
     const float position = static_cast<float>(begin + r);

@@ -10,7 +10,7 @@ HWY_BEFORE_NAMESPACE();
 namespace u2moe {
 namespace HWY_NAMESPACE {
 
-void GatherRowsKernel(ConstView x, const std::vector<int32_t> &index, View y) {
+void GatherRowsKernel(ConstView x, Span<int32_t> index, View y) {
   if (y.Empty()) return;
   const size_t bytes = static_cast<size_t>(x.Cols()) * sizeof(float);
   for (int64_t s = 0; s < y.Rows(); ++s) {
@@ -18,8 +18,7 @@ void GatherRowsKernel(ConstView x, const std::vector<int32_t> &index, View y) {
   }
 }
 
-void ScatterAddRowsKernel(ConstView x, const std::vector<int32_t> &index,
-                          const std::vector<float> &weight, View y) {
+void ScatterAddRowsKernel(ConstView x, Span<int32_t> index, Span<float> weight, View y) {
   for (int64_t s = 0; s < x.Rows(); ++s) {
     const size_t slot = static_cast<size_t>(s);
     const FloatVec w = Set(weight.empty() ? 1.f : weight[slot]);
@@ -30,8 +29,7 @@ void ScatterAddRowsKernel(ConstView x, const std::vector<int32_t> &index,
   }
 }
 
-void GatherDotRowsKernel(ConstView a, ConstView b, const std::vector<int32_t> &index,
-                         std::vector<float> *dot) {
+void GatherDotRowsKernel(ConstView a, ConstView b, Span<int32_t> index, std::vector<float> *dot) {
   for (int64_t s = 0; s < a.Rows(); ++s) {
     const size_t slot = static_cast<size_t>(s);
     (*dot)[slot] = DotOfRows(a.Row(s), b.Row(index[slot]), a.Cols());
@@ -50,16 +48,15 @@ HWY_EXPORT(GatherRowsKernel);
 HWY_EXPORT(ScatterAddRowsKernel);
 HWY_EXPORT(GatherDotRowsKernel);
 
-void GatherRows(const Context &, ConstView x, const std::vector<int32_t> &index, View y) {
+void GatherRows(const Context &, ConstView x, Span<int32_t> index, View y) {
   HWY_DYNAMIC_DISPATCH(GatherRowsKernel)(x, index, y);
 }
 
-void ScatterAddRows(const Context &, ConstView x, const std::vector<int32_t> &index,
-                    const std::vector<float> &weight, View y) {
+void ScatterAddRows(const Context &, ConstView x, Span<int32_t> index, Span<float> weight, View y) {
   HWY_DYNAMIC_DISPATCH(ScatterAddRowsKernel)(x, index, weight, y);
 }
 
-void GatherDotRows(const Context &, ConstView a, ConstView b, const std::vector<int32_t> &index,
+void GatherDotRows(const Context &, ConstView a, ConstView b, Span<int32_t> index,
                    std::vector<float> *dot) {
   HWY_DYNAMIC_DISPATCH(GatherDotRowsKernel)(a, b, index, dot);
 }

@@ -5,28 +5,28 @@
 namespace u2moe {
 namespace {
 
-void CheckIndex(const std::vector<int32_t> &index, int64_t num_slots, int64_t num_rows) {
+void CheckIndex(Span<int32_t> index, int64_t num_slots, int64_t num_rows) {
   CHECK_EQ(static_cast<int64_t>(index.size()), num_slots);
   for (int32_t i : index) CHECK(i >= 0 && i < num_rows) << "index " << i << " of " << num_rows;
 }
 
 }  // namespace
 
-void GatherRows(const Context &ctx, ConstView x, const std::vector<int32_t> &index, View y) {
+void GatherRows(const Context &ctx, ConstView x, Span<int32_t> index, View y) {
   CHECK_EQ(y.Cols(), x.Cols());
   CheckIndex(index, y.Rows(), x.Rows());
   OPS_CALL(ctx, GatherRows, x, index, y);
 }
 
-void ScatterAddRows(const Context &ctx, ConstView x, const std::vector<int32_t> &index,
-                    const std::vector<float> &weight, View y) {
+void ScatterAddRows(const Context &ctx, ConstView x, Span<int32_t> index, Span<float> weight,
+                    View y) {
   CHECK_EQ(y.Cols(), x.Cols());
   CHECK(weight.empty() || weight.size() == index.size());
   CheckIndex(index, x.Rows(), y.Rows());
   OPS_CALL(ctx, ScatterAddRows, x, index, weight, y);
 }
 
-void GatherDotRows(const Context &ctx, ConstView a, ConstView b, const std::vector<int32_t> &index,
+void GatherDotRows(const Context &ctx, ConstView a, ConstView b, Span<int32_t> index,
                    std::vector<float> *dot) {
   CHECK_EQ(a.Cols(), b.Cols());
   CheckIndex(index, a.Rows(), b.Rows());

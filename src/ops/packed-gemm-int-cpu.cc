@@ -347,10 +347,11 @@ void FillPanels(const PackedMatrix &w, int64_t steps, uint8_t *bytes, Panels<2> 
   }
 }
 
-// Rows [begin, begin + count) of the call by a tile unit.
+// Rows [begin, begin + count) of the call by a tile unit, in memory for `most` of them: how much is
+// taken must not depend on the data, as the number of rows may.
 template <bool kNibbles>
 void UnitRows(const TileUnit &unit, const PackedRows &x, const TileRows &rows, int64_t begin,
-              int64_t count, const PackedMatrix &w) {
+              int64_t count, int64_t most, const PackedMatrix &w) {
   constexpr int64_t kBlock = 2 * CodeTiles::kRows, kOutputs = 2 * kPanel;
   const int64_t groups = w.NumGroups(), lanes = Width();
   const int64_t steps = (w.Cols() + CodeTiles::kInputs - 1) / CodeTiles::kInputs;
@@ -358,9 +359,9 @@ void UnitRows(const TileUnit &unit, const PackedRows &x, const TileRows &rows, i
   const int64_t blocks = (count + kBlock - 1) / kBlock;
   const bool fill = kNibbles || w.Cols() % CodeTiles::kInputs != 0;
   // Rows of codes and two panels of them, as floats that hold four.
-  const Tensor scratch(blocks * kBlock + (fill ? kOutputs : 0), stride / 4), starts(count, groups);
+  const Tensor scratch(most + (fill ? kOutputs : 0), stride / 4), starts(most, groups);
   auto *codes = reinterpret_cast<int8_t *>(const_cast<float *>(scratch.Data()));
-  auto *filled = reinterpret_cast<uint8_t *>(codes + blocks * kBlock * stride);
+  auto *filled = reinterpret_cast<uint8_t *>(codes + most * stride);
   auto *start = reinterpret_cast<int32_t *>(const_cast<float *>(starts.Data()));
   for (int64_t r = 0; r < blocks * kBlock; ++r) {
     int8_t *to = codes + r * stride;
@@ -422,11 +423,12 @@ void PackedGemmFormat(const TileUnit *unit, const PackedRows &x, const GemmRows 
   if (by_unit) {
     unit->Begin();
     for (int64_t begin = 0; begin < gemm_rows.count; begin += block)
-      UnitRows<kNibbles>(*unit, x, rows, begin, std::min(block, gemm_rows.count - begin), w);
+      UnitRows<kNibbles>(*unit, x, rows, begin, std::min(block, gemm_rows.count - begin), most, w);
     unit->End();
     return;
   }
-  const Tensor scratch(block, steps + w.NumGroups());
+  // As large for a few rows, whose number may depend on the data, as for many; they touch less.
+  const Tensor scratch(most, steps + w.NumGroups());
   auto *codes = reinterpret_cast<int32_t *>(const_cast<float *>(scratch.Data()));
   int32_t *starts = codes + block * steps;
   for (int64_t begin = 0; begin < gemm_rows.count; begin += block) {

@@ -1,11 +1,7 @@
 #include "ops/packed-gemm.h"
 
 #include <algorithm>
-#include <chrono>
-#include <exception>
-#include <future>
-#include <thread>
-#include <vector>
+#include <functional>
 
 #include "base/check.h"
 #include "base/thread-pool.h"
@@ -31,16 +27,19 @@ void Compute(const Context &ctx, const PackedRows &x, const GemmRows &rows, cons
 
 }  // namespace
 
-PackedRows::PackedRows(const Context &ctx, ConstView x, WeightFormat format)
+PackedRows::PackedRows(const Context &ctx, ConstView x, WeightFormat format, int64_t capacity)
     : format_(format), x_(x) {
   if (format == WeightFormat::kFloat32) return;
-  const int64_t bytes = Rows() * Stride() * (format == WeightFormat::kBfloat16 ? 2 : 1);
+  if (capacity < 0) capacity = Rows();
+  CHECK_GE(capacity, Rows());
+  const int64_t bytes = capacity * Stride() * (format == WeightFormat::kBfloat16 ? 2 : 1);
   codes_ = Tensor({(bytes + 3) / 4});
   if (format == WeightFormat::kBfloat16) {
     OPS_CALL(ctx, Bfloat16Rows, x, reinterpret_cast<uint16_t *>(codes_.Data()), Stride());
   } else {
-    scales_ = Tensor(Rows(), 2);
-    OPS_CALL(ctx, QuantizeRows, x, reinterpret_cast<int8_t *>(codes_.Data()), Stride(), scales_);
+    scales_ = Tensor(capacity, 2);
+    OPS_CALL(ctx, QuantizeRows, x, reinterpret_cast<int8_t *>(codes_.Data()), Stride(),
+             scales_.View().RowRange(0, Rows()));
   }
 }
 
@@ -78,20 +77,7 @@ void PackedGemm(const Context &ctx, const PackedRows &x, const GemmRows &rows,
     if (epilogue.bias != nullptr) shifted.bias = epilogue.bias + first * PackedMatrix::kPanel;
     Compute(ctx, x, given, own, shifted, y.ColRange(first * PackedMatrix::kPanel, own.Rows()));
   };
-  std::vector<std::future<void>> others;
-  for (int64_t i = 1; i < parts; ++i) others.push_back(ctx.Pool()->Submit([&part, i] { part(i); }));
-  std::exception_ptr failure;
-  try {
-    part(0);
-  } catch (...) {
-    failure = std::current_exception();  // the others still use what is here
-  }
-  for (std::future<void> &other : others) {  // not asleep: waking takes longer than a part
-    while (other.wait_for(std::chrono::seconds(0)) != std::future_status::ready)
-      std::this_thread::yield();
-  }
-  if (failure) std::rethrow_exception(failure);
-  for (std::future<void> &other : others) other.get();
+  ctx.Pool()->ParallelForWithCaller(parts, std::cref(part));
 }
 
 }  // namespace u2moe

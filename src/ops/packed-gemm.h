@@ -7,7 +7,6 @@
 
 #include <cstdint>
 #include <optional>
-#include <vector>
 
 #include "ops/activation.h"
 #include "ops/tile-unit.h"
@@ -26,7 +25,9 @@ namespace u2moe {
 //              0 (as are the codes of the weights). Throws DataError for a row that is not finite.
 class PackedRows {
  public:
-  PackedRows(const Context &ctx, ConstView x, WeightFormat format);
+  // capacity: takes memory for so many rows; negative: for those of x. Where the number of rows
+  // depends on the data, a fixed capacity keeps what is taken from doing so.
+  PackedRows(const Context &ctx, ConstView x, WeightFormat format, int64_t capacity = -1);
 
   WeightFormat Format() const { return format_; }
   int64_t Rows() const { return x_.Rows(); }

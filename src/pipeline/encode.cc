@@ -65,7 +65,7 @@ void EncodeUtterances(const Context &ctx, const Encoder &encoder, const EncodeOp
     return;
   }
   StreamScheduler scheduler(ctx, encoder, opts, streams);
-  std::map<int64_t, Live> live;
+  std::map<int64_t, Live, std::less<>, CachingAllocator<std::pair<const int64_t, Live>>> live;
   // Frames go in as the windows need them, so that they are not all held twice.
   const auto feed = [&](int64_t id, Live *l) {
     const int64_t length = l->utterance.feats.Rows();
@@ -117,14 +117,15 @@ Tensor EncodeUtterance(const Context &ctx, const Encoder &encoder, ConstView fea
   Tensor out;
   std::exception_ptr failure;
   bool given = false;
-  EncodeUtterances(ctx, encoder, opts, 1, [&](Utterance *u) {
+  const auto next = [&](Utterance *u) {
     u->feats = feats;
     u->done = [&](Tensor result, std::exception_ptr error) {
       out = std::move(result);
       failure = error;
     };
     return !std::exchange(given, true);
-  });
+  };
+  EncodeUtterances(ctx, encoder, opts, 1, std::cref(next));  // std::function would copy it
   if (failure) std::rethrow_exception(failure);
   return out;
 }

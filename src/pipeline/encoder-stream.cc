@@ -90,7 +90,7 @@ void EncoderStream::Advance() {
 }
 
 void EncodeWindows(const Context &ctx, const Encoder &encoder, const EncodeOptions &opts,
-                   const std::vector<EncoderStream *> &streams, Tensor *out, RaggedShape *shape) {
+                   Span<EncoderStream *> streams, Tensor *out, RaggedShape *shape) {
   ForwardMode mode;
   mode.window_is_chunk = opts.chunk_size > 0;
   mode.max_cache = opts.MaxCache();

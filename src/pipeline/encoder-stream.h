@@ -5,10 +5,10 @@
 
 #include <cstdint>
 #include <string>
-#include <vector>
 
 #include "model/encoder.h"
 #include "pipeline/encode-options.h"
+#include "tensor/allocator.h"
 
 namespace u2moe {
 
@@ -56,8 +56,8 @@ class EncoderStream {
       window_;            // encoder frames; input frames from window to window, and of one
   int64_t accepted_ = 0;  // input frames so far
   StreamState state_;
-  std::vector<float> frames_;  // those of windows done are dropped from time to time
-  int64_t begin_ = 0;          // the first frame of frames_ of the next window
+  CachedVector<float> frames_;  // those of windows done are dropped from time to time
+  int64_t begin_ = 0;           // the first frame of frames_ of the next window
   bool finished_ = false;
 };
 
@@ -65,7 +65,7 @@ class EncoderStream {
 // must have one waiting; none may be there twice. out [sum, D], shape: the rows of each stream.
 // Throws DataError for what the model cannot compute; then no stream has advanced.
 void EncodeWindows(const Context &ctx, const Encoder &encoder, const EncodeOptions &opts,
-                   const std::vector<EncoderStream *> &streams, Tensor *out, RaggedShape *shape);
+                   Span<EncoderStream *> streams, Tensor *out, RaggedShape *shape);
 
 // One live stream by itself: encoder frames come out as soon as their chunk is complete; those of
 // the last, incomplete chunk out of Finish(), without a chunk size all of them. For many streams,

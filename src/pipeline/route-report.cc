@@ -67,9 +67,9 @@ std::vector<std::string> DecoderMixtureNames(const ModelConfig &config, bool rig
   return names;
 }
 
-void RouteRecorder::OnRoute(ConstView logits, const std::vector<int32_t> &experts,
-                            const std::vector<float> &gates) {
-  decisions_.push_back({Tensor::Copy(logits), experts, gates, {}});
+void RouteRecorder::OnRoute(ConstView logits, Span<int32_t> experts, Span<float> gates) {
+  decisions_.push_back(
+      {Tensor::Copy(logits), {experts.begin(), experts.end()}, {gates.begin(), gates.end()}, {}});
 }
 
 void RouteReport::Add(const std::string &layer, const RouteRecorder::Decision &d, int64_t chunk,

@@ -28,8 +28,7 @@ class RouteRecorder : public RouteSink {
     std::vector<double> skip_cost;  // [R] if asked for
   };
   explicit RouteRecorder(bool skip_cost = false) : wants_skip_cost_(skip_cost) {}
-  void OnRoute(ConstView logits, const std::vector<int32_t> &experts,
-               const std::vector<float> &gates) override;
+  void OnRoute(ConstView logits, Span<int32_t> experts, Span<float> gates) override;
   bool WantsSkipCost() const override { return wants_skip_cost_; }
   void OnSkipCost(const std::vector<double> &cost) override { decisions_.back().skip_cost = cost; }
   const std::vector<Decision> &Decisions() const { return decisions_; }

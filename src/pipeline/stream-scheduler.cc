@@ -57,7 +57,7 @@ void StreamScheduler::Close(int64_t id) {
 
 StreamBatch StreamScheduler::Step() {
   StreamBatch out;
-  std::vector<EncoderStream *> batch;  // of the items; null without a window
+  CachedVector<EncoderStream *> batch;  // of the items; null without a window
   for (const auto &[ticket, id] : waiting_) {
     if (out.items.size() == max_batch_) break;
     EncoderStream &stream = Find(id).stream;
@@ -79,12 +79,12 @@ StreamBatch StreamScheduler::Step() {
   return out;
 }
 
-void StreamScheduler::Encode(const std::vector<EncoderStream *> &batch, StreamBatch *out) {
-  std::vector<EncoderStream *> present;
+void StreamScheduler::Encode(Span<EncoderStream *> batch, StreamBatch *out) {
+  CachedVector<EncoderStream *> present;
   for (EncoderStream *stream : batch) {
     if (stream != nullptr) present.push_back(stream);
   }
-  std::vector<Tensor> parts;  // of the streams one by one
+  CachedVector<Tensor> parts;  // of the streams one by one
   RaggedShape shape;
   try {
     if (!present.empty()) EncodeWindows(ctx_, encoder_, opts_, present, &out->frames, &shape);

@@ -6,12 +6,13 @@
 #include <cstdint>
 #include <deque>
 #include <exception>
+#include <functional>
 #include <map>
 #include <set>
 #include <utility>
-#include <vector>
 
 #include "pipeline/encoder-stream.h"
+#include "tensor/allocator.h"
 
 namespace u2moe {
 
@@ -22,7 +23,7 @@ struct StreamBatch {
     bool last = false;         // nothing follows: the stream is closed
     std::exception_ptr error;  // a DataError of this stream alone, which has then no rows
   };
-  std::vector<Item> items;
+  CachedVector<Item> items;
   Tensor frames;      // [sum, D], encoder output of all items, e.g. for one CTC head over all
   RaggedShape shape;  // the rows of each item
   ConstView Rows(size_t item) const {
@@ -64,20 +65,22 @@ class StreamScheduler {
   struct Live {
     EncoderStream stream;
     // When the windows that wait were complete, as places in one order of all.
-    std::deque<int64_t> tickets;
+    std::deque<int64_t, CachingAllocator<int64_t>> tickets;
   };
 
   const Live &Find(int64_t id) const;
   Live &Find(int64_t id) { return const_cast<Live &>(std::as_const(*this).Find(id)); }
   void IssueTickets(int64_t id, Live *live, int64_t num_windows);
-  void Encode(const std::vector<EncoderStream *> &batch, StreamBatch *out);
+  void Encode(Span<EncoderStream *> batch, StreamBatch *out);
 
   Context ctx_;
   const Encoder &encoder_;
   EncodeOptions opts_;
   size_t max_batch_;
-  std::map<int64_t, Live> streams_;
-  std::set<std::pair<int64_t, int64_t>> waiting_;  // first ticket of a stream, its id
+  std::map<int64_t, Live, std::less<>, CachingAllocator<std::pair<const int64_t, Live>>> streams_;
+  using Ticket = std::pair<int64_t, int64_t>;
+  std::set<Ticket, std::less<>, CachingAllocator<Ticket>>
+      waiting_;  // first ticket of a stream, its id
   int64_t next_id_ = 0, next_ticket_ = 0;
 };
 

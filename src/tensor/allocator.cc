@@ -4,7 +4,6 @@
 #include <atomic>
 #include <cstdlib>
 #include <new>
-#include <vector>
 
 #if defined(__SANITIZE_ADDRESS__)
 #include <sanitizer/asan_interface.h>
@@ -13,26 +12,24 @@
 namespace u2moe {
 namespace {
 
-constexpr size_t kMinBytes = 256;
-constexpr size_t kMaxCachedBlock = size_t{64} << 20;
+constexpr size_t kAlignment = 64;
+constexpr size_t kLogMinBytes = 6, kMinBytes = size_t{1} << kLogMinBytes;
+constexpr size_t kMaxBytes = size_t{1} << 48;
+constexpr size_t kMaxCachedBlock = size_t{1} << 26;
 constexpr size_t kMaxCachedPerThread = size_t{1} << 30;
-constexpr int kNumClasses = 96;
+constexpr size_t kNumClasses = (26 - kLogMinBytes) * 4 + 1;  // up to 2^26 = kMaxCachedBlock
 
 std::atomic<int64_t> num_system_allocations{0};
 
-// Size classes: 4 per power of two, from kMinBytes.
-int ClassOf(size_t bytes, size_t *rounded) {
-  size_t base = kMinBytes;
-  int c = 0;
-  for (;; base *= 2, c += 4) {
-    for (size_t q = 0; q < 4; ++q) {
-      const size_t size = base + q * (base / 4);
-      if (bytes <= size) {
-        *rounded = size;
-        return c + static_cast<int>(q);
-      }
-    }
-  }
+// Size classes: kMinBytes and 4 steps in each power of two from there. bytes > 0.
+size_t ClassOf(size_t bytes, size_t *rounded) {
+  *rounded = kMinBytes;
+  if (bytes <= kMinBytes) return 0;
+  const auto log = static_cast<size_t>(63 - __builtin_clzll(bytes - 1));
+  const size_t base = size_t{1} << log, step = base / 4;
+  const size_t steps = (bytes - 1 - base) / step + 1;
+  *rounded = base + steps * step;
+  return (log - kLogMinBytes) * 4 + steps;
 }
 
 // Under AddressSanitizer a kept block, and the rounded-up tail of one in use, are out of bounds.
@@ -48,19 +45,30 @@ void Allow(void *, size_t) {}
 
 void *SystemAllocate(size_t bytes) {
   void *p = nullptr;
-  if (posix_memalign(&p, 64, bytes) != 0) throw std::bad_alloc();
+  if (posix_memalign(&p, kAlignment, bytes) != 0) throw std::bad_alloc();
   ++num_system_allocations;
   return p;
 }
 
+// The kept blocks of a thread, which hold the links of their lists: keeping one needs no memory.
 struct Cache {
-  std::array<std::vector<void *>, kNumClasses> free;
+  struct Block {
+    Block *next;
+  };
+  std::array<Block *, kNumClasses> free{};
   size_t bytes = 0;
   ~Cache() {
-    for (auto &list : free) {
-      for (void *p : list) std::free(p);
+    for (Block *list : free) {
+      while (list != nullptr) std::free(Pop(&list));
     }
     Dead() = true;
+  }
+  static void Push(void *p, Block **list) { *list = new (p) Block{*list}; }
+  static void *Pop(Block **list) {
+    Block *block = *list;
+    Allow(block, sizeof(Block));
+    *list = block->next;
+    return block;
   }
   // Blocks may outlive the cache of an ending thread; such blocks go straight to the system.
   static bool &Dead() {
@@ -73,26 +81,6 @@ struct Cache {
   }
 };
 
-void Release(void *p, int cls, size_t rounded) noexcept {
-  if (Cache::Dead() || rounded > kMaxCachedBlock) {
-    std::free(p);
-    return;
-  }
-  Cache &cache = Cache::Get();
-  if (cache.bytes + rounded > kMaxCachedPerThread) {
-    std::free(p);
-    return;
-  }
-  try {
-    cache.free[static_cast<size_t>(cls)].push_back(p);
-  } catch (const std::bad_alloc &) {  // no memory to remember it: keep nothing
-    std::free(p);
-    return;
-  }
-  Forbid(p, 0, rounded);
-  cache.bytes += rounded;
-}
-
 // Places the shared_ptr's control block in the header of the block that it counts, and so gives the
 // block back after the last use of both.
 constexpr size_t kHeaderBytes = 64;  // keeps what follows aligned
@@ -100,18 +88,17 @@ template <class T>
 struct HeaderAllocator {
   using value_type = T;
   void *block;
-  int cls;
-  size_t rounded;
+  size_t bytes;
 
-  HeaderAllocator(void *b, int c, size_t r) : block(b), cls(c), rounded(r) {}
+  HeaderAllocator(void *p, size_t n) : block(p), bytes(n) {}
   template <class U>
   HeaderAllocator(const HeaderAllocator<U> &o)  // NOLINT(runtime/explicit)
-      : block(o.block), cls(o.cls), rounded(o.rounded) {}
+      : block(o.block), bytes(o.bytes) {}
   T *allocate(size_t) {
     static_assert(sizeof(T) <= kHeaderBytes && alignof(T) <= kHeaderBytes);
     return static_cast<T *>(block);
   }
-  void deallocate(T *, size_t) noexcept { Release(block, cls, rounded); }
+  void deallocate(T *, size_t) noexcept { ReleaseBlock(block, bytes); }
   template <class U>
   bool operator==(const HeaderAllocator<U> &o) const {
     return block == o.block;
@@ -124,28 +111,50 @@ struct HeaderAllocator {
 
 }  // namespace
 
-std::shared_ptr<float> AllocateFloats(int64_t count) {
-  if (count == 0) return nullptr;
-  if (static_cast<uint64_t>(count) > (uint64_t{1} << 46)) throw std::bad_alloc();
+void *AllocateBlock(size_t bytes) {
+  if (bytes > kMaxBytes) throw std::bad_alloc();
   size_t rounded = 0;
-  const size_t bytes = kHeaderBytes + static_cast<size_t>(count) * sizeof(float);
-  const int cls = ClassOf(bytes, &rounded);
+  const size_t cls = ClassOf(bytes, &rounded);
   void *p = nullptr;
   if (!Cache::Dead() && cls < kNumClasses) {
     Cache &cache = Cache::Get();
-    auto &list = cache.free[static_cast<size_t>(cls)];
-    if (!list.empty()) {
-      p = list.back();
-      list.pop_back();
+    if (cache.free[cls] != nullptr) {
+      p = Cache::Pop(&cache.free[cls]);
       cache.bytes -= rounded;
     }
   }
   if (p == nullptr) p = SystemAllocate(rounded);
   Allow(p, bytes);
   Forbid(p, bytes, rounded);
+  return p;
+}
+
+void ReleaseBlock(void *p, size_t bytes) noexcept {
+  size_t rounded = 0;
+  const size_t cls = ClassOf(bytes, &rounded);
+  if (Cache::Dead() || rounded > kMaxCachedBlock) {
+    std::free(p);
+    return;
+  }
+  Cache &cache = Cache::Get();
+  if (cache.bytes + rounded > kMaxCachedPerThread) {
+    std::free(p);
+    return;
+  }
+  Cache::Push(p, &cache.free[cls]);
+  Forbid(p, 0, rounded);
+  cache.bytes += rounded;
+}
+
+std::shared_ptr<float> AllocateFloats(int64_t count) {
+  if (count == 0) return nullptr;
+  if (static_cast<uint64_t>(count) > kMaxBytes / sizeof(float) - kHeaderBytes)
+    throw std::bad_alloc();
+  const size_t bytes = kHeaderBytes + static_cast<size_t>(count) * sizeof(float);
+  void *p = AllocateBlock(bytes);
   return std::shared_ptr<float>(
       reinterpret_cast<float *>(static_cast<char *>(p) + kHeaderBytes), [](float *) {},
-      HeaderAllocator<float>(p, cls, rounded));
+      HeaderAllocator<float>(p, bytes));
 }
 
 int64_t NumSystemAllocations() { return num_system_allocations; }

@@ -2,8 +2,9 @@
 #define U2MOE_TENSOR_RAGGED_H_
 
 #include <cstdint>
-#include <vector>
 
+#include "base/span.h"
+#include "tensor/allocator.h"
 #include "tensor/view.h"
 
 namespace u2moe {
@@ -13,7 +14,7 @@ namespace u2moe {
 class RaggedShape {
  public:
   RaggedShape() : offsets_{0} {}
-  static RaggedShape FromLengths(const std::vector<int64_t> &lengths) {
+  static RaggedShape FromLengths(Span<int64_t> lengths) {
     RaggedShape s;
     for (int64_t n : lengths) s.Append(n);
     return s;
@@ -41,7 +42,7 @@ class RaggedShape {
   }
 
  private:
-  std::vector<int64_t> offsets_;
+  CachedVector<int64_t> offsets_;
 };
 
 }  // namespace u2moe

@@ -8,7 +8,8 @@
 
 namespace u2moe {
 
-void Tensor::SetShape(const int64_t *dims, size_t num_dims) {
+void Tensor::SetShape(Span<int64_t> dims) {
+  const size_t num_dims = dims.size();
   CHECK_LE(num_dims, dims_.size());
   // A vector [D] is one row; all dimensions after the first are columns.
   const size_t first_col = num_dims < 2 ? 0 : 1;
@@ -25,18 +26,16 @@ void Tensor::SetShape(const int64_t *dims, size_t num_dims) {
   num_dims_ = static_cast<int>(num_dims);
 }
 
-Tensor::Tensor(const std::vector<int64_t> &shape) {
-  SetShape(shape.data(), shape.size());
+Tensor::Tensor(Span<int64_t> shape) {
+  SetShape(shape);
   data_ = AllocateFloats(size_);
 }
 
-Tensor::Tensor(int64_t rows, int64_t cols) {
-  const int64_t dims[] = {rows, cols};
-  SetShape(dims, 2);
-  data_ = AllocateFloats(size_);
-}
+Tensor::Tensor(std::initializer_list<int64_t> shape) : Tensor(Span<int64_t>(shape)) {}
 
-Tensor Tensor::Zeros(const std::vector<int64_t> &shape) {
+Tensor::Tensor(int64_t rows, int64_t cols) : Tensor({rows, cols}) {}
+
+Tensor Tensor::Zeros(Span<int64_t> shape) {
   Tensor t(shape);
   t.SetZero();
   return t;
@@ -54,15 +53,15 @@ Tensor Tensor::Copy(ConstView v) {
   return t;
 }
 
-Tensor Tensor::Borrow(std::shared_ptr<float> data, const std::vector<int64_t> &shape) {
+Tensor Tensor::Borrow(std::shared_ptr<float> data, Span<int64_t> shape) {
   Tensor t;
   t.data_ = std::move(data);
-  t.SetShape(shape.data(), shape.size());
+  t.SetShape(shape);
   return t;
 }
 
 Tensor::Tensor(const Tensor &other) {
-  SetShape(other.dims_.data(), static_cast<size_t>(other.num_dims_));
+  SetShape({other.dims_.data(), static_cast<size_t>(other.num_dims_)});
   data_ = AllocateFloats(size_);
   if (size_ > 0) std::memcpy(Data(), other.Data(), static_cast<size_t>(size_) * sizeof(float));
 }

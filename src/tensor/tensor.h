@@ -3,11 +3,13 @@
 
 #include <array>
 #include <cstdint>
+#include <initializer_list>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "base/check.h"
+#include "base/span.h"
 #include "tensor/view.h"
 
 namespace u2moe {
@@ -20,13 +22,14 @@ class Tensor {
  public:
   Tensor() = default;
   // Contents are undefined; see Zeros.
-  explicit Tensor(const std::vector<int64_t> &shape);
+  explicit Tensor(Span<int64_t> shape);
+  explicit Tensor(std::initializer_list<int64_t> shape);
   Tensor(int64_t rows, int64_t cols);
-  static Tensor Zeros(const std::vector<int64_t> &shape);
+  static Tensor Zeros(Span<int64_t> shape);
   static Tensor Zeros(int64_t rows, int64_t cols);
   static Tensor Copy(ConstView v);
   // A tensor on memory that `data` owns or keeps alive; not copied.
-  static Tensor Borrow(std::shared_ptr<float> data, const std::vector<int64_t> &shape);
+  static Tensor Borrow(std::shared_ptr<float> data, Span<int64_t> shape);
 
   Tensor(const Tensor &other);
   Tensor &operator=(const Tensor &other);
@@ -58,7 +61,7 @@ class Tensor {
   std::string ShapeString() const;  // "[8, 96, 3, 3]"
 
  private:
-  void SetShape(const int64_t *dims, size_t num_dims);
+  void SetShape(Span<int64_t> dims);
 
   std::shared_ptr<float> data_;
   std::array<int64_t, 4> dims_{};  // not a vector, which would be an allocation for each tensor

@@ -18,8 +18,7 @@ namespace u2moe {
 // The first gates of each router in the order of their calls.
 class FirstGates : public RouteSink {
  public:
-  void OnRoute(ConstView logits, const std::vector<int32_t> &,
-               const std::vector<float> &gates) override {
+  void OnRoute(ConstView logits, Span<int32_t>, Span<float> gates) override {
     const size_t rows = static_cast<size_t>(logits.Rows()), k = gates.size() / rows;
     std::vector<SkipCandidate> candidates;
     for (size_t t = 0; t < rows; ++t) candidates.push_back({gates[t * k], 0});
@@ -49,8 +48,7 @@ inline std::vector<float> SkipThresholds(const Context &ctx, ConstView feats, co
 // The mean logits of each router in the order of their calls.
 class MeanLogits : public RouteSink {
  public:
-  void OnRoute(ConstView logits, const std::vector<int32_t> &,
-               const std::vector<float> &) override {
+  void OnRoute(ConstView logits, Span<int32_t>, Span<float>) override {
     std::vector<double> mean(static_cast<size_t>(logits.Cols()));
     for (int64_t i = 0; i < logits.Rows(); ++i) {
       for (int64_t e = 0; e < logits.Cols(); ++e)

@@ -94,8 +94,7 @@ double PeakMegabytes() {
 // Experts that a call of a router sends frames to, on average.
 class DistinctExperts : public RouteSink {
  public:
-  void OnRoute(ConstView, const std::vector<int32_t> &experts,
-               const std::vector<float> &) override {
+  void OnRoute(ConstView, Span<int32_t> experts, Span<float>) override {
     std::set<int32_t> distinct(experts.begin(), experts.end());
     distinct.erase(-1);  // a place left empty
     sum_ += static_cast<double>(distinct.size());
@@ -192,11 +191,11 @@ class Bench {
     const Timer timer;
     const double cpu = ProcessCpuSeconds();
     pool.ParallelFor(cell->threads, run);
+    cell->news = num_news - news;
     const double audio = opts_.seconds * cell->threads * cell->mode.streams;
     cell->rtfs.push_back(timer.Elapsed() / audio);
     cell->cpu_rtfs.push_back((ProcessCpuSeconds() - cpu) / audio);
     cell->allocations = NumSystemAllocations() - allocations;
-    cell->news = num_news - news;
     const std::array<double, kNumStages> after = StageSeconds();
     for (size_t i = 0; i < kNumStages; ++i) cell->stages[i] += after[i] - before[i];
   }

@@ -275,9 +275,9 @@ struct Recorder : RouteSink {
     std::vector<float> gates;
   };
   std::vector<Call> calls;
-  void OnRoute(ConstView logits, const std::vector<int32_t> &experts,
-               const std::vector<float> &gates) override {
-    calls.push_back({Tensor::Copy(logits), experts, gates});
+  void OnRoute(ConstView logits, Span<int32_t> experts, Span<float> gates) override {
+    calls.push_back(
+        {Tensor::Copy(logits), {experts.begin(), experts.end()}, {gates.begin(), gates.end()}});
   }
 };
 

@@ -15,10 +15,10 @@ TEST(DispatchPlan, SmallCase) {
   const DispatchPlan plan = MakeDispatchPlan(routes, 5);
   EXPECT_EQ(plan.NumExperts(), 5);
   EXPECT_EQ(plan.NumSlots(), 6);
-  EXPECT_EQ(plan.expert_begin, (std::vector<int32_t>{0, 2, 2, 4, 6, 6}));
-  EXPECT_EQ(plan.slot_frame, (std::vector<int32_t>{0, 1, 0, 2, 1, 2}));
-  EXPECT_EQ(plan.slot_choice, (std::vector<int32_t>{1, 2, 0, 5, 3, 4}));
-  EXPECT_EQ(plan.slot_gate, (std::vector<float>{.4f, .7f, .6f, .2f, .3f, .8f}));
+  EXPECT_EQ(plan.expert_begin, (CachedVector<int32_t>{0, 2, 2, 4, 6, 6}));
+  EXPECT_EQ(plan.slot_frame, (CachedVector<int32_t>{0, 1, 0, 2, 1, 2}));
+  EXPECT_EQ(plan.slot_choice, (CachedVector<int32_t>{1, 2, 0, 5, 3, 4}));
+  EXPECT_EQ(plan.slot_gate, (CachedVector<float>{.4f, .7f, .6f, .2f, .3f, .8f}));
 }
 
 TEST(DispatchPlan, NoFramesAndOneExpert) {
@@ -26,14 +26,14 @@ TEST(DispatchPlan, NoFramesAndOneExpert) {
   routes.num_choices = 2;
   DispatchPlan plan = MakeDispatchPlan(routes, 3);
   EXPECT_EQ(plan.NumSlots(), 0);
-  EXPECT_EQ(plan.expert_begin, (std::vector<int32_t>{0, 0, 0, 0}));
+  EXPECT_EQ(plan.expert_begin, (CachedVector<int32_t>{0, 0, 0, 0}));
 
   routes.num_choices = 1;
   routes.experts = {2, 2, 2};
   routes.gates = {1, 1, 1};
   plan = MakeDispatchPlan(routes, 4);
-  EXPECT_EQ(plan.expert_begin, (std::vector<int32_t>{0, 0, 0, 3, 3}));
-  EXPECT_EQ(plan.slot_frame, (std::vector<int32_t>{0, 1, 2}));
+  EXPECT_EQ(plan.expert_begin, (CachedVector<int32_t>{0, 0, 0, 3, 3}));
+  EXPECT_EQ(plan.slot_frame, (CachedVector<int32_t>{0, 1, 2}));
 }
 
 // Places that a policy left empty have no slot.
@@ -43,10 +43,10 @@ TEST(DispatchPlan, EmptyPlaces) {
   routes.experts = {1, kNoExpert, kNoExpert, kNoExpert, 1, 0};
   routes.gates = {1, 0, 0, 0, .75f, .25f};
   const DispatchPlan plan = MakeDispatchPlan(routes, 3);
-  EXPECT_EQ(plan.expert_begin, (std::vector<int32_t>{0, 1, 3, 3}));
-  EXPECT_EQ(plan.slot_frame, (std::vector<int32_t>{2, 0, 2}));
-  EXPECT_EQ(plan.slot_choice, (std::vector<int32_t>{5, 0, 4}));
-  EXPECT_EQ(plan.slot_gate, (std::vector<float>{.25f, 1, .75f}));
+  EXPECT_EQ(plan.expert_begin, (CachedVector<int32_t>{0, 1, 3, 3}));
+  EXPECT_EQ(plan.slot_frame, (CachedVector<int32_t>{2, 0, 2}));
+  EXPECT_EQ(plan.slot_choice, (CachedVector<int32_t>{5, 0, 4}));
+  EXPECT_EQ(plan.slot_gate, (CachedVector<float>{.25f, 1, .75f}));
 }
 
 TEST(DispatchPlan, UnknownExpert) {

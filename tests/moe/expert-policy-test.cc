@@ -51,7 +51,7 @@ std::vector<double> Gates(const Routes &r, int64_t t, const Row &row) {
 
 // The header's four steps, one row and one expert at a time.
 std::vector<Row> Naive(const MixturePolicy &p, const std::vector<int64_t> &ends,
-                       const std::vector<bool> &exited, const Routes &r) {
+                       const CachedVector<bool> &exited, const Routes &r) {
   const int32_t num_experts = static_cast<int32_t>(r.logits.Cols());
   std::set<int32_t> all;
   for (int32_t e = 0; e < num_experts; ++e) all.insert(e);
@@ -118,7 +118,7 @@ std::vector<Row> Naive(const MixturePolicy &p, const std::vector<int64_t> &ends,
 void ApplyToOneChunk(const MixturePolicy &policy, Routes *routes) {
   const std::vector<int64_t> ends = {routes->logits.Rows()};
   RouteCall call;
-  call.chunk_ends = &ends;
+  call.chunk_ends = ends;
   ApplyExpertPolicy(policy, call, routes);
 }
 
@@ -140,9 +140,9 @@ TEST(ApplyExpertPolicy, IsTheNaiveOne) {
       end = std::min(num_rows, end + rng.UniformInt(1, 9));
       ends.push_back(end);
     }
-    std::vector<bool> exited(static_cast<size_t>(num_rows), false);
+    CachedVector<bool> exited(static_cast<size_t>(num_rows), false);
     RouteCall call;
-    call.chunk_ends = &ends;
+    call.chunk_ends = ends;
     if (round % 4 == 1) {
       for (size_t t = 0; t < exited.size(); ++t) exited[t] = rng.Uniform() < 0.4;
       call.exited = &exited;
@@ -220,13 +220,13 @@ TEST(ApplyExpertPolicy, TiesGoToTheLowerId) {
   TopKSoftmax(r.logits, 2, &r);
   Routes best = r, budget = r;
   ApplyToOneChunk({2, 2, 0}, &best);
-  EXPECT_EQ(best.experts, (std::vector<int32_t>{0, 1, 0, 1}));
+  EXPECT_EQ(best.experts, (CachedVector<int32_t>{0, 1, 0, 1}));
   ApplyToOneChunk({2, 0, 2}, &budget);  // the earlier row loads first
-  EXPECT_EQ(budget.experts, (std::vector<int32_t>{2, 3, 2, 3}));
-  EXPECT_EQ(budget.gates, (std::vector<float>{.5f, .5f, .5f, .5f}));
+  EXPECT_EQ(budget.experts, (CachedVector<int32_t>{2, 3, 2, 3}));
+  EXPECT_EQ(budget.gates, (CachedVector<float>{.5f, .5f, .5f, .5f}));
   ApplyToOneChunk({2, 0, 1}, &r);
-  EXPECT_EQ(r.experts, (std::vector<int32_t>{2, -1, 2, -1}));
-  EXPECT_EQ(r.gates, (std::vector<float>{1, 0, 1, 0}));
+  EXPECT_EQ(r.experts, (CachedVector<int32_t>{2, -1, 2, -1}));
+  EXPECT_EQ(r.gates, (CachedVector<float>{1, 0, 1, 0}));
 }
 
 TEST(ApplyExpertPolicy, ChunksDoNotSeeOneAnother) {
@@ -234,8 +234,8 @@ TEST(ApplyExpertPolicy, ChunksDoNotSeeOneAnother) {
   const MixturePolicy p{0.8f, 3, 2};
   const std::vector<int64_t> ends = {4, 5, 12};
   Routes all = RandomRoutes(&rng, 12, 8, 2, true);
-  std::vector<int32_t> experts;
-  std::vector<float> gates;
+  CachedVector<int32_t> experts;
+  CachedVector<float> gates;
   int64_t begin = 0;
   for (int64_t end : ends) {
     Routes part;
@@ -247,15 +247,15 @@ TEST(ApplyExpertPolicy, ChunksDoNotSeeOneAnother) {
     begin = end;
   }
   RouteCall call;
-  call.chunk_ends = &ends;
+  call.chunk_ends = ends;
   ApplyExpertPolicy(p, call, &all);
   EXPECT_EQ(all.experts, experts);
   EXPECT_EQ(all.gates, gates);
 }
 
 struct Sink : RouteSink {
-  void OnRoute(ConstView, const std::vector<int32_t> &e, const std::vector<float> &) override {
-    experts = e;
+  void OnRoute(ConstView, Span<int32_t> e, Span<float>) override {
+    experts.assign(e.begin(), e.end());
   }
   bool WantsSkipCost() const override { return wants_cost; }
   void OnSkipCost(const std::vector<double> &c) override { cost = c; }
@@ -300,11 +300,11 @@ TEST(ExpertPolicy, MixtureIsTheReferenceWithItsGradients) {
   Rng rng(35);
   constexpr int64_t kDim = 5, kRows = 9;
   const std::vector<int64_t> ends = {4, 9};
-  const std::vector<bool> some = {false, true, false, false, true, false, false, false, true},
-                          every(9, true);
+  const CachedVector<bool> some = {false, true, false, false, true, false, false, false, true},
+                           every(9, true);
   struct Case {
     MixturePolicy policy;
-    const std::vector<bool> *exited;
+    const CachedVector<bool> *exited;
   };
   for (const Case &c :
        {Case{{0.6f, 0, 0}, nullptr}, Case{{0, 0, 0}, nullptr}, Case{{2, 2, 0}, nullptr},
@@ -320,7 +320,7 @@ TEST(ExpertPolicy, MixtureIsTheReferenceWithItsGradients) {
         dy(RandomTensor(&rng, kRows, kDim), 3);
     Sink sink;
     RouteCall call(&sink);
-    call.chunk_ends = &ends;
+    call.chunk_ends = ends;
     call.exited = c.exited;
     std::unique_ptr<FeedForwardTape> tape;
     layer.Forward(ctx, x, y, &tape, nullptr, call);

@@ -65,12 +65,11 @@ std::vector<RefMatrix> Factors(const DropoutMask &mask, const RefMatrix &gates) 
 }
 
 struct Sink : RouteSink {
-  void OnRoute(ConstView logits, const std::vector<int32_t> &e,
-               const std::vector<float> &g) override {
+  void OnRoute(ConstView logits, Span<int32_t> e, Span<float> g) override {
     ++calls;
     rows = logits.Rows();
-    experts = e;
-    gates = g;
+    experts.assign(e.begin(), e.end());
+    gates.assign(g.begin(), g.end());
   }
   int calls = 0;
   int64_t rows = 0;

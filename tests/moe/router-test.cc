@@ -186,16 +186,17 @@ TEST(TopKSoftmax, FallingOrderAndTiesToTheLowerId) {
   }();
   Routes routes;
   TopKSoftmax(logits, 1, &routes);
-  EXPECT_EQ(routes.experts, (std::vector<int32_t>{1, 0, 2, 0}));
-  EXPECT_EQ(routes.gates, (std::vector<float>{1, 1, 1, 1}));
+  EXPECT_EQ(routes.experts, (CachedVector<int32_t>{1, 0, 2, 0}));
+  EXPECT_EQ(routes.gates, (CachedVector<float>{1, 1, 1, 1}));
   TopKSoftmax(logits, 2, &routes);
-  EXPECT_EQ(routes.experts, (std::vector<int32_t>{1, 2, 0, 1, 2, 1, 0, 3}));
+  EXPECT_EQ(routes.experts, (CachedVector<int32_t>{1, 2, 0, 1, 2, 1, 0, 3}));
   EXPECT_EQ(routes.gates[0], .5f);
   EXPECT_NEAR(routes.gates[4], 1 / (1 + std::exp(-2.)), 1e-7);
   TopKSoftmax(logits, 3, &routes);
-  EXPECT_EQ(routes.experts, (std::vector<int32_t>{1, 2, 0, 0, 1, 2, 2, 1, 3, 0, 3, 1}));
+  EXPECT_EQ(routes.experts, (CachedVector<int32_t>{1, 2, 0, 0, 1, 2, 2, 1, 3, 0, 3, 1}));
   TopKSoftmax(logits, 4, &routes);
-  EXPECT_EQ(routes.experts, (std::vector<int32_t>{1, 2, 0, 3, 0, 1, 2, 3, 2, 1, 3, 0, 0, 3, 1, 2}));
+  EXPECT_EQ(routes.experts,
+            (CachedVector<int32_t>{1, 2, 0, 3, 0, 1, 2, 3, 2, 1, 3, 0, 0, 3, 1, 2}));
 }
 
 TEST(TopKSoftmax, LargeLogits) {
@@ -205,8 +206,8 @@ TEST(TopKSoftmax, LargeLogits) {
   logits(0, 2) = 3e38f;
   Routes routes;
   TopKSoftmax(logits, 3, &routes);
-  EXPECT_EQ(routes.experts, (std::vector<int32_t>{2, 1, 0}));
-  EXPECT_EQ(routes.gates, (std::vector<float>{1, 0, 0}));
+  EXPECT_EQ(routes.experts, (CachedVector<int32_t>{2, 1, 0}));
+  EXPECT_EQ(routes.gates, (CachedVector<float>{1, 0, 0}));
 }
 
 // Wherever it stands, also where it would not be chosen.

@@ -32,6 +32,47 @@ TEST(Allocator, ALoopTakesNothingFromTheSystem) {
   EXPECT_EQ(NumSystemAllocations(), before);
 }
 
+// Of every size around the steps of the classes, and again from what was given back.
+TEST(Allocator, BlocksOfAllSizes) {
+  for (const bool again : {false, true}) {
+    const int64_t before = NumSystemAllocations();
+    for (size_t bytes = 1; bytes < 5000; ++bytes) {
+      auto *p = static_cast<char *>(AllocateBlock(bytes));
+      EXPECT_EQ(reinterpret_cast<uintptr_t>(p) % 64, 0u) << bytes;
+      p[0] = p[bytes - 1] = 1;
+      ReleaseBlock(p, bytes);
+    }
+    // 64 bytes, and four sizes for each power of two up to 8192.
+    EXPECT_LE(NumSystemAllocations() - before, again ? 0 : 1 + 4 * 7);
+  }
+  const size_t largest = size_t{64} << 20;  // that is kept
+  ReleaseBlock(AllocateBlock(largest), largest);
+  const int64_t before = NumSystemAllocations();
+  ReleaseBlock(AllocateBlock(largest), largest);
+  EXPECT_EQ(NumSystemAllocations(), before);
+}
+
+TEST(Allocator, VectorsTakeNothingFromTheSystem) {
+  const auto step = [] {
+    CachedVector<int32_t> ints;
+    CachedVector<bool> bits;
+    for (int i = 0; i < 1000; ++i) {
+      ints.push_back(i);
+      bits.push_back(i % 3 == 0);
+    }
+    const CachedVector<int32_t> copy = ints;
+    for (int i = 0; i < 1000; ++i) {
+      ASSERT_EQ(copy[static_cast<size_t>(i)], i);
+      ASSERT_EQ(bits[static_cast<size_t>(i)], i % 3 == 0);
+    }
+  };
+  step();
+  const int64_t before = NumSystemAllocations();
+  for (int i = 0; i < 10; ++i) step();
+  EXPECT_EQ(NumSystemAllocations(), before);
+  EXPECT_THROW(CachingAllocator<double>().allocate(size_t{1} << 61), std::bad_alloc);
+}
+
 TEST(Allocator, BlocksInUseAreDistinct) {
   std::vector<std::shared_ptr<float>> blocks;
   for (int i = 0; i < 50; ++i) {

@@ -1,0 +1,185 @@
+// The steady state of inference takes nothing from the heap: encoder and CTC head of streams, alone
+// and together, and of whole utterances.
+#include <gtest/gtest.h>
+
+#include "base/error.h"
+#include "model/model-file.h"
+#include "pipeline/encode.h"
+#include "pipeline/stream-scheduler.h"
+#include "support/heap-calls.h"
+#include "support/test-util.h"
+#include "tensor/allocator.h"
+
+namespace u2moe {
+namespace {
+
+constexpr int32_t kChunk = 16, kFeatures = 20, kBlocks = 2;
+// Encoder frames, 40 ms each, after which all that is made once has been made: the projections of
+// the first positions, the buffers of the caches.
+constexpr int64_t kWarm = 1200;
+
+struct Case {
+  std::string name;
+  int num_experts;
+  WeightFormat format;
+  ExpertPolicy policy;
+};
+
+std::ostream &operator<<(std::ostream &os, const Case &c) { return os << c.name; }
+
+std::vector<Case> Cases() {
+  ExpertPolicy skip, chunk, budget, exit, all;
+  skip.encoder_skip.assign(2 * kBlocks, 0.6f);
+  chunk.chunk_experts = 3;
+  budget.expert_budget = 2;
+  exit.exit_blank = 0.1f;
+  exit.exit_block = 1;
+  all = skip;
+  all.chunk_experts = 4;
+  all.expert_budget = 3;
+  all.exit_blank = 0.1f;
+  all.exit_block = 1;
+  std::vector<Case> cases;
+  for (const WeightFormat format : {WeightFormat::kFloat32, WeightFormat::kInt8}) {
+    const std::string name = ToString(format);
+    cases.push_back({"dense_" + name, 0, format, {}});
+    cases.push_back({"moe_" + name, 6, format, {}});
+    cases.push_back({"moe_skip_" + name, 6, format, skip});
+    cases.push_back({"moe_chunk_" + name, 6, format, chunk});
+    cases.push_back({"moe_budget_" + name, 6, format, budget});
+    cases.push_back({"moe_exit_" + name, 6, format, exit});
+    cases.push_back({"moe_all_" + name, 6, format, all});
+  }
+  return cases;
+}
+
+std::unique_ptr<AsrModel> Model(const Case &c) {
+  ModelOptions options;
+  options.feature_dim = kFeatures;
+  options.model_dim = 32;
+  options.num_blocks = kBlocks;
+  options.num_heads = 2;
+  options.hidden_dim = 48;
+  options.num_experts = c.num_experts;
+  options.decoder_blocks = 1;
+  options.reverse_decoder_blocks = 0;
+  options.reverse_weight = 0;
+  options.vocab_size = 10;
+  options.blank = 0;
+  options.sos = options.eos = 9;
+  auto model = std::make_unique<AsrModel>(options.Config());
+  InitModel(model.get(), 1);
+  model->PrepareForInference(Context(), c.format);
+  model->SetPolicy(c.policy);
+  return model;
+}
+
+EncodeOptions Streaming() {
+  EncodeOptions opts;
+  opts.chunk_size = kChunk;
+  opts.num_left_chunks = 4;
+  opts.streaming = true;
+  return opts;
+}
+
+class HeapCallsTest : public testing::TestWithParam<Case> {
+ protected:
+  HeapCallsTest() : model_(Model(GetParam())) {
+    Rng rng(1);
+    feats_ = RandomTensor(&rng, 4000, kFeatures);
+  }
+  // Frames of an endless input, which repeats itself.
+  ConstView Frames(int64_t begin, int64_t n) const {
+    return feats_.View().RowRange(begin % (feats_.Rows() - n), n);
+  }
+  // Of what is encoded next, whatever it is for.
+  void UseFrames(ConstView encoded) {
+    const Tensor logp = model_->CtcLogProbs(ctx_, encoded);
+    sum_ += logp(0, 0);
+  }
+
+  const Context ctx_;
+  std::unique_ptr<AsrModel> model_;
+  Tensor feats_;
+  float sum_ = 0;
+};
+
+TEST_P(HeapCallsTest, OneStream) {
+  const Encoder &encoder = model_->Encoder();
+  const int64_t step = kChunk * encoder.SubsamplingRate();
+  // After two of them, one takes nothing from its opening on.
+  for (int i = 0; i < 3; ++i) {
+    const int64_t at_opening = num_heap_calls;
+    {
+      StreamingEncoder stream(ctx_, encoder, Streaming());
+      int64_t warm = 0, rows = 0;
+      for (int64_t fed = 0; rows < kWarm + 50 * kChunk; fed += step) {
+        const Tensor out = stream.Accept(Frames(fed, step));
+        if (out.Rows() > 0) UseFrames(out);
+        rows += out.Rows();
+        if (rows <= kWarm) warm = num_heap_calls;
+      }
+      EXPECT_EQ(num_heap_calls - warm, 0) << "in 50 chunks";
+      UseFrames(stream.Finish());
+    }
+    if (i == 2) {
+      EXPECT_EQ(num_heap_calls - at_opening, 0) << "in a third stream";
+    }
+  }
+}
+
+// Streams whose chunks are complete at the same time, at different times, and more than a step
+// takes.
+TEST_P(HeapCallsTest, ManyStreams) {
+  const Encoder &encoder = model_->Encoder();
+  for (const int max_batch : {8, 3}) {
+    StreamScheduler scheduler(ctx_, encoder, Streaming(), max_batch);
+    std::vector<int64_t> ids;
+    for (int i = 0; i < 5; ++i) ids.push_back(scheduler.Open());
+    int64_t warm = 0, rows = 0;
+    for (int64_t fed = 0; rows < (kWarm + 50 * kChunk) * 5; fed += 41) {
+      for (const int64_t id : ids) {
+        if (fed > 0 || id % 2 == 0) scheduler.Accept(id, Frames(fed + 13 * id, 41));
+      }
+      for (;;) {
+        const StreamBatch batch = scheduler.Step();
+        if (batch.items.empty()) break;
+        rows += batch.frames.Rows();
+        if (batch.frames.Rows() > 0) UseFrames(batch.frames);
+      }
+      if (rows <= kWarm * 5) warm = num_heap_calls;
+    }
+    EXPECT_EQ(num_heap_calls - warm, 0) << "at most " << max_batch << " in a step";
+  }
+}
+
+// Lengths that were there before; the result is given back before the next one is made.
+TEST_P(HeapCallsTest, Utterances) {
+  EncodeOptions whole, masked = Streaming();
+  masked.streaming = false;
+  for (const EncodeOptions &opts : {whole, masked, Streaming()}) {
+    int64_t warm = 0;
+    for (int round = 0; round < 5; ++round) {
+      if (round == 2) warm = num_heap_calls;
+      for (const int64_t length : {300, 120, 777}) {
+        UseFrames(EncodeUtterance(ctx_, *model_, Frames(0, length), opts));
+      }
+    }
+    EXPECT_EQ(num_heap_calls - warm, 0) << opts.streaming << " " << opts.chunk_size;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, HeapCallsTest, testing::ValuesIn(Cases()),
+                         [](const auto &info) { return info.param.name; });
+
+// The tests above would pass if nothing were counted.
+TEST(HeapCalls, AreCounted) {
+  const int64_t before = num_heap_calls;
+  std::vector<float> v(10);
+  EXPECT_EQ(num_heap_calls - before, 1) << v[0];
+  const std::shared_ptr<float> large = AllocateFloats(int64_t{20} << 20);  // is never kept
+  EXPECT_EQ(num_heap_calls - before, 2);
+}
+
+}  // namespace
+}  // namespace u2moe
