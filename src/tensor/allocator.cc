@@ -63,7 +63,10 @@ struct Cache {
     }
     Dead() = true;
   }
-  static void Push(void *p, Block **list) { *list = new (p) Block{*list}; }
+  static void Push(void *p, Block **list) {
+    Allow(p, sizeof(Block));  // what was in use of it may have been less
+    *list = new (p) Block{*list};
+  }
   static void *Pop(Block **list) {
     Block *block = *list;
     Allow(block, sizeof(Block));

@@ -109,6 +109,11 @@ TEST(ThreadPool, TheLowestFailureComesOutOfTheCaller) {
 
 TEST(ThreadPool, TasksTakeNoMemory) {
   ThreadPool pool(3);
+  std::atomic<int> running{0};
+  pool.ParallelFor(3, [&](int64_t) {  // a thread that begins takes memory: all have begun
+    ++running;
+    while (running < 3) std::this_thread::yield();
+  });
   std::atomic<int64_t> sum{0};
   const auto add = [&](int64_t i) { sum += i; };
   const auto run = [&] {
