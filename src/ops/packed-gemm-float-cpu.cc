@@ -19,10 +19,7 @@ namespace {
 constexpr int64_t kLineFloats = 16;  // of a cache line
 
 constexpr int kPanelVectors = static_cast<int>(PackedMatrix::kPanel / hn::MaxLanes(Floats()));
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr int kMostRows = 4;  // the largest tiles, with checks, take g++ ten minutes
-constexpr int kWidePanels = 2;
-#elif HWY_TARGET == HWY_AVX3
+#if HWY_TARGET == HWY_AVX3
 constexpr int kMostRows = 14;  // 14 x 2 sums, 2 operands: of 32 registers
 constexpr int kWidePanels = 2;
 #else
