@@ -102,9 +102,13 @@ Subsampling::Packed Subsampling::PackForInference(const Context &ctx, WeightForm
                                                   int64_t group_size) const {
   const Packed packed = Pack(ctx);
   Packed result;
-  for (const Tensor &conv : packed.conv) {
-    result.packed_conv.push_back(PackedMatrix::Pack(
-        conv, result.packed_conv.empty() ? WeightFormat::kFloat32 : format, group_size));
+  for (size_t i = 0; i < shapes_.size(); ++i) {
+    result.packed_conv.push_back(
+        PackedMatrix::Pack(packed.conv[i], i == 0 ? WeightFormat::kFloat32 : format, group_size));
+    const PackedMatrix &w = result.packed_conv.back();
+    result.tiles.push_back(Conv2dTiles::Suit(shapes_[i], w.Format())
+                               ? std::make_shared<const Conv2dTiles>(shapes_[i], w)
+                               : nullptr);
   }
   result.packed_linear = PackedMatrix::Pack(packed.linear, format, group_size);
   return result;
@@ -126,7 +130,9 @@ void Subsampling::Forward(const Context &ctx, const Packed &packed, ConstView x,
       const ConstView in = plane.RowRange(times.Begin(b) * s.in_freq, times.Length(b) * s.in_freq);
       const View to =
           out.View().RowRange(out_times.Begin(b) * s.OutFreq(), out_times.Length(b) * s.OutFreq());
-      if (!packed.packed_conv.empty()) {
+      if (!packed.tiles.empty() && packed.tiles[i] != nullptr) {
+        Conv2dReluTiles(ctx, *packed.tiles[i], in, biases_[i], to);
+      } else if (!packed.packed_conv.empty()) {
         Conv2dReluPacked(ctx, s, in, packed.packed_conv[i], biases_[i], to);
       } else {
         Conv2dForward(ctx, s, in, packed.conv[i], biases_[i], to);

@@ -2,10 +2,12 @@
 #define U2MOE_LAYER_SUBSAMPLING_H_
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "layer/linear.h"
 #include "layer/param-visitor.h"
+#include "ops/conv2d-tiles.h"
 #include "ops/conv2d.h"
 #include "tensor/packed-matrix.h"
 #include "tensor/ragged.h"
@@ -25,6 +27,7 @@ class Subsampling {
     Tensor linear;
     // At inference.
     std::vector<PackedMatrix> packed_conv;
+    std::vector<std::shared_ptr<const Conv2dTiles>> tiles;  // null where they do not suit
     PackedMatrix packed_linear;
   };
   struct Tape {

@@ -108,6 +108,51 @@ TEST(Subsampling, WindowsGiveTheWhole) {
   }
 }
 
+// So many channels that tiles take the convolutions (ops/conv2d-tiles.h): the same as without,
+// alone or not, and windows of whole tiles give the bits of the whole, others its numbers.
+TEST(Subsampling, TilesGiveWhatPatchesGive) {
+  Context ctx;
+  Rng rng(14);
+  constexpr int64_t kWide = 128;
+  for (const int rate : {4, 8}) {
+    const int64_t features = FewestFeatures(rate) + 9;
+    Subsampling layer(features, kWide, rate);
+    RandomizeParams(&rng, &layer);
+    const Subsampling::Packed packed = layer.PackForInference(ctx, WeightFormat::kFloat32, 0);
+    Subsampling::Packed patches = packed;
+    patches.tiles.clear();
+    const RaggedShape shape = RaggedShape::FromLengths({67, 331, 30, 150, 15});
+    const Tensor x = RandomTensor(&rng, shape.TotalRows(), features);
+    const RaggedShape out_shape = layer.OutShape(shape);
+    Tensor y(out_shape.TotalRows(), kWide), want(out_shape.TotalRows(), kWide);
+    layer.Forward(ctx, packed, x, shape, y, nullptr);
+    layer.Forward(ctx, patches, x, shape, want, nullptr);
+    double largest = 0;
+    for (int64_t i = 0; i < want.Size(); ++i)
+      largest = std::max(largest, std::fabs(static_cast<double>(want.Data()[i])));
+    const double bound = 1e-5 * largest, difference = MaxAbsDiff(y, want);
+    EXPECT_LT(difference, bound);
+    EXPECT_GT(difference, 0) << "no tiles";
+    for (int b = 0; b < shape.NumSequences(); ++b) {
+      Tensor alone(out_shape.Length(b), kWide);
+      const ConstView own = x.View().RowRange(shape.Begin(b), shape.Length(b));
+      layer.Forward(ctx, packed, own, RaggedShape::Single(shape.Length(b)), alone, nullptr);
+      const View together = y.View().RowRange(out_shape.Begin(b), out_shape.Length(b));
+      EXPECT_EQ(MaxAbsDiff(alone, together), 0);
+      for (const int64_t chunk : {1, 3, 4, 16}) {
+        const int64_t window = (chunk - 1) * rate + layer.RightContext() + 1;
+        for (int64_t done = 0; done + chunk <= alone.Rows(); done += chunk) {
+          Tensor part(chunk, kWide);
+          layer.Forward(ctx, packed, own.RowRange(done * rate, window), RaggedShape::Single(window),
+                        part, nullptr);
+          const double apart = MaxAbsDiff(part, alone.View().RowRange(done, chunk));
+          EXPECT_LE(apart, chunk % kTileOutputs == 0 && rate == 4 ? 0 : bound);
+        }
+      }
+    }
+  }
+}
+
 TEST(Subsampling, RefusesWhatCannotBe) {
   EXPECT_THROW(Subsampling(80, 4, 5), DataError);
   for (const int rate : {4, 6, 8}) {
