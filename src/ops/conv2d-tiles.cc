@@ -68,7 +68,7 @@ void Conv2dReluTiles(const Context &ctx, const Conv2dTiles &tiles, ConstView x, 
   const int64_t time_tiles = (out_time + kTileOutputs - 1) / kTileOutputs;
   const int64_t blocks = (time_tiles + kBlockTiles - 1) / kBlockTiles;
   Tensor even_even, even_odd, odd_even, even_even_y, even_odd_y, odd_even_y;
-  std::vector<int32_t> odd_odd;
+  CachedVector<int32_t> odd_odd;
   for (int64_t i = 0; i < blocks; ++i) {
     Conv2dTileBlock block{s, in_time, time_tiles * i / blocks * kTileOutputs, 0};
     block.frames = std::min(time_tiles * (i + 1) / blocks * kTileOutputs, out_time) - block.first;
@@ -96,6 +96,7 @@ void Conv2dReluTiles(const Context &ctx, const Conv2dTiles &tiles, ConstView x, 
       multiply(odd_even, p, oe, weight(kTilePoints, p), &odd_even_y);
     }
     odd_odd.clear();
+    odd_odd.reserve(static_cast<size_t>(block.frames * out_freq));
     for (int64_t t = block.first; t < block.first + block.frames; ++t) {
       for (int64_t f = 0; f < out_freq; ++f)
         odd_odd.push_back(static_cast<int32_t>((2 * t + 1) * s.in_freq + 2 * f + 1));

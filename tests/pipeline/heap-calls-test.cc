@@ -23,6 +23,7 @@ struct Case {
   int num_experts;
   WeightFormat format;
   ExpertPolicy policy;
+  int32_t dim = 32;
 };
 
 std::ostream &operator<<(std::ostream &os, const Case &c) { return os << c.name; }
@@ -40,6 +41,8 @@ std::vector<Case> Cases() {
   all.exit_blank = 0.1f;
   all.exit_block = 1;
   std::vector<Case> cases;
+  // Wide enough for convolutions in tiles.
+  cases.push_back({"dense_wide_float32", 0, WeightFormat::kFloat32, {}, 128});
   for (const WeightFormat format : {WeightFormat::kFloat32, WeightFormat::kInt8}) {
     const std::string name = ToString(format);
     cases.push_back({"dense_" + name, 0, format, {}});
@@ -56,7 +59,7 @@ std::vector<Case> Cases() {
 std::unique_ptr<AsrModel> Model(const Case &c) {
   ModelOptions options;
   options.feature_dim = kFeatures;
-  options.model_dim = 32;
+  options.model_dim = c.dim;
   options.num_blocks = kBlocks;
   options.num_heads = 2;
   options.hidden_dim = 48;
