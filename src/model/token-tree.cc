@@ -27,7 +27,6 @@ TokenTree MakeTokenTree(const std::vector<std::vector<int32_t>> &labels, int32_t
       node = child->second;
     }
     tree.ends.push_back(node);
-    tree.sequence_nodes += static_cast<int64_t>(sequence.size()) + 1;
   }
   return tree;
 }

@@ -14,7 +14,6 @@ struct TokenTree {
   std::vector<int32_t> parents;  // of node 0: -1
   std::vector<int32_t> depths;   // labels so far
   std::vector<int32_t> ends;     // per sequence, in the order given: the node of all its labels
-  int64_t sequence_nodes = 0;    // nodes if every sequence had its own
 
   int64_t NumNodes() const { return static_cast<int64_t>(tokens.size()); }
 };

@@ -21,7 +21,6 @@ TEST(TokenTree, ByHand) {
   EXPECT_EQ(tree.parents, (Ids{-1, 0, 1, 2, 1, 4}));
   EXPECT_EQ(tree.depths, (Ids{0, 1, 2, 3, 2, 3}));
   EXPECT_EQ(tree.ends, (Ids{3, 2, 0, 5, 3}));
-  EXPECT_EQ(tree.sequence_nodes, 16);
   const TokenTree back = MakeTokenTree({{5, 6, 7}, {6, 7}, {8, 7}}, 9, true);
   EXPECT_EQ(back.tokens, (Ids{9, 7, 6, 5, 8}));
   EXPECT_EQ(back.parents, (Ids{-1, 0, 1, 2, 1}));

@@ -7,6 +7,7 @@
 #include "pipeline/encode.h"
 #include "pipeline/stream-scheduler.h"
 #include "support/heap-calls.h"
+#include "support/small-model.h"
 #include "support/test-util.h"
 #include "tensor/allocator.h"
 
@@ -57,19 +58,9 @@ std::vector<Case> Cases() {
 }
 
 std::unique_ptr<AsrModel> Model(const Case &c) {
-  ModelOptions options;
-  options.feature_dim = kFeatures;
+  ModelOptions options = SmallModelOptions(kBlocks, c.num_experts);
   options.model_dim = c.dim;
-  options.num_blocks = kBlocks;
-  options.num_heads = 2;
   options.hidden_dim = 48;
-  options.num_experts = c.num_experts;
-  options.decoder_blocks = 1;
-  options.reverse_decoder_blocks = 0;
-  options.reverse_weight = 0;
-  options.vocab_size = 10;
-  options.blank = 0;
-  options.sos = options.eos = 9;
   auto model = std::make_unique<AsrModel>(options.Config());
   InitModel(model.get(), 1);
   model->PrepareForInference(Context(), c.format);

@@ -7,6 +7,7 @@
 
 #include "model/model-file.h"
 #include "pipeline/stream-scheduler.h"
+#include "support/small-model.h"
 #include "support/test-util.h"
 #include "tensor/allocator.h"
 
@@ -22,20 +23,7 @@ constexpr bool kSanitized = false;
 constexpr int64_t kHour = 360000;  // frames of 10 ms
 
 std::unique_ptr<AsrModel> Model(int num_experts) {
-  ModelOptions options;
-  options.feature_dim = 20;
-  options.model_dim = 16;
-  options.num_blocks = kBlocks;
-  options.num_heads = 2;
-  options.hidden_dim = 32;
-  options.num_experts = num_experts;
-  options.decoder_blocks = 1;
-  options.reverse_decoder_blocks = 0;
-  options.reverse_weight = 0;
-  options.vocab_size = 10;
-  options.blank = 0;
-  options.sos = options.eos = 9;
-  auto model = std::make_unique<AsrModel>(options.Config());
+  auto model = std::make_unique<AsrModel>(SmallModelOptions(kBlocks, num_experts).Config());
   InitModel(model.get(), 1);
   model->PrepareForInference(Context());
   return model;
