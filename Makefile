@@ -43,7 +43,7 @@ SUPPORT_LIB := $(BUILD)/libtest-support.a
 
 Q := $(if $(V),,@)
 
-.PHONY: all help deps test test-build unit-build golden fuzz fuzz-build lint format demo bench bench-ops man install clean
+.PHONY: all help deps test test-all test-build unit-build golden fuzz fuzz-build lint format demo bench bench-ops man install clean
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -115,6 +115,9 @@ test-build: all unit-build $(BUILD)/tests/bench/scale-bench
 
 test: test-build  ## build and run all tests (ONLY="ctc wer": those with such names)
 	$(Q)utils/run-tests.sh $(BUILD) $(ONLY)
+
+test-all: test-build  ## the tests under each U2MOE_CPU that the machine has, with ../shared and without
+	$(Q)utils/test-all.sh $(BUILD)
 
 golden: unit-build  ## run the tests against the golden vectors and print the worst deviations as a table
 	$(Q)utils/golden-table.sh $(BUILD)

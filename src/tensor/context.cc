@@ -11,6 +11,7 @@
 #include <fstream>
 
 #include "base/error.h"
+#include "tensor/cpu-limit.h"
 
 namespace u2moe {
 
@@ -19,6 +20,7 @@ Context::Context(Device device) : device_(device) {
   // Highway's kernels have no baseline below AVX2 worth running; say so instead of an illegal
   // instruction.
   static const bool checked = [] {
+    GetCpuLimit();  // a word that it does not know is wrong usage
     if (!(hwy::SupportedTargets() & (HWY_AVX2 | HWY_AVX3 | HWY_AVX3_DL)) && HWY_ARCH_X86) {
       throw Error("this processor has no AVX2, which u2moe needs");
     }
@@ -37,6 +39,7 @@ Device ParseDevice(const std::string &name) {
 bool HasAmx() {
 #if defined(__x86_64__) && defined(__linux__)
   static const bool has = [] {
+    if (GetCpuLimit() != CpuLimit::kNone) return false;
     unsigned a = 0, b = 0, c = 0, d = 0;
     constexpr unsigned kTile = 1u << 24, kInt8 = 1u << 25, kXsave = 1u << 27;
     if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || (d & kTile) == 0 || (d & kInt8) == 0)
@@ -65,7 +68,7 @@ std::string DescribeMachine() {
   int64_t targets = hwy::SupportedTargets();
   if (HWY_ARCH_X86) targets &= HWY_AVX2 | HWY_AVX3;  // those of ops/simd-targets.h
   return model + "; OpenBLAS " + openblas_get_corename() + ", Highway " +
-         hwy::TargetName(targets & -targets) + (HasAmx() ? ", AMX" : "");
+         hwy::TargetName(targets & -targets) + (HasAmx() ? ", AMX" : "") + DescribeCpuLimit();
 }
 
 }  // namespace u2moe

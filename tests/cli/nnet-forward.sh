@@ -27,7 +27,7 @@ check "statistics" python3 -c "
 import json
 s = json.load(open('$tmp/stats.json'))
 assert abs(s['audio_seconds'] - 4.31) < 1e-6 and s['wall_seconds'] > 0 and s['rtf']['p50'] > 0, s
-assert s['threads'] == 1 and s['precision'] == 'float32' and s['chunk_size'] == -1 and s['machine'].endswith(('Highway AVX2', 'Highway AVX3')), s"
+assert s['threads'] == 1 and s['precision'] == 'float32' and s['chunk_size'] == -1 and 'Highway ' in s['machine'], s"
 check "log-posteriors as WeNet's" same "ark:$tmp/logp" "ark:$dir/ctc_offline.ark" 2e-4
 check "encoder output as WeNet's" same "ark:$tmp/enc" "ark:$dir/enc_offline.ark" 5e-5
 check_fails "streaming, and the header names chunks" 0 'chunk 4, left chunks 2, streaming;' nnet-forward --chunk-size=4 --num-left-chunks=2 --streaming "$model" \

@@ -21,9 +21,10 @@ case $BUILD in /*) ;; *) BUILD=$root/$BUILD ;; esac
 PATH=$BUILD/bin:$PATH
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/u2moe-cli-XXXXXX")
 
+# U2MOE_SHARED names another place for ../shared, and only that: a folder that is not there hides the others.
 shared=
-for shared_candidate in "${U2MOE_SHARED:-}" "$root/../shared" "$root/../../shared"; do
-  if [ -n "$shared_candidate" ] && [ -d "$shared_candidate" ]; then
+for shared_candidate in "${U2MOE_SHARED-$root/../shared}" "${U2MOE_SHARED-$root/../../shared}"; do
+  if [ -d "$shared_candidate" ]; then
     shared=$(cd "$shared_candidate" && pwd)
     break
   fi

@@ -29,12 +29,15 @@ fs::path SourceRoot() {
   return {};
 }
 
-// Beside the source tree, or beside the folder of a git worktree; U2MOE_SHARED names another place.
+// Beside the source tree, or beside the folder of a git worktree; U2MOE_SHARED names another place,
+// and only that: a folder that is not there hides the others.
 std::string SharedPath(const std::string &relative) {
   std::vector<fs::path> candidates;
-  if (const char *shared = std::getenv("U2MOE_SHARED")) candidates.emplace_back(shared);
-  candidates.push_back(SourceRoot() / "../shared");
-  candidates.push_back(SourceRoot() / "../../shared");
+  if (const char *shared = std::getenv("U2MOE_SHARED")) {
+    candidates.emplace_back(shared);
+  } else {
+    candidates = {SourceRoot() / "../shared", SourceRoot() / "../../shared"};
+  }
   for (const fs::path &p : candidates) {
     std::error_code none;
     if (fs::exists(p / relative, none)) return (p / relative).lexically_normal().string();
