@@ -2,6 +2,7 @@
 # U2MOE_CPU: what it caps, that the machine line tells it, and that the program which OpenBLAS makes begin once more still
 # has its arguments and its standard input.
 . "$(dirname "$0")/../support/cli.sh"
+unset U2MOE_CPU
 
 check "a model" nnet-init --preset=dense-225m --num-blocks=1 --model-dim=60 --vocab-size=20 --decoder-blocks=1 \
   --reverse-decoder-blocks=1 --feature-dim=20 "$tmp/model"
