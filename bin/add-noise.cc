@@ -38,17 +38,17 @@ int Run(int argc, char *argv[]) {
   int32_t rir_channel = 0, noise_channel = 0;
   std::string rirs, utt2rir, noises, utt2noise;
   po.Register("seed", &seed, "what is drawn for an utterance depends on it and its name");
-  po.Register("rirs", &rirs,
-              "rspecifier of impulse responses of rooms: audio of any level and rate");
-  po.Register("utt2rir", &utt2rir,
-              "rspecifier of each utterance's key in --rirs; \"\": one is drawn");
+  po.RegisterInput("rirs", &rirs,
+                   "rspecifier of impulse responses of rooms: audio of any level and rate");
+  po.RegisterInput("utt2rir", &utt2rir,
+                   "rspecifier of each utterance's key in --rirs; \"\": one is drawn");
   po.Register("rir-channel", &rir_channel, "channel of the impulse responses, from 0");
-  po.Register("noises", &noises, "rspecifier of recordings of noise, of any level and rate");
-  po.Register("utt2noise", &utt2noise,
-              "rspecifier of each utterance's key in --noises; \"\": one is drawn");
+  po.RegisterInput("noises", &noises, "rspecifier of recordings of noise, of any level and rate");
+  po.RegisterInput("utt2noise", &utt2noise,
+                   "rspecifier of each utterance's key in --noises; \"\": one is drawn");
   po.Register("noise-channel", &noise_channel, "channel of the noises, from 0");
   UtteranceTally tally(&po);
-  if (!po.Parse(argc, argv, 3, 3)) return 0;
+  if (!po.Parse(argc, argv, 3, 3, InputArgs{2})) return 0;
   if (rirs.empty() && !utt2rir.empty()) throw UsageError("--utt2rir needs --rirs");
   if (noises.empty() && !utt2noise.empty()) throw UsageError("--utt2noise needs --noises");
   if (noise_channel < 0)

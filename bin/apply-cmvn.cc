@@ -22,8 +22,8 @@ struct ApplyOptions {
     po->Register("norm-means", &norm_means, "subtract the means");
     po->Register("norm-vars", &norm_vars, "divide by the standard deviations");
     po->Register("reverse", &reverse, "undo a normalisation with the same statistics");
-    po->Register("utt2spk", &utt2spk,
-                 "rspecifier of each utterance's speaker, the key of its statistics");
+    po->RegisterInput("utt2spk", &utt2spk,
+                      "rspecifier of each utterance's speaker, the key of its statistics");
     po->Register("skip-dims", &skip_dims,
                  "dimensions to leave as they are, from 0, such as 13:14:15");
   }
@@ -99,7 +99,7 @@ int Run(int argc, char *argv[]) {
   ApplyOptions opts;
   opts.Register(&po);
   UtteranceTally tally(&po);
-  if (!po.Parse(argc, argv, 3, 3)) return 0;
+  if (!po.Parse(argc, argv, 3, 3, InputArgs{2})) return 0;
   opts.Check();
 
   TransformSource transforms(opts, po.Arg(0));

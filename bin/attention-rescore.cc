@@ -51,7 +51,12 @@ int Run(int argc, char *argv[]) {
   threads.Register(&po);
   SpeedReport speed(&po);
   UtteranceTally tally(&po);
-  if (!po.Parse(argc, argv, 5, 6)) return 0;
+  po.AddPlaces([&](Places *places) {
+    for (int i = 4; i < po.NumArgs(); ++i) {
+      DeclareSweep(sweep, opts, Cat("argument ", i + 1), po.Arg(i), places);
+    }
+  });
+  if (!po.Parse(argc, argv, 5, 6, InputArgs{4})) return 0;
   RescoringPoints(sweep, opts);  // checks all weights
   precision_opts.Check();
   threads.Check();

@@ -25,7 +25,7 @@ int Run(int argc, char *argv[]) {
   po.Register("seed", &seed,
               "what happens to an utterance depends on the seed and its key, not on the others");
   UtteranceTally tally(&po);
-  if (!po.Parse(argc, argv, 2, 2)) return 0;
+  if (!po.Parse(argc, argv, 2, 2, InputArgs{1})) return 0;
   opts.Check();
   LOG_INFO << opts.ToString();
   TransformTable<MatrixHolder, MatrixHolder>(

@@ -49,13 +49,13 @@ int Run(int argc, char *argv[]) {
       "       compute-cmvn-stats --spk2utt=ark:spk2utt scp:feats.scp ark,scp:cmvn.ark,cmvn.scp\n");
   std::string spk2utt, weights;
   bool binary = true;
-  po.Register("spk2utt", &spk2utt,
-              "rspecifier of the utterances of each speaker: one matrix per speaker");
-  po.Register("weights", &weights,
-              "rspecifier of a vector per utterance: how much each frame counts");
+  po.RegisterInput("spk2utt", &spk2utt,
+                   "rspecifier of the utterances of each speaker: one matrix per speaker");
+  po.RegisterInput("weights", &weights,
+                   "rspecifier of a vector per utterance: how much each frame counts");
   po.Register("binary", &binary, "write a single file in binary; false: as text");
   UtteranceTally tally(&po);
-  if (!po.Parse(argc, argv, 2, 2)) return 0;
+  if (!po.Parse(argc, argv, 2, 2, InputArgs{1})) return 0;
   const std::string &feats = po.Arg(0), &out = po.Arg(1);
 
   std::optional<RandomAccessVectorReader> weight_reader;

@@ -28,7 +28,7 @@ int Run(int argc, char *argv[]) {
   live.Register(&po);
   SpeedReport speed(&po);
   UtteranceTally tally(&po);
-  if (!po.Parse(argc, argv, 2, 2)) return 0;
+  if (!po.Parse(argc, argv, 2, 2, InputArgs{1})) return 0;
   mfcc.Check();
   opts.Check();
   live.Check();

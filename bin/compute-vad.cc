@@ -26,7 +26,7 @@ int Run(int argc, char *argv[]) {
   po.Register("omit-unvoiced-utts", &omit_unvoiced,
               "write nothing for an utterance without voiced frames");
   UtteranceTally tally(&po);
-  if (!po.Parse(argc, argv, 2, 2)) return 0;
+  if (!po.Parse(argc, argv, 2, 2, InputArgs{1})) return 0;
   opts.Check();
   int64_t num_frames = 0, num_voiced = 0, num_unvoiced_utterances = 0;
   TransformTable<MatrixHolder, VectorHolder>(

@@ -7,6 +7,7 @@
 #include "score/wer.h"
 #include "util/io.h"
 #include "util/options.h"
+#include "util/places.h"
 #include "util/text.h"
 
 namespace u2moe {
@@ -28,15 +29,17 @@ int Run(int argc, char *argv[]) {
   po.Register("bootstrap-draws", &draws,
               "how often the test set is drawn again; 0: 10000, fewer for over 10000 utterances");
   po.Register("seed", &seed, "seed of the bootstrap");
-  po.Register(
+  po.RegisterInput(
       "utt2spk", &utt2spk_file,
       "file with the speaker of each utterance: the bootstrap draws speakers, not utterances");
-  po.Register("per-utt", &per_utt, "file for the alignment and counts of each utterance");
-  po.Register("json", &json, "file for all results as JSON");
-  po.Register("compare", &compare,
-              "rspecifier of a second hypothesis: print its error rate and the difference with an "
-              "interval (paired bootstrap)");
-  if (!po.Parse(argc, argv, 2, 2)) return 0;
+  po.RegisterOutput("per-utt", &per_utt, "file for the alignment and counts of each utterance");
+  po.RegisterOutput("json", &json, "file for all results as JSON");
+  po.RegisterInput(
+      "compare", &compare,
+      "rspecifier of a second hypothesis: print its error rate and the difference with an "
+      "interval (paired bootstrap)");
+  po.AddPlaces([](Places *places) { places->Print("the summary"); });
+  if (!po.Parse(argc, argv, 2, 2, InputArgs{2})) return 0;
   opts.Check();
   if (draws < 0) throw UsageError("--bootstrap-draws=", draws, ": must not be negative");
   bootstrap = bootstrap || !compare.empty();

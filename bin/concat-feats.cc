@@ -18,7 +18,7 @@ int Run(int argc, char *argv[]) {
       "  e.g. concat-feats feats.ark:12343 feats.ark:56789 -\n");
   bool binary = true;
   po.Register("binary", &binary, "write binary; false: text");
-  if (!po.Parse(argc, argv, 3, -1)) return 0;
+  if (!po.Parse(argc, argv, 3, -1, InputArgs{-1})) return 0;
   std::vector<Tensor> parts;
   for (int i = 0; i + 1 < po.NumArgs(); ++i) parts.push_back(ReadObject<MatrixHolder>(po.Arg(i)));
   const std::string &out = po.Arg(po.NumArgs() - 1);

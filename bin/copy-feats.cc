@@ -65,10 +65,11 @@ int Run(int argc, char *argv[]) {
               "to 1");
   po.Register("htk-in", &htk_in, "read files of HTK's format");
   po.Register("sphinx-in", &sphinx_in, "read files of Sphinx's format, 13 numbers per frame");
-  po.Register("write-num-frames", &num_frames_wspecifier,
-              "wspecifier for the number of frames of each utterance, e.g. ark,t:utt2num_frames");
+  po.RegisterOutput(
+      "write-num-frames", &num_frames_wspecifier,
+      "wspecifier for the number of frames of each utterance, e.g. ark,t:utt2num_frames");
   UtteranceTally tally(&po);
-  if (!po.Parse(argc, argv, 2, 2)) return 0;
+  if (!po.Parse(argc, argv, 2, 2, InputArgs{1})) return 0;
 
   if (htk_in && sphinx_in) throw UsageError("--htk-in and --sphinx-in exclude one another");
   std::optional<CompressionMethod> method;

@@ -19,7 +19,7 @@ int Run(int argc, char *argv[]) {
   po.Register("change-sign", &change_sign, "negate every element");
   po.Register("scale", &scale, "factor for every element");
   UtteranceTally tally(&po);
-  if (!po.Parse(argc, argv, 2, 2)) return 0;
+  if (!po.Parse(argc, argv, 2, 2, InputArgs{1})) return 0;
 
   if (IsTable(po.Arg(0)) != IsTable(po.Arg(1))) {
     throw UsageError("give two tables or two files, not one of each: ", po.Arg(0), " ", po.Arg(1));

@@ -34,13 +34,14 @@ int Run(int argc, char *argv[]) {
   CtcSearchOptions opts;
   opts.Register(&po);
   std::string times_wspecifier;
-  po.Register("times", &times_wspecifier,
-              "wspecifier for the frame of each token, int32 vectors with the keys of the tokens");
+  po.RegisterOutput(
+      "times", &times_wspecifier,
+      "wspecifier for the frame of each token, int32 vectors with the keys of the tokens");
   ThreadOptions threads;
   threads.Register(&po);
   SpeedReport speed(&po);
   UtteranceTally tally(&po);
-  if (!po.Parse(argc, argv, 2, 3)) return 0;
+  if (!po.Parse(argc, argv, 2, 3, InputArgs{1})) return 0;
   opts.Check();
   threads.Check();
 

@@ -16,7 +16,7 @@ int Run(int argc, char *argv[]) {
   FeatureSegmentOptions opts;
   opts.Register(&po);
   UtteranceTally tally(&po);
-  if (!po.Parse(argc, argv, 3, 3)) return 0;
+  if (!po.Parse(argc, argv, 3, 3, InputArgs{2})) return 0;
   opts.Check();
   RandomAccessMatrixReader reader(po.Arg(0));
   MatrixWriter writer(po.Arg(2));

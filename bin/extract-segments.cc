@@ -20,7 +20,7 @@ int Run(int argc, char *argv[]) {
   SegmentOptions opts;
   opts.Register(&po);
   UtteranceTally tally(&po);
-  if (!po.Parse(argc, argv, 3, 3)) return 0;
+  if (!po.Parse(argc, argv, 3, 3, InputArgs{2})) return 0;
   opts.Check();
 
   RandomAccessWaveReader reader(po.Arg(0));

@@ -3,6 +3,7 @@
 #include "tensor/kaldi-tables.h"
 #include "util/io.h"
 #include "util/options.h"
+#include "util/places.h"
 #include "util/tally.h"
 
 namespace u2moe {
@@ -18,9 +19,13 @@ int Run(int argc, char *argv[]) {
   FeatStatsOptions opts;
   std::string json;
   opts.Register(&po);
-  po.Register("json", &json, "file for the statistics as JSON; - is standard output, for no table");
+  po.RegisterOutput("json", &json,
+                    "file for the statistics as JSON; - is standard output, for no table");
   UtteranceTally tally(&po);
-  if (!po.Parse(argc, argv, 1, 1)) return 0;
+  po.AddPlaces([&](Places *places) {
+    if (!IsStandardOutput(json)) places->Print("the table of statistics");
+  });
+  if (!po.Parse(argc, argv, 1, 1, InputArgs{1})) return 0;
   opts.Check();
   FeatStats stats(opts);
   SequentialMatrixReader reader(po.Arg(0));
@@ -33,7 +38,7 @@ int Run(int argc, char *argv[]) {
     stats.WriteJson(output.Stream());
     output.Close();
   }
-  if (json != "-") {
+  if (!IsStandardOutput(json)) {
     Output output("-");
     stats.WriteText(output.Stream());
     output.Close();

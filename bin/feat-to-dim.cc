@@ -16,7 +16,7 @@ int Run(int argc, char *argv[]) {
       "Usage: feat-to-dim [options] <feats-rspecifier> (<dims-wspecifier>|<dim-wxfilename>)\n"
       "  e.g. feat-to-dim scp:feats.scp -\n");
   UtteranceTally tally(&po);
-  if (!po.Parse(argc, argv, 2, 2)) return 0;
+  if (!po.Parse(argc, argv, 2, 2, InputArgs{1})) return 0;
 
   SequentialMatrixReader reader(po.Arg(0));
   if (!IsTable(po.Arg(1))) {

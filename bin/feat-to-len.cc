@@ -3,6 +3,7 @@
 #include "base/main.h"
 #include "tensor/kaldi-tables.h"
 #include "util/options.h"
+#include "util/places.h"
 #include "util/tally.h"
 #include "util/text-tables.h"
 
@@ -15,7 +16,10 @@ int Run(int argc, char *argv[]) {
       "  e.g. feat-to-len scp:feats.scp ark,t:utt2num_frames\n"
       "   or: feat-to-len scp:feats.scp\n");
   UtteranceTally tally(&po);
-  if (!po.Parse(argc, argv, 1, 2)) return 0;
+  po.AddPlaces([&](Places *places) {
+    if (po.NumArgs() < 2) places->Print("the sum");
+  });
+  if (!po.Parse(argc, argv, 1, 2, InputArgs{1})) return 0;
 
   SequentialMatrixReader reader(po.Arg(0));
   std::optional<Int32Writer> writer;

@@ -23,7 +23,7 @@ int Run(int argc, char *argv[]) {
   po.Register("prefix-keys", &prefix_keys,
               "write utterances as sp<speed>-<key>, the speed as it was given");
   UtteranceTally tally(&po);
-  if (!po.Parse(argc, argv, 2, 2)) return 0;
+  if (!po.Parse(argc, argv, 2, 2, InputArgs{1})) return 0;
   double speed = 0;
   if (!ParseNumber(speed_text, &speed) || !(speed >= 0.1 && speed <= 10)) {
     throw UsageError("--speed=", speed_text, ": expected 0.1 to 10");

@@ -9,6 +9,7 @@
 #include "pipeline/utterance-loop.h"
 #include "tensor/kaldi-tables.h"
 #include "util/options.h"
+#include "util/places.h"
 #include "util/progress.h"
 #include "util/text-tables.h"
 
@@ -29,12 +30,14 @@ int Run(int argc, char *argv[]) {
   int32_t chunk_size = -1, left_chunks = -1;
   opts.Register(&po);
   experts.RegisterEncoder(&po);
-  po.Register("tokens", &tokens,
-              "rspecifier of token ids: the decoders too, fed with them; without it theirs stay");
+  po.RegisterInput(
+      "tokens", &tokens,
+      "rspecifier of token ids: the decoders too, fed with them; without it theirs stay");
   po.Register("chunk-size", &chunk_size, "encoder frames per chunk; -1: whole utterances");
   po.Register("num-left-chunks", &left_chunks, "chunks of left context; -1: all");
   UtteranceTally tally(&po);
-  if (!po.Parse(argc, argv, 3, 3)) return 0;
+  po.AddPlaces([](Places *places) { places->Print("the table of thresholds"); });
+  if (!po.Parse(argc, argv, 3, 3, InputArgs{2})) return 0;
   opts.Check();
   if (chunk_size == 0)
     throw UsageError("--chunk-size=0: must be at least 1, or -1 for whole utterances");

@@ -9,6 +9,7 @@
 #include "tensor/kaldi-tables.h"
 #include "util/io.h"
 #include "util/options.h"
+#include "util/places.h"
 #include "util/progress.h"
 #include "util/tally.h"
 #include "util/text-tables.h"
@@ -26,22 +27,26 @@ int Run(int argc, char *argv[]) {
   int32_t chunk_size = -1, left_chunks = -1;
   bool fail_on_dead = false;
   ExpertOptions experts;
-  po.Register("json", &json, "file for the statistics as JSON");
-  po.Register("plot", &plot, "PNG file for a heat map of load by layer and expert (needs gnuplot)");
-  po.Register(
+  po.RegisterOutput("json", &json, "file for the statistics as JSON");
+  po.RegisterOutput("plot", &plot,
+                    "PNG file for a heat map of load by layer and expert (needs gnuplot)");
+  po.RegisterOutput(
       "per-frame", &per_frame,
       "wspecifier of int vectors: the K experts of each encoder frame, falling, -1 for none; keys "
       "<utterance>-<n> for the "
       "n-th mixture of the encoder, from 1");
-  po.Register("labels", &labels,
-              "rspecifier of a label per utterance, such as ark:utt2lang: counts by label too");
-  po.Register("tokens", &tokens, "rspecifier of token ids: counts the decoders too, fed with them");
+  po.RegisterInput(
+      "labels", &labels,
+      "rspecifier of a label per utterance, such as ark:utt2lang: counts by label too");
+  po.RegisterInput("tokens", &tokens,
+                   "rspecifier of token ids: counts the decoders too, fed with them");
   po.Register("chunk-size", &chunk_size, "encoder frames per chunk; -1: whole utterances");
   po.Register("num-left-chunks", &left_chunks, "chunks of left context; -1: all");
   po.Register("fail-on-dead", &fail_on_dead, "exit with status 1 if an expert is never chosen");
   experts.Register(&po);
   UtteranceTally tally(&po);
-  if (!po.Parse(argc, argv, 2, 2)) return 0;
+  po.AddPlaces([](Places *places) { places->Print("the table of routes"); });
+  if (!po.Parse(argc, argv, 2, 2, InputArgs{2})) return 0;
   if (chunk_size == 0) {
     throw UsageError("--chunk-size=0: must be at least 1, or -1 for whole utterances");
   }

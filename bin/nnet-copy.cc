@@ -11,7 +11,7 @@ int Run(int argc, char *argv[]) {
       "  e.g. nnet-copy --remove-history=true exp/final.safetensors release.safetensors\n");
   bool remove_history = false;
   po.Register("remove-history", &remove_history, "leave out what was done to the model");
-  if (!po.Parse(argc, argv, 2, 2)) return 0;
+  if (!po.Parse(argc, argv, 2, 2, InputArgs{1})) return 0;
 
   ModelInfo info;
   std::unique_ptr<AsrModel> model = ReadModel(po.Arg(0), &info, PackedWeights::kAllow);

@@ -63,7 +63,7 @@ int Run(int argc, char *argv[]) {
   precision_opts.Register(&po);
   SpeedReport speed(&po);
   UtteranceTally tally(&po);
-  if (!po.Parse(argc, argv, 3, 4)) return 0;
+  if (!po.Parse(argc, argv, 3, 4, InputArgs{2})) return 0;
   opts.Check();
   threads.Check();
   if (streams < 1 || (streams > 1 && !opts.streaming)) {

@@ -14,12 +14,13 @@ int Run(int argc, char *argv[]) {
       "Usage: nnet-import [options] <config.json> <weights.safetensors> <model-out>\n"
       "  e.g. nnet-import --units=units.txt train.json final.safetensors model.safetensors\n");
   std::string units, cmvn;
-  po.Register("units", &units,
-              "file of 'unit id' lines; empty: the list in the configuration, if there is one");
-  po.Register(
+  po.RegisterInput(
+      "units", &units,
+      "file of 'unit id' lines; empty: the list in the configuration, if there is one");
+  po.RegisterInput(
       "cmvn", &cmvn,
       "Kaldi's or WeNet's global CMVN statistics, in place of those in weights and configuration");
-  if (!po.Parse(argc, argv, 3, 3)) return 0;
+  if (!po.Parse(argc, argv, 3, 3, InputArgs{2})) return 0;
 
   WenetConfig config =
       ReadWenetConfig(po.Arg(0), units.empty() ? std::vector<std::string>() : ReadUnits(units));

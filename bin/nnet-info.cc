@@ -18,7 +18,7 @@ int Run(int argc, char *argv[]) {
   po.Register("json", &as_json, "one JSON object in place of text");
   po.Register("print", &print,
               "all; features: a --config file for compute-fbank-feats; units: a units.txt");
-  if (!po.Parse(argc, argv, 1, 1)) return 0;
+  if (!po.Parse(argc, argv, 1, 1, InputArgs{1})) return 0;
   if (print != "all" && print != "features" && print != "units") {
     throw UsageError("--print=", print, ": expected all, features or units");
   }

@@ -45,13 +45,14 @@ int Run(int argc, char *argv[]) {
   given.Register(&po);
   po.Register("preset", &preset,
               "begin with the shape dense-225m, moe-1b or dense-1b instead of a file's");
-  po.Register("units", &units, "file of 'unit id' lines");
-  po.Register("cmvn", &cmvn,
-              "Kaldi's or WeNet's global CMVN statistics; empty: features are used as they are");
-  po.Register("fbank-config", &fbank_config,
-              "configuration of compute-fbank-feats that made the features; stored");
+  po.RegisterInput("units", &units, "file of 'unit id' lines");
+  po.RegisterInput(
+      "cmvn", &cmvn,
+      "Kaldi's or WeNet's global CMVN statistics; empty: features are used as they are");
+  po.RegisterInput("fbank-config", &fbank_config,
+                   "configuration of compute-fbank-feats that made the features; stored");
   po.Register("seed", &seed, "seed of the random weights");
-  if (!po.Parse(argc, argv, 1, 2)) return 0;
+  if (!po.Parse(argc, argv, 1, 2, InputArgs{-1})) return 0;
   if (preset.empty() && po.NumArgs() < 2) throw UsageError("give a model.conf or a --preset");
   if (!preset.empty()) options = ModelOptions::Preset(preset);
   if (po.NumArgs() == 2) {

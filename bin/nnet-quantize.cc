@@ -3,6 +3,7 @@
 #include "base/main.h"
 #include "model/quantize.h"
 #include "util/options.h"
+#include "util/places.h"
 
 namespace u2moe {
 
@@ -21,7 +22,8 @@ int Run(int argc, char *argv[]) {
       "int4.safetensors\n");
   QuantizeOptions opts;
   opts.Register(&po);
-  if (!po.Parse(argc, argv, 2, 2)) return 0;
+  po.AddPlaces([](Places *places) { places->Print("the table of sizes"); });
+  if (!po.Parse(argc, argv, 2, 2, InputArgs{1})) return 0;
   opts.Check();
 
   double before = 0, after = 0;

@@ -54,11 +54,12 @@ int Run(int argc, char *argv[]) {
   opts.Register(&po);
   run_opts.Register(&po);
   experts.Register(&po);
-  po.Register("dev-feats", &dev_feats,
-              "rspecifier of features whose loss is printed after each epoch");
-  po.Register("dev-tokens", &dev_tokens, "rspecifier of their tokens");
+  po.RegisterInput("dev-feats", &dev_feats,
+                   "rspecifier of features whose loss is printed after each epoch");
+  po.RegisterInput("dev-tokens", &dev_tokens, "rspecifier of their tokens");
   UtteranceTally tally(&po);
-  if (!po.Parse(argc, argv, 4, 4)) return 0;
+  po.AddPlaces([&](Places *places) { run_opts.DeclarePlaces(opts.epochs, places); });
+  if (!po.Parse(argc, argv, 4, 4, InputArgs{3})) return 0;
   opts.Check();
   run_opts.Check();
   if (dev_feats.empty() != dev_tokens.empty())

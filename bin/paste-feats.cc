@@ -28,7 +28,7 @@ int Run(int argc, char *argv[]) {
               "by how many frames the inputs may differ; they are cut to the shortest");
   po.Register("binary", &binary, "write binary, where no table specifier says so");
   UtteranceTally tally(&po);
-  if (!po.Parse(argc, argv, 3, -1)) return 0;
+  if (!po.Parse(argc, argv, 3, -1, InputArgs{-1})) return 0;
   if (length_tolerance < 0) {
     throw UsageError("--length-tolerance=", length_tolerance, ": expected 0 or more");
   }

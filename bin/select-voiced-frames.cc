@@ -15,7 +15,7 @@ int Run(int argc, char *argv[]) {
       "<feats-wspecifier>\n"
       "  e.g. select-voiced-frames scp:feats.scp scp:vad.scp ark:voiced.ark\n");
   UtteranceTally tally(&po);
-  if (!po.Parse(argc, argv, 3, 3)) return 0;
+  if (!po.Parse(argc, argv, 3, 3, InputArgs{2})) return 0;
   RandomAccessVectorReader vad(po.Arg(1));
   TransformTable<MatrixHolder, MatrixHolder>(po.Arg(0), po.Arg(2), &tally,
                                              [&](const std::string &key, const Tensor &feats) {

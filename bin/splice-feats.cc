@@ -16,7 +16,7 @@ int Run(int argc, char *argv[]) {
   SpliceOptions opts;
   opts.Register(&po);
   UtteranceTally tally(&po);
-  if (!po.Parse(argc, argv, 2, 2)) return 0;
+  if (!po.Parse(argc, argv, 2, 2, InputArgs{1})) return 0;
   opts.Check();
   TransformTable<MatrixHolder, MatrixHolder>(
       po.Arg(0), po.Arg(1), &tally,

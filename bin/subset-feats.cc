@@ -20,10 +20,10 @@ int Run(int argc, char *argv[]) {
   int32_t n = 10;
   std::string include, exclude;
   po.Register("n", &n, "how many utterances from the beginning; not with a list");
-  po.Register("include", &include, "file whose lines begin with an utterance to copy");
-  po.Register("exclude", &exclude, "file whose lines begin with an utterance to leave out");
+  po.RegisterInput("include", &include, "file whose lines begin with an utterance to copy");
+  po.RegisterInput("exclude", &exclude, "file whose lines begin with an utterance to leave out");
   UtteranceTally tally(&po);
-  if (!po.Parse(argc, argv, 2, 2)) return 0;
+  if (!po.Parse(argc, argv, 2, 2, InputArgs{1})) return 0;
   const bool by_list = !include.empty() || !exclude.empty();
   if (!include.empty() && !exclude.empty())
     throw UsageError("give --include or --exclude, not both");

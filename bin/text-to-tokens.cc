@@ -21,7 +21,7 @@ int Run(int argc, char *argv[]) {
   po.Register("unk", &unk,
               "unit for letters that the table lacks, e.g. <unk>; empty: such an utterance fails");
   UtteranceTally tally(&po);
-  if (!po.Parse(argc, argv, 3, 3)) return 0;
+  if (!po.Parse(argc, argv, 3, 3, InputArgs{2})) return 0;
 
   const UnitTable units = UnitTable::Read(po.Arg(0));
   const int32_t unk_id = unk.empty() ? -1 : units.Find(unk);

@@ -17,7 +17,7 @@ int Run(int argc, char *argv[]) {
   std::string space_unit = UnitTable::kSpace;
   po.Register("space-unit", &space_unit, "unit between two words; empty: none");
   UtteranceTally tally(&po);
-  if (!po.Parse(argc, argv, 3, 3)) return 0;
+  if (!po.Parse(argc, argv, 3, 3, InputArgs{2})) return 0;
 
   const UnitTable units = UnitTable::Read(po.Arg(0));
   SequentialInt32VectorReader reader(po.Arg(1));

@@ -55,7 +55,7 @@ int Run(int argc, char *argv[]) {
   CopyOptions opts;
   opts.Register(&po);
   UtteranceTally tally(&po);
-  if (!po.Parse(argc, argv, 2, 2)) return 0;
+  if (!po.Parse(argc, argv, 2, 2, InputArgs{1})) return 0;
   opts.Check();
 
   if (IsTable(po.Arg(0)) != IsTable(po.Arg(1))) {

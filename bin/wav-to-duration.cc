@@ -19,7 +19,7 @@ int Run(int argc, char *argv[]) {
       "read-entire-file", &read_entire_file,
       "decode all samples, which finds broken ones; false: believe the headers of WAV files");
   UtteranceTally tally(&po);
-  if (!po.Parse(argc, argv, 2, 2)) return 0;
+  if (!po.Parse(argc, argv, 2, 2, InputArgs{1})) return 0;
 
   TokenVectorWriter writer(po.Arg(1));
   double total = 0;

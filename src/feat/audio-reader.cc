@@ -10,9 +10,10 @@ void AudioOptions::Register(OptionParser *po) {
   po->Register("channel", &channel, "channel to use, from 0; -1: the only one");
   po->Register("min-duration", &min_duration, "skip audio shorter than this, in seconds");
   rate.Register(po);
-  po->Register("segments", &segments,
-               "file of lines 'utterance recording start end [channel]': the utterances are these "
-               "parts of the recordings");
+  po->RegisterInput(
+      "segments", &segments,
+      "file of lines 'utterance recording start end [channel]': the utterances are these "
+      "parts of the recordings");
   segment.Register(po);
   po->Register("raw-pcm", &raw_pcm,
                "the audio has no header: encoding, rate and channels of its samples, as in "

@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <string_view>
 #include <vector>
 
 #include "base/error.h"
+#include "util/table-io.h"
 #include "util/text.h"
 
 namespace u2moe {
@@ -34,11 +36,16 @@ Segment ParseSegment(const std::vector<std::string> &words) {
 std::string Segment::TimesString() const { return Cat("from ", start, " to ", end, " s"); }
 
 bool SegmentReader::Next() {
+  if (line_ == 0) input_.SkipByteOrderMark();
   std::string line;
   while (std::getline(input_.Stream(), line)) {
     ++line_;
+    if (line_ > 1) RefuseByteOrderMark(line, Where());
     words_ = SplitWords(line);
-    if (!words_.empty()) return true;
+    if (words_.empty()) continue;
+    const auto [it, is_new] = lines_.emplace(std::hash<std::string>()(words_[0]), line_);
+    earlier_line_ = is_new ? 0 : it->second;
+    return true;
   }
   input_.Close();
   return false;
@@ -46,7 +53,12 @@ bool SegmentReader::Next() {
 
 std::string SegmentReader::Where() const { return Cat(input_.Name(), ":", line_); }
 
-Segment SegmentReader::Value() const { return ParseSegment(words_); }
+Segment SegmentReader::Value() const {
+  if (earlier_line_ > 0) {
+    throw DataError(internal::KeyTwice(words_[0], Cat("line ", earlier_line_)));
+  }
+  return ParseSegment(words_);
+}
 
 void ForEachSegment(const std::string &segments_rxfilename, UtteranceTally *tally,
                     const std::function<void(const Segment &)> &fn) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "feat/wave.h"
@@ -32,13 +33,15 @@ class SegmentReader {
   bool Next();  // false at the end, where a pipe's status has been checked
   const std::string &Key() const { return words_.front(); }  // the utterance
   std::string Where() const;                                 // "segments:7"
-  // Throws DataError for a line that is no segment; Next may then be called.
+  // Throws DataError for a line that is no segment, and for an utterance that an earlier line has;
+  // Next may then be called.
   Segment Value() const;
 
  private:
   Input input_;
   std::vector<std::string> words_;
-  int64_t line_ = 0;
+  int64_t line_ = 0, earlier_line_ = 0;        // the latter has the same utterance; 0: none
+  std::unordered_map<size_t, int64_t> lines_;  // by the utterance's hash
 };
 
 // Calls fn for each line of a segments file, within tally->Try: a line that is not a segment, and a

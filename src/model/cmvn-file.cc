@@ -70,6 +70,7 @@ GlobalCmvn ReadGlobalCmvn(const std::string &name) {
   if (head.size() < name.size() && (StartsWith(head, "ark") || StartsWith(head, "scp")))
     return FromTable(name);
   Input input(name);
+  input.SkipByteOrderMark();
   std::istream &is = input.Stream();
   if (is.peek() == '{') {
     const json object = ReadJsonStream(is, name);

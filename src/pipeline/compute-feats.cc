@@ -96,13 +96,14 @@ void ComputeFeatsOptions::Register(OptionParser *po) {
   po->Register("output-format", &output_format,
                "kaldi, or htk: HTK's parameter files, whose header tells the frame shift");
   po->Register("subtract-mean", &subtract_mean, "subtract each utterance's mean from its features");
-  po->Register("write-utt2dur", &write_utt2dur, "wspecifier for the durations in seconds");
+  po->RegisterOutput("write-utt2dur", &write_utt2dur, "wspecifier for the durations in seconds");
   po->Register("vtln-warp", &vtln_warp,
                "warp of the frequency axis for the speaker's vocal tract length; 1: none");
-  po->Register("vtln-map", &vtln_map,
-               "rspecifier of a warp per utterance, or per speaker with --utt2spk; used instead of "
-               "--vtln-warp");
-  po->Register("utt2spk", &utt2spk, "rspecifier of each utterance's speaker, for --vtln-map");
+  po->RegisterInput(
+      "vtln-map", &vtln_map,
+      "rspecifier of a warp per utterance, or per speaker with --utt2spk; used instead of "
+      "--vtln-warp");
+  po->RegisterInput("utt2spk", &utt2spk, "rspecifier of each utterance's speaker, for --vtln-map");
   threads.Register(po, "num-threads");
 }
 

@@ -79,9 +79,10 @@ void RescoringSweepOptions::Register(OptionParser *po) {
                "0:0.1:1 (first:step:last); the wspecifiers then contain {ctc}");
   po->Register("sweep-reverse-weights", &reverse_weights,
                "the same for --reverse-weight and {reverse}");
-  po->Register("components", &components,
-               "wspecifier for the scores before they are weighted, in double precision, keyed "
-               "<utterance>-<n>: left to right, CTC, and right to left if the model has that");
+  po->RegisterOutput(
+      "components", &components,
+      "wspecifier for the scores before they are weighted, in double precision, keyed "
+      "<utterance>-<n>: left to right, CTC, and right to left if the model has that");
 }
 
 std::vector<RescoringPoint> RescoringPoints(const RescoringSweepOptions &sweep,
@@ -107,6 +108,16 @@ std::vector<RescoringPoint> RescoringPoints(const RescoringSweepOptions &sweep,
     }
   }
   return points;
+}
+
+void DeclareSweep(const RescoringSweepOptions &sweep, const RescoringOptions &single,
+                  const std::string &what, const std::string &pattern, Places *places) {
+  std::set<std::string> names = {pattern};  // which is declared already
+  if (!sweep.Sweeps()) return;
+  for (const RescoringPoint &p : RescoringPoints(sweep, single)) {
+    const std::string name = Fill(pattern, p);
+    if (names.insert(name).second) places->Write(Cat(what, ", as ", name), name);
+  }
 }
 
 RescoringOutput::RescoringOutput(const RescoringSweepOptions &sweep, const RescoringOptions &single,

@@ -12,6 +12,7 @@
 #include "pipeline/nbest-table.h"
 #include "tensor/kaldi-tables.h"
 #include "util/options.h"
+#include "util/places.h"
 #include "util/text-tables.h"
 
 namespace u2moe {
@@ -36,6 +37,11 @@ struct RescoringPoint {
 // a sweep. Throws UsageError for what is not a list of weights, repeats one or has over 400 pairs.
 std::vector<RescoringPoint> RescoringPoints(const RescoringSweepOptions &sweep,
                                             const RescoringOptions &single);
+
+// Tells the files of a sweep that a wspecifier with {ctc} and {reverse} stands for. `what` is its
+// argument.
+void DeclareSweep(const RescoringSweepOptions &sweep, const RescoringOptions &single,
+                  const std::string &what, const std::string &pattern, Places *places);
 
 class RescoringOutput {
  public:

@@ -179,7 +179,7 @@ void RouteReport::WritePlot(const std::string &png_path) const {
   // gnuplot says nothing of a disk that is full, so its file gets its name when it is whole.
   const std::string temporary = Cat(png_path, ".tmp-", getpid());
   const SignalCleanup cleanup(temporary);
-  std::string cause;
+  std::string cause, whole;
   try {
     Output out("| gnuplot");
     WriteGnuplot(temporary, out.Stream());
@@ -189,15 +189,16 @@ void RouteReport::WritePlot(const std::string &png_path) const {
     const std::string end("IEND\xae\x42\x60\x82", 8);
     if (png.size() < end.size() || png.compare(png.size() - end.size(), end.size(), end) != 0) {
       cause = "gnuplot did not write all of it; is the disk full?";
-    } else if (rename(temporary.c_str(), png_path.c_str()) != 0) {
-      cause = std::strerror(errno);
     }
+    whole = png;
   } catch (const Error &e) {
     cause = Cat(e.what(), "; does the folder exist, and is gnuplot installed?");
   }
-  if (cause.empty()) return;
   unlink(temporary.c_str());
-  throw Error("cannot write ", png_path, ": ", cause);
+  if (!cause.empty()) throw Error("cannot write ", png_path, ": ", cause);
+  Output out(png_path);
+  out.Stream() << whole;
+  out.Close();
 }
 
 void RouteReport::WriteGnuplot(const std::string &png_path, std::ostream &os) const {

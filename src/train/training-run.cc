@@ -170,6 +170,19 @@ void TrainingRunOptions::Register(OptionParser *po) {
   po->Register("keep-checkpoints", &keep_checkpoints, "keep the checkpoints of all epochs");
 }
 
+void TrainingRunOptions::DeclarePlaces(int epochs, Places *places) const {
+  if (exp_dir.empty()) return;
+  const CheckpointDir dir(exp_dir, "");
+  std::vector<std::string> paths = {dir.LogPath(), dir.IdentityPath()};
+  for (int epoch = 1; epoch <= epochs; ++epoch) {
+    paths.push_back(dir.ModelPath(epoch));
+    paths.push_back(dir.OptimizerPath(epoch));
+  }
+  for (const std::string &path : paths) {
+    places->WriteInPlace(Cat("--exp-dir's ", path.substr(exp_dir.size() + 1)), path);
+  }
+}
+
 void TrainingRunOptions::Check() const {
   if (average < 1) throw UsageError("--average=", average, ": expected at least 1");
 }

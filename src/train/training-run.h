@@ -8,6 +8,7 @@
 
 #include "model/model-file.h"
 #include "train/trainer.h"
+#include "util/places.h"
 
 namespace u2moe {
 
@@ -18,6 +19,8 @@ struct TrainingRunOptions {
   bool keep_checkpoints = false;
 
   void Register(OptionParser *po);
+  // The files of exp_dir that a training of so many epochs writes, and reads again.
+  void DeclarePlaces(int epochs, Places *places) const;
   void Check() const;  // throws UsageError
 };
 

@@ -88,6 +88,20 @@ bool FdStreambuf::Seek(int64_t offset) {
   return true;
 }
 
+std::string_view FdStreambuf::Peek(size_t n) {
+  size_t have = static_cast<size_t>(egptr() - gptr());
+  if (have < n) {
+    std::memmove(buffer_.data(), gptr(), have);
+    while (have < n) {
+      const ssize_t got = ReadSome(buffer_.data() + have, buffer_.size() - have);
+      if (got <= 0) break;
+      have += static_cast<size_t>(got);
+    }
+    setg(buffer_.data(), buffer_.data(), buffer_.data() + have);
+  }
+  return std::string_view(gptr(), std::min(n, have));
+}
+
 FdStreambuf::pos_type FdStreambuf::seekoff(off_type off, std::ios_base::seekdir dir,
                                            std::ios_base::openmode) {
   const pos_type failed(off_type{-1});

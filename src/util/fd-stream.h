@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <streambuf>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace u2moe {
@@ -53,6 +54,8 @@ class FdStreambuf : public std::streambuf {
 
   int64_t Position() const;   // bytes read or written through this buffer, from the last Seek
   bool Seek(int64_t offset);  // reading only; stays in the buffer if it can
+  // The next n bytes, fewer at the end of the data; nothing is moved. n: at most a few.
+  std::string_view Peek(size_t n);
   int LastError() const { return error_; }
   bool AtEof() const { return eof_; }
 

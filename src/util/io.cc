@@ -6,8 +6,6 @@
 
 #include <atomic>
 #include <cerrno>
-#include <climits>
-#include <cstdlib>
 #include <cstring>
 #include <limits>
 #include <optional>
@@ -16,6 +14,7 @@
 #include "base/error.h"
 #include "base/signal-cleanup.h"
 #include "util/fd-stream.h"
+#include "util/places.h"
 #include "util/text.h"
 
 namespace u2moe {
@@ -51,16 +50,6 @@ std::string CommandOf(const std::string &name) {
   return std::string(Trim(s));
 }
 
-// The file that a chain of symbolic links leads to, so that writing replaces that and not the link.
-std::string ResolveLink(const std::string &path) {
-  char resolved[PATH_MAX];
-  struct stat st;
-  if (lstat(path.c_str(), &st) == 0 && S_ISLNK(st.st_mode) && realpath(path.c_str(), resolved)) {
-    return resolved;
-  }
-  return path;
-}
-
 std::string DirectoryOf(const std::string &path) {
   const size_t slash = path.rfind('/');
   return slash == path.npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
@@ -74,7 +63,27 @@ std::string TemporaryName(const std::string &path) {
          ".tmp-" + std::to_string(getpid()) + "-" + std::to_string(counter++);
 }
 
+// As the file that will be replaced. What the system does not let us keep, the new file goes
+// without; a group of other people then gets no more than everybody.
+void KeepOwnerAndMode(int fd, const struct stat &old) {
+  struct stat now;
+  mode_t mode = old.st_mode & 0777;
+  if (fstat(fd, &now) == 0 && (now.st_uid != old.st_uid || now.st_gid != old.st_gid) &&
+      fchown(fd, old.st_uid, old.st_gid) != 0 && now.st_gid != old.st_gid &&
+      fchown(fd, static_cast<uid_t>(-1), old.st_gid) != 0) {
+    mode &= ~((mode & 070) & ~((mode & 7) << 3));
+  }
+  if (fchmod(fd, mode) != 0) {  // a file system without modes
+  }
+}
+
 }  // namespace
+
+void RefuseByteOrderMark(std::string_view text, const std::string &where) {
+  if (!StartsWith(text, kByteOrderMark)) return;
+  throw Error(where, ": a byte order mark (EF BB BF) in the middle of the file, as two files with ",
+              "marks leave it when they are joined; remove it: sed -i 's/\\xEF\\xBB\\xBF//' FILE");
+}
 
 FileAndOffset SplitOffset(const std::string &rxfilename) {
   const size_t colon = rxfilename.rfind(':');
@@ -101,7 +110,9 @@ struct Input::Impl {
     if (IsPipe(name)) {
       child = std::make_unique<ChildProcess>(CommandOf(name), false);
       fd = child->Fd();
-    } else if (name != "-") {
+    } else if (name == "-") {
+      PlaceRegister::Read(name, FindPlace(name, true));
+    } else {
       const FileAndOffset place = SplitOffset(name);
       path = place.path;
       offset = place.offset;
@@ -123,6 +134,19 @@ struct Input::Impl {
     }
     if (S_ISDIR(st.st_mode)) throw Error("cannot read ", path, ": it is a directory");
     regular = S_ISREG(st.st_mode);
+    Place place;
+    if (!regular) place = FindPlace(path, true);
+    place.Set(st);
+    PlaceRegister::Read(path, place);
+  }
+
+  void SkipByteOrderMark() {
+    const std::string_view head = buffer->Peek(3);
+    if (head == kByteOrderMark) stream.ignore(3);
+    if (StartsWith(head, "\xff\xfe") || StartsWith(head, "\xfe\xff")) {
+      throw Error(name, ": begins with UTF-16's byte order mark; convert it: iconv -f UTF-16 -t ",
+                  "UTF-8");
+    }
   }
 
   void Seek(int64_t offset) {
@@ -167,6 +191,7 @@ std::istream &Input::Stream() { return impl_->stream; }
 const std::string &Input::Name() const { return impl_->name; }
 int64_t Input::Position() const { return impl_->buffer->Position(); }
 void Input::Seek(int64_t offset) { impl_->Seek(offset); }
+void Input::SkipByteOrderMark() { impl_->SkipByteOrderMark(); }
 void Input::Close() { impl_->Close(); }
 
 void Input::Finish() {
@@ -213,30 +238,57 @@ struct Output::Impl {
     if (IsPipe(name)) {
       child = std::make_unique<ChildProcess>(CommandOf(name), true);
       fd = child->Fd();
-    } else if (name != "-") {
-      OpenFile();
-      fd = file.Get();
+    } else {
+      const Place place = FindPlace(name, false);
+      writing.emplace(name, place);
+      if (place.fd >= 0) {
+        OpenDescriptor(place.fd);
+      } else {
+        OpenFile(place);
+      }
+      fd = place.fd == STDOUT_FILENO ? STDOUT_FILENO : file.Get();
     }
     buffer = std::make_unique<FdStreambuf>(fd);
     stream.rdbuf(buffer.get());
   }
 
-  void OpenFile() {
-    final_path = ResolveLink(name);
+  // A shell's redirection decides where this goes, and whether it is appended.
+  void OpenDescriptor(int fd) {
+    if (fd == STDOUT_FILENO) return;
+    file.Reset(fcntl(fd, F_DUPFD_CLOEXEC, 3));
+    if (file.Get() < 0) throw Error("cannot write ", name, ": ", std::strerror(errno));
+  }
+
+  void OpenFile(const Place &place) {
+    struct stat link;
+    const bool is_link = lstat(name.c_str(), &link) == 0 && S_ISLNK(link.st_mode);
+    final_path = is_link ? place.path : name;
     struct stat st;
     const bool exists = stat(final_path.c_str(), &st) == 0;
     if (exists && S_ISDIR(st.st_mode)) throw Error("cannot write ", name, ": it is a directory");
     if (exists && !S_ISREG(st.st_mode)) {
       file.Reset(open(final_path.c_str(), O_WRONLY | O_CLOEXEC));
-    } else {
-      file.Reset(temporary.Open(TemporaryName(final_path), exists ? st.st_mode & 0777 : 0666));
+      if (file.Get() < 0) throw Error("cannot write ", name, ": ", std::strerror(errno));
+      return;
     }
+    const std::string shown = is_link ? Cat(name, ", a link to ", final_path) : name;
+    if (exists && access(final_path.c_str(), W_OK) != 0) {
+      throw Error("cannot write ", shown, ": ", std::strerror(errno),
+                  "; the file that is there may only be read: remove it, or chmod u+w it");
+    }
+    // No longer open to anybody than the file it replaces.
+    file.Reset(temporary.Open(TemporaryName(final_path), exists ? st.st_mode & 0700 : 0666));
     if (file.Get() < 0) {
       const int error = errno;
-      throw Error("cannot write ", name, ": ", std::strerror(error),
-                  error == ENOENT ? Cat("; does the directory ", DirectoryOf(final_path), " exist?")
-                                  : std::string());
+      const std::string folder = DirectoryOf(final_path);
+      throw Error("cannot write ", shown, ": ", std::strerror(error),
+                  error == ENOENT ? Cat("; does the directory ", folder, " exist?")
+                  : error == EACCES || error == EROFS
+                      ? Cat("; an output is begun under another name beside its own, so the ",
+                            "directory ", folder, " must be writable")
+                      : std::string());
     }
+    if (exists) KeepOwnerAndMode(file.Get(), st);
   }
 
   void Check() {
@@ -258,11 +310,19 @@ struct Output::Impl {
       const std::string status = DescribeStatus(child->Wait());
       if (!status.empty()) throw Error("the command '", CommandOf(name), "' ", status);
     }
-    if (error == 0 && temporary.Exists() && !temporary.Keep(final_path)) error = errno;
+    if (error == 0 && temporary.Exists()) {
+      if (temporary.Keep(final_path)) {
+        writing->Replaced(final_path);
+      } else {
+        error = errno;
+      }
+    }
+    writing.reset();
     if (error != 0) throw Error("cannot write ", name, ": ", std::strerror(error));
   }
 
   std::string name, final_path;
+  std::optional<PlaceRegister::Writing> writing;
   TemporaryFile temporary;
   OwnedFd file;
   bool closed = false;

@@ -9,6 +9,7 @@
 #include <memory>
 #include <ostream>
 #include <string>
+#include <string_view>
 
 namespace u2moe {
 
@@ -20,6 +21,11 @@ struct FileAndOffset {
 FileAndOffset SplitOffset(const std::string &rxfilename);
 
 bool IsPipe(const std::string &xfilename);  // "command |" or "| command"
+
+// UTF-8's, which may stand at the beginning of a text, and nowhere else.
+constexpr char kByteOrderMark[] = "\xef\xbb\xbf";
+// Throws Error if a line or key that is not the first begins with one. `where` begins the message.
+void RefuseByteOrderMark(std::string_view text, const std::string &where);
 
 class Input {
  public:
@@ -37,6 +43,10 @@ class Input {
   // Moves to a byte of a regular file; throws Error past its end or for anything else than a file.
   void Seek(int64_t offset);
 
+  // At the beginning of a text: passes over the byte order mark of UTF-8; throws Error for that of
+  // UTF-16.
+  void SkipByteOrderMark();
+
   // Closes. Throws Error if reading had failed or if the command ended with a non-zero status; a
   // command that was cut off because not all of its output was wanted is no error. Idempotent.
   void Close();
@@ -52,7 +62,10 @@ class Input {
 // A file is written under a temporary name in the same directory and gets its final name only in
 // Close, when all of it is on disk. Without Close nothing appears under the final name, and what
 // was begun is removed, also by SIGINT, SIGTERM and SIGHUP; only SIGKILL and a crash leave a
-// .<name>.tmp-<process>-<number> behind. Devices and named pipes are written directly.
+// .<name>.tmp-<process>-<number> behind. Devices, named pipes and open descriptors (/dev/stdout,
+// /dev/fd/3) are written directly. Through symbolic links, the file appears where they lead. One
+// that is replaced keeps its mode and, where the system lets us, its owner and group. Throws
+// PlaceError where an input or another output is (util/places.h).
 class Output {
  public:
   explicit Output(const std::string &wxfilename);

@@ -58,6 +58,7 @@ json ReadJsonStream(std::istream &is, const std::string &source, int64_t max_byt
 
 json ReadJson(const std::string &rxfilename) {
   Input input(rxfilename);
+  input.SkipByteOrderMark();
   json value = ReadJsonStream(input.Stream(), rxfilename);
   input.Close();
   return value;

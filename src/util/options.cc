@@ -2,14 +2,16 @@
 
 #include <algorithm>
 #include <boost/program_options.hpp>
-#include <fstream>
 #include <iostream>
+#include <optional>
 #include <set>
 #include <utility>
 
 #include "base/check.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "util/io.h"
+#include "util/places.h"
 
 namespace po = boost::program_options;
 
@@ -58,6 +60,14 @@ struct OptionParser::Impl {
   std::vector<Row> rows;  // in order of registration, for --help
   std::set<std::string> given;
   std::vector<std::function<void()>> checks;
+  struct PlaceOption {
+    std::string name;
+    const std::string *value;
+    bool input;
+  };
+  std::vector<PlaceOption> places;
+  std::vector<std::function<void(Places *)>> more_places;
+  std::vector<std::string> configs;  // that were read
   std::string config;
   bool help = false, print_args = true;
   int32_t verbose = 0;
@@ -162,11 +172,26 @@ void OptionParser::Register(const std::string &name, std::string *value, const s
   impl_->Add(name, value, "string", doc);
 }
 
+void OptionParser::RegisterInput(const std::string &name, std::string *value,
+                                 const std::string &doc) {
+  Register(name, value, doc);
+  impl_->places.push_back({name, value, true});
+}
+void OptionParser::RegisterOutput(const std::string &name, std::string *value,
+                                  const std::string &doc) {
+  Register(name, value, doc);
+  impl_->places.push_back({name, value, false});
+}
+void OptionParser::AddPlaces(std::function<void(Places *)> declare) {
+  impl_->more_places.push_back(std::move(declare));
+}
+
 void OptionParser::AddCheck(std::function<void()> check) {
   impl_->checks.push_back(std::move(check));
 }
 
-bool OptionParser::Parse(int argc, const char *const *argv, int min_args, int max_args) {
+bool OptionParser::Parse(int argc, const char *const *argv, int min_args, int max_args,
+                         InputArgs inputs) {
   // Only "--name" and "--name=value" are options, as in Kaldi; "-" and everything after the first
   // positional argument or "--" are arguments, so a file name never needs quoting tricks.
   std::vector<po::option> parsed;
@@ -184,8 +209,11 @@ bool OptionParser::Parse(int argc, const char *const *argv, int min_args, int ma
     if (arg[1] != '-') throw UsageError("unknown option ", arg, "; options begin with --");
     parsed.push_back(impl_->ParseOption(arg.substr(2), ""));
   }
+  PlaceRegister::Watch();
   for (const po::option &option : parsed) {
-    if (option.string_key == "config") ReadConfigFile(option.value[0]);
+    if (option.string_key != "config") continue;
+    impl_->configs.push_back(option.value[0]);
+    ReadConfigFile(option.value[0]);
   }
   for (const po::option &option : parsed) impl_->Store(option, "");
   if (impl_->help) {
@@ -209,6 +237,7 @@ bool OptionParser::Parse(int argc, const char *const *argv, int min_args, int ma
                      usage == std::string::npos ? "" : impl_->usage.substr(usage, end - usage));
   }
   for (const auto &check : impl_->checks) check();
+  CheckPlaces(inputs);
   if (impl_->print_args) {
     std::string line;
     for (int k = 0; k < argc; ++k) line += (k ? " " : "") + ShellQuote(argv[k]);
@@ -217,13 +246,46 @@ bool OptionParser::Parse(int argc, const char *const *argv, int min_args, int ma
   return true;
 }
 
+void OptionParser::CheckPlaces(InputArgs inputs) const {
+  Places places;
+  for (const std::string &config : impl_->configs) places.Read("--config=" + config, config);
+  const int num_inputs = inputs.count < 0 ? NumArgs() + inputs.count : inputs.count;
+  for (int i = 0; i < NumArgs() && inputs.count != InputArgs::kOwn; ++i) {
+    const std::string what = Cat("argument ", i + 1, " (", Arg(i), ")");
+    i < num_inputs ? places.Read(what, Arg(i)) : places.Write(what, Arg(i));
+  }
+  for (const Impl::PlaceOption &option : impl_->places) {
+    const std::string what = Cat("--", option.name, "=", *option.value);
+    option.input ? places.Read(what, *option.value) : places.Write(what, *option.value);
+  }
+  for (const auto &declare : impl_->more_places) declare(&places);
+  places.Check();
+}
+
 bool OptionParser::WasGiven(const std::string &name) const { return impl_->given.count(name) > 0; }
 
 void OptionParser::ReadConfigFile(const std::string &path) {
-  std::ifstream in(path);
-  if (!in) throw UsageError("cannot read configuration file ", path);
+  std::optional<Input> input;
+  const auto next = [&](int number, std::string *line) {
+    try {
+      if (number == 1) {
+        input.emplace(path);
+        input->SkipByteOrderMark();
+      }
+      if (!std::getline(input->Stream(), *line)) {
+        input->Close();
+        return false;
+      }
+      if (number > 1) RefuseByteOrderMark(*line, Cat(path, ":", number));
+      return true;
+    } catch (const PlaceError &) {
+      throw;
+    } catch (const Error &e) {
+      throw UsageError("cannot read configuration file ", path, ": ", e.what());
+    }
+  };
   std::string line;
-  for (int number = 1; std::getline(in, line); ++number) {
+  for (int number = 1; next(number, &line); ++number) {
     line = line.substr(0, line.find('#'));
     line.erase(0, line.find_first_not_of(kSpace));
     line.erase(line.find_last_not_of(kSpace) + 1);
@@ -239,7 +301,6 @@ void OptionParser::ReadConfigFile(const std::string &path) {
     }
     impl_->Store(option, where);
   }
-  if (in.bad()) throw UsageError("cannot read configuration file ", path);
 }
 
 void OptionParser::PrintHelp() const {

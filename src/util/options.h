@@ -5,7 +5,7 @@
 //                   "Usage: copy-feats [options] <feats-rspecifier> <feats-wspecifier>\n"
 //                   "  e.g. copy-feats ark:in.ark ark,t:-\n");
 //   CopyOptions opts;  opts.Register(&po);
-//   if (!po.Parse(argc, argv, 2, 2)) return 0;   // --help was printed
+//   if (!po.Parse(argc, argv, 2, 2, InputArgs{1})) return 0;   // --help was printed
 //   opts.Check();
 #ifndef U2MOE_UTIL_OPTIONS_H_
 #define U2MOE_UTIL_OPTIONS_H_
@@ -17,6 +17,15 @@
 #include <vector>
 
 namespace u2moe {
+
+class Places;
+
+// Which arguments name inputs: the first `count`, or all but the last -count; the others name
+// outputs.
+struct InputArgs {
+  static constexpr int kOwn = 1 << 30;  // the main declares them all with AddPlaces
+  int count;
+};
 
 class OptionParser {
  public:
@@ -32,14 +41,21 @@ class OptionParser {
   void Register(const std::string &name, double *value, const std::string &doc);
   void Register(const std::string &name, std::string *value, const std::string &doc);
 
+  // The same for the name of a table or file that is read, or written, unless it is empty.
+  void RegisterInput(const std::string &name, std::string *value, const std::string &doc);
+  void RegisterOutput(const std::string &name, std::string *value, const std::string &doc);
+  // Called at the end of Parse for places that are in no single option or argument.
+  void AddPlaces(std::function<void(Places *)> declare);
+
   // A check to be made at the end of Parse, for values that are used only much later.
   void AddCheck(std::function<void()> check);
 
   // Parses the command line, then prints it to stderr (unless --print-args=false). Returns false if
   // --help was given, after printing it to stdout. Throws UsageError for an unknown option (naming
   // the nearest known one), a bad value, or a number of positional arguments outside [min_args,
-  // max_args]; max_args -1: any number.
-  bool Parse(int argc, const char *const *argv, int min_args, int max_args);
+  // max_args]; max_args -1: any number. Throws PlaceError (util/places.h) where two outputs have
+  // one place, an output is an input, or a stream is read twice.
+  bool Parse(int argc, const char *const *argv, int min_args, int max_args, InputArgs inputs);
 
   int NumArgs() const { return static_cast<int>(args_.size()); }
   const std::string &Arg(int i) const { return args_.at(static_cast<size_t>(i)); }
@@ -55,6 +71,7 @@ class OptionParser {
  private:
   struct Impl;
   void PrintHelp() const;
+  void CheckPlaces(InputArgs inputs) const;
 
   std::unique_ptr<Impl> impl_;
   std::vector<std::string> args_;

@@ -42,7 +42,7 @@ std::string StageShares() {
 }  // namespace
 
 SpeedReport::SpeedReport(OptionParser *po) {
-  po->Register("stats", &path_, "file for audio, wall and CPU seconds, as JSON");
+  po->RegisterOutput("stats", &path_, "file for audio, wall and CPU seconds, as JSON");
 }
 
 SpeedReport::Scope::Scope(SpeedReport *report, double audio_seconds)

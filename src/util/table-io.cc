@@ -1,12 +1,14 @@
 #include "util/table-io.h"
 
 #include <exception>
+#include <functional>
 #include <string_view>
 #include <vector>
 
 #include "base/check.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "util/places.h"
 #include "util/text.h"
 
 namespace u2moe {
@@ -69,15 +71,21 @@ void FailObject(Input *input, const std::string &cause) {
   throw Error(rxfilename, ": ", cause, status);
 }
 
+std::string KeyTwice(const std::string &key, const std::string &first) {
+  return Cat("key '", Printable(key, 200), "' was already in ", first, "; remove one of the two");
+}
+
 ScriptReader::ScriptReader(const Rspecifier &spec)
     : input_(spec.rxfilename), sorted_(spec.sorted) {}
 
 bool ScriptReader::Next(ScriptEntry *entry) {
+  if (line_ == 0) input_.SkipByteOrderMark();
   std::string text;
   while (std::getline(input_.Stream(), text)) {
     ++line_;
     const std::string_view line = Trim(text);
     if (line.empty()) continue;
+    if (line_ > 1) RefuseByteOrderMark(line, Cat(input_.Name(), ":", line_));
     size_t end = 0;
     while (end < line.size() && !IsSpace(line[end])) ++end;
     const auto fail = [&](const std::string &cause) {
@@ -111,21 +119,48 @@ bool ScriptReader::Next(ScriptEntry *entry) {
            "' is not sorted, as option s promises; sort with LC_ALL=C sort, or drop the s");
     }
     previous_key_ = entry->key;
+    entry->earlier_line = 0;
+    if (!sorted_) {
+      const auto [it, is_new] = lines_.emplace(std::hash<std::string>()(entry->key), line_);
+      if (!is_new) entry->earlier_line = it->second;
+    }
     return true;
   }
   input_.Close();
   return false;
 }
 
+void ScriptValueSource::CheckNew(const ScriptEntry &entry) const {
+  if (entry.earlier_line == 0) return;
+  throw DataError(script_, ":", entry.line, ": ",
+                  KeyTwice(entry.key, Cat("line ", entry.earlier_line)));
+}
+
 std::istream &ScriptValueSource::Open(const ScriptEntry &entry) {
   const FileAndOffset file =
       IsPipe(entry.xfilename) ? FileAndOffset{"", -1} : SplitOffset(entry.xfilename);
-  if (input_ && file.offset >= 0 && file.path == open_path_) {
-    input_->Seek(file.offset);
-  } else {
+  if (file.offset < 0) {
     input_.reset();
     input_.emplace(entry.xfilename);
-    open_path_ = file.offset >= 0 ? file.path : "";
+    open_path_ = "";
+    return input_->Stream();
+  }
+  if (!input_ || file.path != open_path_) {
+    input_.reset();
+    input_.emplace(file.path);
+    open_path_ = file.path;
+  }
+  input_->Seek(file.offset);
+  if (file.offset > 0) {
+    // In an archive the space after the key stands before each value.
+    input_->Seek(file.offset - 1);
+    const int c = input_->Stream().get();
+    if (c >= 0 && !IsSpace(static_cast<char>(c))) {
+      throw Error(
+          "no value begins at this byte, as none is preceded by a key and a space; was the ",
+          "archive written again after the script? Make both together with ",
+          "ark,scp:ARCHIVE,SCRIPT");
+    }
   }
   return input_->Stream();
 }
@@ -147,10 +182,19 @@ void ScriptValueSource::Fail(const ScriptEntry &entry, const std::string &cause)
   }
   input_.reset();
   open_path_.clear();
-  if (!IsPipe(entry.xfilename) && SplitOffset(entry.xfilename).offset < 0 &&
-      entry.xfilename != "-" && LooksLikeArchive(entry.xfilename)) {
-    message += "; the file is an archive, so the line needs an offset like " + entry.xfilename +
-               ":123: make script and archive together with ark,scp:ARCHIVE,SCRIPT";
+  if (!IsPipe(entry.xfilename) && entry.xfilename != "-") {
+    const FileAndOffset file = SplitOffset(entry.xfilename);
+    if (LooksLikeArchive(entry.xfilename)) {
+      message += file.offset < 0 ? "; the file is an archive, so the line needs an offset like " +
+                                       entry.xfilename + ":123"
+                                 : "; a key stands at this byte: an offset is that of the value "
+                                   "after the key and its space";
+      message += "; make script and archive together with ark,scp:ARCHIVE,SCRIPT";
+    } else if (file.offset > 0 && message.find("ark,scp:") == message.npos) {
+      message +=
+          "; does a value begin at this byte? If the archive was written again after the script, "
+          "make both together with ark,scp:ARCHIVE,SCRIPT";
+    }
   }
   throw DataError(message);
 }
@@ -163,6 +207,7 @@ ArchiveReader::ArchiveReader(const Rspecifier &spec)
     : input_(spec.rxfilename), sorted_(spec.sorted) {}
 
 bool ArchiveReader::NextKey() {
+  if (first_) input_.SkipByteOrderMark();
   std::streambuf *buffer = input_.Stream().rdbuf();
   int c = buffer->sgetc();
   while (c >= 0 && IsSpace(static_cast<char>(c))) c = buffer->snextc();
@@ -185,6 +230,7 @@ bool ArchiveReader::NextKey() {
                   first ? ForeignFormat(key) : "the archive is corrupt here; make it again");
     }
   }
+  if (!first) RefuseByteOrderMark(key, Cat(input_.Name(), ", byte ", position_));
   const std::string previous = std::exchange(key_, key);
   if (c < 0) {
     FailStream("the file ends within this key; it is truncated, or no archive; make it again");
@@ -224,9 +270,12 @@ EntryWriter::EntryWriter(const std::string &wspecifier)
   script.rxfilename = *spec_.script;
   ScriptReader reader(script);
   for (ScriptEntry entry; reader.Next(&entry);) {
+    const std::string where = Cat(*spec_.script, ":", entry.line);
     if (!files_.emplace(entry.key, entry.xfilename).second) {
-      throw Error(*spec_.script, ":", entry.line, ": key '", entry.key, "' is there twice");
+      throw Error(where, ": ", KeyTwice(entry.key, Cat("line ", entry.earlier_line)));
     }
+    PlaceRegister::Reserve(Cat(where, " (key '", entry.key, "')"),
+                           FindPlace(entry.xfilename, false));
   }
 }
 
@@ -249,6 +298,14 @@ void EntryWriter::Write(const std::string &key, const std::string &value) {
     if (static_cast<unsigned char>(c) <= 0x20) {
       throw DataError(name_, ": the key '", Printable(key), "' has a space or control character");
     }
+  }
+  if (!written_.insert(std::hash<std::string>()(key)).second) {
+    if (spec_.script) {
+      throw DataError(name_, ": the key '", key,
+                      "' was written before, and a script has each key once; give the entries keys "
+                      "of their own, or write an archive alone");
+    }
+    if (num_repeated_++ == 0) repeated_ = key;
   }
   if (archive_) {
     std::ostream &os = archive_->Stream();
@@ -275,6 +332,10 @@ void EntryWriter::Write(const std::string &key, const std::string &value) {
 void EntryWriter::Close() {
   if (closed_) return;
   closed_ = true;
+  if (num_repeated_ > 0) {
+    LOG_WARN << name_ << ": " << num_repeated_ << " entries have a key that was written before ('"
+             << repeated_ << "'); a tool that looks keys up refuses such a table";
+  }
   if (archive_) archive_->Close();
   if (script_) {
     // Only now, so that whoever reads the script can open the archive.

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 
 #include "util/io.h"
@@ -19,10 +20,14 @@ namespace internal {
 struct ScriptEntry {
   std::string key, xfilename, range;
   int64_t line = 0;
+  int64_t earlier_line = 0;  // where the same key stands too; 0: nowhere
 };
 
 // Says what option p leaves out.
 void WarnAbsent(const std::exception_ptr &error);
+
+// Says that a table has a key twice: `first` is the other place, such as "line 3".
+std::string KeyTwice(const std::string &key, const std::string &first);
 
 // Of one value in a file of its own: throws Error with the cause, a pipe's status, and what to do
 // if the file is an archive.
@@ -41,6 +46,7 @@ class ScriptReader {
   bool sorted_;
   std::string previous_key_;
   int64_t line_ = 0;
+  std::unordered_map<size_t, int64_t> lines_;  // by the key's hash; not needed if sorted
 };
 
 // Opens the values that script lines point to. An archive stays open for the next line's offset.
@@ -50,6 +56,8 @@ class ScriptValueSource {
   std::istream &Open(const ScriptEntry &entry);
   void Finish();
   [[noreturn]] void Fail(const ScriptEntry &entry, const std::string &cause);
+  // Throws DataError for a key that an earlier line of the script has.
+  void CheckNew(const ScriptEntry &entry) const;
   std::string Where(const ScriptEntry &entry) const;
 
  private:
@@ -69,6 +77,7 @@ class ArchiveReader {
   [[noreturn]] void FailStream(const std::string &cause);  // throws Error, with a pipe's status
   void Close() { input_.Close(); }
   std::string Where() const;
+  int64_t Position() const { return position_; }  // of the key, in bytes
 
  private:
   Input input_;
@@ -84,6 +93,8 @@ class EntryWriter {
   ~EntryWriter();
   bool Binary() const { return spec_.binary; }
   bool Wants(const std::string &key) const;  // false: not in the script, and option p
+  // Throws DataError, with nothing written, for a key with a space, or one that was written before
+  // where that would make a script of no use or lose a file: in all tables but an archive alone.
   void Write(const std::string &key, const std::string &value);
   void Close();
 
@@ -93,6 +104,9 @@ class EntryWriter {
   std::optional<Output> archive_, script_;
   std::string script_lines_;
   std::unordered_map<std::string, std::string> files_;  // of an scp alone
+  std::unordered_set<size_t> written_;                  // hashes of keys
+  int64_t num_repeated_ = 0;
+  std::string repeated_;  // the first of them
   bool closed_ = false;
 };
 

@@ -17,6 +17,7 @@
 #include "base/check.h"
 #include "base/error.h"
 #include "util/fd-stream.h"
+#include "util/places.h"
 #include "util/table-io.h"
 
 namespace u2moe {
@@ -80,6 +81,7 @@ template <class Holder>
 void ReadScriptValue(ScriptValueSource *source, const ScriptEntry &entry,
                      typename Holder::T *value) {
   try {
+    source->CheckNew(entry);
     Holder::Read(source->Open(entry), value);
     source->Finish();
     if (!entry.range.empty()) {
@@ -89,6 +91,8 @@ void ReadScriptValue(ScriptValueSource *source, const ScriptEntry &entry,
         throw Error("a range [", entry.range, "] cannot be taken from this type");
       }
     }
+  } catch (const PlaceError &) {
+    throw;
   } catch (const Error &e) {
     source->Fail(entry, e.what());
   }
@@ -191,6 +195,8 @@ class EntryReader {
       fn();
     } catch (const DataError &) {
       error_ = std::current_exception();
+    } catch (const PlaceError &) {
+      throw;
     } catch (const Error &) {
       error_ = std::current_exception();
       broken_ = true;

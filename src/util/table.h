@@ -48,8 +48,8 @@ class RandomAccessTableReader {
     for (internal::ScriptEntry entry; script.Next(&entry);) {
       const auto [it, is_new] = script_.emplace(entry.key, entry);
       if (!is_new) {
-        throw Error(spec_.rxfilename, ":", entry.line, ": key '", entry.key,
-                    "' was already in line ", it->second.line, "; remove one of the two");
+        throw Error(spec_.rxfilename, ":", entry.line, ": ",
+                    internal::KeyTwice(entry.key, Cat("line ", it->second.line)));
       }
     }
   }
@@ -88,6 +88,7 @@ class RandomAccessTableReader {
   struct Entry {
     T value{};
     std::exception_ptr error;
+    int64_t position = 0;  // of the key, in bytes
   };
 
   DataError Missing(const std::string &key) const {
@@ -135,6 +136,7 @@ class RandomAccessTableReader {
         return nullptr;
       }
       last_key_ = archive_->Key();
+      entry.position = archive_->Position();
       if (spec_.called_sorted && *last_key_ < requested_) {
         internal::SkipArchiveValue<Holder>(&*archive_);
         return nullptr;
@@ -153,7 +155,8 @@ class RandomAccessTableReader {
     }
     const auto [it, is_new] = entries_.emplace(*last_key_, std::move(entry));
     if (!is_new || forgotten_.count(*last_key_)) {
-      archive_->FailStream("the key is in the archive twice; remove one of the two");
+      archive_->FailStream(internal::KeyTwice(
+          *last_key_, is_new ? "an entry before it" : Cat("byte ", it->second.position)));
     }
     return &it->second;
   }
@@ -164,6 +167,8 @@ class RandomAccessTableReader {
     error_ = nullptr;
     try {
       internal::ReadScriptValue<Holder>(&*source_, script_.at(key), &value_);
+    } catch (const PlaceError &) {
+      throw;
     } catch (const Error &) {
       error_ = std::current_exception();
     }

@@ -49,7 +49,11 @@ int UtteranceTally::Finish(const std::string &what) const {
               << " in the input; check that the file before this step is not empty";
     return 1;
   }
-  return static_cast<double>(num_failed_) > limit ? 1 : 0;
+  if (static_cast<double>(num_failed_) <= limit) return 0;
+  LOG_ERROR << num_failed_ << " of " << total << " " << what
+            << " failed, and --max-failures=" << max_failures_ << " allows " << limit
+            << ": see the warnings above; --max-failures=" << num_failed_ << " would let this pass";
+  return 1;
 }
 
 }  // namespace u2moe

@@ -161,13 +161,14 @@ bool IsValidUtf8(std::string_view s) {
 
 std::vector<TableLine> ReadTable(const std::string &rxfilename, int min_values, int max_values) {
   Input input(rxfilename);
+  input.SkipByteOrderMark();
   std::vector<TableLine> table;
   std::unordered_map<std::string, int64_t> seen;
   std::string line;
   for (int64_t number = 1; std::getline(input.Stream(), line); ++number) {
     const auto at = [&] { return Cat(rxfilename, ":", number, ": "); };
     std::string_view text = line;
-    if (number == 1 && StartsWith(text, "\xef\xbb\xbf")) text.remove_prefix(3);
+    RefuseByteOrderMark(text, Cat(rxfilename, ":", number));
     if (!IsValidUtf8(text)) {
       throw Error(at(), "not UTF-8: ", Printable(text), "; convert the file with iconv -t UTF-8");
     }

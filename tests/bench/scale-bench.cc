@@ -320,7 +320,7 @@ int Run(int argc, char *argv[]) {
   routing.Register(&po);
   precision_opts.Register(&po);
   opts.Register(&po);
-  if (!po.Parse(argc, argv, 1, 1)) return 0;
+  if (!po.Parse(argc, argv, 1, 1, InputArgs{1})) return 0;
   opts.Check();
   precision_opts.Check();
   chunks.streaming = true;

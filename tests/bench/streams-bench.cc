@@ -206,7 +206,7 @@ int Run(int argc, char *argv[]) {
   precision_opts.Register(&po);
   routing.Register(&po);
   shape.Register(&po);
-  if (!po.Parse(argc, argv, 0, 0)) return 0;
+  if (!po.Parse(argc, argv, 0, 0, InputArgs{0})) return 0;
   if (opts.clock != "wall" && opts.clock != "virtual") {
     throw UsageError("--clock=", opts.clock, ": unknown; known are wall and virtual");
   }

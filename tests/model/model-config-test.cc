@@ -134,7 +134,7 @@ TEST(ModelOptions, CommandLineGoesBeforeTheFile) {
   OptionParser po("test");
   line.Register(&po);
   const char *argv[] = {"x", "--num-blocks=5", "--print-args=false", "--router=other"};
-  ASSERT_TRUE(po.Parse(4, argv, 0, 0));
+  ASSERT_TRUE(po.Parse(4, argv, 0, 0, InputArgs{0}));
   file.TakeGiven(po, line);
   EXPECT_EQ(file.num_blocks, 5);
   EXPECT_EQ(file.model_dim, 64);

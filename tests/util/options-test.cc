@@ -41,7 +41,8 @@ struct Tool {
     bool result = false;
     std::string failure;
     try {
-      result = po.Parse(static_cast<int>(args.size()), args.data(), min_args, max_args);
+      result = po.Parse(static_cast<int>(args.size()), args.data(), min_args, max_args,
+                        InputArgs{InputArgs::kOwn});
     } catch (const UsageError &e) {
       failure = e.what();
     }

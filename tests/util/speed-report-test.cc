@@ -17,7 +17,7 @@ TEST(SpeedReport, AddsUpScopesAndWritesJson) {
   SpeedReport speed(&po);
   const std::string option = "--stats=" + path;
   const char *argv[] = {"test", option.c_str(), "--print-args=false"};
-  ASSERT_TRUE(po.Parse(3, argv, 0, 0));
+  ASSERT_TRUE(po.Parse(3, argv, 0, 0, InputArgs{0}));
   for (double seconds : {2.0, 3.0}) {
     SpeedReport::Scope scope(&speed, seconds);
     const Timer timer;

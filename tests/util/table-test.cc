@@ -339,7 +339,7 @@ TEST(Tables, SortedAndUniqueKeysAreChecked) {
   check(ErrorOf([&] { RandomAccessInt32VectorReader("scp,s:" + path); }));
   const std::string twice = MakeFile("twice", "a 1\nb 2\na 3\n");
   EXPECT_HAS(ErrorOf([&] { RandomAccessInt32VectorReader("ark:" + twice).HasKey("z"); }),
-             "the key is in the archive twice");
+             "key 'a' was already in byte 0; remove one of the two");
   EXPECT_HAS(ErrorOf([&] { RandomAccessInt32VectorReader("scp:" + twice); }),
              ":3: key 'a' was already in line 1");
 }

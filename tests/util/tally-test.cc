@@ -23,7 +23,7 @@ Outcome Count(int good, int bad, const std::string &limit) {
   testing::internal::CaptureStderr();
   int status = -1;
   try {
-    po.Parse(3, argv, 0, 0);
+    po.Parse(3, argv, 0, 0, InputArgs{0});
     for (int i = 0; i < good; ++i) EXPECT_TRUE(tally.Try("good", [] {}));
     for (int i = 0; i < bad; ++i) {
       EXPECT_FALSE(tally.Try("bad", [] { throw DataError("no frames"); }));
@@ -57,6 +57,13 @@ TEST(Tally, Percentages) {
 TEST(Tally, WarnsWithKeyAndCauseAndCounts) {
   EXPECT_EQ(Count(2, 1, "1").log,
             "WARNING (u2moe) utterance bad: no frames\nLOG (u2moe) Done 2 utterances, 1 failed.\n");
+}
+
+TEST(Tally, TheEndNamesTheOptionThatWouldGoOn) {
+  EXPECT_NE(Count(2, 2, "40%").log.find("2 of 4 utterances failed, and --max-failures=40% allows 1: "
+                                        "see the warnings above; --max-failures=2 would let this "
+                                        "pass"),
+            std::string::npos);
 }
 
 TEST(Tally, BadLimitsAreFoundBeforeTheWork) {

@@ -1,0 +1,203 @@
+#!/usr/bin/env bash
+# No tool writes two outputs to one place, an output over an input, or reads standard input twice: each pair of places of
+# each tool is tried, and refused before anything is opened.
+. "$(dirname "$0")/../support/cli.sh"
+cd "$tmp" || exit 1
+
+# All places of every tool: @i is an input, @o an output; PRINTS: it prints on standard output as well. The inputs need
+# not be good, as nothing is read.
+tools='add-deltas ark:@i ark:@o
+add-noise --rirs=scp:@i --utt2rir=ark:@i --noises=scp:@i --utt2noise=ark:@i scp:@i ark:@i ark:@o
+apply-cmvn --utt2spk=ark:@i ark:@i ark:@i ark:@o
+apply-cmvn-sliding ark:@i ark:@o
+attention-rescore --components=ark:@o --stats=@o @i ark:@i ark:@i ark:@i ark:@o ark,t:@o
+augment-feats ark:@i ark:@o
+compute-cmvn-stats --spk2utt=ark:@i --weights=ark:@i ark:@i ark:@o
+compute-fbank-feats --vtln-map=ark:@i --utt2spk=ark:@i --segments=@i --write-utt2dur=ark,t:@o --stats=@o scp:@i ark:@o
+compute-mfcc-feats --vtln-map=ark:@i --utt2spk=ark:@i --segments=@i --write-utt2dur=ark,t:@o --stats=@o scp:@i ark:@o
+compute-vad ark:@i ark:@o
+compute-wer --utt2spk=@i --compare=ark:@i --per-utt=@o --json=@o --bootstrap ark:@i ark:@i PRINTS
+concat-feats @i @i @o
+copy-feats --write-num-frames=ark,t:@o ark:@i ark:@o
+copy-int-vector ark:@i ark:@o
+copy-vector ark:@i ark:@o
+ctc-decode --times=ark:@o --stats=@o ark:@i ark:@o ark:@o
+extract-feature-segments ark:@i @i ark:@o
+extract-segments scp:@i @i ark:@o
+feat-stats --json=@o ark:@i
+feat-to-dim ark:@i ark:@o
+feat-to-len ark:@i ark:@o
+modify-speed scp:@i ark:@o
+moe-calibrate --tokens=ark:@i @i ark:@i @o PRINTS
+moe-route-stats --labels=ark:@i --tokens=ark:@i --json=@o --plot=@o --per-frame=ark:@o @i ark:@i PRINTS
+nnet-average @o @i @i
+nnet-copy @i @o
+nnet-forward --stats=@o @i ark:@i ark:@o ark:@o
+nnet-import --units=@i --cmvn=@i @i @i @o
+nnet-info @i
+nnet-init --units=@i --cmvn=@i --fbank-config=@i @i @o
+nnet-quantize @i @o PRINTS
+nnet-train --dev-feats=ark:@i --dev-tokens=ark:@i @i ark:@i ark:@i @o
+paste-feats ark:@i ark:@i ark:@i ark:@o
+select-voiced-frames ark:@i ark:@i ark:@o
+splice-feats ark:@i ark:@o
+subset-feats --include=@i ark:@i ark:@o
+text-to-tokens @i ark:@i ark:@o
+tokens-to-text @i ark:@i ark:@o
+wav-copy scp:@i ark:@o
+wav-to-duration scp:@i ark:@o'
+check_equal "every tool is in the list" "$(cut -d' ' -f1 <<<"$tools" | sort | xargs)" \
+  "$(cd "$root/bin" && printf '%s\n' *.cc | sed 's/\.cc$//' | sort | xargs)"
+# An option that names a file or table says so, else its place is not checked.
+check_equal "every option with a place is registered as input or output" "$(cd "$root" && cat bin/*.cc src/*/*.cc |
+  tr '\n' ' ' | grep -oE '[.>]Register\( *"[a-z0-9-]+", *&[a-z_0-9.]+, *"(([rw]specifier|PNG file|file)\b|configuration of)[^"]*' |
+  grep -v '"config"')" ""
+
+# The command with slots A and B taken by two names, the others by names of their own.
+fill() { # A nameA B nameB
+  local i word
+  filled=()
+  for i in "${!words[@]}"; do
+    word=${words[i]}
+    case $i in "$1") word=${word/@[io]/$2} ;; "$3") word=${word/@[io]/$4} ;; *) word=${word/@[io]/other$i} ;; esac
+    filled+=("$word")
+  done
+}
+refused() { # NAME REGEX: by exit status 2, with a message that names both, and with the file as it was
+  echo old >same
+  rm -rf other*
+  local status=0
+  "${filled[@]}" <&- >out 2>err || status=$?
+  if [ $status -ne 2 ] || ! grep -Eq "$2" err || [ "$(cat same)" != old ] || compgen -G 'other*' >/dev/null || [ -s out ]; then
+    problems+="$1: status $status: ${filled[*]}: $(tail -n 2 err | head -n 1)"$'\n'
+  fi
+}
+while read -r -a words; do
+  tool=${words[0]} inputs=() outputs=() prints='' problems=''
+  for i in "${!words[@]}"; do
+    case ${words[i]} in *@i) inputs+=("$i") ;; *@o) outputs+=("$i") ;; PRINTS) prints=1 && unset "words[i]" ;; esac
+  done
+  for a in "${!outputs[@]}"; do
+    for b in "${outputs[@]:a+1}"; do
+      fill "${outputs[a]}" same "$b" "$PWD//same"
+      refused "two outputs" 'ERROR.*same.* and .*same.* would both be written to '
+      fill "${outputs[a]}" - "$b" /dev/stdout
+      refused "two outputs" 'ERROR.* and .* would both be written to standard output'
+    done
+    for b in "${inputs[@]}"; do
+      fill "${outputs[a]}" ./same "$b" same
+      refused "output over input" 'ERROR.*\./same.* would be written over an input, .*same'
+    done
+    [ -z "$prints" ] || { fill "${outputs[a]}" - -1 none && refused "printed" 'ERROR.* and the .* would both be written to standard output'; }
+  done
+  for a in "${!inputs[@]}"; do
+    for b in "${inputs[@]:a+1}"; do
+      fill "${inputs[a]}" - "$b" /dev/stdin
+      refused "two inputs" 'ERROR.*standard input is read twice, by (.*-\)? and .*/dev/stdin|.*/dev/stdin\)? and .*-)'
+    done
+  done
+  check_equal "$tool: ${#outputs[@]} outputs, ${#inputs[@]} inputs${prints:+, prints}" "$problems" ""
+done <<<"$tools"
+
+# Spellings, with one tool.
+feats() { printf 'a  [\n  1 2 ]\nb  [\n  3 4\n  5 6 ]\n'; }
+feats >f
+mkdir -p d other_dir
+ln -s d dl
+ln -s x to_x
+ln -s to_x to_to_x
+ln -s ../x d/up
+echo old >h && ln h h2 && echo old >k && ln -s k to_k
+both() { # x y: as two outputs
+  copy-feats --write-num-frames="ark,t:$1" ark:f "ark:$2"
+}
+while read -r x y; do
+  check_fails "one place: $x $y" 2 'would both be written to' both "$x" "$y"
+  check_fails "one place: $y $x" 2 'would both be written to' both "$y" "$x"
+done <<END
+x ./x
+x $tmp/x
+x d/../x
+d/x d//x
+d/x dl/x
+d/x d/./x
+x to_x
+to_x to_to_x
+x d/up
+h h2
+k to_k
+- /dev/stdout
+- /dev/fd/1
+- /proc/self/fd/1
+/dev/stdout /dev/fd/1
+END
+check_equal "nothing appears" "$(compgen -G '[x]*')$(ls d)" up
+check_equal "nothing is lost" "$(cat h h2 k)" "old
+old
+old"
+check_fails "archive and script" 2 'the archive of argument 2 .* and the script of argument 2 .* would both' copy-feats ark:f ark,scp:./q,q
+check_fails "archive and script by a link" 2 'would both be written' copy-feats ark:f ark,scp:to_x,x
+check_fails "a script and a table" 2 'the script of argument 2 .* and --write-num-frames' \
+  copy-feats --write-num-frames=ark,t:./y ark:f ark,scp:x,y
+check_fails "a table and a file" 2 'argument 2 \(ark:x\) and --stats=x' \
+  ctc-decode --stats=x ark:f ark:x
+check_fails "standard output into the file that is an output" 2 'would both be written' bash -c 'copy-feats --write-num-frames=ark,t:- ark:f ark:out >out'
+check "/dev/null takes anything" both /dev/null /dev/null
+check "a pipe has no place" bash -c 'copy-feats --write-num-frames="ark,t:| cat >n1" ark:f "ark:| cat >n2"'
+check "one file read twice" paste-feats ark:f ark:f ark:x
+rm -f x
+mkfifo fifo
+check_fails "a named pipe read twice" 2 'the pipe .*fifo is read twice, by' paste-feats ark:fifo ark:./fifo ark:x
+check_fails "a named pipe written twice" 2 'would both be written' both fifo ./fifo
+check_fails "a named pipe to itself" 2 'would be written over an input' copy-feats ark:fifo ark:fifo
+for stdin in - /dev/stdin /dev/fd/0 /proc/self/fd/0; do
+  check_fails "standard input as $stdin and -" 2 'standard input is read twice' bash -c "paste-feats ark:- ark:$stdin ark:x <f"
+done
+printf 'length-tolerance=1\n' >conf
+check_fails "a configuration on standard input" 2 'standard input is read twice, .*--config=/dev/stdin' \
+  bash -c 'paste-feats --config=/dev/stdin ark:f ark:- ark:x <conf'
+check_fails "a configuration is an input" 2 'would be written over an input, --config=conf' paste-feats --config=conf ark:f ark:f ark:conf
+check_equal "it is still there" "$(cat conf)" length-tolerance=1
+for over in f ./f "$tmp/f" d/../f; do
+  check_fails "over the input as $over" 2 'would be written over an input' copy-feats ark:f "ark:$over"
+done
+ln f f_hard && ln -s f f_soft
+check_fails "over the input by a hard link" 2 'would be written over an input' copy-feats ark:f ark:f_hard
+check_fails "over the input by a link" 2 'would be written over an input' copy-feats ark:f_soft ark:f
+check_fails "over standard input's file" 2 'would be written over an input' bash -c 'copy-feats ark:- ark:f <f'
+check_fails "over an input by its offset" 2 'would be written over an input' concat-feats f:2 f:2 f
+check_equal "the input is whole" "$(cat f)" "$(feats)"
+
+# What is known only while a tool runs.
+copy-feats ark:f ark,scp:raw.ark,raw.scp 2>/dev/null
+cp raw.ark raw.was
+for tool in "copy-feats scp:raw.scp ark:raw.ark" "copy-feats scp,p:raw.scp ark,scp:./raw.ark,new.scp" "copy-feats scp,bg:raw.scp ark:raw.ark" \
+  "paste-feats ark:f scp:raw.scp ark:raw.ark" "paste-feats ark:f scp,p:raw.scp ark:raw.ark" "feat-stats --max-failures=9 --json=raw.ark scp:raw.scp"; do
+  # shellcheck disable=SC2086
+  check_fails "values in an output: $tool" 2 'raw.ark.* would be written over an input, raw.ark' $tool
+  check "nothing is lost" cmp raw.ark raw.was
+done
+check_equal "nothing half-written" "$(compgen -G '*new*'; compgen -G '.*tmp*')" ""
+printf 'a o1\nb ./o1\n' >out.scp
+check_fails "two lines of an output script" 2 "out.scp:1 \(key 'a'\) and out.scp:2 \(key 'b'\) would both" copy-feats ark:f scp:out.scp
+printf 'a o1\nb f\n' >out.scp
+check_fails "a line of an output script is an input" 2 "out.scp:2 \(key 'b'\) would be written over" copy-feats ark:f scp:out.scp
+printf 'a o1\nb o2\n' >out.scp
+check_fails "a line of an output script is another output" 2 "would both be written to .*o1" copy-feats --write-num-frames=ark:o1 ark:f scp:out.scp
+check_equal "nothing appears" "$(compgen -G 'o[12]')" ""
+check_equal "the input is whole" "$(cat f)" "$(feats)"
+check "an output script whose lines differ" copy-feats ark:f scp:out.scp
+check_equal "its files" "$(compgen -G 'o[12]' | xargs)" "o1 o2"
+printf 'a -\nb -\n' >in.scp
+check_fails "two lines that are standard input" 2 'standard input is read twice' bash -c 'copy-feats scp:in.scp ark:x <o1'
+check_fails "a line of a script on standard input" 2 'standard input is read twice' bash -c 'copy-feats scp:- ark:x <in.scp'
+check_fails "a sweep's files" 2 'would both be written to .*h.0.5' attention-rescore --sweep-ctc-weights=0,0.5 --sweep-reverse-weights=0.5 \
+  m ark:e ark:n ark:s 'ark:h.{ctc}' 'ark:h.{reverse}'
+check_fails "a sweep's file over an input" 2 'would be written over an input, .*h.0.5' attention-rescore --sweep-ctc-weights=0,0.5 \
+  m ark:e ark:n ark:h.0.5 'ark:h.{ctc}'
+check_fails "training: the result is a checkpoint" 2 "exp-dir's epoch-2.safetensors would both|and --exp-dir's epoch-2.safetensors" \
+  nnet-train --epochs=2 --exp-dir=e init ark:f ark:t e/epoch-2.safetensors
+check_fails "training: a checkpoint is the start" 2 "epoch-2.safetensors would be written over an input" \
+  nnet-train --epochs=2 --exp-dir=e e/../e/epoch-2.safetensors ark:f ark:t m
+check_fails "a printed table into the file that is an output" 2 'the table of statistics' bash -c 'feat-stats --json=out ark:f >out'
+check "statistics as JSON alone" bash -c 'feat-stats --json=/dev/stdout ark:f | python3 -m json.tool >/dev/null'
