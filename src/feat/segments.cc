@@ -37,7 +37,7 @@ bool SegmentReader::Next() {
   std::string line;
   while (std::getline(input_.Stream(), line)) {
     ++line_;
-    words_ = SplitWords(line);
+    words_ = SplitFields(line);
     if (!words_.empty()) return true;
   }
   input_.Close();
