@@ -20,7 +20,7 @@ INCLUDES := -Isrc -Itests -I/usr/include/$(shell $(CXX) -print-multiarch 2>/dev/
 CXXFLAGS_ALL := -std=c++17 $(INCLUDES) -Wall -Wextra -ffp-contract=off -MD -MP -pthread $(if $(WERROR),-Werror) \
   $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=undefined) $(CXXFLAGS)
 LDFLAGS_ALL := -pthread $(if $(SANITIZE),-fsanitize=$(SANITIZE)) $(LDFLAGS)
-LIBS := -lboost_program_options -lopenblas -lsndfile -lsoxr -lkissfft-float -lhwy
+LIBS := -lboost_program_options -lopenblas -lsndfile -lsoxr -lkissfft-float -lhwy -licuuc
 
 LIB_SRC := $(wildcard src/*/*.cc)
 BIN_SRC := $(wildcard bin/*.cc)

@@ -19,7 +19,7 @@ std::map<std::string, std::string> ReadFbankConfig(const std::string &path) {
   fbank.frame.dither = 0;
   fbank.Check();
   std::map<std::string, std::string> features;
-  for (const std::string &option : SplitWords(fbank.ToString())) {
+  for (const std::string &option : SplitFields(fbank.ToString())) {
     const size_t eq = option.find('=');
     features[option.substr(0, eq)] = option.substr(eq + 1);
   }

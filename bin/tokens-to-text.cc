@@ -20,6 +20,7 @@ int Run(int argc, char *argv[]) {
   if (!po.Parse(argc, argv, 3, 3, InputArgs{2})) return 0;
 
   const UnitTable units = UnitTable::Read(po.Arg(0));
+  units.RequireLetters(po.Arg(0));
   SequentialInt32VectorReader reader(po.Arg(1));
   TokenVectorWriter writer(po.Arg(2));
   for (; !reader.Done(); reader.Next()) {

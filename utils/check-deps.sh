@@ -17,6 +17,7 @@ build  sndfile.h              sndfile                  libsndfile1-dev
 build  soxr.h                 soxr                     libsoxr-dev
 build  kiss_fftr.h            kissfft-float            libkissfft-dev
 build  hwy/highway.h          hwy                      libhwy-dev
+build  unicode/uchar.h        icuuc                    libicu-dev
 build  nlohmann/json.hpp      -                        nlohmann-json3-dev
 test   gtest/gtest.h          gtest                    libgtest-dev'
 

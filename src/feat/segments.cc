@@ -41,7 +41,7 @@ bool SegmentReader::Next() {
   while (std::getline(input_.Stream(), line)) {
     ++line_;
     if (line_ > 1) RefuseByteOrderMark(line, Where());
-    words_ = SplitWords(line);
+    words_ = SplitFields(line);
     if (words_.empty()) continue;
     const auto [it, is_new] = lines_.emplace(std::hash<std::string>()(words_[0]), line_);
     earlier_line_ = is_new ? 0 : it->second;

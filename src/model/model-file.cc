@@ -432,7 +432,7 @@ void AddHistory(const std::string &tool, const std::map<std::string, std::string
 
 std::vector<std::string> ReadUnits(const std::string &rxfilename) {
   std::vector<std::string> units;
-  std::vector<TableLine> lines = ReadTable(rxfilename, 1, 1);
+  std::vector<TableLine> lines = ReadTable(rxfilename, 1, 1, TableKeys::kSymbols);
   units.resize(lines.size());
   for (const TableLine &line : lines) {
     int32_t id;

@@ -1,10 +1,12 @@
 #include "score/wer-report.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "util/unicode.h"
 
 namespace u2moe {
 namespace {
@@ -26,12 +28,8 @@ std::string Counts(const EditCounts &c) {
              " sub ]");
 }
 
-// Code points, for columns of text; a unit that is not UTF-8 counts its bytes that begin one.
-size_t Width(const std::string &s) {
-  size_t n = 0;
-  for (char c : s) n += (static_cast<unsigned char>(c) & 0xC0) != 0x80;
-  return n;
-}
+// Columns of a unit, at least one for what was done to it.
+size_t Width(const std::string &s) { return std::max<size_t>(DisplayWidth(s), 1); }
 
 double Number(const WerResult &r) { return ErrorPercent(r.totals.Errors(), r.totals.RefLength()); }
 
@@ -127,8 +125,8 @@ void WritePerUtterance(std::ostream &os, const WerResult &result) {
       if (b == " ") b = space;
       const char what = "CSDI"[static_cast<size_t>(edit)];
       const size_t width = std::max(Width(a), Width(b));
-      ref += ' ' + a + std::string(width - Width(a), ' ');
-      hyp += ' ' + b + std::string(width - Width(b), ' ');
+      ref += ' ' + a + std::string(width - DisplayWidth(a), ' ');
+      hyp += ' ' + b + std::string(width - DisplayWidth(b), ' ');
       op += ' ' + std::string(1, what) + std::string(width - 1, ' ');
     }
     for (std::string *line : {&ref, &hyp, &op}) {

@@ -1,5 +1,6 @@
 #include "score/wer.h"
 
+#include <algorithm>
 #include <limits>
 #include <string_view>
 #include <unordered_set>
@@ -7,6 +8,8 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "util/text-tables.h"
+#include "util/text-watch.h"
+#include "util/text.h"
 
 namespace u2moe {
 namespace {
@@ -25,11 +28,58 @@ class Vocabulary {
   std::unordered_map<std::string, int32_t> ids_;
 };
 
+// The words composed (NFC); those that are not UTF-8 as they are.
+std::vector<std::string> Compose(std::vector<std::string> words) {
+  for (std::string &word : words) {
+    if (!IsAscii(word) && IsValidUtf8(word)) word = ToNfc(word);
+  }
+  return words;
+}
+
+// Counts errors that are none once reference and hypothesis are composed.
+class CompositionErrors {
+ public:
+  CompositionErrors(ScoreUnit unit, AlignRule rule) : unit_(unit), aligner_(rule) {}
+
+  void Look(const std::string &key, const std::vector<std::string> &ref,
+            const std::vector<std::string> &hyp, int64_t errors) {
+    const auto is_ascii = [](const std::string &word) { return IsAscii(word); };
+    if (errors == 0 || (std::all_of(ref.begin(), ref.end(), is_ascii) &&
+                        std::all_of(hyp.begin(), hyp.end(), is_ascii))) {
+      return;
+    }
+    const std::vector<std::string> new_ref = Compose(ref), new_hyp = Compose(hyp);
+    if (new_ref == ref && new_hyp == hyp) return;
+    vocabulary_.Map(SplitIntoUnits(new_ref, unit_), &ref_ids_);
+    vocabulary_.Map(SplitIntoUnits(new_hyp, unit_), &hyp_ids_);
+    const int64_t fewer = errors - aligner_.Align(ref_ids_, hyp_ids_).Errors();
+    if (fewer <= 0) return;
+    if (count_ == 0) first_ = key;
+    count_ += fewer;
+  }
+
+  void Report() const {
+    if (count_ == 0) return;
+    LOG_WARN << count_
+             << " errors are of composition only, as U+00E9 against e with U+0301, first in "
+             << "utterance " << first_ << "; --normalize=nfc composes both sides";
+  }
+
+ private:
+  ScoreUnit unit_;
+  Aligner aligner_;
+  Vocabulary vocabulary_;
+  std::vector<int32_t> ref_ids_, hyp_ids_;
+  std::string first_;
+  int64_t count_ = 0;
+};
+
 // "a, b, c and 7 more"
 std::string SomeKeys(const std::vector<const std::string *> &keys) {
   constexpr size_t kShown = 5;
   std::string s;
-  for (size_t i = 0; i < keys.size() && i < kShown; ++i) s += (i ? ", " : "") + *keys[i];
+  for (size_t i = 0; i < keys.size() && i < kShown; ++i)
+    s += (i ? ", " : "") + Printable(*keys[i], 200);
   if (keys.size() > kShown) s += Cat(" and ", keys.size() - kShown, " more");
   return s;
 }
@@ -45,9 +95,9 @@ void WerOptions::Register(OptionParser *po) {
       "align", &align,
       "kaldi: minimum edit distance, costs 1/1/1; sclite: costs 4/3/3 as NIST's tool, whose "
       "totals can be higher");
-  po->Register(
-      "normalize", &normalize,
-      "steps done to both sides before comparing, with commas: none, lowercase, no-punctuation");
+  po->Register("normalize", &normalize,
+               "steps done to both sides before comparing, with commas: " +
+                   TextNormalizer::KnownSteps() + "; all but none also compose accents");
   po->Register("cer", &cer, "count characters, and the single spaces between words");
   po->Register("char", &chars, "count characters without spaces");
 }
@@ -78,8 +128,14 @@ std::string WerOptions::ToString() const {
 
 std::vector<Transcript> ReadTranscripts(const std::string &rspecifier) {
   std::vector<Transcript> result;
-  SequentialTokenVectorReader reader(rspecifier);
-  for (; !reader.Done(); reader.Next()) result.push_back({reader.Key(), reader.Value()});
+  SequentialTranscriptReader reader(rspecifier);
+  TextWatch watch(rspecifier);
+  Sightings not_utf8;
+  for (; !reader.Done(); reader.Next()) {
+    watch.Look(reader.Key(), reader.Value());
+    if (!IsValidUtf8(reader.Value())) not_utf8.Add("text that is not UTF-8", reader.Key());
+    result.push_back({reader.Key(), SplitWords(reader.Value())});
+  }
   std::unordered_set<std::string_view> seen;
   seen.reserve(result.size());
   for (const Transcript &t : result) {
@@ -88,6 +144,8 @@ std::vector<Transcript> ReadTranscripts(const std::string &rspecifier) {
     }
   }
   reader.Close();
+  watch.Report();
+  not_utf8.Log(rspecifier, "is compared byte by byte:", true);
   return result;
 }
 
@@ -137,7 +195,8 @@ WerResult ScoreTranscripts(const std::vector<Transcript> &refs, const std::vecto
   Aligner aligner(ParseAlignRule(opts.align));
   Vocabulary vocabulary;
   std::vector<int32_t> ref_ids, hyp_ids;
-  const bool as_it_is = unit == ScoreUnit::kWord && normalizer.Name() == "none";
+  const bool as_it_is = unit == ScoreUnit::kWord && normalizer.Empty();
+  CompositionErrors composition(unit, ParseAlignRule(opts.align));
   const std::vector<std::string> no_words;
   result.utterances.reserve(refs.size());
   for (size_t i = 0; i < refs.size(); ++i) {
@@ -164,6 +223,9 @@ WerResult ScoreTranscripts(const std::vector<Transcript> &refs, const std::vecto
     vocabulary.Map(*ref, &ref_ids);
     vocabulary.Map(*hyp, &hyp_ids);
     u.counts = aligner.Align(ref_ids, hyp_ids, keep_alignment ? &u.edits : nullptr);
+    if (normalizer.Empty()) {
+      composition.Look(r.key, r.words, hyp_of[i] ? hyp_of[i]->words : no_words, u.counts.Errors());
+    }
     if (keep_alignment) {
       u.ref = *ref;
       u.hyp = *hyp;
@@ -178,6 +240,7 @@ WerResult ScoreTranscripts(const std::vector<Transcript> &refs, const std::vecto
   if (result.utterances.empty()) {
     throw Error("no utterance to score: ", problem, "; do the two tables belong together?");
   }
+  composition.Report();
   if (result.num_empty_ref + result.num_empty_hyp > 0) {
     LOG_INFO << result.num_empty_ref << " references and " << result.num_empty_hyp
              << " hypotheses of " << result.utterances.size() << " are empty";

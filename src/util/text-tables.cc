@@ -1,6 +1,5 @@
 #include "util/text-tables.h"
 
-#include <algorithm>
 #include <cstring>
 #include <limits>
 #include <type_traits>
@@ -86,7 +85,7 @@ std::string ToText(Basic value) {
 std::vector<std::string> ReadWords(std::istream &is) {
   std::string line;
   ReadTextLine(is, &line);
-  return SplitWords(line);
+  return SplitFields(line);
 }
 
 // The words of a line that lie between semicolons, which need no spaces around them.
@@ -94,7 +93,7 @@ std::vector<std::vector<std::string>> ReadGroups(std::istream &is) {
   std::string line;
   ReadTextLine(is, &line);
   std::vector<std::vector<std::string>> groups;
-  for (const std::string &part : Split(line, ';')) groups.push_back(SplitWords(part));
+  for (const std::string &part : Split(line, ';')) groups.push_back(SplitFields(part));
   return groups;
 }
 
@@ -147,19 +146,22 @@ std::string IntsText(const std::vector<int32_t> &values) {
 
 // Throws DataError for a word that would not be read back as one.
 void CheckToken(const std::string &word) {
-  if (word.empty() || std::any_of(word.begin(), word.end(), IsSpace) ||
-      word.find('\0') != word.npos) {
+  if (word.empty() || HasWhiteSpace(word) || word.find('\0') != word.npos) {
     throw DataError("the word '", Printable(word), "' is empty or has white space in it");
   }
 }
 
-std::vector<std::string> ReadTokens(std::istream &is) {
+void ReadWordLine(std::istream &is, std::string *line) {
   if (is.peek() == 0) throw Error("binary data where words are expected");
-  std::string line;
-  ReadTextLine(is, &line);
-  if (line.find('\0') != line.npos) {
+  ReadTextLine(is, line);
+  if (line->find('\0') != line->npos) {
     throw DataError("the line holds a zero byte, so it is not text");
   }
+}
+
+std::vector<std::string> ReadTokens(std::istream &is) {
+  std::string line;
+  ReadWordLine(is, &line);
   return SplitWords(line);
 }
 
@@ -326,6 +328,8 @@ void TokenVectorHolder::Read(std::istream &is, T *value) {
   value->clear();
   *value = ReadTokens(is);
 }
+
+void TranscriptHolder::Read(std::istream &is, T *value) { ReadWordLine(is, value); }
 
 void TokenVectorHolder::Write(std::ostream &os, bool, const T &value) {
   std::string line;

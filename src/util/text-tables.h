@@ -64,12 +64,20 @@ struct TokenHolder {
   static void Write(std::ostream &os, bool binary, const T &value);
 };
 
-// Always text, one line per entry, as Kaldi's TokenVectorHolder. Words are separated by ASCII white
-// space and may be any bytes, so also UTF-8. An empty line is an empty vector.
+// Always text, one line per entry, as Kaldi's TokenVectorHolder. Words are separated by white space
+// in Unicode's sense (SplitWords), and may otherwise be any bytes. An empty line is an empty
+// vector.
 struct TokenVectorHolder {
   using T = std::vector<std::string>;
   static void Read(std::istream &is, T *value);
   static void Write(std::ostream &os, bool binary, const T &value);
+};
+
+// The same lines before they are cut into words, for tools that look at every character
+// (TextWatch). Only read.
+struct TranscriptHolder {
+  using T = std::string;
+  static void Read(std::istream &is, T *value);
 };
 
 using BoolHolder = BasicHolder<bool>;
@@ -117,6 +125,8 @@ using TokenWriter = TableWriter<TokenHolder>;
 using SequentialTokenVectorReader = SequentialTableReader<TokenVectorHolder>;
 using RandomAccessTokenVectorReader = RandomAccessTableReader<TokenVectorHolder>;
 using TokenVectorWriter = TableWriter<TokenVectorHolder>;
+
+using SequentialTranscriptReader = SequentialTableReader<TranscriptHolder>;
 
 }  // namespace u2moe
 

@@ -1,7 +1,9 @@
 #include "util/text.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <cstdio>
 #include <istream>
 #include <limits>
 #include <system_error>
@@ -55,7 +57,7 @@ std::string_view Trim(std::string_view s) {
   return s;
 }
 
-std::vector<std::string> SplitWords(std::string_view s) {
+std::vector<std::string> SplitFields(std::string_view s) {
   std::vector<std::string> words;
   size_t i = 0;
   while (true) {
@@ -114,52 +116,27 @@ std::string NumberToString(double value) { return RealToString(value); }
 std::string Printable(std::string_view s, size_t max_bytes) {
   static const char kHex[] = "0123456789abcdef";
   std::string out;
-  for (char c : s.substr(0, max_bytes)) {
-    const unsigned char u = static_cast<unsigned char>(c);
-    if (u < 0x20 || u == 0x7f) {
-      out += {'\\', 'x', kHex[u >> 4], kHex[u & 15]};
+  for (size_t i = 0; i < s.size();) {
+    const size_t begin = i;
+    const int32_t decoded = NextCodePoint(s, &i);
+    if (i > max_bytes) return out + "...";
+    const uint32_t c = static_cast<uint32_t>(decoded);
+    if (decoded < 0 || c < 0x20 || c == 0x7f) {
+      const unsigned char byte = static_cast<unsigned char>(s[begin]);
+      out += {'\\', 'x', kHex[byte >> 4], kHex[byte & 15]};
+    } else if (c >= 0x80 && (IsWhiteSpace(c) || IsInvisible(c) || c == 0x200C || c == 0x200D)) {
+      char escape[16];
+      std::snprintf(escape, sizeof escape, "\\u{%X}", static_cast<unsigned>(c));
+      out += escape;
     } else {
-      out += c;
+      out += s.substr(begin, i - begin);
     }
   }
-  // A word cut within a character would garble the terminal.
-  if (!IsValidUtf8(out)) {
-    std::string ascii;
-    for (char c : out) {
-      const unsigned char u = static_cast<unsigned char>(c);
-      if (u < 0x80) {
-        ascii += c;
-      } else {
-        ascii += {'\\', 'x', kHex[u >> 4], kHex[u & 15]};
-      }
-    }
-    out = ascii;
-  }
-  if (s.size() > max_bytes) out += "...";
   return out;
 }
 
-bool IsValidUtf8(std::string_view s) {
-  for (size_t i = 0; i < s.size();) {
-    const auto byte = [&](size_t j) { return static_cast<unsigned char>(s[j]); };
-    const unsigned char c = byte(i);
-    const size_t length = c < 0x80 ? 1 : c >> 5 == 6 ? 2 : c >> 4 == 14 ? 3 : c >> 3 == 30 ? 4 : 0;
-    if (length == 0 || i + length > s.size()) return false;
-    uint32_t code = length == 1 ? c : c & (0x7f >> length);
-    for (size_t j = 1; j < length; ++j) {
-      if (byte(i + j) >> 6 != 2) return false;
-      code = code << 6 | (byte(i + j) & 0x3f);
-    }
-    static const uint32_t kSmallest[] = {0, 0, 0x80, 0x800, 0x10000};
-    if (code < kSmallest[length] || code > 0x10ffff || (code >= 0xd800 && code < 0xe000)) {
-      return false;
-    }
-    i += length;
-  }
-  return true;
-}
-
-std::vector<TableLine> ReadTable(const std::string &rxfilename, int min_values, int max_values) {
+std::vector<TableLine> ReadTable(const std::string &rxfilename, int min_values, int max_values,
+                                 TableKeys keys) {
   Input input(rxfilename);
   input.SkipByteOrderMark();
   std::vector<TableLine> table;
@@ -172,10 +149,17 @@ std::vector<TableLine> ReadTable(const std::string &rxfilename, int min_values, 
     if (!IsValidUtf8(text)) {
       throw Error(at(), "not UTF-8: ", Printable(text), "; convert the file with iconv -t UTF-8");
     }
-    TableLine entry{"", SplitWords(text), number};
-    if (entry.values.empty()) continue;
-    entry.key = entry.values.front();
-    entry.values.erase(entry.values.begin());
+    text = Trim(text);
+    if (text.empty()) continue;
+    const size_t key_end =
+        static_cast<size_t>(std::find_if(text.begin(), text.end(), IsSpace) - text.begin());
+    const TableLine entry{std::string(text.substr(0, key_end)), SplitWords(text.substr(key_end)),
+                          number};
+    const std::string bad = keys == TableKeys::kNames ? KeyProblem(entry.key) : "";
+    if (!bad.empty()) {
+      throw Error(at(), "key '", Printable(entry.key), "' holds ", bad,
+                  "; a key ends at a space or tab, and nobody sees what else is in it; remove it");
+    }
     const int64_t n = static_cast<int64_t>(entry.values.size());
     if (n < min_values || (max_values >= 0 && n > max_values)) {
       const std::string wanted = max_values < 0             ? Cat("at least ", min_values)
@@ -186,10 +170,10 @@ std::vector<TableLine> ReadTable(const std::string &rxfilename, int min_values, 
     }
     const auto [it, is_new] = seen.emplace(entry.key, number);
     if (!is_new) {
-      throw Error(at(), "key '", entry.key, "' was already in line ", it->second,
+      throw Error(at(), "key '", Printable(entry.key, 200), "' was already in line ", it->second,
                   "; remove one of the two");
     }
-    table.push_back(std::move(entry));
+    table.push_back(entry);
   }
   input.Close();
   return table;

@@ -1,6 +1,7 @@
-// Text without locales: splitting at ASCII white space, numbers in C notation whatever LC_ALL says,
-// and "key value..." tables whose errors carry file and line. Bytes above 127 pass through
-// untouched, so UTF-8 words stay whole.
+// Text without locales: fields and words, numbers in C notation whatever LC_ALL says, and
+// "key value..." tables whose errors carry file and line. The grammar of tables (where a key ends,
+// the fields of scp and segments, numbers) knows ASCII white space only, as Kaldi's; the words of
+// transcripts and values are separated by Unicode's (SplitWords in unicode.h).
 #ifndef U2MOE_UTIL_TEXT_H_
 #define U2MOE_UTIL_TEXT_H_
 
@@ -10,14 +11,16 @@
 #include <unordered_map>
 #include <vector>
 
+#include "util/unicode.h"
+
 namespace u2moe {
 
-// ASCII white space only; a no-break space or an ideographic space is part of a word.
+// ASCII white space only.
 inline bool IsSpace(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 
 std::string_view Trim(std::string_view s);
-// The runs of non-space characters of s.
-std::vector<std::string> SplitWords(std::string_view s);
+// The runs of s without ASCII white space; a no-break space is part of a field.
+std::vector<std::string> SplitFields(std::string_view s);
 // The parts between separators, empty ones included: Split("a,,b", ',') is {"a", "", "b"}.
 std::vector<std::string> Split(std::string_view s, char separator);
 std::string Join(const std::vector<std::string> &parts, std::string_view separator);
@@ -36,9 +39,10 @@ bool ParseNumber(std::string_view s, double *value);
 std::string NumberToString(float value);
 std::string NumberToString(double value);
 
-// For messages: at most max_bytes of s, control characters and bytes that are not UTF-8 as \xNN.
+// For messages: the characters of s that fit into max_bytes, then "..." if that is not all. ASCII
+// control characters and bytes that are not UTF-8 as \xNN, and what cannot be seen or told from a
+// space (white space, format characters, joiners, unassigned ones, ...) as \u{200B}.
 std::string Printable(std::string_view s, size_t max_bytes = 40);
-bool IsValidUtf8(std::string_view s);
 
 // One line of a table such as utt2spk or units.txt.
 struct TableLine {
@@ -47,11 +51,17 @@ struct TableLine {
   int64_t line;  // from 1
 };
 
+// What the keys of a table are. A name of an utterance or speaker holds neither Unicode's other
+// white space nor what is invisible (KeyProblem); a symbol may be any run of characters, since the
+// units of a text may be its invisible letters.
+enum class TableKeys { kNames, kSymbols };
+
 // Reads lines "key value...", with at least min_values and at most max_values values (-1: any
-// number). Blank lines and a byte order mark are skipped. Throws Error with file:line for a wrong
-// number of values, a key seen before, or bytes that are not UTF-8.
+// number). Lines end at \n only. Blank lines and a byte order mark are skipped. Throws Error with
+// file:line for a wrong number of values, a key seen before, a name that holds what names may not,
+// or bytes that are not UTF-8.
 std::vector<TableLine> ReadTable(const std::string &rxfilename, int min_values = 0,
-                                 int max_values = -1);
+                                 int max_values = -1, TableKeys keys = TableKeys::kNames);
 
 // A table of exactly one value per key, e.g. utt2spk.
 std::unordered_map<std::string, std::string> ReadMap(const std::string &rxfilename);

@@ -1,10 +1,36 @@
 #include "util/unit-table.h"
 
+#include <algorithm>
+
 #include "base/error.h"
 #include "util/text.h"
-#include "util/utf8.h"
+#include "util/unicode.h"
 
 namespace u2moe {
+namespace {
+
+// "'X' (U+0058 LATIN CAPITAL LETTER X)": what cannot be seen has a name.
+std::string LetterName(const std::string &letter) {
+  return Cat("'", Printable(letter), "' (", CodePointName(DecodeUtf8(letter)[0]), ")");
+}
+
+// A unit of nothing but white space: no word can hold it.
+bool IsSpaceUnit(const std::string &unit) { return SplitWords(unit).empty(); }
+
+}  // namespace
+
+bool IsWordPiece(std::string_view unit) {
+  const auto within = [unit](char open, char close) {
+    return unit.size() > 2 && unit.front() == open && unit.back() == close;
+  };
+  if (within('<', '>') || within('[', ']')) return false;
+  int num_letters = 0;
+  for (size_t i = 0; i < unit.size();) {
+    const int32_t c = NextCodePoint(unit, &i);
+    num_letters += c < 0 || !(IsMark(static_cast<uint32_t>(c)) || c == 0x200C || c == 0x200D);
+  }
+  return num_letters > 1;
+}
 
 UnitTable::UnitTable(std::vector<std::string> units) : units_(std::move(units)) {
   for (size_t i = 0; i < units_.size(); ++i) {
@@ -16,7 +42,7 @@ UnitTable::UnitTable(std::vector<std::string> units) : units_(std::move(units)) 
 }
 
 UnitTable UnitTable::Read(const std::string &rxfilename) {
-  const std::vector<TableLine> lines = ReadTable(rxfilename, 1, 1);
+  const std::vector<TableLine> lines = ReadTable(rxfilename, 1, 1, TableKeys::kSymbols);
   if (lines.empty()) throw Error(rxfilename, ": no units; expected lines such as 'A 3'");
   std::vector<std::string> units(lines.size());
   for (const TableLine &line : lines) {
@@ -47,8 +73,25 @@ const std::string &UnitTable::Unit(int32_t id) const {
   return units_[static_cast<size_t>(id)];
 }
 
+void UnitTable::RequireLetters(const std::string &source) const {
+  for (size_t i = 0; i < units_.size(); ++i) {
+    if (!IsWordPiece(units_[i])) continue;
+    throw Error(source, ": unit '", Printable(units_[i]), "' (id ", i,
+                ") is a word piece, of more than one letter; word pieces are not supported yet: "
+                "units must be single letters and symbols like <blank>");
+  }
+}
+
+bool UnitTable::Covers(const std::string &word) const {
+  const std::vector<std::string> letters = SplitUtf8(word);
+  return std::all_of(letters.begin(), letters.end(),
+                     [this](const std::string &letter) { return Find(letter) >= 0; });
+}
+
 std::vector<int32_t> UnitTable::Encode(const std::vector<std::string> &words,
-                                       const std::string &space_unit, int32_t unk) const {
+                                       const std::string &space_unit, int32_t unk,
+                                       EncodeNotes *notes) const {
+  if (notes) *notes = {};
   std::vector<int32_t> ids;
   for (size_t i = 0; i < words.size(); ++i) {
     if (i > 0 && !space_unit.empty()) {
@@ -61,15 +104,26 @@ std::vector<int32_t> UnitTable::Encode(const std::vector<std::string> &words,
       }
       ids.push_back(space);
     }
-    for (const std::string &letter : SplitUtf8(words[i])) {
+    const std::string &word = words[i];
+    for (const std::string &letter : SplitUtf8(word)) {
       const int32_t id = Find(letter);
-      if (id < 0 && unk < 0) {
-        throw DataError(
-            "'", letter, "' of the word '", words[i],
-            "' is not in the unit table; normalise the text, add the unit, or map unknown "
-            "ones with --unk=<unk>");
-      }
       ids.push_back(id < 0 ? unk : id);
+      if (notes && letter == space_unit) notes->has_space_unit = true;
+      if (id >= 0 || (unk >= 0 && !notes)) continue;
+      const bool composed = Covers(ToNfc(word)), decomposed = !composed && Covers(ToNfd(word));
+      if (unk < 0) {
+        throw DataError(
+            "'", Printable(letter), "' of the word '", Printable(word), "' (",
+            CodePointName(DecodeUtf8(letter)[0]), ") is not in the unit table; ",
+            composed ? "the table has the word in its composed form: write the text in NFC, e.g. "
+                       "with uconv -x nfc"
+            : decomposed
+                ? "the table has the word in its decomposed form: write the text in NFD, "
+                  "e.g. with uconv -x nfd"
+                : "normalise the text, add the unit, or map unknown ones with --unk=<unk>");
+      }
+      notes->unknown.push_back(LetterName(letter));
+      notes->composition |= composed || decomposed;
     }
   }
   return ids;
@@ -81,7 +135,7 @@ std::vector<std::string> UnitTable::Decode(const std::vector<int32_t> &ids,
   bool inside = false;
   for (int32_t id : ids) {
     const std::string &unit = Unit(id);
-    if (unit == space_unit) {
+    if (unit == space_unit || IsSpaceUnit(unit)) {
       inside = false;
       continue;
     }

@@ -3,10 +3,22 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
 namespace u2moe {
+
+// Whether a unit is a piece of a word: more than one letter, as in "▁THE" or "ing". Symbols such as
+// <blank>, <sos/eos> and [NOISE] are not, nor is one letter with marks on it or a mark alone.
+bool IsWordPiece(std::string_view unit);
+
+// What text-to-tokens tells about transcripts that did not fit the units quite.
+struct EncodeNotes {
+  std::vector<std::string> unknown;  // letters that became the unknown unit, "'X' (U+0058 ...)"
+  bool composition = false;          // ... and would not have, were the text (de)composed
+  bool has_space_unit = false;       // a word holds the unit that stands for the space
+};
 
 // The model's output units and their ids 0, 1, ..., and the way between transcripts and ids: units
 // are letters (one code point each), and a unit of its own stands for the space between words.
@@ -27,19 +39,27 @@ class UnitTable {
   const std::string &Unit(int32_t id) const;    // throws DataError for an id outside the table
   const std::vector<std::string> &Units() const { return units_; }
 
-  // Words to ids. Between words goes space_unit, or nothing if that is "". A letter without a unit
-  // gets the id unk, or throws DataError, naming letter and word, if unk is -1. No words give no
-  // ids. Throws UsageError if space_unit is not in the table but needed.
-  std::vector<int32_t> Encode(const std::vector<std::string> &words, const std::string &space_unit,
-                              int32_t unk) const;
+  // Throws Error naming the first word piece: Encode and Decode are for letters. `source` is the
+  // name of the table.
+  void RequireLetters(const std::string &source) const;
 
-  // Ids to words: units are joined, and cut at space_unit; a space at the ends or doubled makes no
-  // empty word. With space_unit "" the result is one word, or none. Units such as <unk> are written
-  // as they are. Throws DataError for an id outside the table.
+  // Words to ids. Between words goes space_unit, or nothing if that is "". A letter without a unit
+  // gets the id unk, or throws DataError, naming letter, code point and word, if unk is -1. No
+  // words give no ids. Throws UsageError if space_unit is not in the table but needed. `notes`, if
+  // given, is overwritten.
+  std::vector<int32_t> Encode(const std::vector<std::string> &words, const std::string &space_unit,
+                              int32_t unk, EncodeNotes *notes = nullptr) const;
+
+  // Ids to words: units are joined, and cut at space_unit and at units of white space (U+3000,
+  // which other tools take for a letter); a space at the ends or doubled makes no empty word. With
+  // space_unit "" the result is one word, or none, where no unit is white space. Units such as
+  // <unk> are written as they are. Throws DataError for an id outside the table.
   std::vector<std::string> Decode(const std::vector<int32_t> &ids,
                                   const std::string &space_unit) const;
 
  private:
+  bool Covers(const std::string &word) const;
+
   std::vector<std::string> units_;
   std::unordered_map<std::string, int32_t> ids_;
 };

@@ -46,6 +46,17 @@ printf '%s\n' 'u1 The cat, sat.' 'u2 a b' 'u3 ...' >"$tmp/written"
 check_equal "normalised" "$(wer --normalize=lowercase,no-punctuation "ark:$tmp/ref" "ark:$tmp/written" | head -n 1)" \
   '%WER 0.00 [ 0 / 5, 0 ins, 0 del, 0 sub ]'
 check_fails "an unknown step" 2 'known steps are none, lowercase' compute-wer --normalize=upper "ark:$tmp/ref" "ark:$tmp/hyp"
+printf '%s\n' 'u1 ȘTIINȚA Ạ Ґ Қ Բ ΟΔΟΣ ＡＢ１ STRASSE don’t' >"$tmp/upper"
+printf 'u1 s\xcc\xa6tiint\xcc\xa6a ạ ґ қ բ οδος AB1 straße ‘don’t’.\n' >"$tmp/lower"
+for steps in lowercase '3 / 9' nfc '9 / 9' lowercase,width '2 / 9' casefold '2 / 9' width,casefold,no-punctuation '0 / 9' nfkc,lowercase,no-punctuation '1 / 9'; do
+  case $steps in *\ *) ;; *) name=$steps; continue ;; esac
+  check_equal "--normalize=$name" "$(wer "--normalize=$name" "ark:$tmp/upper" "ark:$tmp/lower" | head -n 1 | sed 's/.*\[ \(.*\), . ins.*/\1/')" "$steps"
+done
+wer --normalize=width,casefold --json="$tmp/norm.json" "ark:$tmp/upper" "ark:$tmp/lower" >/dev/null
+check "the steps stand in the report" grep -q '"normalize": "width,casefold"' "$tmp/norm.json"
+check_fails "and in the log" 0 'normalisation width,casefold' compute-wer --normalize=width,casefold "ark:$tmp/upper" "ark:$tmp/lower"
+check_fails "words that are not UTF-8 are told" 0 'latin1: text that is not UTF-8 is compared byte by byte: 1 time, in utterance u' \
+  compute-wer "ark:$tmp/cref" "ark:$tmp/latin1"
 check_fails "an unknown mode" 2 'known modes are strict, present, all' compute-wer --mode=lax "ark:$tmp/ref" "ark:$tmp/hyp"
 check_fails "an unknown alignment" 2 'known rules are kaldi, sclite' compute-wer --align=x "ark:$tmp/ref" "ark:$tmp/hyp"
 check_fails "too few arguments" 2 argument compute-wer "ark:$tmp/ref"

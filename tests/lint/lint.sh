@@ -66,8 +66,8 @@ awk -v max_lines=$max_lines -v max_main_lines=$max_main_lines '
     if (in_src && path ~ /^[a-z]+\/ref\// && FILENAME !~ /^src\/[a-z]+\/ref\//)
       say(FNR, "references are for tests only")
   }
-  /^#include <(boost\/|nlohmann\/json\.hpp|sndfile|cblas)/ && FILENAME ~ /^src\/.*\.h$/ { say(FNR, "heavy header; include it in the .cc") }
-  /^#include <(boost\/|nlohmann\/|sndfile)/ && FILENAME ~ /^bin\// { say(FNR, "a main has no format code; use the library") }
+  /^#include <(boost\/|nlohmann\/json\.hpp|sndfile|cblas|unicode\/)/ && FILENAME ~ /^src\/.*\.h$/ { say(FNR, "heavy header; include it in the .cc") }
+  /^#include <(boost\/|nlohmann\/|sndfile|unicode\/)/ && FILENAME ~ /^bin\// { say(FNR, "a main has no format code; use the library") }
   /^[ \t]*#[ \t]*(el)?if.*(CUDA|NVCC)/ && FILENAME !~ /\.cuh?$/ && FILENAME !~ /^src\/(ops\/dispatch\.h|tensor\/context\.cc)$/ {
     say(FNR, "a CUDA condition outside ops/dispatch.h")
   }

@@ -119,6 +119,44 @@ TEST(Wer, Characters) {
   EXPECT_THROW(opts.Check(), UsageError);
 }
 
+TEST(Wer, ErrorsOfCompositionAreTold) {
+  const std::vector<Transcript> refs = {{"u1", {"caf\u00e9", "x"}}, {"u2", {"\xff", "\u00e9"}}},
+                                hyps = {{"u1", {"cafe\u0301", "y"}}, {"u2", {"\xff", "e\u0301"}}};
+  const std::string told =
+      " errors are of composition only, as U+00E9 against e with U+0301, first in ";
+  const auto score = [&](const WerOptions &opts, int64_t errors) {
+    testing::internal::CaptureStderr();
+    EXPECT_EQ(ScoreTranscripts(refs, hyps, opts, false).totals.Errors(), errors);
+    return testing::internal::GetCapturedStderr();
+  };
+  WerOptions opts;
+  EXPECT_NE(score(opts, 3).find("2" + told + "utterance u1; --normalize=nfc"), std::string::npos);
+  const std::vector<Transcript> plain = {{"u1", {"caf\u00e9", "x"}}},
+                                other = {{"u1", {"caf\u00e8", "y"}}};
+  testing::internal::CaptureStderr();
+  ScoreTranscripts(plain, other, opts, false);
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
+  // Characters are code points; composed by any step.
+  const std::vector<Transcript> a = {{"u", {"\u00e9"}}}, b = {{"u", {"e\u0301"}}};
+  opts.chars = true;
+  EXPECT_EQ(ScoreTranscripts(a, b, opts, false).totals.Errors(), 2);
+  for (const char *step : {"nfc", "lowercase", "no-punctuation", "width", "casefold", "nfkc"}) {
+    opts.normalize = step;
+    EXPECT_EQ(ScoreTranscripts(a, b, opts, false).totals.Errors(), 0) << step;
+  }
+}
+
+TEST(Wer, ColumnsOfWideAndInvisibleUnits) {
+  std::ostringstream os;
+  WritePerUtterance(os, ScoreTranscripts({{"u", {"中文", "e\u0301", "\u200b"}}},
+                                         {{"u", {"ab", "x", "\u2060", "\xff"}}}, {}, true));
+  EXPECT_EQ(os.str(),
+            "u ref  中文 e\u0301 \u200b  ***\n"
+            "u hyp  ab   x \u2060  \xff\n"
+            "u op   S    S S I\n"
+            "u #csid 0 3 1 0\n");
+}
+
 TEST(Wer, MissingAndExtra) {
   const std::vector<Transcript> hyps = {{"u1", {"THE", "CAT", "SAT"}}, {"x9", {"A"}}};
   WerOptions opts;
@@ -268,9 +306,25 @@ TEST(TextNormalizer, Steps) {
   const TextNormalizer lower("lowercase");
   EXPECT_EQ(lower.Apply({"ABC", "ÀÖØÞ×ß", "ĀĿŹŸ", "ΑΩΆΈΌΏ", "АЯЁЇ", "中１"}),
             (Words{"abc", "àöøþ×ß", "āŀźÿ", "αωάέόώ", "аяёї", "中１"}));
+  EXPECT_EQ(lower.Apply({"ȘẠҐҚԲ", "\u0130", "ΣΑΣ", "\u00c9", "E\u0301", "\U00010400"}),
+            (Words{"șạґқբ", "i\u0307", "σας", "\u00e9", "\u00e9", "\U00010428"}));
   const TextNormalizer both("lowercase,no-punctuation");
   EXPECT_EQ(both.Apply({"Don't", "«Stop»,", "...", "x-Ray。", "¿Qué?", "don’t", "！"}),
             (Words{"don't", "stop", "x-ray", "qué", "don’t"}));
+  // Quotes that look like apostrophes; dashes; signs of other scripts; symbols.
+  EXPECT_EQ(both.Apply({"‘Tea’", "'Tea'", "-", "th-", "a–b", "؟", "किम्।", "„x“", "c++", "5€", "＋",
+                        "°", "−"}),
+            (Words{"tea", "tea", "th-", "ab", "किम्", "x", "c", "5€", "°", "−"}));
+  EXPECT_EQ(TextNormalizer("nfc").Apply({"E\u0301", "\uff21", "Ａ."}),
+            (Words{"\u00c9", "\uff21", "Ａ."}));
+  EXPECT_EQ(TextNormalizer("nfkc").Apply({"\ufb01", "\ufdfa", "Ａ"}),
+            (Words{"fi", "صلى", "الله", "عليه", "وسلم", "A"}));
+  EXPECT_EQ(TextNormalizer("casefold").Apply({"Straße", "ΟΔΟΣ", "\u1fb3", "\u03b1\u0345"}),
+            (Words{"strasse", "οδοσ", "\u03b1\u03b9", "\u03b1\u03b9"}));
+  EXPECT_EQ(TextNormalizer("width").Apply({"ＡＢ１", "ｶﾞ", "\ufb01"}),
+            (Words{"AB1", "ガ", "\ufb01"}));
+  EXPECT_EQ(TextNormalizer("width,no-punctuation,casefold").Name(),
+            "width,no-punctuation,casefold");
   EXPECT_EQ(both.Name(), "lowercase,no-punctuation");
   EXPECT_THROW(TextNormalizer("upper"), UsageError);
   EXPECT_THROW(lower.Apply({"\xff"}), DataError);

@@ -85,6 +85,8 @@ double MaxAbsDiff(ConstView a, ConstView b) {
   return largest;
 }
 
+std::string SourceDir() { return SourceRoot().string(); }
+
 std::string GoldenDir() {
   const fs::path own = SourceRoot() / "tests/golden";
   std::error_code none;

@@ -17,6 +17,9 @@ Tensor RandomTensor(Rng *rng, int64_t rows, int64_t cols, float scale = 1);
 // (CHECK).
 double MaxAbsDiff(ConstView a, ConstView b);
 
+// The source tree that this test was built from.
+std::string SourceDir();
+
 // The directory of the golden vectors: tests/golden in the source tree if it is there, else
 // ../shared/golden; "" if neither is. The source tree holds a selection of the vectors, so a test
 // that needs one file or folder asks GoldenPath for it.

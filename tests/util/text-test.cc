@@ -28,8 +28,10 @@ std::string ErrorOf(const std::function<void()> &fn) {
 }
 
 TEST(Text, Splits) {
-  EXPECT_EQ(SplitWords("  a\tbc \r\n"), (Words{"a", "bc"}));
-  EXPECT_EQ(SplitWords(" \n"), Words{});
+  for (auto split : {SplitFields, SplitWords}) {
+    EXPECT_EQ(split("  a\tbc \r\n"), (Words{"a", "bc"}));
+    EXPECT_EQ(split(" \n"), Words{});
+  }
   EXPECT_EQ(Split("a,,b", ','), (Words{"a", "", "b"}));
   EXPECT_EQ(Split("", ','), Words{""});
   EXPECT_EQ(Join({"a", "b"}, ", "), "a, b");
@@ -37,8 +39,9 @@ TEST(Text, Splits) {
   EXPECT_EQ(Trim("  "), "");
 }
 
-TEST(Text, UnicodeSpacesArePartOfWords) {
-  EXPECT_EQ(SplitWords("a\xc2\xa0z \xe3\x80\x80"), (Words{"a\xc2\xa0z", "\xe3\x80\x80"}));
+TEST(Text, UnicodeSpacesSeparateWordsNotFields) {
+  EXPECT_EQ(SplitFields("a\u00a0z \u3000"), (Words{"a\u00a0z", "\u3000"}));
+  EXPECT_EQ(SplitWords("a\u00a0z \u3000"), (Words{"a", "z"}));
 }
 
 TEST(Text, ParsesIntegersStrictly) {
@@ -120,16 +123,6 @@ TEST(Text, NumbersDoNotFollowTheLocale) {
   std::setlocale(LC_ALL, "C");
 }
 
-TEST(Text, ChecksUtf8) {
-  EXPECT_TRUE(IsValidUtf8("a\xc3\xa9\xe4\xbd\xa0\xf0\x9f\x98\x80"));
-  for (const char *bad :
-       {"\xe9", "\xc0\xaf", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xe4\xbd", "\x80"}) {
-    EXPECT_FALSE(IsValidUtf8(bad)) << Printable(bad);
-  }
-  EXPECT_EQ(Printable("a\nb\x01\xff"), "a\\x0ab\\x01\\xff");
-  EXPECT_EQ(Printable("abcdef", 3), "abc...");
-}
-
 TEST(Text, ReadsTables) {
   const std::string path = TempDir() + "/table";
   WriteFile(path, "\xef\xbb\xbfu1 sp\xc3\xa9 a\r\n\n  u2\tx  y \nu3 z w");
@@ -139,6 +132,13 @@ TEST(Text, ReadsTables) {
   EXPECT_EQ(table[0].values, (Words{"sp\xc3\xa9", "a"}));
   EXPECT_EQ(table[1].values, (Words{"x", "y"}));
   EXPECT_EQ(table[2].line, 4);
+  // Values are separated by Unicode's white space, lines end at \n only.
+  WriteFile(path,
+            "u1 a\u00a0b\u2028c\u0085d\x0b"
+            "e\n");
+  EXPECT_EQ(ReadTable(path)[0].values, (Words{"a", "b", "c", "d", "e"}));
+  WriteFile(path, "\u3000 1\n\u200b 2\n");
+  EXPECT_EQ(ReadTable(path, 1, 1, TableKeys::kSymbols)[0].key, "\u3000");
   WriteFile(path, "");
   EXPECT_TRUE(ReadTable(path).empty());
 }
@@ -153,6 +153,14 @@ TEST(Text, TableErrorsNameFileAndLine) {
             std::string::npos);
   WriteFile(path, "a caf\xe9\n");
   EXPECT_NE(ErrorOf([&] { ReadTable(path); }).find(":1: not UTF-8"), std::string::npos);
+  for (const auto &[key, name] : {std::pair("u1\u00a0A", "U+00A0 NO-BREAK SPACE"),
+                                  std::pair("\u200bu1", "U+200B ZERO WIDTH SPACE"),
+                                  std::pair("u\u00ad1", "U+00AD SOFT HYPHEN")}) {
+    WriteFile(path, std::string("u0 x\n") + key + " y\n");
+    EXPECT_NE(ErrorOf([&] { ReadMap(path); }).find(std::string("' holds ") + name),
+              std::string::npos)
+        << ErrorOf([&] { ReadMap(path); });
+  }
   EXPECT_NE(ErrorOf([&] { ReadTable(path + ".absent"); }).find(path + ".absent"),
             std::string::npos);
 }

@@ -2,30 +2,18 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
 #include "support/test-util.h"
 #include "util/text-tables.h"
-#include "util/utf8.h"
 
 namespace u2moe {
 namespace {
 
 using Ids = std::vector<int32_t>;
 using Words = std::vector<std::string>;
-
-TEST(Utf8, SplitsAndRefuses) {
-  EXPECT_EQ(SplitUtf8(""), Words{});
-  EXPECT_EQ(SplitUtf8("aß中😀"), (Words{"a", "ß", "中", "😀"}));
-  EXPECT_EQ(EncodeUtf8(DecodeUtf8("aß中😀")), "aß中😀");
-  EXPECT_EQ(DecodeUtf8("😀"), std::vector<uint32_t>{0x1F600});
-  for (const char *bad :
-       {"\xff", "a\x80", "\xc3", "\xe4\xb8", "\xc0\xaf", "\xe0\x80\xaf", "\xed\xa0\x80",
-        "\xf4\x90\x80\x80", "\xf0\x80\x80\xaf", "\xc3(", "\xf8\x88\x80\x80\x80"}) {
-    EXPECT_THROW(SplitUtf8(bad), DataError) << bad;
-  }
-}
 
 const UnitTable kUnits({"<blank>", "<unk>", "<sos/eos>", "A", "B", "Ü", UnitTable::kSpace});
 
@@ -46,6 +34,58 @@ TEST(UnitTable, Encode) {
   EXPECT_THROW(kUnits.Encode({"\xff"}, space, 1), DataError);
 }
 
+std::string ErrorOf(const std::function<void()> &fn) {
+  try {
+    fn();
+  } catch (const Error &e) {
+    return e.what();
+  }
+  return "";
+}
+
+TEST(UnitTable, LettersThatTheTableLacksAreNamed) {
+  const UnitTable composed({"<blank>", "\u00e9", "e"}), decomposed({"<blank>", "e", "\u0301"});
+  const auto error = [](const UnitTable &units, const std::string &word) {
+    return ErrorOf([&] { units.Encode({word}, "", -1); });
+  };
+  EXPECT_EQ(
+      error(composed, "e\u200be"),
+      "'\\u{200B}' of the word 'e\\u{200B}e' (U+200B ZERO WIDTH SPACE) is not in the unit table; "
+      "normalise the text, add the unit, or map unknown ones with --unk=<unk>");
+  EXPECT_NE(error(composed, "e\u0301").find("(U+0301 COMBINING ACUTE ACCENT)"), std::string::npos);
+  EXPECT_NE(error(composed, "e\u0301").find("in its composed form: write the text in NFC"),
+            std::string::npos);
+  EXPECT_NE(error(decomposed, "\u00e9").find("in its decomposed form: write the text in NFD"),
+            std::string::npos);
+  EXPECT_EQ(error(composed, "e\u0301x").find("composed form"), std::string::npos);
+
+  EncodeNotes notes;
+  EXPECT_EQ(composed.Encode({"e\u0301", "e"}, "", 0, &notes), (Ids{2, 0, 2}));
+  EXPECT_EQ(notes.unknown, Words{"'\u0301' (U+0301 COMBINING ACUTE ACCENT)"});
+  EXPECT_TRUE(notes.composition);
+  EXPECT_FALSE(notes.has_space_unit);
+  EXPECT_EQ(kUnits.Encode({"A\u2581B"}, UnitTable::kSpace, 1, &notes), (Ids{3, 6, 4}));
+  EXPECT_TRUE(notes.has_space_unit);
+  EXPECT_TRUE(notes.unknown.empty());
+}
+
+TEST(UnitTable, WordPiecesAreRefused) {
+  for (const char *piece : {"\u2581THE", "\u2581A", "ing", "##s", "\u4e2d\u6587", "@@x", "<a",
+                            "e\u0301s", "<>ab", "AH0"}) {
+    EXPECT_TRUE(IsWordPiece(piece)) << piece;
+    EXPECT_NE(ErrorOf([&] {
+                UnitTable({"<blank>", "A", piece}).RequireLetters("units.txt");
+              }).find(std::string("units.txt: unit '") + piece + "' (id 2) is a word piece"),
+              std::string::npos)
+        << piece;
+  }
+  for (const char *letter : {"A", "\u00e9", "e\u0301", "\u0301", "\u2581", "<blank>", "<sos/eos>",
+                             "[NOISE]", "\U0001F600", "<", "\u0915\u094d", "\u200d", "\u3000"}) {
+    EXPECT_FALSE(IsWordPiece(letter)) << letter;
+  }
+  kUnits.RequireLetters("units.txt");
+}
+
 TEST(UnitTable, Decode) {
   const std::string space = UnitTable::kSpace;
   EXPECT_EQ(kUnits.Decode({3, 4, 6, 5}, space), (Words{"AB", "Ü"}));
@@ -54,6 +94,9 @@ TEST(UnitTable, Decode) {
   EXPECT_EQ(kUnits.Decode({6}, space), Words{});
   EXPECT_EQ(kUnits.Decode({3, 1}, space), Words{"A<unk>"});
   EXPECT_EQ(kUnits.Decode({3, 5}, ""), Words{"AÜ"});
+  // No word can hold white space, which WeNet's dictionaries have as a unit.
+  const UnitTable wide({"A", "\u3000", "\u00a0", UnitTable::kSpace});
+  EXPECT_EQ(wide.Decode({0, 1, 0, 2, 0, 3, 0, 0}, space), (Words{"A", "A", "A", "AA"}));
   EXPECT_THROW(kUnits.Decode({7}, space), DataError);
   EXPECT_THROW(kUnits.Decode({-1}, space), DataError);
 }
