@@ -36,6 +36,7 @@ int Run(int argc, char *argv[]) {
   po.Register("compare", &compare,
               "rspecifier of a second hypothesis: print its error rate and the difference with an "
               "interval (paired bootstrap)");
+  po.RegisterUnused("text", false, "words and numbers are both read as text, as in Kaldi");
   if (!po.Parse(argc, argv, 2, 2)) return 0;
   opts.Check();
   if (draws < 0) throw UsageError("--bootstrap-draws=", draws, ": must not be negative");
