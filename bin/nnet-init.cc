@@ -39,7 +39,8 @@ int Run(int argc, char *argv[]) {
       "  e.g. nnet-init --units=units.txt --cmvn=global_cmvn --fbank-config=conf/fbank.conf "
       "--seed=1 \\\n"
       "         conf/moe.conf exp/0.safetensors\n"
-      "       nnet-init --preset=moe-1b moe-1b.safetensors\n");
+      "       nnet-init --preset=moe-1b --num-blocks=2 --model-dim=80 --units=units.txt "
+      "cut.safetensors\n");
   InitOptions given, file;
   given.Register(&po);
   if (!po.Parse(argc, argv, 1, 2)) return 0;

@@ -2,6 +2,7 @@
 """Prints the units of a training text, one "unit id" a line: the letters in it and the word mark.
 
 Usage: utils/make_units.py <text>  > <units.txt>
+  e.g. utils/make_units.py data/train/text > units.txt
 0 is <blank>, 1 <unk>, 2 <sos/eos>; then the letters in order of code point; last the word mark, which
 stands for the space between words.
 """
@@ -12,7 +13,7 @@ WORD_MARK = '\u2581'
 
 def main():
     if len(sys.argv) != 2 or sys.argv[1].startswith('--'):
-        print(__doc__.strip(), file=sys.stderr)
+        print(__doc__.strip(), file=sys.stdout if sys.argv[1:] == ['--help'] else sys.stderr)
         sys.exit(0 if sys.argv[1:] == ['--help'] else 2)
     letters = set()
     with open(sys.argv[1], encoding='utf-8') as f:

@@ -1,5 +1,7 @@
 #include "util/options.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <boost/program_options.hpp>
 #include <cerrno>
@@ -293,11 +295,23 @@ void OptionParser::RunChecks() const {
   for (const auto &check : impl_->checks) check();
 }
 
+// Written past std::cout, so that `tool --help | head` ends as quietly as it began.
 void OptionParser::PrintHelp() const {
-  std::cout << impl_->usage << "\nOptions:\n";
+  std::string text = impl_->usage + "\nOptions:\n";
   for (const Impl::Row &row : impl_->rows) {
-    std::cout << "  --" << row.name << " (" << row.type << ", default " << row.default_text << ")\n"
-              << "      " << row.doc << "\n";
+    text += Cat("  --", row.name, " (", row.type, ", default ", row.default_text, ")\n      ",
+                row.doc, "\n");
+  }
+  std::cout.flush();
+  for (size_t done = 0; done < text.size();) {
+    const ssize_t n = write(STDOUT_FILENO, text.data() + done, text.size() - done);
+    if (n >= 0) {
+      done += static_cast<size_t>(n);
+    } else if (errno == EPIPE) {
+      return;
+    } else if (errno != EINTR) {
+      throw Error("cannot print the help: ", std::strerror(errno));
+    }
   }
 }
 

@@ -35,7 +35,7 @@ expect "select-feats: numbers and ranges" '[[r[0], *r[4:1:-1], r[1], r[2], r[1]]
 expect "select-feats: one dimension" '[[r[5]] for r in m]' select-feats 5 ark:f.ark
 bad select-feats select-feats 0,2 IN
 check_fails "select-feats: a dimension too many" 1 "utterance u1: .*6 dimensions, dimension 6" select-feats 0,6 ark:f.ark ark:x
-for dims in '' 0, 1- 1-2-3 a 0.5 ' ' 99999999999; do
+for dims in '' '0,' 1- 1-2-3 a 0.5 ' ' 99999999999; do
   check_fails "select-feats '$dims'" 2 "dimensions '$dims'" select-feats "$dims" ark:f.ark ark:x
 done
 check_fails "select-feats: too many" 2 "more than 100000" select-feats 0-2000000000 ark:f.ark ark:x
