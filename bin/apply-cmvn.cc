@@ -9,7 +9,6 @@
 #include "util/speaker-map.h"
 #include "util/table-loop.h"
 #include "util/tally.h"
-#include "util/text.h"
 
 namespace u2moe {
 namespace {
@@ -31,18 +30,7 @@ struct ApplyOptions {
     SkipDims();
     if (norm_vars && !norm_means) throw UsageError("--norm-vars=true needs --norm-means=true");
   }
-  std::vector<int32_t> SkipDims() const {
-    std::vector<int32_t> dims;
-    if (skip_dims.empty()) return dims;
-    for (const std::string &part : Split(skip_dims, ':')) {
-      dims.push_back(0);
-      if (!ParseNumber(part, &dims.back()) || dims.back() < 0) {
-        throw UsageError("--skip-dims=", skip_dims,
-                         ": expected numbers from 0 with : between them");
-      }
-    }
-    return dims;
-  }
+  std::vector<int32_t> SkipDims() const { return ParseSkipDims(skip_dims, "--skip-dims="); }
 };
 
 // The transform of each utterance, from one matrix for all or from a table.

@@ -37,8 +37,8 @@ int Run(int argc, char *argv[]) {
       "  e.g. ctc-decode --nbest=10 ark:logp.ark ark:nbest.ark ark:scores.ark\n"
       "       attention-rescore final.safetensors ark:encoder.ark ark:nbest.ark ark:scores.ark "
       "ark,t:hyp.tokens\n"
-      "       attention-rescore --sweep-ctc-weights=0:0.1:1 --sweep-reverse-weights=0,0.3,0.5 ... "
-      "'ark,t:hyp.{ctc}.{reverse}.tokens'\n");
+      "       attention-rescore --sweep-ctc-weights=0:0.1:1 final.safetensors ark:encoder.ark \\\n"
+      "         ark:nbest.ark ark:scores.ark 'ark,t:hyp.{ctc}.tokens'\n");
   RescoringOptions opts;
   RescoringSweepOptions sweep;
   PrecisionOptions precision_opts;

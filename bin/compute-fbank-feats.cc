@@ -1,11 +1,7 @@
 #include "base/log.h"
 #include "base/main.h"
-#include "feat/fbank.h"
-#include "pipeline/compute-feats.h"
-#include "pipeline/live-features.h"
+#include "pipeline/feature-tool.h"
 #include "util/options.h"
-#include "util/speed-report.h"
-#include "util/tally.h"
 
 namespace u2moe {
 
@@ -20,27 +16,18 @@ int Run(int argc, char *argv[]) {
       "  e.g. compute-fbank-feats --segments=segments scp:wav.scp ark:feats.ark\n"
       "  e.g. arecord -t raw -f S16_LE -r 16000 | compute-fbank-feats --online-frames=16 "
       "--raw-pcm=s16le:16000:1 - ark,t:-\n");
-  FbankOptions fbank;
-  ComputeFeatsOptions opts;
-  fbank.Register(&po);
-  fbank.mel.vtln.Register(&po);
-  opts.Register(&po);
-  LiveOptions live;
-  live.Register(&po);
-  SpeedReport speed(&po);
-  UtteranceTally tally(&po);
+  FeatureTool<FbankOptions> tool(&po);
   if (!po.Parse(argc, argv, 2, 2, InputArgs{1})) return 0;
-  fbank.Check();
-  opts.Check();
-  live.Check();
+  tool.Check();
+  const FbankOptions &fbank = tool.extractor;
   LOG_INFO << fbank.ToString();
-  if (live.online_frames > 0) {
+  if (tool.live.online_frames > 0) {
     WriteLiveFeatures(
-        live, fbank, {fbank.frame.HtkPeriod(), fbank.HtkKind()}, [](Tensor banks) { return banks; },
-        opts, po.Arg(0), po.Arg(1));
+        tool.live, fbank, {fbank.frame.HtkPeriod(), fbank.HtkKind()},
+        [](Tensor banks) { return banks; }, tool.opts, po.Arg(0), po.Arg(1));
     return 0;
   }
-  return ComputeFeatsWith<Fbank>(fbank, opts, po.Arg(0), po.Arg(1), &speed, &tally);
+  return ComputeFeatsWith<Fbank>(fbank, tool.opts, po.Arg(0), po.Arg(1), &tool.speed, &tool.tally);
 }
 
 }  // namespace u2moe

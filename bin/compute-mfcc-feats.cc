@@ -1,11 +1,8 @@
 #include "base/log.h"
 #include "base/main.h"
 #include "feat/mfcc.h"
-#include "pipeline/compute-feats.h"
-#include "pipeline/live-features.h"
+#include "pipeline/feature-tool.h"
 #include "util/options.h"
-#include "util/speed-report.h"
-#include "util/tally.h"
 
 namespace u2moe {
 
@@ -19,28 +16,20 @@ int Run(int argc, char *argv[]) {
       "ark,scp:feats.ark,feats.scp\n"
       "  e.g. arecord -t raw -f S16_LE -r 16000 | compute-mfcc-feats --online-frames=16 "
       "--raw-pcm=s16le:16000:1 - ark,t:-\n");
-  MfccOptions mfcc;
-  ComputeFeatsOptions opts;
-  mfcc.Register(&po);
-  mfcc.mel.vtln.Register(&po);
-  opts.Register(&po);
-  LiveOptions live;
-  live.Register(&po);
-  SpeedReport speed(&po);
-  UtteranceTally tally(&po);
+  FeatureTool<MfccOptions> tool(&po);
   if (!po.Parse(argc, argv, 2, 2, InputArgs{1})) return 0;
-  mfcc.Check();
-  opts.Check();
-  live.Check();
+  tool.Check();
+  const MfccOptions &mfcc = tool.extractor;
   LOG_INFO << mfcc.ToString();
-  if (live.online_frames > 0) {
+  if (tool.live.online_frames > 0) {
     const Mfcc cepstra(mfcc);
     WriteLiveFeatures(
-        live, mfcc.Fbank(), {mfcc.frame.HtkPeriod(), mfcc.HtkKind()},
-        [&](const Tensor &banks) { return cepstra.FromFbank(banks); }, opts, po.Arg(0), po.Arg(1));
+        tool.live, mfcc.Fbank(), {mfcc.frame.HtkPeriod(), mfcc.HtkKind()},
+        [&](const Tensor &banks) { return cepstra.FromFbank(banks); }, tool.opts, po.Arg(0),
+        po.Arg(1));
     return 0;
   }
-  return ComputeFeatsWith<Mfcc>(mfcc, opts, po.Arg(0), po.Arg(1), &speed, &tally);
+  return ComputeFeatsWith<Mfcc>(mfcc, tool.opts, po.Arg(0), po.Arg(1), &tool.speed, &tool.tally);
 }
 
 }  // namespace u2moe

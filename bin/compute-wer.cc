@@ -38,6 +38,7 @@ int Run(int argc, char *argv[]) {
       "compare", &compare,
       "rspecifier of a second hypothesis: print its error rate and the difference with an "
       "interval (paired bootstrap)");
+  po.RegisterUnused("text", false, "words and numbers are both read as text, as in Kaldi");
   po.AddPlaces([](Places *places) { places->Print("the summary"); });
   if (!po.Parse(argc, argv, 2, 2, InputArgs{2})) return 0;
   opts.Check();

@@ -15,7 +15,7 @@ int Run(int argc, char *argv[]) {
       "Usage: concat-feats [options] <feats-rxfilename1> <feats-rxfilename2> [<feats-rxfilename3> "
       "...]\n"
       "                    <feats-wxfilename>\n"
-      "  e.g. concat-feats feats.ark:12343 feats.ark:56789 -\n");
+      "  e.g. concat-feats first.mat second.mat both.mat\n");
   bool binary = true;
   po.Register("binary", &binary, "write binary; false: text");
   if (!po.Parse(argc, argv, 3, -1, InputArgs{-1})) return 0;

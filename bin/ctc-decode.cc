@@ -29,7 +29,7 @@ int Run(int argc, char *argv[]) {
       "  With --nbest above 1 their keys are <utterance>-<n>, n from 1 (best), as many as were "
       "found.\n"
       "  e.g. ctc-decode --nbest=10 ark:logp.ark ark:nbest.ark ark:scores.ark\n"
-      "       nnet-forward model feats.scp ark:- | ctc-decode ark:- ark:- |\n"
+      "       nnet-forward final.safetensors scp:feats.scp ark:- | ctc-decode ark:- ark:- |\n"
       "         tokens-to-text units.txt ark:- ark,t:-\n");
   CtcSearchOptions opts;
   opts.Register(&po);

@@ -15,7 +15,7 @@ int Run(int argc, char *argv[]) {
       "The\nsampling rate stays, the length becomes 1/speed.\n\n"
       "Usage: modify-speed [options] <wav-rspecifier> <wav-wspecifier>\n"
       "  e.g. modify-speed --speed=0.9 --prefix-keys scp:wav.scp ark,scp:sp0.9.ark,sp0.9.scp\n"
-      "  e.g. in wav.scp, for one file: sp1.1-utt1 modify-speed --speed=1.1 utt1.flac - |\n"
+      "  e.g. in wav.scp: sp1.1-utt1 modify-speed --speed=1.1 utt1.flac - |\n"
       "See also: utils/perturb_data_dir_speed.sh\n");
   std::string speed_text = "1.0";
   bool prefix_keys = false;

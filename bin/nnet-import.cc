@@ -12,7 +12,8 @@ int Run(int argc, char *argv[]) {
       "Makes a model of a WeNet configuration (train.yaml as JSON) and its weights in safetensors "
       "form.\n\n"
       "Usage: nnet-import [options] <config.json> <weights.safetensors> <model-out>\n"
-      "  e.g. nnet-import --units=units.txt train.json final.safetensors model.safetensors\n");
+      "  e.g. nnet-import --units=wenet/units.txt wenet/train.json wenet/final.safetensors "
+      "model.safetensors\n");
   std::string units, cmvn;
   po.RegisterInput(
       "units", &units,

@@ -1,30 +1,32 @@
 #include "base/log.h"
 #include "base/main.h"
-#include "feat/fbank.h"
 #include "model/cmvn-file.h"
 #include "model/model-file.h"
 #include "model/param-count.h"
+#include "pipeline/feature-tool.h"
 #include "util/options.h"
-#include "util/text.h"
 
 namespace u2moe {
 namespace {
 
-// All options of compute-fbank-feats with that configuration; decoding adds no dither.
-std::map<std::string, std::string> ReadFbankConfig(const std::string &path) {
-  FbankOptions fbank;
-  OptionParser po("");
-  fbank.Register(&po);
-  po.ReadConfigFile(path);
-  fbank.frame.dither = 0;
-  fbank.Check();
-  std::map<std::string, std::string> features;
-  for (const std::string &option : SplitFields(fbank.ToString())) {
-    const size_t eq = option.find('=');
-    features[option.substr(0, eq)] = option.substr(eq + 1);
+struct InitOptions {
+  ModelOptions model;
+  std::string preset, units, cmvn, fbank_config;
+  int64_t seed = 0;
+
+  void Register(OptionParser *po) {
+    model.Register(po);
+    po->Register("preset", &preset,
+                 "begin with the shape dense-225m, moe-1b or dense-1b instead of a file's");
+    po->RegisterInput("units", &units, "file of 'unit id' lines");
+    po->RegisterInput(
+        "cmvn", &cmvn,
+        "Kaldi's or WeNet's global CMVN statistics; empty: features are used as they are");
+    po->RegisterInput("fbank-config", &fbank_config,
+                      "configuration of compute-fbank-feats that made the features; stored");
+    po->Register("seed", &seed, "seed of the random weights");
   }
-  return features;
-}
+};
 
 }  // namespace
 
@@ -38,35 +40,35 @@ int Run(int argc, char *argv[]) {
       "  e.g. nnet-init --units=units.txt --cmvn=global_cmvn --fbank-config=conf/fbank.conf "
       "--seed=1 \\\n"
       "         conf/moe.conf exp/0.safetensors\n"
-      "       nnet-init --preset=moe-1b moe-1b.safetensors\n");
-  ModelOptions options, given;
-  std::string preset, units, cmvn, fbank_config;
-  int64_t seed = 0;
+      "       nnet-init --preset=moe-1b --num-blocks=2 --model-dim=80 --units=units.txt "
+      "cut.safetensors\n");
+  InitOptions given, file;
   given.Register(&po);
-  po.Register("preset", &preset,
-              "begin with the shape dense-225m, moe-1b or dense-1b instead of a file's");
-  po.RegisterInput("units", &units, "file of 'unit id' lines");
-  po.RegisterInput(
-      "cmvn", &cmvn,
-      "Kaldi's or WeNet's global CMVN statistics; empty: features are used as they are");
-  po.RegisterInput("fbank-config", &fbank_config,
-                   "configuration of compute-fbank-feats that made the features; stored");
-  po.Register("seed", &seed, "seed of the random weights");
   if (!po.Parse(argc, argv, 1, 2, InputArgs{-1})) return 0;
+  OptionParser file_po("");
+  file.Register(&file_po);
+  if (po.NumArgs() == 2) file_po.ReadForeignConfig(po.Arg(0));
+  const auto choose = [&](const char *name, auto InitOptions::*field) {
+    return po.WasGiven(name) ? given.*field : file.*field;
+  };
+  const std::string preset = choose("preset", &InitOptions::preset);
+  const std::string units = choose("units", &InitOptions::units);
+  const std::string cmvn = choose("cmvn", &InitOptions::cmvn);
+  const std::string fbank_config = choose("fbank-config", &InitOptions::fbank_config);
+  const int64_t seed = choose("seed", &InitOptions::seed);
   if (preset.empty() && po.NumArgs() < 2) throw UsageError("give a model.conf or a --preset");
+  ModelOptions options;
   if (!preset.empty()) options = ModelOptions::Preset(preset);
-  if (po.NumArgs() == 2) {
-    OptionParser file("");
-    options.Register(&file);
-    file.ReadConfigFile(po.Arg(0));
-  }
+  options.TakeGiven(file_po, file.model);
   const std::string out = po.Arg(po.NumArgs() - 1);
-  options.TakeGiven(po, given);
+  options.TakeGiven(po, given.model);
 
   ModelInfo info;
   if (!units.empty()) {
     info.units = ReadUnits(units);
-    if (!preset.empty()) options.vocab_size = given.vocab_size;  // the preset's yields to the units
+    if (!preset.empty()) {  // whose size yields to the units
+      options.vocab_size = (po.WasGiven("vocab-size") ? given : file).model.vocab_size;
+    }
     options.SetUnits(info.units);
   } else if (options.vocab_size == 0) {
     throw UsageError("give --units=units.txt, or a --vocab-size");

@@ -2,6 +2,7 @@
 """The table and the plot of utils/steps/experts.sh: word errors against time under several policies.
 
 Usage: expert_front.py <folder> <policy>...     the first policy is plain
+  e.g. utils/expert_front.py exp/experts plain skip0.75 chunk4
 
 Reads <folder>/<policy>/wer.json, *.routes.json and *.<round>.json; writes table.json, front.gp and, with gnuplot,
 front.png; prints the table. A policy stands in the front (+) if none is both faster and better. The

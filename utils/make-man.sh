@@ -8,6 +8,10 @@
 # bashcompinit).
 set -euo pipefail
 export LC_ALL=C.UTF-8
+if [ "${1:-}" = --help ]; then
+  awk 'NR > 1 && !/^#/ { exit } NR > 1 { sub(/^# ?/, ""); print }' "$0"
+  exit 0
+fi
 if [ $# -ne 2 ]; then
   echo "Usage: utils/make-man.sh <bin-dir> <share-dir>" >&2
   exit 2

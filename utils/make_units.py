@@ -2,7 +2,7 @@
 """Prints the units of a training text, one "unit id" a line: the letters in it and the word mark.
 
 Usage: utils/make_units.py <text>  > <units.txt>
-  e.g. utils/make_units.py data/train/text > data/units.txt
+  e.g. utils/make_units.py data/train/text > units.txt
 0 is <blank>, 1 <unk>, 2 <sos/eos>; then the letters in order of code point; last the word mark, which
 stands for the space between words. White space of any kind separates words, as in text-to-tokens.
 """

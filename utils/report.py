@@ -3,6 +3,8 @@
 
 Reads what utils/steps/{train,decode,score,routing}.sh left under --exp/<model>/<seed>, prints the
 report, and writes report.txt, report.json and wer-vs-rtf.png into --out.
+
+  e.g. utils/report.py --title "Two models" --models "moe dense" --seeds "1 2" --sets test --chunks "-1 16"
 """
 import argparse
 import glob
@@ -158,7 +160,7 @@ def build(args):
 
 
 def main():
-    ap = argparse.ArgumentParser(description=__doc__.split('\n\n')[0])
+    ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument('--title', required=True)
     ap.add_argument('--models', required=True, type=str.split, help='as "dense moe"')
     ap.add_argument('--seeds', required=True, type=str.split)

@@ -6,8 +6,17 @@
 #include "base/check.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "util/text.h"
 
 namespace u2moe {
+namespace {
+
+DataError NoCmvnStats(const DoubleMatrix &stats) {
+  return DataError("not CMVN statistics: ", stats.rows, " x ", stats.cols,
+                   ", expected 2 x (dimension + 1) as compute-cmvn-stats writes them");
+}
+
+}  // namespace
 
 void AccumulateCmvn(ConstView feats, DoubleMatrix *stats, const std::vector<float> *weights) {
   const int64_t dim = feats.Cols();
@@ -54,12 +63,52 @@ void AddCmvnStats(const DoubleMatrix &stats, DoubleMatrix *sum) {
   for (size_t i = 0; i < stats.data.size(); ++i) sum->data[i] += stats.data[i];
 }
 
+std::vector<int32_t> ParseSkipDims(const std::string &text, const std::string &where) {
+  std::vector<int32_t> dims;
+  if (text.empty()) return dims;
+  for (const std::string &part : Split(text, ':')) {
+    dims.push_back(0);
+    if (!ParseNumber(part, &dims.back()) || dims.back() < 0) {
+      throw UsageError(where, text, ": expected numbers from 0 with : between them");
+    }
+  }
+  return dims;
+}
+
+void FakeCmvnStats(const std::vector<int32_t> &dims, DoubleMatrix *stats) {
+  if (stats->rows != 2 || stats->cols < 2) throw NoCmvnStats(*stats);
+  const size_t dim = static_cast<size_t>(stats->cols - 1);
+  const double count = stats->data[dim];
+  for (const int32_t d : dims) {
+    const size_t i = static_cast<size_t>(d);
+    if (d < 0 || i >= dim) {
+      throw DataError("dimension ", d, " is to be skipped, but the CMVN statistics have ", dim,
+                      " (counted from 0)");
+    }
+    stats->data[i] = 0;
+    stats->data[dim + 1 + i] = count;
+  }
+}
+
+DoubleMatrix MeanAndVariance(const DoubleMatrix &stats) {
+  if (stats.rows != 2 || stats.cols < 2) throw NoCmvnStats(stats);
+  const size_t dim = static_cast<size_t>(stats.cols - 1);
+  const double count = stats.data[dim];
+  if (!(count > 0)) throw DataError("CMVN statistics over ", count, " frames have no mean");
+  DoubleMatrix out{2, stats.cols - 1, std::vector<double>(2 * dim)};
+  for (size_t d = 0; d < dim; ++d) {
+    const double mean = stats.data[d] / count;
+    out.data[d] = mean;
+    out.data[dim + d] = stats.data[dim + 1 + d] / count - mean * mean;
+  }
+  return out;
+}
+
 CmvnTransform::CmvnTransform(const DoubleMatrix &stats, bool norm_means, bool norm_vars,
                              const std::vector<int32_t> &skip_dims) {
   CHECK(norm_means || !norm_vars);
   if (stats.rows < (norm_vars ? 2 : 1) || stats.rows > 2 || stats.cols < 2) {
-    throw DataError("not CMVN statistics: ", stats.rows, " x ", stats.cols,
-                    ", expected 2 x (dimension + 1) as compute-cmvn-stats writes them");
+    throw NoCmvnStats(stats);
   }
   const int64_t dim = stats.cols - 1;
   const double *const x1 = stats.data.data();

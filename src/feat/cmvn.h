@@ -4,6 +4,7 @@
 #define U2MOE_FEAT_CMVN_H_
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "tensor/kaldi-tables.h"
@@ -20,6 +21,17 @@ void AccumulateCmvn(ConstView feats, DoubleMatrix *stats,
 
 // Adds stats to *sum; an empty sum becomes a copy. Throws DataError if the dimensions differ.
 void AddCmvnStats(const DoubleMatrix &stats, DoubleMatrix *sum);
+
+// "13:14:15" is {13, 14, 15}; "" is none. Throws UsageError, naming `where`, for anything else.
+std::vector<int32_t> ParseSkipDims(const std::string &text, const std::string &where);
+
+// Gives the dimensions statistics of mean 0 and variance 1, so that normalising leaves them as they
+// are. Throws DataError if stats are not 2 x (D + 1) or have no such dimension.
+void FakeCmvnStats(const std::vector<int32_t> &dims, DoubleMatrix *stats);
+
+// [2, D]: the mean and the variance of each dimension. Throws DataError for other shapes of stats
+// and a count that is not positive.
+DoubleMatrix MeanAndVariance(const DoubleMatrix &stats);
 
 // y = (x - mean) / deviation per dimension, both in double. The variance is floored at 1e-20.
 struct CmvnTransform {

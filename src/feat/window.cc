@@ -24,6 +24,7 @@ void FrameOptions::Register(OptionParser *po) {
   po->Register("snip-edges", &snip_edges,
                "only frames that lie wholly inside the audio; false: one per frame shift, with the "
                "audio reflected at its ends");
+  po->RegisterUnused("max-feature-vectors", int32_t{-1}, "");  // of Kaldi's online extraction
 }
 
 void FrameOptions::Check() const {

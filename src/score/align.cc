@@ -11,9 +11,9 @@ enum Move : uint8_t { kDiagonal, kDelete, kInsert };  // one of both, of ref onl
 
 template <AlignRule rule>
 struct Costs {
-  static constexpr int32_t kSubstitute = rule == AlignRule::kKaldi ? 1 : 4;
-  static constexpr int32_t kDelete = rule == AlignRule::kKaldi ? 1 : 3;
-  static constexpr int32_t kInsert = rule == AlignRule::kKaldi ? 1 : 3;
+  static constexpr int32_t kSubstitute = rule == AlignRule::kSclite ? 4 : 1;
+  static constexpr int32_t kDelete = rule == AlignRule::kSclite ? 3 : 1;
+  static constexpr int32_t kInsert = rule == AlignRule::kSclite ? 3 : 1;
 };
 
 }  // namespace
@@ -56,8 +56,9 @@ void Aligner::Fill(const std::vector<int32_t> &ref, const std::vector<int32_t> &
       } else {
         best = diagonal;
         move = kDiagonal;
+        if (rule == AlignRule::kKaldiText && deletion < best) best = deletion, move = kDelete;
         if (insertion < best) best = insertion, move = kInsert;
-        if (deletion < best) best = deletion, move = kDelete;
+        if (rule == AlignRule::kSclite && deletion < best) best = deletion, move = kDelete;
       }
       left = cost[j] = best;
       moves[j] = move;
@@ -74,6 +75,8 @@ EditCounts Aligner::Align(const std::vector<int32_t> &ref, const std::vector<int
   }
   if (rule_ == AlignRule::kKaldi) {
     Fill<AlignRule::kKaldi>(ref, hyp);
+  } else if (rule_ == AlignRule::kKaldiText) {
+    Fill<AlignRule::kKaldiText>(ref, hyp);
   } else {
     Fill<AlignRule::kSclite>(ref, hyp);
   }

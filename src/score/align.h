@@ -21,6 +21,9 @@ enum class AlignRule {
   // and
   // that to a deletion.
   kSclite,
+  // Costs 1/1/1, as Kaldi's align-text: the fewest errors, but at equal cost a correct word or
+  // substitution is preferred to a deletion, and that to an insertion, looking from the end.
+  kKaldiText,
 };
 
 // "kaldi" or "sclite"; throws UsageError for others.

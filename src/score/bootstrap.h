@@ -20,11 +20,18 @@ struct Interval {
   bool Holds(double x) const { return low <= x && x <= high; }
 };
 
+// Of a rate over the draws.
+struct Spread {
+  double mean = 0, deviation = 0;
+};
+
 struct BootstrapResult {
   Interval rate;             // of errors / words, 95 %: from the 2.5th to the 97.5th percentile
   Interval rate2;            // of errors2 / words
   Interval difference;       // of (errors2 - errors) / words, from the same draws (paired)
   double second_better = 0;  // share of draws in which errors2 < errors, ties counting half
+  double second_fewer = 0;   // the same share without the ties
+  Spread spread, spread2;    // of errors / words and errors2 / words
   int64_t num_draws = 0;
 };
 

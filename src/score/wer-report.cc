@@ -87,6 +87,18 @@ void WriteWerText(std::ostream &os, const WerReport &report) {
      << " (second - first), interval 95% " << Percent(b.difference) << ": " << Verdict(b) << '\n';
 }
 
+void WriteBootstrapText(std::ostream &os, const BootstrapResult &result, bool has_second) {
+  const auto line = [&](const char *name, const Spread &s) {
+    const double reach = 1.96 * s.deviation;
+    os << name << ": %WER " << Fixed(100 * s.mean) << " 95% Conf Interval "
+       << Percent({s.mean - reach, s.mean + reach}) << '\n';
+  };
+  line("Set1", result.spread);
+  if (!has_second) return;
+  line("Set2", result.spread2);
+  os << "Probability of Set2 improving Set1: " << Fixed(100 * result.second_fewer) << '\n';
+}
+
 void WriteWerJson(std::ostream &os, const WerReport &report) {
   nlohmann::ordered_json j = {{"rate", report.opts.RateName()},
                               {"counted", report.opts.UnitName()},

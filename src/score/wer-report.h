@@ -30,6 +30,13 @@ struct WerReport {
 //   Difference -1.00 (second - first), interval 95% [ -3.01, 0.98 ]: no difference
 void WriteWerText(std::ostream &os, const WerReport &report);
 
+// The lines of Kaldi's compute-wer-bootci: mean of the draws and 1.96 deviations on either side, in
+// percent; the share of draws in which the second hypothesis has fewer errors.
+//   Set1: %WER 26.00 95% Conf Interval [ 24.12, 27.88 ]
+//   Set2: %WER 25.00 95% Conf Interval [ 23.10, 26.90 ]        with a second hypothesis, and then
+//   Probability of Set2 improving Set1: 91.23
+void WriteBootstrapText(std::ostream &os, const BootstrapResult &result, bool has_second);
+
 // One JSON object of the same. Rates in percent; null where there is none.
 void WriteWerJson(std::ostream &os, const WerReport &report);
 

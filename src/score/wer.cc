@@ -86,11 +86,15 @@ std::string SomeKeys(const std::vector<const std::string *> &keys) {
 
 }  // namespace
 
-void WerOptions::Register(OptionParser *po) {
+void WerOptions::RegisterMode(OptionParser *po) {
   po->Register(
       "mode", &mode,
       "utterances in only one of the tables: strict (an error), present (references without "
       "hypothesis are left out), all (they count as empty hypotheses)");
+}
+
+void WerOptions::Register(OptionParser *po) {
+  RegisterMode(po);
   po->Register(
       "align", &align,
       "kaldi: minimum edit distance, costs 1/1/1; sclite: costs 4/3/3 as NIST's tool, whose "
@@ -146,6 +150,30 @@ std::vector<Transcript> ReadTranscripts(const std::string &rspecifier) {
   reader.Close();
   watch.Report();
   not_utf8.Log(rspecifier, "is compared byte by byte:", true);
+  return result;
+}
+
+std::vector<Transcript> WithTranscripts(
+    const std::vector<Transcript> &refs,
+    const std::vector<const std::vector<Transcript> *> &others) {
+  std::unordered_map<std::string_view, size_t> count;  // of the tables that have the key
+  for (const std::vector<Transcript> *other : others) {
+    for (const Transcript &t : *other) ++count[t.key];
+  }
+  std::vector<Transcript> result;
+  std::vector<const std::string *> missing;
+  for (const Transcript &t : refs) {
+    const auto found = count.find(t.key);
+    if (found != count.end() && found->second == others.size()) {
+      result.push_back(t);
+    } else {
+      missing.push_back(&t.key);
+    }
+  }
+  if (!missing.empty()) {
+    LOG_WARN << missing.size() << " of " << refs.size() << " references lack a hypothesis ("
+             << SomeKeys(missing) << ") and are left out";
+  }
   return result;
 }
 

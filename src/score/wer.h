@@ -21,7 +21,8 @@ struct WerOptions {
   bool cer = false, chars = false;
 
   void Register(OptionParser *po);
-  void Check() const;  // throws UsageError
+  void RegisterMode(OptionParser *po);  // --mode alone
+  void Check() const;                   // throws UsageError
   ScoreUnit Unit() const;
   std::string UnitName() const;  // "words", "characters and spaces", "characters"
   std::string RateName() const;  // "WER" or "CER"
@@ -35,6 +36,10 @@ struct Transcript {
 
 // All of a table; throws Error for a key that occurs twice, naming it.
 std::vector<Transcript> ReadTranscripts(const std::string &rspecifier);
+
+// Those references that every one of `others` has a transcript for. Warns of what is left out.
+std::vector<Transcript> WithTranscripts(const std::vector<Transcript> &refs,
+                                        const std::vector<const std::vector<Transcript> *> &others);
 
 struct ScoredUtterance {
   std::string key;

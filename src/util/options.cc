@@ -1,7 +1,11 @@
 #include "util/options.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <boost/program_options.hpp>
+#include <cerrno>
+#include <cstring>
 #include <iostream>
 #include <optional>
 #include <set>
@@ -34,12 +38,35 @@ size_t EditDistance(const std::string &a, const std::string &b) {
   return row[b.size()];
 }
 
-constexpr char kSpace[] = " \t\r";
+constexpr char kSpace[] = " \t\r\n";
+constexpr char kByteOrderMark[] = "\xEF\xBB\xBF";
+
+std::string Trim(std::string s) {
+  s.erase(s.find_last_not_of(kSpace) + 1);
+  s.erase(0, s.find_first_not_of(kSpace));
+  return s;
+}
+
+std::string LowerCase(std::string s) {
+  for (char &c : s) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  return s;
+}
 
 std::string NormalizeName(std::string name) {
-  name.erase(name.find_last_not_of(kSpace) + 1);
+  name = LowerCase(Trim(std::move(name)));
   std::replace(name.begin(), name.end(), '_', '-');
   return name;
+}
+
+// "true" or "false" for Kaldi's spellings of them and for yes and no; others, "" too, stay as they
+// are and are refused later.
+std::string BoolText(const std::string &value) {
+  const std::string v = LowerCase(value);
+  if (v == "true" || v == "t" || v == "1" || v == "yes") return "true";
+  if (v == "false" || v == "f" || v == "0" || v == "no") return "false";
+  return "'" + value + "'";
 }
 
 std::string DefaultText(bool v) { return v ? "true" : "false"; }
@@ -69,6 +96,7 @@ struct OptionParser::Impl {
   std::vector<std::function<void(Places *)>> more_places;
   std::vector<std::string> configs;  // that were read
   std::string config;
+  std::vector<std::shared_ptr<void>> kept;  // variables of options without effect
   bool help = false, print_args = true;
   int32_t verbose = 0;
 
@@ -84,17 +112,16 @@ struct OptionParser::Impl {
     return std::any_of(rows.begin(), rows.end(), [&](const Row &row) { return row.name == name; });
   }
 
-  // "name=value" or, for a boolean, "name"; underscores stand for hyphens as in Kaldi. `where`
-  // begins the message of an error; it is "" for the command line.
+  // "name=value" or, for a boolean, "name"; as in Kaldi, underscores stand for hyphens, capitals
+  // for small letters, and spaces around a value do not belong to it. `where` begins the message of
+  // an error; it is "" for the command line.
   po::option ParseOption(const std::string &text, const std::string &where) const {
     const size_t eq = text.find('=');
     po::option option;
     option.string_key = NormalizeName(text.substr(0, eq));
     CheckKnown(option.string_key, where);
     if (eq != std::string::npos) {
-      std::string value = text.substr(eq + 1);
-      if (!where.empty()) value.erase(0, value.find_first_not_of(kSpace));
-      option.value.push_back(value);
+      option.value.push_back(Trim(text.substr(eq + 1)));
     } else {
       for (const Row &row : rows) {
         if (row.name == option.string_key && row.type != "bool") {
@@ -125,15 +152,16 @@ struct OptionParser::Impl {
   // One option at a time: Boost refuses repeats, while in Kaldi a later value replaces an earlier
   // one.
   void Store(const po::option &option, const std::string &where) {
+    const auto row = std::find_if(rows.begin(), rows.end(),
+                                  [&](const Row &r) { return r.name == option.string_key; });
     po::parsed_options parsed(&description);
     parsed.options.push_back(option);
+    if (row->type == "bool") parsed.options[0].value[0] = BoolText(option.value[0]);
     try {
       po::variables_map map;
       po::store(parsed, map);
       po::notify(map);
     } catch (const po::error &) {
-      const auto row = std::find_if(rows.begin(), rows.end(),
-                                    [&](const Row &r) { return r.name == option.string_key; });
       throw UsageError(where, "--", row->name, "=", option.value[0], ": expected ",
                        row->type == "bool"  ? "true or false"
                        : row->type == "int" ? "a whole number that is not too large"
@@ -185,6 +213,7 @@ void OptionParser::RegisterOutput(const std::string &name, std::string *value,
 void OptionParser::AddPlaces(std::function<void(Places *)> declare) {
   impl_->more_places.push_back(std::move(declare));
 }
+void OptionParser::Keep(std::shared_ptr<void> value) { impl_->kept.push_back(std::move(value)); }
 
 void OptionParser::AddCheck(std::function<void()> check) {
   impl_->checks.push_back(std::move(check));
@@ -192,20 +221,27 @@ void OptionParser::AddCheck(std::function<void()> check) {
 
 bool OptionParser::Parse(int argc, const char *const *argv, int min_args, int max_args,
                          InputArgs inputs) {
+  // Whoever asks for help gets it, whatever else is wrong with the line, as in Kaldi.
+  for (int k = 1; k < argc && std::string(argv[k]) != "--"; ++k) {
+    const std::string arg = argv[k];
+    if (arg == "-h" || (arg.compare(0, 2, "--") == 0 && NormalizeName(arg.substr(2)) == "help")) {
+      PrintHelp();
+      return false;
+    }
+  }
   // Only "--name" and "--name=value" are options, as in Kaldi; "-" and everything after the first
   // positional argument or "--" are arguments, so a file name never needs quoting tricks.
   std::vector<po::option> parsed;
   int i = 1;
   bool separator = false;
   for (; i < argc; ++i) {
-    std::string arg = argv[i];
+    const std::string arg = argv[i];
     if (arg == "--") {
       separator = true;
       ++i;
       break;
     }
     if (arg.size() < 2 || arg[0] != '-') break;
-    if (arg == "-h") arg = "--help";
     if (arg[1] != '-') throw UsageError("unknown option ", arg, "; options begin with --");
     parsed.push_back(impl_->ParseOption(arg.substr(2), ""));
   }
@@ -236,7 +272,7 @@ bool OptionParser::Parse(int argc, const char *const *argv, int min_args, int ma
     throw UsageError(NumArgs(), " arguments given. ",
                      usage == std::string::npos ? "" : impl_->usage.substr(usage, end - usage));
   }
-  for (const auto &check : impl_->checks) check();
+  RunChecks();
   CheckPlaces(inputs);
   if (impl_->print_args) {
     std::string line;
@@ -281,14 +317,13 @@ void OptionParser::ReadConfigFile(const std::string &path) {
     } catch (const PlaceError &) {
       throw;
     } catch (const Error &e) {
-      throw UsageError("cannot read configuration file ", path, ": ", e.what());
+      throw UsageError("cannot read configuration file ", path.empty() ? "''" : path, ": ",
+                       e.what());
     }
   };
   std::string line;
   for (int number = 1; next(number, &line); ++number) {
-    line = line.substr(0, line.find('#'));
-    line.erase(0, line.find_first_not_of(kSpace));
-    line.erase(line.find_last_not_of(kSpace) + 1);
+    line = Trim(line.substr(0, line.find('#')));
     if (line.empty()) continue;
     const std::string where = Cat(path, ":", number, ": ");
     if (line.compare(0, 2, "--") == 0) line.erase(0, 2);
@@ -303,11 +338,36 @@ void OptionParser::ReadConfigFile(const std::string &path) {
   }
 }
 
+void OptionParser::ReadForeignConfig(const std::string &path) {
+  ReadConfigFile(path);
+  try {
+    RunChecks();
+  } catch (const UsageError &e) {
+    throw UsageError(path, ": ", e.what());
+  }
+}
+
+void OptionParser::RunChecks() const {
+  for (const auto &check : impl_->checks) check();
+}
+
+// Written past std::cout, so that `tool --help | head` ends as quietly as it began.
 void OptionParser::PrintHelp() const {
-  std::cout << impl_->usage << "\nOptions:\n";
+  std::string text = impl_->usage + "\nOptions:\n";
   for (const Impl::Row &row : impl_->rows) {
-    std::cout << "  --" << row.name << " (" << row.type << ", default " << row.default_text << ")\n"
-              << "      " << row.doc << "\n";
+    text += Cat("  --", row.name, " (", row.type, ", default ", row.default_text, ")\n      ",
+                row.doc, "\n");
+  }
+  std::cout.flush();
+  for (size_t done = 0; done < text.size();) {
+    const ssize_t n = write(STDOUT_FILENO, text.data() + done, text.size() - done);
+    if (n >= 0) {
+      done += static_cast<size_t>(n);
+    } else if (errno == EPIPE) {
+      return;
+    } else if (errno != EINTR) {
+      throw Error("cannot print the help: ", std::strerror(errno));
+    }
   }
 }
 

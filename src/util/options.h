@@ -1,5 +1,5 @@
 // Command lines in Kaldi's manner, on Boost.ProgramOptions: --name=value, hyphenated names,
-// --config=FILE with name=value lines, booleans as --flag or --flag=false.
+// --config=FILE with name=value lines, booleans as --flag or --flag=false (t, f, 1, 0, yes, no).
 //
 //   OptionParser po("One line of purpose.\n\n"
 //                   "Usage: copy-feats [options] <feats-rspecifier> <feats-wspecifier>\n"
@@ -47,14 +47,24 @@ class OptionParser {
   // Called at the end of Parse for places that are in no single option or argument.
   void AddPlaces(std::function<void(Places *)> declare);
 
+  // An option that a tool of Kaldi's has and that does nothing here: taken, so that Kaldi's command
+  // lines work, and not used. `why` ends the help: "no effect, as in Kaldi" if it is "".
+  template <class T>
+  void RegisterUnused(const std::string &name, T value, const std::string &why) {
+    auto unused = std::make_shared<T>(value);
+    Register(name, unused.get(), "no effect" + (why.empty() ? ", as in Kaldi" : ": " + why));
+    Keep(unused);
+  }
+
   // A check to be made at the end of Parse, for values that are used only much later.
   void AddCheck(std::function<void()> check);
 
   // Parses the command line, then prints it to stderr (unless --print-args=false). Returns false if
-  // --help was given, after printing it to stdout. Throws UsageError for an unknown option (naming
-  // the nearest known one), a bad value, or a number of positional arguments outside [min_args,
-  // max_args]; max_args -1: any number. Throws PlaceError (util/places.h) where two outputs have
-  // one place, an output is an input, or a stream is read twice.
+  // --help was given, after or before whatever else, once it is printed to stdout; a reader that
+  // wants no more of it is no error. Throws UsageError for an unknown option (naming the nearest
+  // known one), a bad value, or a number of positional arguments outside [min_args, max_args];
+  // max_args -1: any number. Throws PlaceError (util/places.h) where two outputs have one place, an
+  // output is an input, or a stream is read twice.
   bool Parse(int argc, const char *const *argv, int min_args, int max_args, InputArgs inputs);
 
   int NumArgs() const { return static_cast<int>(args_.size()); }
@@ -67,11 +77,16 @@ class OptionParser {
   // Reads a configuration file of name=value lines (a leading -- is allowed, # starts a comment)
   // into the registered variables, as --config does. Throws UsageError with file and line.
   void ReadConfigFile(const std::string &path);
+  // Reads the configuration of another tool, all options of which are registered: as
+  // ReadConfigFile, then makes the checks. What it says of help, log and arguments has no effect.
+  void ReadForeignConfig(const std::string &path);
 
  private:
   struct Impl;
   void PrintHelp() const;
   void CheckPlaces(InputArgs inputs) const;
+  void RunChecks() const;
+  void Keep(std::shared_ptr<void> value);  // until the parser goes
 
   std::unique_ptr<Impl> impl_;
   std::vector<std::string> args_;

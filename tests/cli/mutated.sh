@@ -16,6 +16,8 @@ printf '[ 1 2\n 3 4 ]\n' >object.txt
 copy-feats object.txt object/good 2>/dev/null
 copy-feats --compress=true ark:feats/good ark:compressed/good 2>/dev/null
 copy-feats ark:feats/good ark,scp:script/ark,script/good 2>/dev/null
+mkdir stats_table
+compute-cmvn-stats ark:feats/good ark:stats_table/good 2>/dev/null
 printf 'a [ 1 2.5 -3 ]\nb [ ]\n' | copy-vector ark:- ark:vector/good 2>/dev/null
 printf '%s\n' '<blank> 0' 'A 1' 'B 2' '▁ 3' '<sos/eos> 4' >units_file/good
 cp segments segments_file/good
@@ -46,6 +48,18 @@ object concat-feats FILE FILE x
 vector copy-vector IN OUT
 segments_file extract-segments ark:wav/good FILE OUT
 text compute-wer ark:text/good IN
+text compute-wer-bootci --replications=10 ark:text/good IN IN
+text align-text IN ark:text/good OUT
+text align-text ark:text/good IN OUT
+feats select-feats 1,0-1 IN OUT
+feats shift-feats --shift=1 IN OUT
+feats subsample-feats --n=2 IN OUT
+feats compare-feats IN IN
+feats compare-feats --threshold=-2 ark:feats/good IN
+feats copy-feats-to-htk --output-dir=htk IN
+feats copy-matrix --apply-exp IN OUT
+object copy-matrix --binary=false FILE x
+stats_table modify-cmvn-stats 0 IN OUT
 text compute-wer IN ark:text/good
 units_file text-to-tokens FILE ark:text/good OUT
 conf nnet-init --units=units_file/good FILE x

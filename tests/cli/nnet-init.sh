@@ -51,6 +51,75 @@ check_fails "no such file" 2 'cannot read configuration file' nnet-init "${small
 printf 'a 0\nb 0\n' >"$tmp/twice.txt"
 check_fails "units with an id twice" 1 'twice.txt:2: the id 0 is also that of a' \
   nnet-init --print-args=false --units="$tmp/twice.txt" "$tmp/model.conf" "$tmp/x.safetensors"
+
+# One configuration for compute-fbank-feats and for the model of its features.
+cat >"$tmp/whole.conf" <<EOF
+--num-mel-bins=20
+--sample-frequency=8000
+allow-downsample=true
+allow_upsample=t
+num-threads=2
+write-utt2dur=ark,t:$tmp/utt2dur
+segments=$tmp/segments
+min-segment-length=0.05
+max-overshoot=0.2
+max-failures=5%
+max-feature-vectors=10
+min-duration=0.1
+channel=0
+dither=0.5
+seed=7
+output-format=kaldi
+htk-compat=false
+debug-mel=false
+online-frames=0
+stats=$tmp/stats.json
+verbose=1
+print-args=false
+EOF
+check "a whole configuration of compute-fbank-feats" nnet-init "${small[@]}" --fbank-config="$tmp/whole.conf" \
+  "$tmp/model.conf" "$tmp/whole.safetensors"
+check_equal "keeps what makes the features" "$(nnet-info --print-args=false --print=features "$tmp/whole.safetensors")" \
+  "$(nnet-info --print-args=false --print=features "$tmp/a.safetensors")"
+check_equal "each option of compute-fbank-feats, with its default" "$(
+  compute-fbank-feats --help | sed -nE 's/^  --([^ ]+) \([a-z]+, default "?([^"]*)"?\)$/\1=\2/p' |
+    grep -vE '^(config|num-mel-bins|sample-frequency)=' >"$tmp/options"
+  wc -l <"$tmp/options" | awk '{ print ($1 > 40) }'
+  while read -r option; do
+    printf 'num-mel-bins=20\nsample-frequency=8000\n%s\n' "$option" >"$tmp/one.conf"
+    nnet-init "${small[@]}" --fbank-config="$tmp/one.conf" "$tmp/model.conf" "$tmp/made.safetensors" 2>&1 | sed -n '/ERROR/p'
+  done <"$tmp/options")" 1
+printf 'num-mel-bins=20\nsample-frequency=8000\nsubtract-mean=true\nvtln-warp=1.1\n' >"$tmp/warped.conf"
+check "with a warp" nnet-init "${small[@]}" --fbank-config="$tmp/warped.conf" "$tmp/model.conf" "$tmp/warped.safetensors"
+nnet-info --print-args=false --print=features "$tmp/warped.safetensors" >"$tmp/again.conf"
+check_equal "which the features need too" "$(grep -E 'subtract|vtln' "$tmp/again.conf" | paste -sd' ')" \
+  'subtract-mean=true vtln-high=-500 vtln-low=100 vtln-warp=1.1'
+check "is a configuration again" nnet-init "${small[@]}" --fbank-config="$tmp/again.conf" "$tmp/model.conf" "$tmp/again.safetensors"
+check_equal "with the same in it" "$(nnet-info --print-args=false --print=features "$tmp/again.safetensors")" "$(cat "$tmp/again.conf")"
+for line in allow-downsmaple=true allow-downsample=perhaps num-threads=0 max-failures=some output-format=sphinx channel=-2 \
+  min-duration=-1 window-type=square vtln-warp=0 online-frames=-1 config=other.conf; do
+  printf 'num-mel-bins=20\n%s\n' "$line" >"$tmp/refused.conf"
+  check_fails "refuses $line" 2 "refused.conf:.*${line%%=*}" nnet-init "${small[@]}" --fbank-config="$tmp/refused.conf" \
+    "$tmp/model.conf" "$tmp/made.safetensors"
+  if ! [[ $line =~ ^(config|online) ]]; then
+    check_fails "as compute-fbank-feats does" 2 "${line%%=*}" compute-fbank-feats --config="$tmp/refused.conf" ark:/dev/null ark:/dev/null
+  fi
+done
+# The model's own file may say what the options say, which count more.
+{ cat "$tmp/model.conf" && printf 'units=%s\nfbank-config=%s\ncmvn=%s\nseed=3\nverbose=1\nprint-args=f\n' \
+  "$tmp/units.txt" "$tmp/fbank.conf" "$tmp/cmvn"; } >"$tmp/full.conf"
+check "everything in the model's file" nnet-init "$tmp/full.conf" "$tmp/made.safetensors"
+check "is as by options" cmp "$tmp/made.safetensors" "$tmp/a.safetensors"
+check "as a configuration" nnet-init --config="$tmp/full.conf" "$tmp/full.conf" "$tmp/made.safetensors"
+check "is as by options too" cmp "$tmp/made.safetensors" "$tmp/a.safetensors"
+check "an option against the file" nnet-init --seed=4 "$tmp/full.conf" "$tmp/made.safetensors"
+check "counts more" cmp "$tmp/made.safetensors" "$tmp/c.safetensors"
+check "an empty option against the file" nnet-init --cmvn= "$tmp/full.conf" "$tmp/made.safetensors"
+check_equal "counts more" "$(cmp -s "$tmp/made.safetensors" "$tmp/a.safetensors"; echo $?)" 1
+printf 'preset=moe-1b\nnum-blocks=1\ndecoder-blocks=1\nreverse-decoder-blocks=1\nhidden-dim=32\nmodel-dim=40\n' >"$tmp/preset.conf"
+check "a preset in the file" nnet-init "${small[@]}" "$tmp/preset.conf" "$tmp/made.safetensors"
+check_equal "is as by options" "$(nnet-info --print-args=false "$tmp/made.safetensors" | grep -cE '^(num-heads=10|conv-kernel=15|vocab-size=5|model-dim=40)$')" 4
+
 check_fails "one argument" 2 'give a model.conf or a --preset' nnet-init --print-args=false "$tmp/model.conf"
 check_fails "no such preset" 2 'known are dense-225m, moe-1b and dense-1b' \
   nnet-init --print-args=false --preset=dense "$tmp/x.safetensors"

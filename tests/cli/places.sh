@@ -7,6 +7,7 @@ cd "$tmp" || exit 1
 # All places of every tool: @i is an input, @o an output; PRINTS: it prints on standard output as well. The inputs need
 # not be good, as nothing is read.
 tools='add-deltas ark:@i ark:@o
+align-text ark:@i ark:@i ark:@o
 add-noise --rirs=scp:@i --utt2rir=ark:@i --noises=scp:@i --utt2noise=ark:@i scp:@i ark:@i ark:@o
 apply-cmvn --utt2spk=ark:@i ark:@i ark:@i ark:@o
 apply-cmvn-sliding ark:@i ark:@o
@@ -16,9 +17,13 @@ compute-cmvn-stats --spk2utt=ark:@i --weights=ark:@i ark:@i ark:@o
 compute-fbank-feats --vtln-map=ark:@i --utt2spk=ark:@i --segments=@i --write-utt2dur=ark,t:@o --stats=@o scp:@i ark:@o
 compute-mfcc-feats --vtln-map=ark:@i --utt2spk=ark:@i --segments=@i --write-utt2dur=ark,t:@o --stats=@o scp:@i ark:@o
 compute-vad ark:@i ark:@o
+compare-feats ark:@i ark:@i
+compute-wer-bootci ark:@i ark:@i ark:@i PRINTS
 compute-wer --utt2spk=@i --compare=ark:@i --per-utt=@o --json=@o --bootstrap ark:@i ark:@i PRINTS
 concat-feats @i @i @o
 copy-feats --write-num-frames=ark,t:@o ark:@i ark:@o
+copy-feats-to-htk ark:@i
+copy-matrix ark:@i ark:@o
 copy-int-vector ark:@i ark:@o
 copy-vector ark:@i ark:@o
 ctc-decode --times=ark:@o --stats=@o ark:@i ark:@o ark:@o
@@ -28,6 +33,7 @@ feat-stats --json=@o ark:@i
 feat-to-dim ark:@i ark:@o
 feat-to-len ark:@i ark:@o
 modify-speed scp:@i ark:@o
+modify-cmvn-stats 0:1 ark:@i ark:@o
 moe-calibrate --tokens=ark:@i @i ark:@i @o PRINTS
 moe-route-stats --labels=ark:@i --tokens=ark:@i --json=@o --plot=@o --per-frame=ark:@o @i ark:@i PRINTS
 nnet-average @o @i @i
@@ -39,6 +45,9 @@ nnet-init --units=@i --cmvn=@i --fbank-config=@i @i @o
 nnet-quantize @i @o PRINTS
 nnet-train --dev-feats=ark:@i --dev-tokens=ark:@i @i ark:@i ark:@i @o
 paste-feats ark:@i ark:@i ark:@i ark:@o
+select-feats 0 ark:@i ark:@o
+shift-feats ark:@i ark:@o
+subsample-feats ark:@i ark:@o
 select-voiced-frames ark:@i ark:@i ark:@o
 splice-feats ark:@i ark:@o
 subset-feats --include=@i ark:@i ark:@o

@@ -97,17 +97,22 @@ TEST(Options, DefaultsStayAndWasGivenKnows) {
 }
 
 TEST(Options, Booleans) {
-  for (const char *yes : {"--flag", "--flag=true", "--flag=1", "--flag=yes"}) {
+  for (const char *yes : {"--flag", "--flag=true", "--flag=1", "--flag=yes", "--flag=t", "--flag=T",
+                          "--flag=True", "--flag= t ", "--FLAG"}) {
     Tool t;
     t.Parse({yes});
     EXPECT_TRUE(t.flag) << yes;
   }
-  for (const char *no : {"--on=false", "--on=0", "--on=no"}) {
+  for (const char *no :
+       {"--on=false", "--on=0", "--on=no", "--on=f", "--on=F", "--on=FALSE", "--ON=f"}) {
     Tool t;
     t.Parse({no});
     EXPECT_FALSE(t.on) << no;
   }
   EXPECT_EQ(Tool().Failure({"--flag=maybe"}), "--flag=maybe: expected true or false");
+  EXPECT_EQ(Tool().Failure({"--flag="}), "--flag=: expected true or false");
+  EXPECT_EQ(Tool().Failure({"--flag=tt"}), "--flag=tt: expected true or false");
+  EXPECT_EQ(Tool().Failure({"--on=-1"}), "--on=-1: expected true or false");
 }
 
 TEST(Options, LaterValueWins) {
@@ -122,6 +127,26 @@ TEST(Options, UnderscoresAreHyphens) {
   t.Parse({"--num_frames=7", "--name=a_b"});
   EXPECT_EQ(t.count, 7);
   EXPECT_EQ(t.name, "a_b");
+}
+
+TEST(Options, SpacesAroundValuesAreDropped) {
+  Tool t;
+  t.Parse({"--num-frames= 7", "--rate=0.5 ", "--name=  a b\t"});
+  EXPECT_EQ(t.count, 7);
+  EXPECT_EQ(t.rate, 0.5f);
+  EXPECT_EQ(t.name, "a b");
+}
+
+TEST(Options, WithoutEffectButChecked) {
+  Tool t;
+  t.po.RegisterUnused("old", int32_t{-1}, "");
+  t.po.RegisterUnused("older", false, "there is one format");
+  t.Parse({"--old=4", "--older"});
+  EXPECT_EQ(t.Failure({"--old=x"}), "--old=x: expected a whole number that is not too large");
+  EXPECT_FALSE(t.Parse({"--help"}));
+  EXPECT_HAS(t.out, "--old (int, default ");
+  EXPECT_HAS(t.out, "no effect, as in Kaldi\n");
+  EXPECT_HAS(t.out, "no effect: there is one format\n");
 }
 
 TEST(Options, UnknownOptionsNameTheNearest) {
@@ -175,6 +200,11 @@ TEST(Options, HelpGoesToStdoutAndStops) {
   EXPECT_HAS(t.out, "--on (bool, default true)");
   EXPECT_EQ(t.err, "");
   EXPECT_FALSE(Tool().Parse({"-h"}, 2, 2));
+  EXPECT_FALSE(Tool().Parse({"in", "out", "--help"}, 2, 2));
+  EXPECT_FALSE(Tool().Parse({"--nonsense", "--config=/nonexistent.conf", "--help"}, 2, 2));
+  EXPECT_TRUE(Tool().Parse({"--", "in", "--help"}, 2, 2));
+  EXPECT_FALSE(Tool().Parse({"--help=false", "--help"}, 2, 2));
+  EXPECT_TRUE(Tool().Parse({"--help=false", "in", "out"}, 2, 2));
 }
 
 TEST(Options, ConfigFiles) {
@@ -192,6 +222,45 @@ TEST(Options, ConfigFiles) {
   Tool u;
   u.po.ReadConfigFile(path);
   EXPECT_EQ(u.name, "from file");
+}
+
+TEST(Options, ConfigFilesOfOtherEditors) {
+  const std::string path = TempDir() + "/bom.conf", option = "--config=" + path;
+  WriteFile(path, "\xEF\xBB\xBF--num_frames=8\r\n  RATE = 0.5 \r\n--on=f");
+  Tool t;
+  t.Parse({option.c_str()});
+  EXPECT_EQ(t.count, 8);
+  EXPECT_EQ(t.rate, 0.5f);
+  EXPECT_FALSE(t.on);
+}
+
+TEST(Options, TheLastConfigFileWins) {
+  const std::string first = TempDir() + "/first.conf", second = TempDir() + "/second.conf";
+  WriteFile(first, "rate=1\nname=first\n");
+  WriteFile(second, "rate=2\n");
+  Tool t;
+  t.Parse({("--config=" + first).c_str(), ("--config=" + second).c_str()});
+  EXPECT_EQ(t.rate, 2);
+  EXPECT_EQ(t.name, "first");
+}
+
+TEST(Options, ForeignConfigsAreCheckedAndLeaveTheLogAlone) {
+  const std::string path = TempDir() + "/foreign.conf";
+  WriteFile(path, "verbose=3\nprint-args=false\nhelp=true\nnum-frames=6\n");
+  Tool t;
+  SetVerbosity(0);
+  t.po.ReadForeignConfig(path);
+  EXPECT_EQ(t.count, 6);
+  EXPECT_EQ(Verbosity(), 0);
+  t.po.AddCheck([&] {
+    if (t.count > 5) throw UsageError("--num-frames: too many");
+  });
+  try {
+    t.po.ReadForeignConfig(path);
+    ADD_FAILURE();
+  } catch (const UsageError &e) {
+    EXPECT_EQ(e.what(), path + ": --num-frames: too many");
+  }
 }
 
 TEST(Options, BadConfigFiles) {

@@ -2,7 +2,7 @@
 
 Usage: utils/subset_data_dir.sh [--first|--last|--shortest|--speakers|--per-spk] <data-dir> <N> <new-data-dir>
        utils/subset_data_dir.sh (--utt-list|--spk-list) <list> <data-dir> <new-data-dir>
-  e.g. utils/subset_data_dir.sh --shortest data/train 2000 data/train_2kshort
+  e.g. utils/subset_data_dir.sh --shortest data/train 5 data/train_5short
   (none)       N utterances spread evenly over the directory
   --first, --last   the first or last N
   --shortest   the N shortest by utt2num_frames, utt2dur, segments or feats.scp, the first of these that is there
