@@ -45,10 +45,10 @@ class OptionParser {
   void AddCheck(std::function<void()> check);
 
   // Parses the command line, then prints it to stderr (unless --print-args=false). Returns false if
-  // --help was given, after or before whatever else, once it is printed to stdout; a reader that
-  // wants no more of it is no error. Throws
-  // UsageError for an unknown option (naming the nearest known one), a bad value, or a number of
-  // positional arguments outside [min_args, max_args]; max_args -1: any number.
+  // --help was given, wherever and beside whatever else, once it is printed to stdout; a reader who
+  // wants no more of it is no error. Throws UsageError for an unknown option (naming the nearest
+  // known one), a bad value, or a number of positional arguments outside [min_args, max_args];
+  // max_args -1: any number.
   bool Parse(int argc, const char *const *argv, int min_args, int max_args);
 
   int NumArgs() const { return static_cast<int>(args_.size()); }
