@@ -23,6 +23,8 @@ printf '%s\n' '<blank> 0' 'A 1' 'B 2' '▁ 3' '<sos/eos> 4' >units_file/good
 cp segments segments_file/good
 printf '%s\n' feature-dim=8 model-dim=8 num-blocks=1 num-heads=2 conv-kernel=3 hidden-dim=8 num-experts=4 \
   decoder-blocks=1 reverse-decoder-blocks=1 >conf/good
+mkdir fbank_conf
+printf '%s\n' num-mel-bins=8 --frame-length=25 allow_downsample=t num-threads=2 max-failures=5% >fbank_conf/good
 nnet-init --units=units_file/good conf/good model/good 2>/dev/null
 nnet-quantize --weights=int8 model/good packed/good >/dev/null 2>&1
 for i in 1 2 3; do
@@ -64,6 +66,7 @@ text compute-wer IN ark:text/good
 units_file text-to-tokens FILE ark:text/good OUT
 conf nnet-init --units=units_file/good FILE x
 units_file nnet-init --units=FILE conf/good x
+fbank_conf nnet-init --units=units_file/good --fbank-config=FILE conf/good x
 model nnet-info FILE
 model nnet-copy FILE x
 model nnet-average x FILE model/good

@@ -8,15 +8,15 @@ import sys
 
 examples, inside = [], False
 for line in sys.stdin.read().split('\nOptions:\n')[0].splitlines():
-  begin = re.match(r'\s*e\.g\. (.*)', line) or (inside and re.match(r'\s*or: (.*)', line))
-  if begin:
-    examples.append(begin[1])
-    inside = True
-  elif inside and re.match(r' {7}', line):
-    if examples[-1].endswith(('|', '\\')):
-      examples[-1] += '\n' + line
+    begin = re.match(r'\s*e\.g\. (.*)', line) or (inside and re.match(r'\s*or: (.*)', line))
+    if begin:
+        examples.append(begin[1])
+        inside = True
+    elif inside and re.match(r' {7}', line):
+        if examples[-1].endswith(('|', '\\')):
+            examples[-1] += '\n' + line
+        else:
+            examples.append(line.strip())
     else:
-      examples.append(line.strip())
-  else:
-    inside = False
+        inside = False
 sys.stdout.write(''.join(e + '\0' for e in examples))

@@ -16,95 +16,95 @@ import sys
 
 
 def read(stream):
-  matrices, key, rows = {}, None, []
-  for line in stream:
-    if '[' in line:
-      key, line = line.split('[', 1)
-      rows = []
-    words = line.replace(']', '').split()
-    if words:
-      rows.append([float(w) for w in words])
-    if ']' in line:
-      matrices[key.strip()] = rows
-  return matrices
+    matrices, key, rows = {}, None, []
+    for line in stream:
+        if '[' in line:
+            key, line = line.split('[', 1)
+            rows = []
+        words = line.replace(']', '').split()
+        if words:
+            rows.append([float(w) for w in words])
+        if ']' in line:
+            matrices[key.strip()] = rows
+    return matrices
 
 
 def write(matrices):
-  for key, rows in matrices.items():
-    print(key, ' [')
-    print('\n'.join('  ' + ' '.join(repr(x) for x in row) for row in rows), ']')
+    for key, rows in matrices.items():
+        print(key, ' [')
+        print('\n'.join('  ' + ' '.join(repr(x) for x in row) for row in rows), ']')
 
 
 def softmax(row):
-  exps = [math.exp(x - max(row)) for x in row]
-  return [e / sum(exps) for e in exps]
+    exps = [math.exp(x - max(row)) for x in row]
+    return [e / sum(exps) for e in exps]
 
 
 def table(name):
-  with open(name, encoding='utf-8') as f:
-    return {words[0]: words[1:] for words in map(str.split, f)}
+    with open(name, encoding='utf-8') as f:
+        return {words[0]: words[1:] for words in map(str.split, f)}
 
 
 def align(a, b):
-  """Pairs with the fewest errors; looking from the end, a pair of words before a deletion before an insertion."""
-  sys.setrecursionlimit(10000)
+    """Pairs with the fewest errors; looking from the end, a pair of words before a deletion before an insertion."""
+    sys.setrecursionlimit(10000)
 
-  @functools.lru_cache(None)
-  def cost(i, j):
-    if i == 0 or j == 0:
-      return i + j
-    return min(cost(i - 1, j - 1) + (a[i - 1] != b[j - 1]), cost(i - 1, j) + 1, cost(i, j - 1) + 1)
+    @functools.lru_cache(None)
+    def cost(i, j):
+        if i == 0 or j == 0:
+            return i + j
+        return min(cost(i - 1, j - 1) + (a[i - 1] != b[j - 1]), cost(i - 1, j) + 1, cost(i, j - 1) + 1)
 
-  pairs, i, j = [], len(a), len(b)
-  while i or j:
-    if i and j and cost(i, j) == cost(i - 1, j - 1) + (a[i - 1] != b[j - 1]):
-      i, j = i - 1, j - 1
-      pairs.append((a[i], b[j]))
-    elif i and cost(i, j) == cost(i - 1, j) + 1:
-      i -= 1
-      pairs.append((a[i], '<eps>'))
-    else:
-      j -= 1
-      pairs.append(('<eps>', b[j]))
-  return pairs[::-1]
+    pairs, i, j = [], len(a), len(b)
+    while i or j:
+        if i and j and cost(i, j) == cost(i - 1, j - 1) + (a[i - 1] != b[j - 1]):
+            i, j = i - 1, j - 1
+            pairs.append((a[i], b[j]))
+        elif i and cost(i, j) == cost(i - 1, j) + 1:
+            i -= 1
+            pairs.append((a[i], '<eps>'))
+        else:
+            j -= 1
+            pairs.append(('<eps>', b[j]))
+    return pairs[::-1]
 
 
 def main(what, *args):
-  if what == 'random':
-    rng = random.Random(int(args[0]))
-    write({f'u{i + 1}': [[round(rng.uniform(-5, 5), 3) for _ in range(int(args[1]))] for _ in range(int(length))]
-           for i, length in enumerate(args[2:])})
-  elif what == 'matrix':
-    write({key: eval(args[0], {'m': m, 'softmax': softmax, **vars(math)}) for key, m in read(sys.stdin).items()})
-  elif what == 'near':
-    with open(args[0]) as a, open(args[1]) as b:
-      a, b = read(a), read(b)
-    assert list(a) == list(b), (list(a), list(b))
-    for key in a:
-      assert [len(row) for row in a[key]] == [len(row) for row in b[key]], (key, 'shape')
-      for x, y in zip(sum(a[key], []), sum(b[key], [])):
-        assert abs(x - y) <= 1e-5 * max(1, abs(x)), (key, x, y)
-    assert a
-  elif what == 'htk':
-    with open(args[0], 'rb') as f:
-      data = f.read()
-    frames, period, size, kind = struct.unpack('>iihH', data[:12])
-    print(frames, period, size, kind)
-    numbers = struct.unpack(f'>{frames * size // 4}f', data[12:])
-    for t in range(frames):
-      print(*('%g' % x for x in numbers[t * size // 4:(t + 1) * size // 4]))
-  elif what == 'align':
-    first, second = table(args[0]), table(args[1])
-    for key in first:
-      print(' '.join([key] + ' ; '.join(' '.join(pair) for pair in align(first[key], second[key])).split()))
-  elif what == 'spread':
-    # The rate of a draw is sum e / sum w; its variance is, for many utterances, that of e - rate * w.
-    ref, hyp = table(args[0]), table(args[1])
-    errors = [sum(x != y for x, y in align(ref[key], hyp[key])) for key in ref]
-    words = [len(ref[key]) for key in ref]
-    rate = sum(errors) / sum(words)
-    variance = sum((e - rate * w)**2 for e, w in zip(errors, words)) / sum(words)**2
-    print(100 * rate, 196 * math.sqrt(variance))
+    if what == 'random':
+        rng = random.Random(int(args[0]))
+        write({f'u{i + 1}': [[round(rng.uniform(-5, 5), 3) for _ in range(int(args[1]))] for _ in range(int(length))]
+               for i, length in enumerate(args[2:])})
+    elif what == 'matrix':
+        write({key: eval(args[0], {'m': m, 'softmax': softmax, **vars(math)}) for key, m in read(sys.stdin).items()})
+    elif what == 'near':
+        with open(args[0]) as a, open(args[1]) as b:
+            a, b = read(a), read(b)
+        assert list(a) == list(b), (list(a), list(b))
+        for key in a:
+            assert [len(row) for row in a[key]] == [len(row) for row in b[key]], (key, 'shape')
+            for x, y in zip(sum(a[key], []), sum(b[key], [])):
+                assert abs(x - y) <= 1e-5 * max(1, abs(x)), (key, x, y)
+        assert a
+    elif what == 'htk':
+        with open(args[0], 'rb') as f:
+            data = f.read()
+        frames, period, size, kind = struct.unpack('>iihH', data[:12])
+        print(frames, period, size, kind)
+        numbers = struct.unpack(f'>{frames * size // 4}f', data[12:])
+        for t in range(frames):
+            print(*('%g' % x for x in numbers[t * size // 4:(t + 1) * size // 4]))
+    elif what == 'align':
+        first, second = table(args[0]), table(args[1])
+        for key in first:
+            print(' '.join([key] + ' ; '.join(' '.join(pair) for pair in align(first[key], second[key])).split()))
+    elif what == 'spread':
+        # The rate of a draw is sum e / sum w; its variance is, for many utterances, that of e - rate * w.
+        ref, hyp = table(args[0]), table(args[1])
+        errors = [sum(x != y for x, y in align(ref[key], hyp[key])) for key in ref]
+        words = [len(ref[key]) for key in ref]
+        rate = sum(errors) / sum(words)
+        variance = sum((e - rate * w)**2 for e, w in zip(errors, words)) / sum(words)**2
+        print(100 * rate, 196 * math.sqrt(variance))
 
 
 main(*sys.argv[1:])
