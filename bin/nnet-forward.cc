@@ -7,6 +7,7 @@
 #include "pipeline/encode.h"
 #include "pipeline/utterance-loop.h"
 #include "tensor/kaldi-tables.h"
+#include "tensor/utterance-reader.h"
 #include "util/options.h"
 
 namespace u2moe {
@@ -84,7 +85,7 @@ int Run(int argc, char *argv[]) {
            << (threads.threads > 1 ? "s" : "") << ", " << precision << ", experts "
            << model->Policy().ToString() << ", " << DescribeMachine();
 
-  SequentialMatrixReader reader(po.Arg(1));
+  UtteranceReader reader(po.Arg(1));
   MatrixWriter logp_writer(po.Arg(2));
   std::unique_ptr<MatrixWriter> encoder_writer;
   if (po.NumArgs() > 3) encoder_writer = std::make_unique<MatrixWriter>(po.Arg(3));

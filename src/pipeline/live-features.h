@@ -29,9 +29,9 @@ struct LiveOptions {
   void Check() const;  // throws UsageError
 };
 
-// From one recording, audio_rxfilename, to a table of its pieces under <online_key>-00000001 and so
-// on. Into a pipe each is written at once; a file appears at the end. Throws Error if the recording
-// is broken.
+// From one recording, audio_rxfilename, to a table of its pieces under the keys of LivePiece. Into
+// a pipe each is written at once; a file appears at the end. Throws Error if the recording is
+// broken.
 void WriteLiveFeatures(const LiveOptions &live, const FbankOptions &fbank, const HtkHeader &htk,
                        const std::function<Tensor(Tensor)> &transform,
                        const ComputeFeatsOptions &opts, const std::string &audio_rxfilename,

@@ -139,8 +139,10 @@ void ScriptValueSource::Finish() {
 void ScriptValueSource::Fail(const ScriptEntry &entry, const std::string &cause) {
   std::string message = Cat(Where(entry), ": ", cause);
   if (input_ && IsPipe(entry.xfilename)) {
+    const bool silent = input_->Position() == 0;
     try {
       input_->Close();
+      if (silent) message += "; the command wrote nothing, but ended with status 0: try it alone";
     } catch (const Error &e) {
       message += Cat("; ", e.what());
     }
