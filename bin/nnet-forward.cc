@@ -6,7 +6,6 @@
 #include "model/quantize.h"
 #include "pipeline/encode.h"
 #include "pipeline/utterance-loop.h"
-#include "tensor/kaldi-tables.h"
 #include "tensor/utterance-reader.h"
 #include "util/options.h"
 

@@ -70,12 +70,18 @@ std::string DescribeForeignAudio(const std::string &bytes) {
   if (StartsWith(all, "\x93NUMPY")) {
     return "it is a NumPy array; save its samples as WAV, or as they are for wav-copy --raw-pcm";
   }
+  const std::string convert = "convert it, in wav.scp for example with: ffmpeg -i FILE -f wav - |";
+  const std::string raw =
+      "if these are samples without a header, say which with --raw-pcm=s16le:16000:1, in wav.scp "
+      "with: wav-copy --raw-pcm=s16le:16000:1 FILE - |";
   if (const Signature *coded = matches(kCoded)) {
-    return Cat("it seems to be ", coded->name,
-               "; convert it, in wav.scp for example with: ffmpeg -i FILE -f wav - |");
+    // Two bytes may be those of samples as well.
+    const bool sure = coded->bytes.size() > 2;
+    return Cat("it seems to be ", coded->name, "; ", convert, sure ? "" : "; ", sure ? "" : raw);
   }
   if (StartsWith(all, "RIFF") || StartsWith(all, "RF64")) {
-    return "it seems to be a WAV file that was cut off or is broken; copy or convert it again";
+    return all.size() < 44 ? "it is a WAV file that was cut off; copy or convert it again"
+                           : "its encoding is unknown here or its header broken; " + convert;
   }
   if (IsText(head)) {
     if (StartsWith(head, "version https://git-lfs")) {
@@ -85,9 +91,7 @@ std::string DescribeForeignAudio(const std::string &bytes) {
     return Cat("it is text, which begins '", Printable(line.substr(0, 60)),
                "'; did a download or the command that writes it fail, or is it a list?");
   }
-  return "if these are samples without a header, say which with --raw-pcm=s16le:16000:1, in "
-         "wav.scp with: wav-copy --raw-pcm=s16le:16000:1 FILE - | ; another format of audio is "
-         "converted with: ffmpeg -i FILE -f wav - |";
+  return raw + "; if it is audio of another format, " + convert;
 }
 
 }  // namespace u2moe

@@ -118,8 +118,9 @@ bool AllFiltersHaveBins(const MelOptions &opts, float sample_frequency, int64_t 
                      ": the band is too narrow for --num-mel-bins=", opts.num_bins, ": ", where,
                      "; use a wider band, fewer filters or a longer --frame-length");
   }
-  throw UsageError("--num-mel-bins=", opts.num_bins, " is too many: ", where,
-                   "; use fewer filters or a longer --frame-length");
+  throw UsageError("--num-mel-bins=", opts.num_bins,
+                   " is too many for this --frame-length: ", where,
+                   "; use fewer filters or longer frames");
 }
 
 }  // namespace
