@@ -32,7 +32,7 @@ int Run(int argc, char *argv[]) {
   if (!po.Parse(argc, argv, 2, 2)) return 0;
   fbank.Check();
   opts.Check();
-  live.Check();
+  live.Check(po);
   LOG_INFO << fbank.ToString();
   if (live.online_frames > 0) {
     WriteLiveFeatures(

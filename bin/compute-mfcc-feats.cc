@@ -31,7 +31,7 @@ int Run(int argc, char *argv[]) {
   if (!po.Parse(argc, argv, 2, 2)) return 0;
   mfcc.Check();
   opts.Check();
-  live.Check();
+  live.Check(po);
   LOG_INFO << mfcc.ToString();
   if (live.online_frames > 0) {
     const Mfcc cepstra(mfcc);

@@ -137,6 +137,12 @@ void SkipTail(std::istream &is, const WavHeader &header) {
   if (header.file_size != UINT64_MAX && header.file_size > end) Skip(is, header.file_size - end);
 }
 
+[[noreturn]] void ThrowNoSamples() {
+  throw DataError(
+      "the audio file holds no samples, so says its header; if its recording was interrupted, "
+      "sox --ignore-length may still read it");
+}
+
 // Up to `size` bytes of samples, decoded while they come: what is held is the samples alone. Tells
 // how many bytes there were. A bad sample is left in *bad, so that the stream stands at the end
 // first.
@@ -199,7 +205,7 @@ WaveData ReadWavSamples(std::istream &is, const WavHeader &header) {
   }
   if (header.format) {
     if (bad) std::rethrow_exception(bad);
-    if (wave.NumSamples() == 0) throw DataError("the audio file holds no samples");
+    if (wave.NumSamples() == 0) ThrowNoSamples();
     return wave;
   }
   // Encodings that libsndfile knows.
@@ -238,7 +244,7 @@ AudioInfo ReadAudioInfo(std::istream &is) {
         SkipTail(is, header);
       }
       const int64_t n = static_cast<int64_t>(size) / header.format->FrameBytes();
-      if (n == 0) throw DataError("the audio file holds no samples");
+      if (n == 0) ThrowNoSamples();
       return {static_cast<float>(header.format->sample_rate), header.format->channels, n};
     }
     wave = ReadWavSamples(is, header);

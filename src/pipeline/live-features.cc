@@ -12,6 +12,7 @@
 #include "base/rng.h"
 #include "util/io.h"
 #include "util/live-piece.h"
+#include "util/text.h"
 
 namespace u2moe {
 
@@ -59,9 +60,19 @@ void LiveOptions::Register(OptionParser *po) {
                "nnet-forward joins them to the utterance <this> again");
 }
 
-void LiveOptions::Check() const {
+void LiveOptions::Check(const OptionParser &po) const {
   if (online_frames < 0 || online_frames > 1000000) {
     throw UsageError("--online-frames=", online_frames, ": expected 0 to 1000000");
+  }
+  if (online_frames == 0) {
+    if (po.WasGiven("online-key")) throw UsageError("--online-key needs --online-frames");
+    return;
+  }
+  for (const char *name : {"stats", "num-threads"}) {
+    if (po.WasGiven(name)) throw UsageError("--online-frames goes without --", name);
+  }
+  if (online_key.empty() || SplitWords(online_key) != std::vector<std::string>{online_key}) {
+    throw UsageError("--online-key='", online_key, "': expected a name without spaces");
   }
 }
 

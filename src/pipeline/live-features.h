@@ -26,7 +26,8 @@ struct LiveOptions {
   std::string online_key = "live";
 
   void Register(OptionParser *po);
-  void Check() const;  // throws UsageError
+  // Throws UsageError, also for options of po that have no meaning in a live recording.
+  void Check(const OptionParser &po) const;
 };
 
 // From one recording, audio_rxfilename, to a table of its pieces under the keys of LivePiece. Into

@@ -84,6 +84,11 @@ check "feat-stats of pieces" feat-stats --json=pieces.json ark:a.pieces
 $fbank "scp:echo a-00000007 live.wav |" ark:a.whole 2>/dev/null
 check "of the whole" feat-stats --json=whole.json ark:a.whole
 check "the same statistics" cmp pieces.json whole.json
+nnet-init --preset=moe-1b --num-blocks=2 --num-heads=4 --model-dim=32 --hidden-dim=64 --num-experts=4 --vocab-size=20 \
+  --decoder-blocks=1 --reverse-decoder-blocks=1 --feature-dim=40 moe.model 2>/dev/null
+check "moe-route-stats of pieces" moe-route-stats --json=pieces.json moe.model ark:a.pieces
+check "of the whole" moe-route-stats --json=whole.json moe.model ark:a.whole
+check "the same routes" cmp pieces.json whole.json
 for command in "add-deltas ark:a.pieces ark:x" "splice-feats ark:a.pieces ark:x" "apply-cmvn-sliding ark:a.pieces ark:x" \
   "compute-vad ark:a.pieces ark:x" "augment-feats ark:a.pieces ark:x" "compute-cmvn-stats ark:a.pieces ark:x"; do
   check_fails "${command%% *}" 1 "'a-00000007-00000001\\+' is a piece of the live recording 'a-00000007'.*nnet-forward" $command
@@ -94,5 +99,8 @@ check "normalised pieces" normalised
 check "normalised whole" bash -o pipefail -c "apply-cmvn whole.cmvn ark:a.whole ark:- | nnet-forward fbank.model ark:- ark:want"
 check "are the same" same want got
 
+check_fails "a key without pieces" 2 "online-key needs --online-frames" $fbank --online-key=a "scp:echo a live.wav |" ark:x
+check_fails "no key" 2 "online-key=''" $fbank --online-frames=5 --online-key= live.wav ark:x
+check_fails "statistics that would not be written" 2 "goes without --stats" $fbank --online-frames=5 --stats=x live.wav ark:x
 check_fails "resampling cannot be live" 2 "goes without.*--allow-upsample" $fbank --online-frames=5 --allow-upsample live.wav ark:x
 check_fails "nor is it advised" 1 "sampled at 16000 Hz, wanted are 8000 Hz.*on its way" $fbank --online-frames=5 --sample-frequency=8000 live.wav ark:x

@@ -144,7 +144,7 @@ riff WAV file that was cut off
 header.wav cut off
 cut.wav cut off: its header announces 32000 bytes of samples, but only 8956 follow
 codec.wav encoding is unknown here or its header broken.*ffmpeg
-none.wav holds no samples
+none.wav holds no samples.*sox --ignore-length
 x.raw samples without a header, say which with --raw-pcm=s16le:16000:1
 LIST
 check_fails "one sample is no frame" 1 "utterance a: .*too short: 1 samples .*one frame needs 400" compute-fbank-feats "scp:echo a one.wav |" ark:x
@@ -153,6 +153,8 @@ check_fails "no --channel" 1 "utterance a: .*2 channels; choose one with --chann
 check_fails "rates mixed" 1 "utterance b: .*sampled at 8000 Hz, wanted are 16000 Hz .*--allow-upsample" compute-fbank-feats \
   "scp:echo a x.wav; echo b 8k.wav |" ark:x
 check "allowed" compute-fbank-feats --allow-upsample "scp:echo a x.wav; echo b 8k.wav |" ark:x
+check_fails "one command that is silent" 1 'the command wrote nothing' wav-copy "true |" -
+check_fails "one command that fails" 1 'ended with exit status 4' wav-copy "exit 4 |" -
 check_fails "one file that is not there" 1 'cannot open sox x.wav -t wav -: .*needs a "\|" at its end' wav-copy "sox x.wav -t wav -" -
 
 # The option that is at fault is the one that is named first.
