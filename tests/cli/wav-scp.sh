@@ -147,6 +147,10 @@ codec.wav encoding is unknown here or its header broken.*ffmpeg
 none.wav holds no samples.*sox --ignore-length
 x.raw samples without a header, say which with --raw-pcm=s16le:16000:1
 LIST
+for tool in "wav-copy scp:wav.scp ark:x" "compute-fbank-feats scp:wav.scp ark:x" "compute-mfcc-feats --online-frames=5 x.wav ark:x"; do
+  check_fails "--raw-pcm for a WAV file: ${tool%% *}" 1 "it is a WAV file, which tells its format itself; leave out --raw-pcm" \
+    ${tool%% *} --raw-pcm=s16le:16000:1 ${tool#* }
+done
 check_fails "one sample is no frame" 1 "utterance a: .*too short: 1 samples .*one frame needs 400" compute-fbank-feats "scp:echo a one.wav |" ark:x
 check "but has a duration" wav-to-duration "scp:echo a one.wav |" ark,t:x
 check_fails "no --channel" 1 "utterance a: .*2 channels; choose one with --channel=0 to --channel=1" compute-fbank-feats "scp:echo a stereo.wav |" ark:x
