@@ -39,7 +39,7 @@ void EncodeJobs(const Context &ctx, const AsrModel &model, const EncodeOptions &
 int Run(int argc, char *argv[]) {
   OptionParser po(
       "Encoder and CTC head of a model: features to CTC log-posteriors, and the encoder output for "
-      "rescoring.\n\n"
+      "rescoring. Pieces of live recordings (--online-frames) are joined first.\n\n"
       "Usage: nnet-forward [options] <model> <feats-rspecifier> <logp-wspecifier> "
       "[<encoder-out-wspecifier>]\n"
       "  e.g. nnet-forward final.safetensors scp:feats.scp ark:logp.ark ark:encoder.ark\n"
