@@ -25,7 +25,8 @@ int Run(int argc, char *argv[]) {
       "  The signal's level is that of its loud part, within 30 dB of the loudest 20 ms; in a "
       "room, "
       "of the\n"
-      "  sound that arrives within 50 ms. What would clip is scaled down. Recorded noise "
+      "  sound that arrives within 50 ms. What would clip is scaled down, with a warning. Recorded "
+      "noise "
       "(--noises) "
       "begins at\n"
       "  a random place, and over again where it ends too early; its level is that of what is "
@@ -61,6 +62,7 @@ int Run(int argc, char *argv[]) {
   std::optional<WaveChoice> rooms, recordings;
   if (!rirs.empty()) rooms.emplace(rirs, utt2rir, "--rirs");
   if (!noises.empty()) recordings.emplace(noises, utt2noise, "--noises");
+  LossReport scaled(LossReport::Kind::kScaledDown);
   Progress progress("noise", 0);
   for (; !reader.Done(); reader.Next(), progress.Add(1)) {
     const std::string key = reader.Key();
@@ -91,12 +93,14 @@ int Run(int argc, char *argv[]) {
         AddNoise(MakeNoise(spec.kind, noisy.NumSamples(), rate, &rng), snr_db, level,
                  noisy.samples.Data());
       }
+      scaled.Add("utterance " + key, MeasureLoss(noisy.samples));
       LimitPeak(noisy.samples.Data(), noisy.NumSamples());
       writer.Write(key, noisy);
     });
   }
   reader.Close();
   writer.Close();
+  scaled.Finish();
   return tally.Finish();
 }
 

@@ -4,6 +4,7 @@
 #include "feat/feat-checks.h"
 #include "feat/spec-augment.h"
 #include "tensor/kaldi-tables.h"
+#include "util/live-piece.h"
 #include "util/options.h"
 #include "util/table-loop.h"
 #include "util/tally.h"
@@ -30,6 +31,7 @@ int Run(int argc, char *argv[]) {
   LOG_INFO << opts.ToString();
   TransformTable<MatrixHolder, MatrixHolder>(
       po.Arg(0), po.Arg(1), &tally, [&](const std::string &key, const Tensor &feats) {
+        RefuseLivePiece(key);
         CheckHasFrames(feats);
         Rng rng(SubSeed(static_cast<uint64_t>(seed), key));
         Tensor augmented = feats;

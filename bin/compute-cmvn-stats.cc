@@ -5,6 +5,7 @@
 #include "base/main.h"
 #include "feat/cmvn.h"
 #include "tensor/kaldi-tables.h"
+#include "util/live-piece.h"
 #include "util/options.h"
 #include "util/table-loop.h"
 #include "util/tally.h"
@@ -68,6 +69,7 @@ int Run(int argc, char *argv[]) {
     if (spk2utt.empty()) {
       TransformTable<MatrixHolder, DoubleMatrixHolder>(
           feats, out, &tally, [&](const std::string &key, const Tensor &x) {
+            RefuseLivePiece(key);
             DoubleMatrix stats;
             accumulate(key, x, &stats);
             return stats;

@@ -18,7 +18,7 @@ int Run(int argc, char *argv[]) {
       "--raw-pcm=s16le:16000:1 - ark,t:-\n");
   FeatureTool<FbankOptions> tool(&po);
   if (!po.Parse(argc, argv, 2, 2, InputArgs{1})) return 0;
-  tool.Check();
+  tool.Check(po);
   const FbankOptions &fbank = tool.extractor;
   LOG_INFO << fbank.ToString();
   if (tool.live.online_frames > 0) {

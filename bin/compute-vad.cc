@@ -6,6 +6,7 @@
 #include "base/main.h"
 #include "feat/vad.h"
 #include "tensor/kaldi-tables.h"
+#include "util/live-piece.h"
 #include "util/options.h"
 #include "util/table-loop.h"
 #include "util/tally.h"
@@ -32,6 +33,7 @@ int Run(int argc, char *argv[]) {
   TransformTable<MatrixHolder, VectorHolder>(
       po.Arg(0), po.Arg(1), &tally,
       [&](const std::string &key, const Tensor &feats) -> std::optional<std::vector<float>> {
+        RefuseLivePiece(key);
         std::vector<float> voiced = ComputeVadEnergy(opts, feats);
         const int64_t count = std::count(voiced.begin(), voiced.end(), 1.0f);
         num_frames += feats.Rows();

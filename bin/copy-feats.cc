@@ -20,7 +20,8 @@ class FeatsWriter {
     method ? void(compressed_.emplace(wspecifier)) : void(plain_.emplace(wspecifier));
   }
   void Write(const std::string &key, const Tensor &feats) {
-    compressed_ ? compressed_->Write(key, Compress(feats, *method_)) : plain_->Write(key, feats);
+    compressed_ ? compressed_->Write(key, CompressAndWarn("utterance " + key, feats, *method_))
+                : plain_->Write(key, feats);
   }
   void Close() { compressed_ ? compressed_->Close() : plain_->Close(); }
 
@@ -82,7 +83,7 @@ int Run(int argc, char *argv[]) {
     const Tensor feats = htk_in      ? ReadObject<HtkMatrixHolder>(in).values
                          : sphinx_in ? ReadObject<SphinxMatrixHolder>(in)
                                      : ReadObject<MatrixHolder>(in);
-    method ? WriteObject<CompressedMatrixHolder>(out, binary, Compress(feats, *method))
+    method ? WriteObject<CompressedMatrixHolder>(out, binary, CompressAndWarn(in, feats, *method))
            : WriteObject<MatrixHolder>(out, binary, feats);
     LOG_INFO << "Copied features to " << out;
     return 0;

@@ -9,7 +9,8 @@ namespace u2moe {
 
 int Run(int argc, char *argv[]) {
   OptionParser po(
-      "Cuts the utterances of a segments file out of longer recordings.\n\n"
+      "Cuts the utterances of a segments file out of longer recordings, into 16-bit WAV. What does "
+      "not fit\ninto 16 bits is clipped, with a warning that counts it.\n\n"
       "Usage: extract-segments [options] <wav-rspecifier> <segments-rxfilename> <wav-wspecifier>\n"
       "  Lines of segments: <utterance> <recording> <start> <end> [<channel>], in seconds; end -1 "
       "is the\n"

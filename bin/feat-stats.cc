@@ -1,6 +1,6 @@
 #include "feat/feat-stats.h"
 #include "base/main.h"
-#include "tensor/kaldi-tables.h"
+#include "tensor/utterance-reader.h"
 #include "util/io.h"
 #include "util/options.h"
 #include "util/places.h"
@@ -28,7 +28,7 @@ int Run(int argc, char *argv[]) {
   if (!po.Parse(argc, argv, 1, 1, InputArgs{1})) return 0;
   opts.Check();
   FeatStats stats(opts);
-  SequentialMatrixReader reader(po.Arg(0));
+  UtteranceReader reader(po.Arg(0));
   for (; !reader.Done(); reader.Next()) {
     tally.Try(reader, [&] { stats.AddUtterance(reader.Key(), reader.Value()); });
   }

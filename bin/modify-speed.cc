@@ -12,7 +12,9 @@ namespace u2moe {
 int Run(int argc, char *argv[]) {
   OptionParser po(
       "Recordings played faster or slower, tempo and pitch alike, as sox's effect `speed` does it. "
-      "The\nsampling rate stays, the length becomes 1/speed.\n\n"
+      "The\nsampling rate stays, the length becomes 1/speed. Loud recordings can grow beyond 16 "
+      "bits: what is "
+      "\nclipped is counted and warned about.\n\n"
       "Usage: modify-speed [options] <wav-rspecifier> <wav-wspecifier>\n"
       "  e.g. modify-speed --speed=0.9 --prefix-keys scp:wav.scp ark,scp:sp0.9.ark,sp0.9.scp\n"
       "  e.g. in wav.scp: sp1.1-utt1 modify-speed --speed=1.1 utt1.flac - |\n"
@@ -35,7 +37,7 @@ int Run(int argc, char *argv[]) {
     return {wave.sample_rate, ModifySpeed(wave.samples, speed)};
   };
   if (!IsTable(po.Arg(0))) {
-    WriteObject<WaveHolder>(po.Arg(1), true, apply(ReadObject<WaveHolder>(po.Arg(0))));
+    WriteWaveFile(po.Arg(1), apply(ReadObject<WaveHolder>(po.Arg(0))), po.Arg(0));
     return 0;
   }
   const std::string prefix = prefix_keys ? "sp" + speed_text + "-" : "";

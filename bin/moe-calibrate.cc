@@ -8,6 +8,7 @@
 #include "pipeline/calibrate-experts.h"
 #include "pipeline/utterance-loop.h"
 #include "tensor/kaldi-tables.h"
+#include "tensor/utterance-reader.h"
 #include "util/options.h"
 #include "util/places.h"
 #include "util/progress.h"
@@ -52,7 +53,7 @@ int Run(int argc, char *argv[]) {
 
   const Context ctx;
   Progress progress("utterances", CountEntries(po.Arg(1)));
-  SequentialMatrixReader feats(po.Arg(1));
+  UtteranceReader feats(po.Arg(1));
   for (; !feats.Done(); feats.Next(), progress.Add(1)) {
     tally.Try(feats, [&] {
       calibrator.AddUtterance(ctx, feats.Value(), AttentionMask::Chunk(chunk_size, left_chunks),

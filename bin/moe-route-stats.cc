@@ -7,6 +7,7 @@
 #include "model/model-file.h"
 #include "pipeline/route-report.h"
 #include "tensor/kaldi-tables.h"
+#include "tensor/utterance-reader.h"
 #include "util/io.h"
 #include "util/options.h"
 #include "util/places.h"
@@ -68,7 +69,7 @@ int Run(int argc, char *argv[]) {
   if (!tokens.empty()) token_reader = std::make_unique<RandomAccessInt32VectorReader>(tokens);
   if (!per_frame.empty()) writer = std::make_unique<Int32VectorWriter>(per_frame);
   Progress progress("utterances", 0);
-  SequentialMatrixReader feats(po.Arg(1));
+  UtteranceReader feats(po.Arg(1));
   for (; !feats.Done(); feats.Next(), progress.Add(1)) {
     tally.Try(feats, [&] {
       std::string group;

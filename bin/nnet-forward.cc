@@ -6,7 +6,7 @@
 #include "model/quantize.h"
 #include "pipeline/encode.h"
 #include "pipeline/utterance-loop.h"
-#include "tensor/kaldi-tables.h"
+#include "tensor/utterance-reader.h"
 #include "util/options.h"
 
 namespace u2moe {
@@ -39,7 +39,7 @@ void EncodeJobs(const Context &ctx, const AsrModel &model, const EncodeOptions &
 int Run(int argc, char *argv[]) {
   OptionParser po(
       "Encoder and CTC head of a model: features to CTC log-posteriors, and the encoder output for "
-      "rescoring.\n\n"
+      "rescoring. Pieces of live recordings (--online-frames) are joined first.\n\n"
       "Usage: nnet-forward [options] <model> <feats-rspecifier> <logp-wspecifier> "
       "[<encoder-out-wspecifier>]\n"
       "  e.g. nnet-forward final.safetensors scp:feats.scp ark:logp.ark ark:encoder.ark\n"
@@ -84,7 +84,7 @@ int Run(int argc, char *argv[]) {
            << (threads.threads > 1 ? "s" : "") << ", " << precision << ", experts "
            << model->Policy().ToString() << ", " << DescribeMachine();
 
-  SequentialMatrixReader reader(po.Arg(1));
+  UtteranceReader reader(po.Arg(1));
   MatrixWriter logp_writer(po.Arg(2));
   std::unique_ptr<MatrixWriter> encoder_writer;
   if (po.NumArgs() > 3) encoder_writer = std::make_unique<MatrixWriter>(po.Arg(3));

@@ -9,6 +9,7 @@
 #include "model/model-file.h"
 #include "tensor/context.h"
 #include "tensor/kaldi-tables.h"
+#include "tensor/utterance-reader.h"
 #include "train/training-run.h"
 #include "util/io.h"
 #include "util/options.h"
@@ -21,7 +22,7 @@ namespace {
 // All utterances that can be trained on; the others are warned about and counted.
 std::vector<TrainUtterance> ReadData(const AsrModel &model, const std::string &feats_rspecifier,
                                      const std::string &tokens_rspecifier, UtteranceTally *tally) {
-  SequentialMatrixReader feats(feats_rspecifier);
+  UtteranceReader feats(feats_rspecifier);
   RandomAccessInt32VectorReader tokens(tokens_rspecifier);
   std::vector<TrainUtterance> data;
   for (; !feats.Done(); feats.Next()) {

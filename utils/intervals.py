@@ -9,6 +9,8 @@ because two or three seeds are far too few to resample.
 import math
 import random
 
+from speed_stats import quantile
+
 SAMPLES = 1000
 SEED = 20240416
 
@@ -69,8 +71,7 @@ def mean_errors(result, utterances):
 
 
 def percentiles(xs):
-    xs = sorted(xs)
-    return xs[int(0.025 * len(xs))], xs[min(len(xs) - 1, int(0.975 * len(xs)))]
+    return quantile(xs, 0.025), quantile(xs, 0.975)
 
 
 def interval(center, draws, seed_terms):

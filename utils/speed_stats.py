@@ -6,8 +6,12 @@ NOTES = ('machine', 'threads', 'precision', 'chunk_size', 'num_left_chunks', 'st
 
 
 def quantile(values, q):
-    """The smallest value that at least a share q of all values does not exceed."""
-    return sorted(values)[max(0, math.ceil(q * len(values)) - 1)]
+    """Linear interpolation between the two values around place q (n - 1), as src/base/quantile.h has it."""
+    values = sorted(values)
+    place = q * (len(values) - 1)
+    below = math.floor(place)
+    above = min(below + 1, len(values) - 1)
+    return values[below] + (place - below) * (values[above] - values[below])
 
 
 def pool(rows, audio=None):

@@ -17,6 +17,10 @@ AudioStream::AudioStream(std::istream *is, const std::optional<PcmFormat> &raw, 
     : is_(is) {
   if (raw) {
     format_ = *raw;
+    std::string begin;
+    AppendBytes(*is, 12, &begin);
+    CheckNoHeader(begin);
+    bytes_.assign(begin.begin(), begin.end());
   } else {
     std::string begin;
     AppendBytes(*is, 12, &begin);

@@ -100,7 +100,17 @@ WaveData DecodePcm(const PcmFormat &format, const std::string &bytes) {
   return wave;
 }
 
+void CheckNoHeader(const std::string &begin) {
+  const char *name = IsWav(begin.substr(0, 12))         ? "a WAV"
+                     : begin.compare(0, 4, "fLaC") == 0 ? "a FLAC"
+                     : begin.compare(0, 4, "OggS") == 0 ? "an Ogg"
+                                                        : nullptr;
+  if (name == nullptr) return;
+  throw DataError("it is ", name, " file, which tells its format itself; leave out --raw-pcm");
+}
+
 WaveData ReadPcm(const PcmFormat &format, const std::string &bytes) {
+  CheckNoHeader(bytes);
   if (static_cast<int64_t>(bytes.size()) % format.FrameBytes() != 0) {
     throw DataError("the raw audio ends within a sample: ", bytes.size(),
                     " bytes are not a multiple of ", format.FrameBytes(),

@@ -30,6 +30,9 @@ void DecodePcm(const PcmFormat &format, const char *bytes, int64_t n, int64_t ch
 // there is none or one is not a number.
 WaveData DecodePcm(const PcmFormat &format, const std::string &bytes);
 
+// Throws DataError if these are the first bytes of a file that has a header after all.
+void CheckNoHeader(const std::string &begin);
+
 // The same for a recording without a header, where an incomplete sample is a DataError too: its
 // format is probably another one.
 WaveData ReadPcm(const PcmFormat &format, const std::string &bytes);

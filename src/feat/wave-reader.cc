@@ -13,6 +13,21 @@ void WaveHolder::Write(std::ostream &os, bool binary, const T &value) {
   WriteWav(value, os);
 }
 
+void WaveWriter::Write(const std::string &key, const WaveData &wave) {
+  writer_.Write(key, wave);
+  loss_.Add("utterance " + key, MeasureLoss(wave.samples));
+}
+
+void WaveWriter::Close() {
+  writer_.Close();
+  loss_.Finish();
+}
+
+void WriteWaveFile(const std::string &wxfilename, const WaveData &wave, const std::string &name) {
+  WriteObject<WaveHolder>(wxfilename, true, wave);
+  LossReport().Add(name == "-" ? "standard input" : name, MeasureLoss(wave.samples));
+}
+
 void WaveInfoHolder::Read(std::istream &is, T *value) { *value = ReadAudioInfo(is); }
 
 void BytesHolder::Read(std::istream &is, T *value) {

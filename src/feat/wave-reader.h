@@ -7,13 +7,15 @@
 #include <ostream>
 #include <string>
 
+#include "feat/sample-loss.h"
 #include "feat/wave.h"
 #include "util/table.h"
 
 namespace u2moe {
 
 // Reads with ReadAudio. In an archive only WAV files have a known end: any other format must be its
-// only entry. Writes 16-bit WAV; there is no text form.
+// only entry. Writes 16-bit WAV, see WriteWav; there is no text form. Tools write with WaveWriter
+// or WriteWaveFile, which tell what is lost.
 struct WaveHolder {
   using T = WaveData;
   static void Read(std::istream &is, T *value);
@@ -40,7 +42,23 @@ using SequentialWaveInfoReader = SequentialTableReader<WaveInfoHolder>;
 using SequentialBytesReader = SequentialTableReader<BytesHolder>;
 using SequentialWaveReader = SequentialTableReader<WaveHolder>;
 using RandomAccessWaveReader = RandomAccessTableReader<WaveHolder>;
-using WaveWriter = TableWriter<WaveHolder>;
+
+// A table of 16-bit WAV files. Utterances that do not fit into 16 bits are warned about, see
+// LossReport; Close sums up. Errors as TableWriter.
+class WaveWriter {
+ public:
+  explicit WaveWriter(const std::string &wspecifier) : writer_(wspecifier) {}
+  void Write(const std::string &key, const WaveData &wave);
+  void Close();
+
+ private:
+  TableWriter<WaveHolder> writer_;
+  LossReport loss_;
+};
+
+// One 16-bit WAV file, with the same warning; `name`: where the audio came from, for messages.
+// Throws Error.
+void WriteWaveFile(const std::string &wxfilename, const WaveData &wave, const std::string &name);
 
 }  // namespace u2moe
 

@@ -4,12 +4,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
 #include <cstring>
 #include <exception>
 #include <memory>
 #include <vector>
 
 #include "base/error.h"
+#include "feat/foreign-audio.h"
 #include "feat/riff.h"
 
 namespace u2moe {
@@ -53,7 +55,7 @@ WaveData Decode(const std::string &bytes) {
     std::string cause = sf_strerror(nullptr);
     while (!cause.empty() && (cause.back() == '.' || cause.back() == '\n')) cause.pop_back();
     throw DataError("no audio that libsndfile can read (", cause, "; ", bytes.size(),
-                    " bytes); convert it, in wav.scp for example with: ffmpeg -i FILE -f wav - |");
+                    " bytes): ", DescribeForeignAudio(bytes));
   }
   if (info.channels < 1 || info.samplerate < 1) {
     throw DataError("audio with ", info.channels, " channels at ", info.samplerate, " Hz");
@@ -135,6 +137,12 @@ void SkipTail(std::istream &is, const WavHeader &header) {
   if (header.file_size != UINT64_MAX && header.file_size > end) Skip(is, header.file_size - end);
 }
 
+[[noreturn]] void ThrowNoSamples() {
+  throw DataError(
+      "the audio file holds no samples, so says its header; if its recording was interrupted, "
+      "sox --ignore-length may still read it");
+}
+
 // Up to `size` bytes of samples, decoded while they come: what is held is the samples alone. Tells
 // how many bytes there were. A bad sample is left in *bad, so that the stream stands at the end
 // first.
@@ -197,7 +205,7 @@ WaveData ReadWavSamples(std::istream &is, const WavHeader &header) {
   }
   if (header.format) {
     if (bad) std::rethrow_exception(bad);
-    if (wave.NumSamples() == 0) throw DataError("the audio file holds no samples");
+    if (wave.NumSamples() == 0) ThrowNoSamples();
     return wave;
   }
   // Encodings that libsndfile knows.
@@ -236,7 +244,7 @@ AudioInfo ReadAudioInfo(std::istream &is) {
         SkipTail(is, header);
       }
       const int64_t n = static_cast<int64_t>(size) / header.format->FrameBytes();
-      if (n == 0) throw DataError("the audio file holds no samples");
+      if (n == 0) ThrowNoSamples();
       return {static_cast<float>(header.format->sample_rate), header.format->channels, n};
     }
     wave = ReadWavSamples(is, header);
@@ -253,6 +261,10 @@ void WriteWav(const WaveData &wave, std::ostream &os) {
   const uint64_t data_size = 2 * channels * num_frames;
   if (data_size >= kStreamMarker) throw DataError("too long for a WAV file: ", data_size, " bytes");
   const uint32_t rate = static_cast<uint32_t>(std::lround(wave.sample_rate));
+  if (static_cast<float>(rate) != wave.sample_rate) {
+    throw DataError("a WAV file cannot be sampled at ", wave.sample_rate,
+                    " Hz, only at whole numbers of Hz");
+  }
   std::string bytes(44 + data_size, '\0');
   char *p = &bytes[0];
   std::memcpy(p, "RIFF    WAVEfmt \20\0\0\0\1\0", 22);  // 16 bytes of format, 1: PCM
@@ -278,21 +290,29 @@ void WriteWav(const WaveData &wave, std::ostream &os) {
   os.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
 }
 
+std::string RateText(float rate) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.9g", static_cast<double>(rate));
+  return text;
+}
+
 void CheckSampleRate(const WaveData &wave, float wanted) {
   if (wave.sample_rate == wanted) return;
-  throw DataError("sampled at ", wave.sample_rate, " Hz, wanted are ", wanted,
-                  " Hz (--sample-frequency); --allow-",
-                  wave.sample_rate > wanted ? "downsample" : "upsample",
-                  " resamples it, as does in wav.scp: sox IN.wav -t wav -r ", wanted, " - |");
+  throw DataError(
+      "sampled at ", RateText(wave.sample_rate), " Hz, wanted are ", RateText(wanted),
+      " Hz (--sample-frequency); --allow-", wave.sample_rate > wanted ? "downsample" : "upsample",
+      " resamples it, as does in wav.scp: sox IN.wav -t wav -r ", RateText(wanted), " - |");
 }
 
 int64_t ChannelIndex(int64_t channels, int32_t channel) {
   if (channel < 0 && channels > 1) {
     throw DataError("the audio has ", channels,
-                    " channels; choose one with --channel=0 to --channel=", channels - 1);
+                    " channels; choose one with --channel=0 to --channel=", channels - 1,
+                    ", in the fifth column of segments, or in wav.scp with: wav-copy --channel=0 "
+                    "FILE - |");
   }
   if (channel >= channels) {
-    throw DataError("there is no channel ", channel, " (--channel counts from 0): the audio has ",
+    throw DataError("there is no channel ", channel, " (channels count from 0): the audio has ",
                     channels);
   }
   return std::max(channel, 0);

@@ -45,8 +45,12 @@ struct AudioInfo {
 // unless only what follows the samples is missing.
 AudioInfo ReadAudioInfo(std::istream &is);
 
-// Writes a 16-bit WAV file; samples are rounded, and cut to the int16 range.
+// Writes a 16-bit WAV file; samples are rounded, and cut to the int16 range: feat/sample-loss.h
+// tells how many. Throws DataError for more than 2 GB and for a rate that is no whole number.
 void WriteWav(const WaveData &wave, std::ostream &os);
+
+// A sampling rate with all its digits, for messages: "2000000".
+std::string RateText(float rate);
 
 // Throws DataError unless wave is sampled at `wanted` Hz; the message says how to resample.
 void CheckSampleRate(const WaveData &wave, float wanted);

@@ -10,7 +10,7 @@ std::map<std::string, std::string> ReadFbankConfig(const std::string &path) {
   FeatureTool<FbankOptions> tool(&po);
   po.ReadForeignConfig(path);
   try {
-    tool.Check();
+    tool.Check(po);
   } catch (const UsageError &e) {
     throw UsageError(path, ": ", e.what());
   }

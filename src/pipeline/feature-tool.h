@@ -25,10 +25,10 @@ struct FeatureTool {
   UtteranceTally tally;
 
   explicit FeatureTool(OptionParser *po) : speed(RegisterOthers(po)), tally(po) {}
-  void Check() const {  // throws UsageError
+  void Check(const OptionParser &po) const {  // throws UsageError
     extractor.Check();
     opts.Check();
-    live.Check();
+    live.Check(po);
   }
 
  private:

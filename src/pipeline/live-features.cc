@@ -1,7 +1,6 @@
 #include "pipeline/live-features.h"
 
 #include <algorithm>
-#include <cstdio>
 #include <limits>
 #include <optional>
 #include <utility>
@@ -12,6 +11,8 @@
 #include "base/log.h"
 #include "base/rng.h"
 #include "util/io.h"
+#include "util/live-piece.h"
+#include "util/text.h"
 
 namespace u2moe {
 
@@ -19,7 +20,13 @@ double ComputeLiveFeatures(AudioStream *audio, const FbankOptions &opts,
                            const std::function<Tensor(Tensor)> &transform, uint64_t dither_seed,
                            int64_t piece_frames, const std::function<void(ConstView)> &emit) {
   CHECK_GE(piece_frames, 1);
-  CheckSampleRate({audio->SampleRate(), {}}, opts.frame.sample_frequency);
+  const float rate = audio->SampleRate(), wanted = opts.frame.sample_frequency;
+  if (rate != wanted) {
+    throw DataError("sampled at ", RateText(rate), " Hz, wanted are ", RateText(wanted),
+                    " Hz (--sample-frequency); live audio is not resampled here, but on its way "
+                    "it is by: sox - -t wav -r ",
+                    RateText(wanted), " -");
+  }
   OnlineFbank fbank(opts, dither_seed);
   Tensor piece;
   int64_t filled = 0;
@@ -49,12 +56,21 @@ void LiveOptions::Register(OptionParser *po) {
       "read one recording while it is being made, and write it in pieces of so many frames "
       "as soon as their samples are there; 0: whole recordings");
   po->Register("online-key", &online_key,
-               "with --online-frames: the pieces are <this>-00000001, <this>-00000002 and so on");
+               "with --online-frames: the pieces are <this>-00000001+, <this>-00000002+ and so on; "
+               "nnet-forward joins them to the utterance <this> again");
 }
 
-void LiveOptions::Check() const {
+void LiveOptions::Check(const OptionParser &po) const {
   if (online_frames < 0 || online_frames > 1000000) {
     throw UsageError("--online-frames=", online_frames, ": expected 0 to 1000000");
+  }
+  if (online_frames == 0) {
+    if (po.WasGiven("online-key")) throw UsageError("--online-key needs --online-frames");
+    return;
+  }
+  if (po.WasGiven("stats")) throw UsageError("--online-frames goes without --stats");
+  if (online_key.empty() || SplitFields(online_key) != std::vector<std::string>{online_key}) {
+    throw UsageError("--online-key='", online_key, "': expected a name without spaces");
   }
 }
 
@@ -67,10 +83,11 @@ void WriteLiveFeatures(const LiveOptions &live, const FbankOptions &fbank, const
                      audio_rxfilename);
   }
   if (opts.subtract_mean || opts.vtln_warp != 1 || !opts.vtln_map.empty() ||
-      !opts.write_utt2dur.empty() || !opts.audio.segments.empty() || opts.audio.min_duration > 0) {
+      !opts.write_utt2dur.empty() || !opts.audio.segments.empty() || opts.audio.min_duration > 0 ||
+      opts.audio.rate.allow_downsample || opts.audio.rate.allow_upsample) {
     throw UsageError(
         "--online-frames goes without --subtract-mean, --vtln-warp, --vtln-map, --write-utt2dur, "
-        "--segments and --min-duration");
+        "--segments, --min-duration, --allow-downsample and --allow-upsample");
   }
   std::optional<PcmFormat> raw;
   if (!opts.audio.raw_pcm.empty()) raw = PcmFormat::Parse(opts.audio.raw_pcm);
@@ -78,9 +95,7 @@ void WriteLiveFeatures(const LiveOptions &live, const FbankOptions &fbank, const
   FeatureWriter writer(opts, htk, "f," + feats_wspecifier);  // f: each piece is written at once
   int64_t number = 0;
   const auto emit = [&](ConstView frames) {
-    char suffix[32];
-    std::snprintf(suffix, sizeof suffix, "-%08lld", static_cast<long long>(++number));
-    writer.Write(live.online_key + suffix, Tensor::Copy(frames));
+    writer.Write(LivePiece{live.online_key, ++number}.Key(), Tensor::Copy(frames));
   };
   try {
     AudioStream audio(&input.Stream(), raw, opts.audio.channel);

@@ -26,12 +26,13 @@ struct LiveOptions {
   std::string online_key = "live";
 
   void Register(OptionParser *po);
-  void Check() const;  // throws UsageError
+  // Throws UsageError, also for options of po that have no meaning in a live recording.
+  void Check(const OptionParser &po) const;
 };
 
-// From one recording, audio_rxfilename, to a table of its pieces under <online_key>-00000001 and so
-// on. Into a pipe each is written at once; a file appears at the end. Throws Error if the recording
-// is broken.
+// From one recording, audio_rxfilename, to a table of its pieces under the keys of LivePiece. Into
+// a pipe each is written at once; a file appears at the end. Throws Error if the recording is
+// broken.
 void WriteLiveFeatures(const LiveOptions &live, const FbankOptions &fbank, const HtkHeader &htk,
                        const std::function<Tensor(Tensor)> &transform,
                        const ComputeFeatsOptions &opts, const std::string &audio_rxfilename,

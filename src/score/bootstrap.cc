@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/quantile.h"
 #include "base/rng.h"
 
 namespace u2moe {
@@ -23,14 +24,6 @@ Spread SpreadOf(const std::vector<double> &values) {
 }
 
 }  // namespace
-
-double SortedQuantile(const std::vector<double> &sorted, double q) {
-  if (sorted.empty()) return 0;
-  const double position = q * static_cast<double>(sorted.size() - 1);
-  const size_t below = static_cast<size_t>(std::floor(position));
-  const size_t above = std::min(below + 1, sorted.size() - 1);
-  return sorted[below] + (position - std::floor(position)) * (sorted[above] - sorted[below]);
-}
 
 BootstrapResult Bootstrap(const std::vector<BootstrapUnit> &units, int64_t num_draws,
                           uint64_t seed) {

@@ -41,9 +41,6 @@ struct BootstrapResult {
 BootstrapResult Bootstrap(const std::vector<BootstrapUnit> &units, int64_t num_draws,
                           uint64_t seed);
 
-// The q-th quantile (0 to 1) of a sorted list, with linear interpolation. 0 for an empty list.
-double SortedQuantile(const std::vector<double> &sorted, double q);
-
 }  // namespace u2moe
 
 #endif  // U2MOE_SCORE_BOOTSTRAP_H_

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "util/kaldi-format.h"
 
 namespace u2moe {
@@ -162,6 +163,24 @@ void WriteArray(std::ostream &os, const std::vector<T> &values) {
            static_cast<std::streamsize>(values.size() * sizeof(T)));
 }
 
+// How many values lie outside the fixed interval of a method.
+int64_t CountOutside(ConstView v, CompressionMethod method) {
+  float low = 0, high = 1;
+  if (method == CompressionMethod::kTwoByteSignedInteger) {
+    low = -32768;
+    high = 32767;
+  } else if (method == CompressionMethod::kOneByteUnsignedInteger) {
+    high = 255;
+  } else if (method != CompressionMethod::kOneByteZeroOne) {
+    return 0;
+  }
+  int64_t count = 0;
+  for (int64_t i = 0; i < v.Rows(); ++i) {
+    for (int64_t j = 0; j < v.Cols(); ++j) count += v(i, j) < low || v(i, j) > high ? 1 : 0;
+  }
+  return count;
+}
+
 }  // namespace
 
 CompressionMethod ToCompressionMethod(int32_t number) {
@@ -217,6 +236,19 @@ CompressedMatrix Compress(ConstView v, CompressionMethod method) {
         m.bytes.push_back(static_cast<uint8_t>(ToCode(m, v(i, j), 255)));
       }
     }
+  }
+  return m;
+}
+
+CompressedMatrix CompressAndWarn(const std::string &name, ConstView v, CompressionMethod method) {
+  CompressedMatrix m = Compress(v, method);
+  const int64_t outside = CountOutside(v, method);
+  if (outside > 0) {
+    LOG_WARN << name << ": " << outside << " of " << v.Rows() * v.Cols()
+             << " values were clipped, they lie outside " << m.min_value << " to "
+             << m.min_value + m.range
+             << ", the interval of --compression-method=" << static_cast<int>(method)
+             << "; other methods take it from the values";
   }
   return m;
 }

@@ -44,6 +44,10 @@ struct CompressedMatrix {
 // them.
 CompressedMatrix Compress(ConstView m, CompressionMethod method);
 
+// The same, and a warning with the count where values lie outside a fixed interval and are clipped;
+// `name`: the utterance or file, for the message.
+CompressedMatrix CompressAndWarn(const std::string &name, ConstView m, CompressionMethod method);
+
 // The values that Kaldi gives, row by row.
 std::vector<float> Decompress(const CompressedMatrix &m);
 

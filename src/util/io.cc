@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <cerrno>
+#include <climits>
 #include <cstring>
 #include <limits>
 #include <optional>
@@ -53,6 +54,16 @@ std::string CommandOf(const std::string &name) {
 std::string DirectoryOf(const std::string &path) {
   const size_t slash = path.rfind('/');
   return slash == path.npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
+}
+
+// Why a file may be missing, as utils/validate_data_dir.sh says it of wav.scp's files.
+std::string MissingHint(const std::string &path) {
+  if (path[0] == '~') return "; nobody expands \"~\", write the whole path";
+  char folder[PATH_MAX];
+  std::string hint;
+  if (path[0] != '/' && getcwd(folder, sizeof folder)) hint = Cat(" in ", folder);
+  if (path.find(' ') != path.npos) hint += "; a command needs a \"|\" at its end";
+  return hint;
 }
 
 std::string TemporaryName(const std::string &path) {
@@ -130,7 +141,9 @@ struct Input::Impl {
     file.Reset(open(path.c_str(), O_RDONLY | O_CLOEXEC));
     struct stat st;
     if (file.Get() < 0 || fstat(file.Get(), &st) != 0) {
-      throw Error("cannot open ", path, ": ", std::strerror(errno));
+      const int error = errno;
+      throw Error("cannot open ", path, ": ", std::strerror(error),
+                  error == ENOENT ? MissingHint(path) : std::string());
     }
     if (S_ISDIR(st.st_mode)) throw Error("cannot read ", path, ": it is a directory");
     regular = S_ISREG(st.st_mode);

@@ -8,17 +8,12 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/quantile.h"
 #include "base/stage-clock.h"
 #include "util/io.h"
 
 namespace u2moe {
 namespace {
-
-double Quantile(const std::vector<double> &sorted, double q) {
-  if (sorted.empty()) return 0;
-  return sorted[std::min(sorted.size() - 1,
-                         static_cast<size_t>(q * static_cast<double>(sorted.size())))];
-}
 
 // "; 61 % feed-forward, 20 % attention, ...", from the largest; empty without stages.
 std::string StageShares() {
@@ -88,9 +83,9 @@ void SpeedReport::Finish() const {
                                  {"rtf",
                                   {{"utterances", rtfs_.size()},
                                    {"first", rtfs_.empty() ? 0 : rtfs_[0]},
-                                   {"p50", Quantile(sorted, 0.5)},
-                                   {"p90", Quantile(sorted, 0.9)},
-                                   {"p99", Quantile(sorted, 0.99)}}},
+                                   {"p50", SortedQuantile(sorted, 0.5)},
+                                   {"p90", SortedQuantile(sorted, 0.9)},
+                                   {"p99", SortedQuantile(sorted, 0.99)}}},
                                  {"stages", stages},
                                  {"utterance_rtf", rtfs_}};
   for (const auto &[name, value] : text_notes_) json[name] = value;

@@ -54,6 +54,7 @@ class SpeedReport {
   // Logs "RTF ..." with the shares of stages (base/stage-clock.h) and, with --stats=FILE, writes
   // {"audio_seconds", "wall_seconds", "cpu_seconds", "rtf": {"utterances", "first", "p50", "p90",
   // "p99"}, "stages": {name: seconds, summed over threads}, "utterance_rtf": [...], and the notes}.
+  // The quantiles (base/quantile.h) leave out the first utterance, if there is another.
   void Finish() const;
 
  private:

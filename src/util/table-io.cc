@@ -42,6 +42,18 @@ bool LooksLikeArchive(const std::string &path) {
   }
 }
 
+// For the end of a message about a value that could not be read: what closing its input says, and
+// whether a command wrote nothing.
+std::string CloseStatus(Input *input) {
+  const bool silent = IsPipe(input->Name()) && input->Position() == 0;
+  try {
+    input->Close();
+  } catch (const Error &e) {
+    return Cat("; ", e.what());
+  }
+  return silent ? "; the command wrote nothing, but ended with status 0: try it alone" : "";
+}
+
 }  // namespace
 
 namespace internal {
@@ -62,13 +74,7 @@ void FailObject(Input *input, const std::string &cause) {
                 ": an archive where a file with one value is expected; write ark:", rxfilename,
                 " for all of it");
   }
-  std::string status;
-  try {
-    input->Close();
-  } catch (const Error &e) {
-    status = Cat("; ", e.what());
-  }
-  throw Error(rxfilename, ": ", cause, status);
+  throw Error(rxfilename, ": ", cause, CloseStatus(input));
 }
 
 std::string KeyTwice(const std::string &key, const std::string &first) {
@@ -174,11 +180,7 @@ void ScriptValueSource::Finish() {
 void ScriptValueSource::Fail(const ScriptEntry &entry, const std::string &cause) {
   std::string message = Cat(Where(entry), ": ", cause);
   if (input_ && IsPipe(entry.xfilename)) {
-    try {
-      input_->Close();
-    } catch (const Error &e) {
-      message += Cat("; ", e.what());
-    }
+    message += CloseStatus(&*input_);
   }
   input_.reset();
   open_path_.clear();

@@ -20,6 +20,7 @@
 
 #include "base/error.h"
 #include "base/main.h"
+#include "base/quantile.h"
 #include "base/rng.h"
 #include "base/stage-clock.h"
 #include "base/thread-pool.h"
@@ -160,9 +161,8 @@ class Bench {
            {"num_left_chunks", cell.mode.encode.num_left_chunks},
            {"streams", cell.mode.streams},
            {"threads", cell.threads},
-           {"rtf", {{"min", cell.rtfs[0]}, {"p50", cell.rtfs[cell.rtfs.size() / 2]}}},
-           {"cpu_rtf",
-            {{"min", cell.cpu_rtfs[0]}, {"p50", cell.cpu_rtfs[cell.cpu_rtfs.size() / 2]}}},
+           {"rtf", {{"min", cell.rtfs[0]}, {"p50", SortedQuantile(cell.rtfs, 0.5)}}},
+           {"cpu_rtf", {{"min", cell.cpu_rtfs[0]}, {"p50", SortedQuantile(cell.cpu_rtfs, 0.5)}}},
            {"stages", stages},
            {"system_allocations", cell.allocations},
            {"small_allocations", cell.news / cell.threads / cell.mode.streams},

@@ -13,6 +13,7 @@
 
 #include "base/error.h"
 #include "base/main.h"
+#include "base/quantile.h"
 #include "base/rng.h"
 #include "base/timer.h"
 #include "bench/bench-routing.h"
@@ -155,19 +156,15 @@ class Bench {
       ++steps;
     }
     std::sort(latencies.begin(), latencies.end());
-    const auto percentile = [&](double p) {
-      const auto n = static_cast<double>(latencies.size());
-      return latencies[static_cast<size_t>(std::min(n - 1, std::max(0.0, std::ceil(p * n) - 1)))];
-    };
     Result r;
     r.streams = streams;
     const auto chunks = static_cast<double>(latencies.size());
     r.batch = chunks / static_cast<double>(steps);
     r.rtf = busy / (chunks * chunk_seconds_);
     r.load = busy / (end - begin);
-    r.p50 = percentile(0.5);
-    r.p95 = percentile(0.95);
-    r.p99 = percentile(0.99);
+    r.p50 = SortedQuantile(latencies, 0.5);
+    r.p95 = SortedQuantile(latencies, 0.95);
+    r.p99 = SortedQuantile(latencies, 0.99);
     r.kept_up = r.p99 < chunk_seconds_;
     return r;
   }

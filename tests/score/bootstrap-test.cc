@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "base/quantile.h"
+
 #include <cmath>
 
 #include "base/rng.h"
