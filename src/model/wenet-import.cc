@@ -358,8 +358,8 @@ void CheckTokenizer(const std::string &source, Section *top, const std::vector<s
   const std::string space = "\u2581";  // where SentencePiece's pieces begin a word
   for (const std::string &unit : units) {
     if (unit.size() > space.size() && StartsWith(unit, space)) {
-      throw DataError(units_name, ": the unit ", Printable(unit, 80), " is a word piece, which",
-                      remedy);
+      throw DataError(source, ": the unit ", Printable(unit, 80), " of ", units_name,
+                      " is a word piece, which", remedy);
     }
   }
 }

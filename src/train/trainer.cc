@@ -281,20 +281,23 @@ LossSums Trainer::LossOf(const TrainUtterance &utterance) const {
   return UtteranceLoss(ctx_, *model_, utterance, opts_.exit_ctc_weight);
 }
 
+bool Trainer::HasFiniteLoss(const TrainUtterance &utterance) const {
+  try {
+    return std::isfinite(LossOf(utterance).loss);
+  } catch (const DataError &) {
+    return false;
+  }
+}
+
 std::string Trainer::Blame(const std::vector<int> &utterances) const {
   std::string bad, all;
   size_t num_bad = 0;
   for (size_t i = 0; i < utterances.size(); ++i) {
     const TrainUtterance &u = (*data_)[static_cast<size_t>(utterances[i])];
-    bool finite = false;
-    try {
-      finite = std::isfinite(LossOf(u).loss);
-    } catch (const DataError &) {
-    }
     constexpr size_t kNamed = 10;
     if (i < kNamed) all += " " + u.key;
     if (i == kNamed) all += " ...";
-    if (!finite && ++num_bad <= kNamed) bad += " " + u.key;
+    if (!HasFiniteLoss(u) && ++num_bad <= kNamed) bad += " " + u.key;
   }
   if (num_bad == 0) return "each of its utterances alone has a finite loss:" + all;
   if (num_bad == utterances.size())
@@ -309,6 +312,15 @@ void Trainer::CheckEpoch(const EpochReport &report, int64_t good_steps, int64_t 
   if (good_steps == 0) {
     throw Error("epoch ", report.epoch, ": not one of its ", steps,
                 " steps had a finite loss and gradient, so nothing was learnt", remedy);
+  }
+  // A model that has broken down in the last steps shows it in any utterance.
+  const size_t num_tried = std::min<size_t>(10, data_->size());
+  const auto finite = [this](const TrainUtterance &u) { return HasFiniteLoss(u); };
+  if (good_steps < steps &&
+      std::none_of(data_->begin(), data_->begin() + static_cast<int64_t>(num_tried), finite)) {
+    throw Error("epoch ", report.epoch, ": the training has diverged, ", steps - good_steps,
+                " of its ", steps, " steps were skipped, and none of the first ", num_tried,
+                " utterances has a finite loss any more", remedy);
   }
   // Of a model that thinks all units equally likely in every frame and place.
   const double guess = std::log(static_cast<double>(model_->Config().vocab_size)) *

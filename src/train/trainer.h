@@ -71,6 +71,7 @@ class Trainer {
   // utterances.
   LossSums RunBatch(const std::vector<int> &batch, int32_t epoch, int64_t index, int group_size);
   LossSums LossOf(const TrainUtterance &utterance) const;  // alone, full context, no dropout
+  bool HasFiniteLoss(const TrainUtterance &utterance) const;
   // What to say of utterances with which a step has failed.
   std::string Blame(const std::vector<int> &utterances) const;
   void CheckEpoch(const EpochReport &report, int64_t good_steps, int64_t steps) const;
