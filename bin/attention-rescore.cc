@@ -75,7 +75,6 @@ int Run(int argc, char *argv[]) {
     opts.reverse_weight = 0;
   }
   model->SetPolicy(experts.Apply(model->Config(), model->Policy()));
-  model->PrepareForInference(ctx);
   const ModelScorer scorer(ctx, *model);
   const double frame_seconds =
       FrameShiftSeconds(info) * static_cast<double>(model->Encoder().SubsamplingRate());

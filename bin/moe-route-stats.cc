@@ -60,7 +60,9 @@ int Run(int argc, char *argv[]) {
   model->SetPolicy(experts.Apply(info.config, model->Policy()));
   LOG_INFO << "experts: " << model->Policy().ToString();
   const Context ctx;
-  model->PrepareForInference(ctx);
+  // Without tokens the decoders do not run; packing them would read them all.
+  model->PrepareForInference(ctx, WeightFormat::kFloat32, 0,
+                             tokens.empty() ? ModelPart::kEncoder : ModelPart::kAll);
   RouteReport report(info.config);
   std::unique_ptr<RandomAccessTokenVectorReader> label_reader;
   std::unique_ptr<RandomAccessInt32VectorReader> token_reader;

@@ -29,6 +29,7 @@ void EncodeJobs(const Context &ctx, const AsrModel &model, const EncodeOptions &
       job->Try([&] {
         job->encoder_out = std::move(out);
         job->logp = model.CtcLogProbs(ctx, job->encoder_out);
+        CheckComputed("CTC output", job->logp, job->feats);
       });
       if (streams == 1) job->seconds = timer.Elapsed();
     };

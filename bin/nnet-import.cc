@@ -23,8 +23,8 @@ int Run(int argc, char *argv[]) {
       "Kaldi's or WeNet's global CMVN statistics, in place of those in weights and configuration");
   if (!po.Parse(argc, argv, 3, 3, InputArgs{2})) return 0;
 
-  WenetConfig config =
-      ReadWenetConfig(po.Arg(0), units.empty() ? std::vector<std::string>() : ReadUnits(units));
+  WenetConfig config = ReadWenetConfig(
+      po.Arg(0), units.empty() ? std::vector<std::string>() : ReadUnits(units), units);
   if (!cmvn.empty()) config.cmvn = ReadGlobalCmvn(cmvn);
   std::unique_ptr<AsrModel> model = ImportWenet(config, po.Arg(1));
   if (!cmvn.empty()) SetGlobalCmvn(*config.cmvn, cmvn, model.get());

@@ -78,6 +78,7 @@ int Run(int argc, char *argv[]) {
     if (options.eos < 0) options.eos = options.vocab_size - 1;
   }
   info.config = options.Config();
+  CheckCanLearn(info.config, "nnet-init makes models to be trained");
   if (!fbank_config.empty()) info.features = ReadFbankConfig(fbank_config);
   CheckModelInfo(info);
   AsrModel model(info.config);

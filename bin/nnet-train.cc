@@ -1,44 +1,19 @@
 #include <filesystem>
 #include <memory>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "base/log.h"
 #include "base/main.h"
 #include "model/model-file.h"
 #include "tensor/context.h"
-#include "tensor/kaldi-tables.h"
-#include "tensor/utterance-reader.h"
+#include "train/train-data.h"
 #include "train/training-run.h"
 #include "util/io.h"
 #include "util/options.h"
 #include "util/tally.h"
-#include "util/text-tables.h"
 
 namespace u2moe {
-namespace {
-
-// All utterances that can be trained on; the others are warned about and counted.
-std::vector<TrainUtterance> ReadData(const AsrModel &model, const std::string &feats_rspecifier,
-                                     const std::string &tokens_rspecifier, UtteranceTally *tally) {
-  UtteranceReader feats(feats_rspecifier);
-  RandomAccessInt32VectorReader tokens(tokens_rspecifier);
-  std::vector<TrainUtterance> data;
-  for (; !feats.Done(); feats.Next()) {
-    tally->Try(feats, [&] {
-      TrainUtterance u{feats.Key(), feats.Value(), tokens.Value(feats.Key())};
-      std::string why;
-      if (!IsTrainable(model, u, &why)) throw DataError(why);
-      data.push_back(std::move(u));
-    });
-  }
-  feats.Close();
-  if (data.empty()) throw Error("no utterance of ", feats_rspecifier, " can be trained on");
-  return data;
-}
-
-}  // namespace
 
 int Run(int argc, char *argv[]) {
   OptionParser po(
@@ -73,12 +48,18 @@ int Run(int argc, char *argv[]) {
   ModelInfo info;
   std::unique_ptr<AsrModel> model = ReadModel(po.Arg(0), &info);
   model->SetPolicy(experts.Apply(info.config, model->Policy()));
-  const std::vector<TrainUtterance> data = ReadData(*model, po.Arg(1), po.Arg(2), &tally);
+  CheckCanLearn(info.config, po.Arg(0));
+  CheckFiniteWeights(model.get(), po.Arg(0));
+  const std::vector<TrainUtterance> data =
+      ReadTrainData("training", *model, po.Arg(1), po.Arg(2), &tally);
   std::vector<TrainUtterance> dev;
-  if (!dev_feats.empty()) dev = ReadData(*model, dev_feats, dev_tokens, &tally);
-  if (tally.Finish() != 0)
-    throw Error(
-        "some utterances cannot be trained on; see above, or allow them with --max-failures");
+  if (!dev_feats.empty()) dev = ReadTrainData("dev", *model, dev_feats, dev_tokens, &tally);
+  if (tally.Finish() != 0) {
+    throw Error(tally.NumFailed(),
+                " utterances cannot be used, see above; mend them, or leave them out with "
+                "--max-failures=",
+                tally.NumFailed(), " or a share such as --max-failures=5%");
+  }
 
   LOG_INFO << DescribeMachine() << ", float32";
   LOG_INFO << data.size() << " utterances, " << model->NumParams() << " parameters; "

@@ -2,6 +2,7 @@
 #include "base/main.h"
 #include "feat/frame-choice.h"
 #include "tensor/kaldi-tables.h"
+#include "util/live-piece.h"
 #include "util/options.h"
 #include "util/table-loop.h"
 #include "util/tally.h"
@@ -29,9 +30,11 @@ int Run(int argc, char *argv[]) {
     WriteObject<MatrixHolder>(out, binary, ShiftFrames(shift, ReadObject<MatrixHolder>(in)));
     return 0;
   }
-  TransformTable<MatrixHolder, MatrixHolder>(
-      in, out, &tally,
-      [&](const std::string &, const Tensor &feats) { return ShiftFrames(shift, feats); });
+  TransformTable<MatrixHolder, MatrixHolder>(in, out, &tally,
+                                             [&](const std::string &key, const Tensor &feats) {
+                                               RefuseLivePiece(key);
+                                               return ShiftFrames(shift, feats);
+                                             });
   return tally.Finish();
 }
 

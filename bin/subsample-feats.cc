@@ -1,6 +1,7 @@
 #include "base/main.h"
 #include "feat/frame-choice.h"
 #include "tensor/kaldi-tables.h"
+#include "util/live-piece.h"
 #include "util/options.h"
 #include "util/table-loop.h"
 #include "util/tally.h"
@@ -18,9 +19,11 @@ int Run(int argc, char *argv[]) {
   UtteranceTally tally(&po);
   if (!po.Parse(argc, argv, 2, 2, InputArgs{1})) return 0;
   opts.Check();
-  TransformTable<MatrixHolder, MatrixHolder>(
-      po.Arg(0), po.Arg(1), &tally,
-      [&](const std::string &, const Tensor &feats) { return opts.Apply(feats); });
+  TransformTable<MatrixHolder, MatrixHolder>(po.Arg(0), po.Arg(1), &tally,
+                                             [&](const std::string &key, const Tensor &feats) {
+                                               RefuseLivePiece(key);
+                                               return opts.Apply(feats);
+                                             });
   return tally.Finish();
 }
 

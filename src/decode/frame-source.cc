@@ -64,7 +64,7 @@ void CtcFrameSource::CheckValue(float value, int64_t col) const {
 
 const std::vector<float> &CtcFrameSource::GroupMaxima(const float *logp) {
   maxima_.resize(static_cast<size_t>((cols_ + kGroup - 1) / kGroup));
-  GroupMax(Context(), kGroup, ConstView(logp, 1, cols_),
+  GroupMax(ctx_, kGroup, ConstView(logp, 1, cols_),
            View(maxima_.data(), 1, static_cast<int64_t>(maxima_.size())));
   float largest = -std::numeric_limits<float>::infinity();
   for (size_t g = 0; g < maxima_.size(); ++g) {

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "tensor/context.h"
 #include "tensor/view.h"
 
 namespace u2moe {
@@ -47,6 +48,7 @@ class CtcFrameSource {
  private:
   void CheckValue(float value, int64_t col) const;
 
+  Context ctx_;
   int32_t blank_;
   float penalty_;
   int32_t frame_ = 0;

@@ -104,7 +104,7 @@ ExpertPolicy ExpertPolicy::FromJson(const std::string &text, const std::string &
   ExpertPolicy policy;
   VisitPolicy(&policy, [&](const char *name, auto *value) {
     const auto it = object.find(name);
-    if (it == object.end()) throw DataError(source, ": ", name, " is missing");
+    if (it == object.end()) return;  // what is not there does not limit
     try {
       it->get_to(*value);
     } catch (const nlohmann::json::exception &e) {
@@ -112,10 +112,7 @@ ExpertPolicy ExpertPolicy::FromJson(const std::string &text, const std::string &
     }
     object.erase(it);
   });
-  if (!object.empty()) {
-    throw DataError(source, ": unknown entry ", object.begin().key(),
-                    "; was the model made by a newer u2moe?");
-  }
+  CheckUnknown(object, source);
   CheckPolicy(policy, source, config);
   return policy;
 }
@@ -176,6 +173,14 @@ ExpertPolicy ExpertOptions::Apply(const ModelConfig &c, ExpertPolicy p) const {
     throw UsageError("the options of experts need mixtures: the model's encoder is dense");
   if (!encoder && !decoder && skip_second_gate >= 0 && skip_second_gate <= 1)
     throw UsageError("--skip-second-gate=", skip_second_gate, ": the model is dense");
+  const auto has_second = [](const FeedForwardConfig &ffn) {
+    return ffn.num_experts > 0 && ffn.experts_per_frame > 1;
+  };
+  if (skip_second_gate >= 0 && skip_second_gate <= 1 && !has_second(c.encoder.ffn) &&
+      !has_second(c.decoder.ffn)) {
+    throw UsageError("--skip-second-gate=", skip_second_gate,
+                     ": one expert of the model works on a frame, so there is no second to skip");
+  }
   if (skip_second_gate >= 0) {
     const auto fill = [&](std::vector<float> *gates, const FeedForwardConfig &ffn, int count) {
       gates->assign(skip_second_gate <= 1 ? NumMixtures(ffn, count) : 0, skip_second_gate);

@@ -1,12 +1,15 @@
 #include "model/model-average.h"
 
+#include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <utility>
 
 #include "base/check.h"
 #include "base/error.h"
 #include "layer/param-visitor.h"
+#include "util/io.h"
 
 namespace u2moe {
 namespace {
@@ -35,6 +38,27 @@ void KeepCommonSteps(const std::string &history, ModelInfo *info) {
   json common = json::array();
   for (size_t i = 0; i < a.size() && i < b.size() && a[i] == b[i]; ++i) common.push_back(a[i]);
   info->history = common.dump();
+}
+
+// The models that a file says it is the mean of, if its last step was nnet-average's.
+std::optional<std::vector<std::string>> AveragedIn(const std::string &path) {
+  const json history = json::parse(ReadModelInfo(path).history);
+  if (history.empty() || !history.back().is_object()) return std::nullopt;
+  const json &step = history.back();
+  if (step.value("tool", json()) != "nnet-average") return std::nullopt;
+  std::vector<std::string> models;
+  const auto list = step.find("models");
+  if (list != step.end() && list->is_array()) {
+    for (const json &model : *list) {
+      if (model.is_string()) models.push_back(model.get<std::string>());
+    }
+  }
+  return models;
+}
+
+bool SameFile(const std::string &a, const std::string &b) {
+  std::error_code ignored;
+  return std::filesystem::equivalent(a, b, ignored);
 }
 
 std::vector<std::pair<std::string, Tensor *>> TensorsOf(AsrModel *model) {
@@ -85,6 +109,37 @@ std::unique_ptr<AsrModel> AverageModels(const std::vector<std::string> &rxfilena
   const json step = {{"tool", "nnet-average"}, {"models", rxfilenames}};
   AddHistory(step.dump(-1, ' ', false, json::error_handler_t::replace), info);
   return std::move(models[0]);
+}
+
+void CheckAverageResult(const std::vector<std::string> &inputs, const std::string &result) {
+  namespace fs = std::filesystem;
+  std::error_code ignored;
+  if (result == "-" || IsPipe(result) || !fs::is_regular_file(result, ignored)) return;
+  const std::string order =
+      "; the models come first and the result last now (nnet-average <model> ... <result>)";
+  for (const std::string &input : inputs) {
+    if (SameFile(input, result))
+      throw UsageError(result, " is a model to be averaged and the result too", order);
+  }
+  std::optional<std::vector<std::string>> models;
+  try {
+    models = AveragedIn(result);
+  } catch (const Error &) {  // no model at all, so nothing that this tool made
+  }
+  if (!models) {
+    throw UsageError(result, " is there and was not made by nnet-average, so it is not overwritten",
+                     order, "; if it is in the way, remove it");
+  }
+  // A command of the old order, run for the second time, on models that are averages themselves.
+  for (const std::string &input : inputs) {
+    if (IsPipe(input) || input == "-" || !fs::is_regular_file(input, ignored)) continue;
+    const auto parts = AveragedIn(input).value_or(std::vector<std::string>());
+    if (std::any_of(parts.begin(), parts.end(),
+                    [&](const std::string &part) { return SameFile(part, result); })) {
+      throw UsageError(input, " is the mean of ", result, " and others, which is not overwritten",
+                       order);
+    }
+  }
 }
 
 }  // namespace u2moe

@@ -2,6 +2,7 @@
 #define U2MOE_MODEL_MODEL_AVERAGE_H_
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,11 @@ namespace u2moe {
 // holds a value which is not finite.
 std::unique_ptr<AsrModel> AverageModels(const std::vector<std::string> &rxfilenames,
                                         ModelInfo *info);
+
+// Throws UsageError unless the mean of `inputs` may be written to `result`: not over one of them,
+// and over a file that is there only if the last step of its history was nnet-average's: the result
+// once came first on that tool's command line, and such a command must not cost a model.
+void CheckAverageResult(const std::vector<std::string> &inputs, const std::string &result);
 
 }  // namespace u2moe
 

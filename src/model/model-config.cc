@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <type_traits>
 
 #include "base/check.h"
 #include "base/error.h"
+#include "base/log.h"
 #include "moe/router-registry.h"
 #include "util/json.h"
 #include "util/options.h"
@@ -94,10 +96,6 @@ void CheckFfn(const std::string &prefix, const FeedForwardConfig &ffn) {
   Require(ffn.experts_per_frame >= 1 && ffn.experts_per_frame <= ffn.num_experts, prefix,
           "experts-per-frame=", ffn.experts_per_frame, " is outside 1 to ", prefix,
           "num-experts=", ffn.num_experts);
-  // The softmax over one chosen expert is constantly 1, so the router would never get a gradient.
-  Require(ffn.experts_per_frame > 1 || ffn.num_experts == 1, prefix, "experts-per-frame=1 with ",
-          prefix, "num-experts=", ffn.num_experts,
-          ": the router cannot learn from one expert per frame; use 2 or more");
 }
 
 void CheckConfig(const ModelConfig &c) {
@@ -190,6 +188,34 @@ bool FromJsonValue(const json &j, float *v) {
   if (!j.is_number()) return false;
   *v = static_cast<float>(j.get<double>());
   return std::isfinite(*v);
+}
+
+// Whether a model file may lack an option, so that its default holds. Those that only training
+// asks for may, and those that the tensors would belie. Where another value would silently give
+// other results, a default is no help.
+bool MayBeAbsent(const std::string &name, const ModelOptions &so_far) {
+  if (name == "experts-per-frame") return so_far.num_experts == 0;
+  if (name == "decoder-experts-per-frame") {
+    return so_far.decoder_num_experts == 0 ||
+           (so_far.decoder_num_experts < 0 && so_far.num_experts == 0);
+  }
+  static const std::set<std::string> kNames = {"dropout",
+                                               "positional-dropout",
+                                               "decoder-dropout",
+                                               "decoder-positional-dropout",
+                                               "ctc-weight",
+                                               "reverse-weight",
+                                               "label-smoothing",
+                                               "length-normalized-loss",
+                                               "dynamic-left-chunk",
+                                               "conv-norm",
+                                               "ffn-bias",
+                                               "decoder-ffn-bias",
+                                               "decoder-hidden-dim",
+                                               "decoder-num-experts",
+                                               "router",
+                                               "decoder-router"};
+  return kNames.count(name) > 0;
 }
 
 // -1 if there is no such unit.
@@ -334,18 +360,37 @@ ModelOptions ModelOptions::FromJson(const std::string &text, const std::string &
   json object = ParseJson(text, source, 2);
   if (!object.is_object()) throw DataError(source, ": no JSON object");
   ModelOptions options;
+  std::string absent;
   VisitOptions(&options, [&](const char *name, auto *value, const char *) {
     auto it = object.find(name);
-    if (it == object.end()) throw DataError(source, ": ", name, " is missing");
+    if (it == object.end()) {
+      if (!MayBeAbsent(name, options)) {
+        throw DataError(source, ": ", name,
+                        " is missing, and no default can stand for it; the file is damaged, so "
+                        "copy or make it again");
+      }
+      absent += Cat(absent.empty() ? "" : ", ", name, "=", ValueText(*value));
+      return;
+    }
     if (!FromJsonValue(*it, value))
       throw DataError(source, ": wrong value ", it->dump(), " of ", name);
     object.erase(it);
   });
-  if (!object.empty()) {
-    throw DataError(source, ": unknown entry ", object.begin().key(),
-                    "; was the model made by a newer u2moe?");
-  }
+  if (options.reverse_decoder_blocks == 0) options.reverse_weight = 0;
+  if (!absent.empty()) LOG_WARN << source << ": not given, and taken as " << absent;
+  CheckUnknown(object, source);
   return options;
+}
+
+void CheckCanLearn(const ModelConfig &c, const std::string &source) {
+  for (const auto &[prefix, ffn] :
+       {std::make_pair("", &c.encoder.ffn), std::make_pair("decoder-", &c.decoder.ffn)}) {
+    if (ffn->num_experts < 2 || ffn->experts_per_frame > 1) continue;
+    throw UsageError(source, ": ", prefix, "experts-per-frame=1 with ", prefix,
+                     "num-experts=", ffn->num_experts,
+                     ": its router gets no gradient, as a softmax over one logit is constant; such "
+                     "a model can only be run, so train one with 2 or more experts per frame");
+  }
 }
 
 double MinModelFloats(const ModelConfig &c) {

@@ -92,11 +92,18 @@ struct ModelOptions {
   ModelConfig Config() const;
 
   std::string ToString() const;  // name=value lines, as ReadConfigFile reads them
-  // One JSON object of all options; reading needs exactly these names and types, else DataError
-  // that begins with source. Read values are not checked for their meaning: see Check.
+  // One JSON object of all options. Reading needs those that inference depends on, with these
+  // types; others may be absent and then have their defaults, which are the values of models that
+  // were written before there was the option. An entry that is unknown is passed over, with a
+  // warning, if its value says that something is off. DataError, beginning with source, for all
+  // else. Read values are not checked for their meaning: see Check.
   std::string ToJson() const;
   static ModelOptions FromJson(const std::string &text, const std::string &source);
 };
+
+// Throws UsageError that begins with source for a model that can be run but not trained: where one
+// expert of several works on a frame, its gate is 1 whatever the router says.
+void CheckCanLearn(const ModelConfig &config, const std::string &source);
 
 // A lower bound of the number of floats in such a model, in double so that no configuration
 // overflows it. It lets a reader refuse a header whose model would not fit its file, before

@@ -1,6 +1,7 @@
 #include "model/model-file.h"
 
 #include <algorithm>
+#include <cmath>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -29,8 +30,14 @@ const std::string &GetMetadata(const SafetensorsFile &file, const char *key) {
   return it->second;
 }
 
-json ParseMetadata(const SafetensorsFile &file, const char *key) {
-  return ParseJson(GetMetadata(file, key), file.Name() + ": metadata " + key);
+// An entry that may be absent; nothing that is computed depends on it.
+std::string GetMetadata(const SafetensorsFile &file, const char *key, const char *otherwise) {
+  auto it = file.Metadata().find(key);
+  return it == file.Metadata().end() ? otherwise : it->second;
+}
+
+json ParseMetadata(const SafetensorsFile &file, const char *key, const char *otherwise) {
+  return ParseJson(GetMetadata(file, key, otherwise), file.Name() + ": metadata " + key);
 }
 
 ModelInfo ParseInfo(const SafetensorsFile &file) {
@@ -56,12 +63,12 @@ ModelInfo ParseInfo(const SafetensorsFile &file) {
   try {
     info.config =
         ModelOptions::FromJson(GetMetadata(file, "config"), name + ": metadata config").Config();
-    for (const json &unit : ParseMetadata(file, "units"))
+    for (const json &unit : ParseMetadata(file, "units", "[]"))
       info.units.push_back(unit.get<std::string>());
-    const json features = ParseMetadata(file, "features");
+    const json features = ParseMetadata(file, "features", "{}");
     for (const auto &item : features.items())
       info.features[item.key()] = item.value().get<std::string>();
-    info.history = GetMetadata(file, "history");
+    info.history = GetMetadata(file, "history", "[]");
     CheckModelInfo(info);
   } catch (const UsageError &e) {
     throw DataError(name, ": metadata: ", e.what());
@@ -81,7 +88,7 @@ std::map<std::string, PackFormat> ParsePacked(const SafetensorsFile &file) {
   std::map<std::string, PackFormat> formats;
   if (file.Metadata().count("packed") == 0) return formats;
   const std::string where = file.Name() + ": metadata packed";
-  const json object = ParseMetadata(file, "packed");
+  const json object = ParseMetadata(file, "packed", "{}");
   if (!object.is_object()) throw DataError(where, ": no object");
   for (const auto &item : object.items()) {
     const json &value = item.value();
@@ -414,6 +421,15 @@ void WriteInitialModel(const std::string &wxfilename, AsrModel *model, const Mod
                  };
                });
   WriteSafetensors(wxfilename, std::move(items), Metadata(*model, checked, json::object()));
+}
+
+void CheckFiniteWeights(AsrModel *model, const std::string &source) {
+  ForEachParam(model, [&](const std::string &name, Tensor *t, const ParamInit &, bool) {
+    if (std::all_of(t->Data(), t->Data() + t->Size(), [](float x) { return std::isfinite(x); }))
+      return;
+    throw DataError(source, ": the tensor ", name,
+                    " holds a value that is not finite; the training that made it has diverged");
+  });
 }
 
 void AddHistory(const std::string &json_object, ModelInfo *info) {

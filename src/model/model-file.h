@@ -77,6 +77,9 @@ void WriteInitialModel(const std::string &wxfilename, AsrModel *model, const Mod
 // JSON array. Units and features may be empty.
 void CheckModelInfo(const ModelInfo &info);
 
+// Throws DataError, naming source and tensor, if a weight is not finite.
+void CheckFiniteWeights(AsrModel *model, const std::string &source);
+
 // Appends one JSON object, e.g. {"tool": "nnet-train", "epochs": 3}, to the history; or one of the
 // tool's name and some texts, such as file names.
 void AddHistory(const std::string &json_object, ModelInfo *info);

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cmath>
 #include <cstring>
 #include <nlohmann/json.hpp>
 #include <string_view>
@@ -133,6 +134,35 @@ int64_t ItemBytes(const SafetensorsItem &item) {
   return bytes;
 }
 
+// IEEE binary16; every value is one of float32.
+float HalfToFloat(uint16_t half) {
+  const int exponent = (half >> 10) & 31, fraction = half & 1023;
+  const float value = exponent == 31 ? (fraction == 0 ? HUGE_VALF : NAN)
+                      : exponent == 0
+                          ? std::ldexp(static_cast<float>(fraction), -24)
+                          : std::ldexp(static_cast<float>(fraction + 1024), exponent - 25);
+  return (half & 0x8000) != 0 ? -value : value;
+}
+
+// What a file that is no safetensors file is known to be, with how to convert it; else "".
+std::string KnownForeign(std::string_view begin) {
+  const auto starts = [&](std::string_view magic) {
+    return begin.substr(0, magic.size()) == magic;
+  };
+  // torch.save writes a zip archive, before version 1.6 a pickle.
+  if (starts("PK\x03\x04") || (starts("\x80") && begin.size() > 1 && begin[1] < 6)) {
+    return "it is a PyTorch checkpoint (" + std::string(starts("PK") ? "zip" : "pickle") +
+           "); save its weights as safetensors: python3 -c 'import sys, torch; from "
+           "safetensors.torch import save_file; d = torch.load(sys.argv[1], map_location=\"cpu\"); "
+           "d = d.get(\"state_dict\", d); save_file({k: v.contiguous().clone() for k, v in "
+           "d.items()}, "
+           "sys.argv[2])' final.pt final.safetensors";
+  }
+  if (starts("\x89HDF")) return "it is an HDF5 file";
+  if (starts("\x1f\x8b")) return "it is compressed with gzip; unpack it first";
+  return "";
+}
+
 // Largest power of two up to 64 that divides the tensor's size in bytes.
 int64_t SizeAlignment(const SafetensorsItem &item) {
   const int64_t bytes = ItemBytes(item);
@@ -151,11 +181,14 @@ SafetensorsFile::SafetensorsFile(const std::string &rxfilename) : name_(rxfilena
 
 void SafetensorsFile::Parse(std::shared_ptr<char> bytes, int64_t size) {
   const std::string remedy = "; is it a .safetensors file, and was it copied completely?";
+  const std::string foreign =
+      KnownForeign(std::string_view(bytes.get(), static_cast<size_t>(std::min<int64_t>(size, 8))));
   if (size < 8) throw DataError(name_, ": only ", size, " bytes", remedy);
   uint64_t header_bytes;
   std::memcpy(&header_bytes, bytes.get(), sizeof(header_bytes));
   if (header_bytes < 2 || header_bytes > kMaxHeaderBytes || bytes.get()[8 < size ? 8 : 0] != '{') {
-    throw DataError(name_, ": it does not begin with a safetensors header", remedy);
+    throw DataError(name_, ": it does not begin with a safetensors header",
+                    foreign.empty() ? remedy : "; " + foreign);
   }
   if (header_bytes > static_cast<uint64_t>(size - 8)) {
     throw DataError(name_, ": the header ends after ", header_bytes + 8,
@@ -240,6 +273,32 @@ Tensor SafetensorsFile::Floats(const std::string &name) const {
   }
   return Tensor::Borrow(std::shared_ptr<float>(Hold(name, entry), reinterpret_cast<float *>(bytes)),
                         entry.shape);
+}
+
+Tensor SafetensorsFile::AsFloats(const std::string &name) const {
+  const auto it = entries_.find(name);
+  const std::string dtype = it == entries_.end() ? "" : it->second.dtype;
+  if (dtype != "BF16" && dtype != "F16" && dtype != "F64") return Floats(name);
+  const SafetensorsEntry &entry = it->second;
+  Tensor floats(entry.shape.empty() ? std::vector<int64_t>{1} : entry.shape);
+  const char *bytes = data_.get() + entry.begin;
+  for (int64_t i = 0; i < floats.Size(); ++i) {
+    if (dtype == "F64") {
+      double value;
+      std::memcpy(&value, bytes + 8 * i, sizeof(value));
+      floats.Data()[i] = static_cast<float>(value);
+      continue;
+    }
+    uint16_t half;
+    std::memcpy(&half, bytes + 2 * i, sizeof(half));
+    const uint32_t bits = static_cast<uint32_t>(half) << 16;
+    if (dtype == "F16") {
+      floats.Data()[i] = HalfToFloat(half);
+    } else {
+      std::memcpy(floats.Data() + i, &bits, sizeof(bits));
+    }
+  }
+  return floats;
 }
 
 std::shared_ptr<const uint8_t> SafetensorsFile::Bytes(const std::string &name) const {

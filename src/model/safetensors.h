@@ -43,6 +43,9 @@ class SafetensorsFile {
   // them, the process gives back their pages, so that a model read and packed weight by weight is
   // never in memory twice; what was written to them is lost then. One thread at a time may ask.
   Tensor Floats(const std::string &entry) const;
+  // The same for entries of BF16 and F16, each value exactly, and of F64, rounded, which are
+  // copied.
+  Tensor AsFloats(const std::string &entry) const;
   // The bytes of an entry of any type, which keep the mapping alive; aligned to 64 bytes, and
   // copied only where the file does not align them. Throws DataError if there is no such entry.
   std::shared_ptr<const uint8_t> Bytes(const std::string &entry) const;

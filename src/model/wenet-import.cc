@@ -4,12 +4,13 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <sstream>
+#include <type_traits>
 #include <utility>
 
 #include "base/error.h"
 #include "base/log.h"
-#include "layer/param-visitor.h"
-#include "model/safetensors.h"
+#include "util/io.h"
 #include "util/json.h"
 #include "util/text.h"
 
@@ -23,6 +24,8 @@ bool Read(const json &j, std::string *v) {
   return j.is_string() ? (*v = j.get<std::string>(), true) : false;
 }
 bool Read(const json &j, float *v) {
+  // PyYAML takes 1e-5, without a point, for a string.
+  if (j.is_string()) return ParseNumber(j.get<std::string>(), v) && std::isfinite(*v);
   return j.is_number() ? (*v = static_cast<float>(j.get<double>()), std::isfinite(*v)) : false;
 }
 bool Read(const json &j, int32_t *v) {
@@ -64,6 +67,9 @@ class Section {
   template <class T>
   void Only(const char *key, T supported, T wenet_default) {
     const T value = Get(key, wenet_default);
+    if constexpr (std::is_same_v<T, float>) {
+      if (std::abs(value - supported) <= 1e-4f * supported) return;
+    }
     if (value == supported) return;
     throw DataError(source_, ": ", prefix_, key, "=", json(value).dump(),
                     object_.contains(key) ? "" : " (the default)", " is not supported; only ",
@@ -73,13 +79,12 @@ class Section {
   void Only(const char *key, T supported) {
     Only(key, supported, supported);
   }
-  void OnlyNull(const char *key) {
-    seen_.insert(key);
-    auto it = object_.find(key);
-    if (it != object_.end() && !it->is_null()) {
-      throw DataError(source_, ": ", prefix_, key, "=", it->dump(),
-                      " is not supported; leave it out");
-    }
+  // A number that is fixed by others: their names and what they give.
+  void OnlyAs(const char *key, const std::string &others, int32_t expected) {
+    const int32_t value = Get(key, expected);
+    if (value == expected) return;
+    throw DataError(source_, ": ", prefix_, key, "=", value, " is not supported; with ", prefix_,
+                    others, " only ", expected, " is");
   }
   // Matters to WeNet's own running only.
   void Ignore(std::initializer_list<const char *> keys) { seen_.insert(keys.begin(), keys.end()); }
@@ -122,13 +127,17 @@ void ReadFfn(Section *s, int32_t *hidden_dim, int32_t *num_experts, int32_t *exp
   *bias = s->Get("mlp_bias", true);
 }
 
-void ReadAttentionAndNorm(Section *s) {
+void ReadAttentionAndNorm(Section *s, int32_t model_dim, int32_t heads) {
   s->Only("normalize_before", true);
   for (const char *key : {"query_bias", "key_bias", "value_bias"}) s->Only(key, true);
   s->Only<std::string>("layer_norm_type", "layer_norm");
   s->Only("norm_eps", 1e-5f);
-  s->OnlyNull("n_kv_head");
-  s->OnlyNull("head_dim");
+  // Keys and values in as many heads as queries.
+  s->OnlyAs("n_kv_head", Cat("attention_heads=", heads), heads);
+  if (heads > 0) {
+    s->OnlyAs("head_dim", Cat("attention_heads=", heads, " and an output_size of ", model_dim),
+              model_dim / heads);
+  }
   s->Ignore({"gradient_checkpointing", "use_sdpa"});
 }
 
@@ -165,7 +174,7 @@ void ReadEncoder(const json &config, const std::string &source, ModelOptions *o)
   o->conv_norm = norm == "batch_norm" ? "batch-norm" : "layer-norm";
   o->dynamic_chunk = s.Get("use_dynamic_chunk", false);
   o->dynamic_left_chunk = s.Get("use_dynamic_left_chunk", false);
-  ReadAttentionAndNorm(&s);
+  ReadAttentionAndNorm(&s, o->model_dim, o->num_heads);
   ReadFfn(&s, &o->hidden_dim, &o->num_experts, &o->experts_per_frame, &o->ffn_bias);
   s.Finish();
 }
@@ -188,7 +197,7 @@ void ReadDecoder(const json &config, const std::string &source, bool bitransform
   }
   s.Only("tie_word_embedding", false);
   o->decoder_activation = s.Get<std::string>("activation_type", "relu");
-  ReadAttentionAndNorm(&s);
+  ReadAttentionAndNorm(&s, o->model_dim, o->decoder_heads);
   ReadFfn(&s, &o->decoder_hidden_dim, &o->decoder_num_experts, &o->decoder_experts_per_frame,
           &o->decoder_ffn_bias);
   s.Finish();
@@ -267,16 +276,142 @@ std::vector<std::string> ReadConfigUnits(const json &config, const std::string &
   return units;
 }
 
-void ReadTokens(const json &config, const std::string &source, Section *top, ModelOptions *o) {
-  Section ctc(config, "ctc_conf", source);
-  o->blank = top->Get("blank_id", ctc.Get("ctc_blank_id", 0));
+// One fact that several places may state; those that do must agree.
+class Fact {
+ public:
+  Fact(std::string source, std::string what) : source_(std::move(source)), what_(std::move(what)) {}
+  void Add(const std::string &where, std::optional<int32_t> value) {
+    if (!value) return;
+    if (value_ && *value_ != *value) {
+      throw DataError(source_, ": ", what_, " is ", *value_, " by ", where_, ", but ", *value,
+                      " by ", where, "; do the files belong together?");
+    }
+    if (!value_) where_ = where;
+    value_ = value;
+  }
+  std::optional<int32_t> Value() const { return value_; }
+
+ private:
+  std::string source_, what_, where_;
+  std::optional<int32_t> value_;
+};
+
+std::optional<int32_t> GetOptional(Section *s, const char *key) {
+  const int32_t absent = INT32_MIN, value = s->Get(key, absent);
+  return value == absent ? std::nullopt : std::make_optional(value);
+}
+
+std::optional<int32_t> IdOf(const std::vector<std::string> &units, const std::string &unit) {
+  const auto it = std::find(units.begin(), units.end(), unit);
+  if (it == units.end()) return std::nullopt;
+  return static_cast<int32_t>(it - units.begin());
+}
+
+// units: the model's, of the file units_name.
+void ReadTokens(const std::string &source, Section *top, const std::vector<std::string> &units,
+                const std::string &units_name, ModelOptions *o) {
+  Section ctc(top->Object(), "ctc_conf", source);
+  Section tokenizer(top->Object(), "tokenizer_conf", source);
+  Section special(tokenizer.Object(), "special_tokens", source);
+  const std::string in_special = "tokenizer_conf.special_tokens";
+  Fact blank(source, "the id of <blank>");
+  blank.Add("ctc_conf.ctc_blank_id", GetOptional(&ctc, "ctc_blank_id"));
+  blank.Add("blank_id", GetOptional(top, "blank_id"));
+  blank.Add(in_special, GetOptional(&special, "<blank>"));
+  blank.Add(units_name, IdOf(units, "<blank>"));
+  o->blank = blank.Value().value_or(0);
   ctc.Ignore({"ctc_weight"});
   ctc.Finish();
-  o->sos = o->eos = o->vocab_size - 1;
-  Section tokenizer(config, "tokenizer_conf", source);
-  Section special(tokenizer.Object(), "special_tokens", source);
-  o->sos = top->Get("sos_id", special.Get("<sos>", o->sos));
-  o->eos = top->Get("eos_id", special.Get("<eos>", o->eos));
+  const auto mark = [&](const char *name, const char *key) {
+    Fact fact(source, Cat("the id of ", name));
+    fact.Add(key, GetOptional(top, key));
+    fact.Add(in_special, GetOptional(&special, name));
+    if (!fact.Value()) fact.Add("WeNet's default, the last unit,", o->vocab_size - 1);
+    fact.Add(units_name, IdOf(units, name));
+    fact.Add(units_name + " (<sos/eos>)", IdOf(units, "<sos/eos>"));
+    return *fact.Value();
+  };
+  o->sos = mark("<sos>", "sos_id");
+  o->eos = mark("<eos>", "eos_id");
+  Fact unk(source, "the id of <unk>");
+  unk.Add("unk_id", GetOptional(top, "unk_id"));
+  unk.Add(in_special, GetOptional(&special, "<unk>"));
+  unk.Add(units_name, IdOf(units, "<unk>"));
+}
+
+// Only units that are characters (or words) can be joined to text yet.
+void CheckTokenizer(const std::string &source, Section *top, const std::vector<std::string> &units,
+                    const std::string &units_name) {
+  const std::string remedy =
+      " is not supported yet: the text would be wrong. Models of characters (tokenizer: char) are";
+  const std::string kind = top->Get<std::string>("tokenizer", "char");
+  if (kind != "char") {
+    throw DataError(source, ": tokenizer=", Printable(kind, 80),
+                    kind == "bpe" ? " (word pieces)" : "", remedy);
+  }
+  const Section conf(top->Object(), "tokenizer_conf", source);
+  const auto bpe = conf.Object().find("bpe_path");
+  if (bpe != conf.Object().end() && !bpe->is_null() && *bpe != "") {
+    throw DataError(source, ": tokenizer_conf.bpe_path=", Printable(bpe->dump(), 80),
+                    " (word pieces)", remedy);
+  }
+  const std::string space = "\u2581";  // where SentencePiece's pieces begin a word
+  for (const std::string &unit : units) {
+    if (unit.size() > space.size() && StartsWith(unit, space)) {
+      throw DataError(source, ": the unit ", Printable(unit, 80), " of ", units_name,
+                      " is a word piece, which", remedy);
+    }
+  }
+}
+
+// WeNet's names for the options that a message speaks of.
+std::string InWenetsWords(const std::string &message) {
+  static const std::map<std::string, std::string> kNames = {
+      {"feature-dim", "input_dim"},
+      {"vocab-size", "output_dim"},
+      {"model-dim", "encoder_conf.output_size"},
+      {"num-blocks", "encoder_conf.num_blocks"},
+      {"num-heads", "encoder_conf.attention_heads"},
+      {"conv-kernel", "encoder_conf.cnn_module_kernel"},
+      {"causal", "encoder_conf.causal"},
+      {"conv-norm", "encoder_conf.cnn_module_norm"},
+      {"hidden-dim", "encoder_conf.linear_units"},
+      {"num-experts", "encoder_conf.n_expert"},
+      {"experts-per-frame", "encoder_conf.n_expert_activated"},
+      {"activation", "encoder_conf.activation_type"},
+      {"dropout", "encoder_conf.dropout_rate"},
+      {"positional-dropout", "encoder_conf.positional_dropout_rate"},
+      {"decoder-blocks", "decoder_conf.num_blocks"},
+      {"reverse-decoder-blocks", "decoder_conf.r_num_blocks"},
+      {"decoder-heads", "decoder_conf.attention_heads"},
+      {"decoder-hidden-dim", "decoder_conf.linear_units"},
+      {"decoder-num-experts", "decoder_conf.n_expert"},
+      {"decoder-experts-per-frame", "decoder_conf.n_expert_activated"},
+      {"decoder-activation", "decoder_conf.activation_type"},
+      {"decoder-dropout", "decoder_conf.dropout_rate"},
+      {"decoder-positional-dropout", "decoder_conf.positional_dropout_rate"},
+      {"ctc-weight", "model_conf.ctc_weight"},
+      {"reverse-weight", "model_conf.reverse_weight"},
+      {"label-smoothing", "model_conf.lsm_weight"},
+      {"num-mel-bins", "num_mel_bins"},
+      {"use-energy", "use_energy"},
+      {"sample-frequency", "resample_rate"}};
+  std::string text, word;
+  const auto flush = [&] {
+    const auto it = kNames.find(word);
+    text += it == kNames.end() ? word : it->second;
+    word.clear();
+  };
+  for (const char c : message) {
+    if ((c >= 'a' && c <= 'z') || c == '-') {
+      word += c;
+    } else {
+      flush();
+      text += c;
+    }
+  }
+  flush();
+  return text;
 }
 
 void ReadCmvn(const json &config, WenetConfig *result) {
@@ -301,21 +436,35 @@ void ReadCmvn(const json &config, WenetConfig *result) {
   }
 }
 
-// A WeNet tensor that this model has no place for and does not need.
-bool PassOver(const WenetConfig &config, const std::string &name) {
-  return EndsWith(name, ".pe") || EndsWith(name, ".num_batches_tracked") ||
-         // WeNet makes a right-to-left decoder without blocks where r_num_blocks is 0.
-         (config.info.config.decoder.num_reverse_blocks == 0 &&
-          StartsWith(name, "decoder.right_decoder."));
+// The configuration as JSON; what people have is train.yaml.
+json ReadConfigJson(const std::string &rxfilename) {
+  Input input(rxfilename);
+  std::ostringstream bytes;
+  bytes << input.Stream().rdbuf();
+  input.Close();
+  const std::string text = bytes.str();
+  try {
+    return ParseJson(text, rxfilename);
+  } catch (const DataError &) {
+    const size_t first = text.find_first_not_of(" \t\r\n");
+    const bool yaml = IsValidUtf8(text) && text.find(':') != std::string::npos &&
+                      first != std::string::npos && text[first] != '{' && text[first] != '[';
+    if (!yaml) throw;
+    throw DataError(
+        rxfilename,
+        ": not valid JSON, but maybe YAML; convert it: python3 -c 'import json, sys, "
+        "yaml; json.dump(yaml.safe_load(sys.stdin), sys.stdout)' <train.yaml >train.json");
+  }
 }
 
 }  // namespace
 
 WenetConfig ReadWenetConfig(const std::string &config_rxfilename,
-                            const std::vector<std::string> &units) {
+                            const std::vector<std::string> &units,
+                            const std::string &units_rxfilename) {
   WenetConfig result;
   const std::string &source = result.source = config_rxfilename;
-  const json config = ReadJson(config_rxfilename);
+  const json config = ReadConfigJson(config_rxfilename);
   if (!config.is_object())
     throw DataError(source, ": expected WeNet's train.yaml as a JSON object");
   Section top(config, source);
@@ -335,20 +484,29 @@ WenetConfig ReadWenetConfig(const std::string &config_rxfilename,
   for (const char *key :
        {"predictor", "joint", "paraformer", "lora_conf", "use_lora", "context_module"}) {
     auto it = config.find(key);
-    if (it != config.end() && *it != false) top.OnlyNull(key);
+    if (it == config.end() || it->is_null() || *it == false) continue;
+    throw DataError(source, ": ", key, "=", Printable(it->dump(), 80),
+                    " is not supported; only models of an encoder, CTC and attention decoders are, "
+                    "with adapters merged into their weights");
   }
 
   ModelOptions o;
   o.feature_dim = top.Get("input_dim", 80);
   result.info.units = units.empty() ? ReadConfigUnits(config, source) : units;
-  o.vocab_size =
-      top.Get("output_dim", top.Get("vocab_size", static_cast<int32_t>(result.info.units.size())));
+  const std::string units_name = units.empty() ? "units" : units_rxfilename;
+  Fact size(source, "the number of units");
+  size.Add("output_dim", GetOptional(&top, "output_dim"));
+  size.Add("vocab_size", GetOptional(&top, "vocab_size"));
+  if (!result.info.units.empty())
+    size.Add(units_name, static_cast<int32_t>(result.info.units.size()));
+  o.vocab_size = size.Value().value_or(0);
   if (o.vocab_size <= 0)
     throw DataError(source, ": output_dim is missing; it is the number of units");
+  CheckTokenizer(source, &top, result.info.units, units_name);
   ReadEncoder(config, source, &o);
   ReadDecoder(config, source, result.bitransformer, &o);
   ReadObjective(config, source, &o);
-  ReadTokens(config, source, &top, &o);
+  ReadTokens(source, &top, result.info.units, units_name, &o);
   ReadCmvn(config, &result);
   result.info.features = ReadFeatures(config, source);
   if (o.reverse_decoder_blocks == 0) o.reverse_weight = 0;
@@ -356,7 +514,14 @@ WenetConfig ReadWenetConfig(const std::string &config_rxfilename,
     result.info.config = o.Config();
     CheckModelInfo(result.info);
   } catch (const UsageError &e) {
-    throw DataError(source, ": ", e.what());
+    throw DataError(source, ": ", InWenetsWords(e.what()));
+  }
+  const GlobalCmvn cmvn = result.cmvn.value_or(GlobalCmvn());
+  for (const auto *values : {&cmvn.mean, &cmvn.istd}) {
+    if (result.cmvn && static_cast<int32_t>(values->size()) != o.feature_dim) {
+      throw DataError(source, ": cmvn has ", values->size(), " dimensions, but input_dim is ",
+                      o.feature_dim);
+    }
   }
 
   top.Ignore({"encoder_conf",
@@ -403,61 +568,6 @@ WenetConfig ReadWenetConfig(const std::string &config_rxfilename,
     LOG_WARN << e.what() << "; ignored";
   }
   return result;
-}
-
-std::unique_ptr<AsrModel> ImportWenet(const WenetConfig &config, const std::string &weights) {
-  const SafetensorsFile file(weights);
-  if (MinModelFloats(config.info.config) * sizeof(float) > static_cast<double>(file.DataBytes())) {
-    throw DataError(weights, ": too small for the model of ", config.source,
-                    "; do the two belong together?");
-  }
-  auto model = std::make_unique<AsrModel>(config.info.config);
-  std::set<std::string> used;
-  bool has_cmvn = true;
-  ForEachParam(
-      model.get(), [&](const std::string &name, Tensor *tensor, const ParamInit &init, bool) {
-        std::string theirs = name;
-        const std::string left = "decoder.left_decoder.";
-        if (!config.bitransformer && StartsWith(name, left))
-          theirs = "decoder." + name.substr(left.size());
-        if (file.Entries().count(theirs) == 0) {
-          if (!StartsWith(name, "encoder.global_cmvn.")) {
-            throw DataError(weights, ": the tensor ", theirs, " is missing, which the model of ",
-                            config.source, " has");
-          }
-          has_cmvn = false;
-          std::fill_n(tensor->Data(), tensor->Size(), static_cast<float>(init.value));
-          return;
-        }
-        Tensor values = file.Floats(theirs);
-        if (values.Shape() != tensor->Shape()) {
-          throw DataError(weights, ": the tensor ", theirs, " has shape ", values.ShapeString(),
-                          ", but by ", config.source, " it should have ", tensor->ShapeString());
-        }
-        for (int64_t i = 0; i < values.Size(); ++i) {
-          if (!std::isfinite(values.Data()[i])) {
-            throw DataError(weights, ": the tensor ", theirs,
-                            " holds a value that is not finite; the training diverged");
-          }
-        }
-        *tensor = std::move(values);
-        used.insert(theirs);
-      });
-  for (const auto &[name, entry] : file.Entries()) {
-    if (used.count(name) > 0 || PassOver(config, name)) continue;
-    throw DataError(weights, ": the tensor ", Printable(name, 200), " ", ShapeString(entry.shape),
-                    " belongs to no part of the model of ", config.source,
-                    "; do the two belong together?");
-  }
-  if (!has_cmvn) {
-    if (config.cmvn) {
-      SetGlobalCmvn(*config.cmvn, config.source, model.get());
-    } else if (config.needs_cmvn) {
-      throw DataError(weights, ": has no encoder.global_cmvn tensors, and ", config.source,
-                      " does not hold the values either; give them with --cmvn");
-    }
-  }
-  return model;
 }
 
 }  // namespace u2moe

@@ -1,6 +1,7 @@
 #include "ops/batch-norm.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "tensor/tensor.h"
 
@@ -67,12 +68,17 @@ void BatchNormForwardKernel(ConstView x, ConstView gamma, ConstView beta, float 
                                 HWY_ATTR { return hn::MulAdd(r, inv, m); };
     MapRow(cols, mean, add_scaled, mean, residual.Data());
     const FloatVec step = Set(momentum);
-    if (!running_mean.Empty()) {
+    // One batch with an overflow must not end the running statistics for good.
+    const auto finite = [](const float *row, int64_t n) {
+      return std::all_of(row, row + n, [](float v) { return std::isfinite(v); });
+    };
+    const bool keep = finite(mean, cols) && finite(var.Data(), cols);
+    if (!running_mean.Empty() && keep) {
       const auto move = [step](FloatVec r, FloatVec m)
                             HWY_ATTR { return hn::MulAdd(step, hn::Sub(m, r), r); };
       MapRow(cols, running_mean.Row(0), move, running_mean.Row(0), mean);
     }
-    if (!running_var.Empty() && rows > 1) {
+    if (!running_var.Empty() && rows > 1 && keep) {
       const FloatVec unbias = Set(static_cast<float>(rows) / static_cast<float>(rows - 1));
       const auto move = [step, unbias](FloatVec r, FloatVec v)
                             HWY_ATTR { return hn::MulAdd(step, hn::MulSub(v, unbias, r), r); };

@@ -13,7 +13,8 @@ void BatchNormInference(const Context &ctx, ConstView x, ConstView gamma, ConstV
 
 // Training: mean and (biased) variance over the R rows of x; stats [2, D] receives mean and rstd
 // for backward. running_mean and running_var move by `momentum` towards the batch's mean and
-// unbiased variance (torch.nn.BatchNorm1d); with R = 1 the variance stays as it is. Pass default
+// unbiased variance (torch.nn.BatchNorm1d); with R = 1 the variance stays as it is, and where a
+// mean or variance of the batch is not finite both do. Pass default
 // Views to leave the running values alone. Overwrites y and stats.
 void BatchNormForward(const Context &ctx, ConstView x, ConstView gamma, ConstView beta, float eps,
                       float momentum, View running_mean, View running_var, View y, View stats);

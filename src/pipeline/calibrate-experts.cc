@@ -104,6 +104,7 @@ void Append(const std::vector<RouteRecorder::Decision> &decisions,
   for (size_t m = 0; m < decisions.size(); ++m) {
     const RouteRecorder::Decision &d = decisions[m];
     const size_t k = d.experts.size() / std::max<size_t>(1, d.skip_cost.size());
+    if (k < 2) continue;  // no second expert: nothing can be skipped, and nothing be counted
     for (size_t t = 0; t < d.skip_cost.size(); ++t)
       (*mixtures)[m].push_back({d.gates[t * k], d.skip_cost[t]});
   }
@@ -174,6 +175,15 @@ ExpertCalibrator::ExpertCalibrator(const AsrModel &model) : model_(model) {
 void ExpertCalibrator::AddUtterance(const Context &ctx, ConstView feats, const AttentionMask &mask,
                                     const std::vector<int32_t> *tokens) {
   const UtteranceRoutes routes = RouteUtterance(ctx, model_, feats, mask, tokens, true);
+  for (const auto *part : {&routes.encoder, &routes.left, &routes.right}) {
+    for (const RouteRecorder::Decision &d : *part) {
+      // One such row would be more than all others of all utterances.
+      if (!std::all_of(d.skip_cost.begin(), d.skip_cost.end(),
+                       [](double cost) { return std::isfinite(cost); })) {
+        throw DataError("the experts' outputs are not finite; look at the features and the model");
+      }
+    }
+  }
   Append(routes.encoder, &encoder_);
   Append(routes.left, &left_);
   Append(routes.right, &right_);

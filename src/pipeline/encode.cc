@@ -1,6 +1,7 @@
 #include "pipeline/encode.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdlib>
 #include <map>
 #include <utility>
@@ -49,6 +50,21 @@ struct Live {
 
 }  // namespace
 
+void CheckComputed(const std::string &what, ConstView out, ConstView feats) {
+  try {
+    CheckFinite(what, out);
+  } catch (const DataError &) {
+    float largest = 0;
+    for (int64_t t = 0; t < feats.Rows(); ++t) {
+      for (int64_t d = 0; d < feats.Cols(); ++d) {
+        largest = std::max(largest, std::abs(feats(t, d)));
+      }
+    }
+    throw DataError(what, ": not finite, from features of up to ", largest,
+                    "; look at these features, or at the model's weights if all utterances fail");
+  }
+}
+
 void EncodeUtterances(const Context &ctx, const Encoder &encoder, const EncodeOptions &opts,
                       int streams, const std::function<bool(Utterance *)> &next) {
   if (!opts.streaming) {
@@ -57,6 +73,7 @@ void EncodeUtterances(const Context &ctx, const Encoder &encoder, const EncodeOp
       std::exception_ptr failure;
       try {
         out = EncodeMasked(ctx, encoder, u.feats, opts);
+        CheckComputed("encoder output", out, u.feats);
       } catch (const DataError &) {
         failure = std::current_exception();
       }
@@ -103,7 +120,13 @@ void EncodeUtterances(const Context &ctx, const Encoder &encoder, const EncodeOp
       std::copy_n(rows.Data(), rows.Size(), l.out.Data() + l.done * l.out.Cols());
       l.done += rows.Rows();
       if (item.last) {
-        l.utterance.done(item.error ? Tensor() : std::move(l.out), item.error);
+        std::exception_ptr failure = item.error;
+        try {
+          if (!failure) CheckComputed("encoder output", l.out, l.utterance.feats);
+        } catch (const DataError &) {
+          failure = std::current_exception();
+        }
+        l.utterance.done(failure ? Tensor() : std::move(l.out), failure);
         live.erase(it);
       } else {
         feed(item.id, &l);

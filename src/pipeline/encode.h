@@ -5,6 +5,7 @@
 
 #include <exception>
 #include <functional>
+#include <string>
 
 #include "model/encoder.h"
 #include "model/model-file.h"
@@ -19,11 +20,15 @@ namespace u2moe {
 struct Utterance {
   ConstView feats;  // [T, F] before CMVN
   // The encoder output [OutLength(T), D]; or a DataError, for too few frames, a value that is not
-  // finite, a wrong F.
+  // finite, there or in what became of it, a wrong F.
   std::function<void(Tensor out, std::exception_ptr error)> done;
 };
 void EncodeUtterances(const Context &ctx, const Encoder &encoder, const EncodeOptions &opts,
                       int streams, const std::function<bool(Utterance *)> &next);
+
+// Throws DataError, naming the first value of `out` that is not finite, and the largest feature that
+// it was computed from: features of 1e30 are finite, their squares are not.
+void CheckComputed(const std::string &what, ConstView out, ConstView feats);
 
 // One utterance. Throws the DataErrors named above.
 Tensor EncodeUtterance(const Context &ctx, const Encoder &encoder, ConstView feats,

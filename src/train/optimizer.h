@@ -27,6 +27,9 @@ class Optimizer {
   // non-finite norm leaves the model as it is and is counted.
   double Step(const Context &ctx, double learning_rate, AsrModel *grad);
 
+  // Leaves the model as it is and counts that: for a batch whose loss is not finite.
+  void Skip() { ++num_skipped_; }
+
   int64_t NumSteps() const { return num_steps_; }
   int64_t NumSkipped() const { return num_skipped_; }
 

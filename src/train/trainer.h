@@ -55,14 +55,26 @@ class Trainer {
  public:
   Trainer(const TrainOptions &opts, AsrModel *model, const std::vector<TrainUtterance> *data);
 
-  EpochReport TrainEpoch(int32_t epoch);                     // epochs count from 1
-  LossSums DevLoss(const std::vector<TrainUtterance> &dev);  // full context, no dropout
+  // Epochs count from 1. A step whose loss or gradient is not finite is skipped, and the utterances
+  // to blame are named. Throws Error after more than max_skipped_steps of them, for an epoch
+  // without a single good step, and for one that ends with a mean loss far above that of guessing.
+  EpochReport TrainEpoch(int32_t epoch);
+  // Full context, no dropout. failed, if not null, receives the keys of the utterances whose loss
+  // is not finite.
+  LossSums DevLoss(const std::vector<TrainUtterance> &dev,
+                   std::vector<std::string> *failed = nullptr);
   u2moe::Optimizer *Optimizer() { return &optimizer_; }
 
  private:
   TrainBatch MakeBatch(const std::vector<int> &utterances, int32_t epoch) const;
-  // Adds the gradients of one batch to grads_[0]. Returns the sums over its utterances.
-  LossSums RunBatch(const std::vector<int> &batch, int32_t epoch, int64_t index);
+  // Adds the gradients of one of the `group_size` batches of a step. Returns the sums over its
+  // utterances.
+  LossSums RunBatch(const std::vector<int> &batch, int32_t epoch, int64_t index, int group_size);
+  LossSums LossOf(const TrainUtterance &utterance) const;  // alone, full context, no dropout
+  bool HasFiniteLoss(const TrainUtterance &utterance) const;
+  // What to say of utterances with which a step has failed.
+  std::string Blame(const std::vector<int> &utterances) const;
+  void CheckEpoch(const EpochReport &report, int64_t good_steps, int64_t steps) const;
 
   TrainOptions opts_;
   AsrModel *model_;
@@ -74,8 +86,17 @@ class Trainer {
   u2moe::Optimizer optimizer_;
 };
 
-// Whether an utterance can be trained on; if not, *why says what is wrong and what to do.
-bool IsTrainable(const AsrModel &model, const TrainUtterance &utterance, std::string *why);
+// Why an utterance cannot be trained on.
+enum class Unfit { kNo, kLabel, kDimension, kValue, kFrames, kLoss };
+// A few words for it, for a summary: "labels that are not the model's".
+const char *UnfitName(Unfit unfit);
+
+// Whether an utterance can be trained on; if not, *why says what is wrong and what to do. Where its
+// features are far beyond logarithms of energies its loss is computed, too.
+Unfit FindUnfit(const AsrModel &model, const TrainUtterance &utterance, std::string *why);
+inline bool IsTrainable(const AsrModel &model, const TrainUtterance &utterance, std::string *why) {
+  return FindUnfit(model, utterance, why) == Unfit::kNo;
+}
 
 }  // namespace u2moe
 

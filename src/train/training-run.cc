@@ -12,6 +12,7 @@
 #include <fstream>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <sstream>
 #include <utility>
 
 #include "base/log.h"
@@ -22,6 +23,7 @@
 #include "util/io.h"
 #include "util/json.h"
 #include "util/progress.h"
+#include "util/text.h"
 
 namespace u2moe {
 namespace {
@@ -102,9 +104,13 @@ class CheckpointDir {
       for (std::string line; std::getline(log, line) && !log.eof();) log_lines->push_back(line);
     }
     if (!log_lines->empty() && ReadIdentity() != identity_) {
-      throw UsageError(path_,
-                       " holds another training (see run.txt there); give another --exp-dir, or "
-                       "--resume=false");
+      throw UsageError(
+          path_,
+          " holds another training (see run.txt there):", Differences(ReadIdentity(), identity_),
+          "; give another --exp-dir, or --resume=false. To go on from there with other "
+          "settings, give ",
+          ModelPath(static_cast<int>(log_lines->size())),
+          " as the model of a training with another --exp-dir");
     }
     // The log goes first: with the old one, a new identity would claim the old epochs.
     if (log_lines->empty()) {
@@ -123,6 +129,46 @@ class CheckpointDir {
   }
 
  private:
+  // The settings of an identity: name=value words of the first line, "name: value" of the others.
+  static std::vector<std::pair<std::string, std::string>> Settings(const std::string &identity) {
+    std::vector<std::pair<std::string, std::string>> settings;
+    std::istringstream lines(identity);
+    for (std::string line; std::getline(lines, line);) {
+      if (settings.empty()) {
+        for (const std::string &word : SplitWords(line)) {
+          const size_t at = std::min(word.find('='), word.size());
+          settings.emplace_back(word.substr(0, at), word.substr(std::min(at + 1, word.size())));
+        }
+      } else {
+        const size_t at = std::min(line.find(": "), line.size());
+        settings.emplace_back(line.substr(0, at), line.substr(std::min(at + 2, line.size())));
+      }
+    }
+    return settings;
+  }
+
+  // " seed is 777 there and 5 here, ..."
+  static std::string Differences(const std::string &there, const std::string &here) {
+    const auto a = Settings(there), b = Settings(here);
+    const auto value = [](const auto &settings, const std::string &name) -> std::string {
+      for (const auto &[n, v] : settings) {
+        if (n == name) return v.empty() ? "empty" : v;
+      }
+      return "not given";
+    };
+    std::string text;
+    const auto compare = [&](const std::string &name) {
+      const std::string theirs = value(a, name), ours = value(b, name);
+      if (theirs != ours)
+        text += Cat(text.empty() ? " " : ", ", name, " is ", theirs, " there and ", ours, " here");
+    };
+    for (const auto &setting : a) compare(setting.first);
+    for (const auto &[name, v] : b) {
+      if (value(a, name) == "not given") compare(name);
+    }
+    return text.empty() ? " run.txt is damaged" : text;
+  }
+
   std::string ReadIdentity() const {
     std::ifstream in(IdentityPath());
     return std::string((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
@@ -148,15 +194,49 @@ class CheckpointDir {
   OwnedFd lock_;
 };
 
-// The epochs (from 1) of lowest dev loss, ties to the earlier, in order.
+// The epochs (from 1) of lowest dev loss, ties to the earlier, in order. Those without a finite
+// loss are never among them.
 std::vector<int> BestEpochs(const std::vector<double> &dev_losses, int count) {
   std::vector<int> epochs;
-  for (size_t i = 0; i < dev_losses.size(); ++i) epochs.push_back(static_cast<int>(i) + 1);
+  for (size_t i = 0; i < dev_losses.size(); ++i) {
+    if (dev_losses[i] != kNoLoss) epochs.push_back(static_cast<int>(i) + 1);
+  }
   const auto loss = [&](int e) { return dev_losses[static_cast<size_t>(e) - 1]; };
   std::stable_sort(epochs.begin(), epochs.end(), [&](int a, int b) { return loss(a) < loss(b); });
   if (static_cast<int>(epochs.size()) > count) epochs.resize(static_cast<size_t>(count));
   std::sort(epochs.begin(), epochs.end());
   return epochs;
+}
+
+}  // namespace
+
+namespace {
+
+double MeanLoss(const LossSums &s) {
+  return s.loss / static_cast<double>(std::max<int64_t>(1, s.num_utterances));
+}
+
+// Of an epoch; kNoLoss, with the utterances to blame named, where it is not finite. Throws Error
+// where no epoch before had a finite one either: more epochs would not help.
+double CheckedDevLoss(int epoch, const LossSums &sums, const std::vector<std::string> &failed,
+                      size_t num_dev, const std::vector<double> &before) {
+  if (failed.empty() && std::isfinite(MeanLoss(sums))) return MeanLoss(sums);
+  std::string keys;
+  constexpr size_t kNamed = 10;
+  for (size_t i = 0; i < std::min(kNamed, failed.size()); ++i) keys += " " + failed[i];
+  if (failed.size() > kNamed) keys += " ...";
+  const std::string what = Cat("epoch ", epoch, ": the loss of ", failed.size(), " of ", num_dev,
+                               " dev utterances is not finite:", keys);
+  if (std::all_of(before.begin(), before.end(), [](double l) { return l == kNoLoss; })) {
+    throw Error(what,
+                failed.size() == num_dev
+                    ? "; the training has diverged (lower --learning-rate), or all dev features "
+                      "are wrong"
+                    : "; look at their features, or take them out of the dev set",
+                "; no model is written");
+  }
+  LOG_WARN << what << "; this epoch is not chosen";
+  return kNoLoss;
 }
 
 }  // namespace
@@ -190,6 +270,8 @@ void TrainingRunOptions::Check() const {
 void RunTraining(const TrainOptions &opts, const TrainingRunOptions &run_opts,
                  const std::vector<TrainUtterance> &data, const std::vector<TrainUtterance> &dev,
                  std::unique_ptr<AsrModel> *model, ModelInfo *info) {
+  CheckCanLearn((*model)->Config(), "the initial model");
+  CheckFiniteWeights(model->get(), "the initial model");
   const bool checkpoints = !run_opts.exp_dir.empty();
   // The number of epochs may grow between runs; all else must stay.
   TrainOptions same = opts;
@@ -220,7 +302,10 @@ void RunTraining(const TrainOptions &opts, const TrainingRunOptions &run_opts,
                          " may need it; give the --average of before, or --resume=false");
       }
     }
-    if (done > 0) *model = ReadModel(dir.ModelPath(done), nullptr);
+    if (done > 0) {
+      *model = ReadModel(dir.ModelPath(done), nullptr);
+      CheckFiniteWeights(model->get(), dir.ModelPath(done));
+    }
   }
   Trainer trainer(opts, model->get(), &data);
   if (done > 0) {
@@ -231,24 +316,27 @@ void RunTraining(const TrainOptions &opts, const TrainingRunOptions &run_opts,
   Timer timer;
   for (int epoch = done + 1; epoch <= opts.epochs; ++epoch) {
     EpochReport report = trainer.TrainEpoch(epoch);
+    double dev_loss = kNoLoss;
     if (!dev.empty()) {
       Timer dev_timer;
-      report.dev = trainer.DevLoss(dev);
+      std::vector<std::string> failed;
+      report.dev = trainer.DevLoss(dev, &failed);
       report.dev_seconds = dev_timer.Elapsed();
+      dev_loss = CheckedDevLoss(epoch, report.dev, failed, dev.size(), dev_losses);
     }
-    const auto mean = [](const LossSums &s) {
-      return s.loss / static_cast<double>(std::max<int64_t>(1, s.num_utterances));
-    };
-    dev_losses.push_back(dev.empty() || !std::isfinite(mean(report.dev)) ? kNoLoss
-                                                                         : mean(report.dev));
+    dev_losses.push_back(dev_loss);
     const double left = timer.Elapsed() / (epoch - already_done) * (opts.epochs - epoch);
-    LOG_INFO << "epoch " << epoch << " of " << opts.epochs << ": train loss " << mean(report.train)
-             << (dev.empty() ? std::string() : Cat(", dev loss ", mean(report.dev)))
+    LOG_INFO << "epoch " << epoch << " of " << opts.epochs << ": train loss "
+             << MeanLoss(report.train)
+             << (dev.empty() ? std::string() : Cat(", dev loss ", MeanLoss(report.dev)))
              << ", learning rate " << report.learning_rate << ", "
              << std::llround(static_cast<double>(report.frames) / report.cpu_seconds)
              << " frames per CPU second, " << FormatDuration(left) << " left";
     if (!checkpoints) continue;
-    WriteModel(dir.ModelPath(epoch), model->get(), *info);
+    // Says what it is: nnet-average must not take it for a result of its own.
+    ModelInfo of_epoch = *info;
+    AddHistory(nlohmann::ordered_json{{"tool", "nnet-train"}, {"epoch", epoch}}.dump(), &of_epoch);
+    WriteModel(dir.ModelPath(epoch), model->get(), of_epoch);
     trainer.Optimizer()->Save(dir.OptimizerPath(epoch));
     log_lines.push_back(report.ToJson());
     dir.WriteLog(log_lines);  // from here on a resumed run begins after this epoch
@@ -266,6 +354,8 @@ void RunTraining(const TrainOptions &opts, const TrainingRunOptions &run_opts,
                                  {"steps", trainer.Optimizer()->NumSteps()}};
   if (checkpoints && !dev.empty()) {
     const std::vector<int> best = BestEpochs(dev_losses, run_opts.average);
+    if (best.empty())
+      throw Error(run_opts.exp_dir, ": no epoch has a finite dev loss; no model is written");
     std::vector<std::string> paths;
     for (int e : best) paths.push_back(dir.ModelPath(e));
     ModelInfo common;
@@ -273,6 +363,7 @@ void RunTraining(const TrainOptions &opts, const TrainingRunOptions &run_opts,
     step["averaged_epochs"] = best;
     LOG_INFO << "averaged epochs " << nlohmann::json(best).dump();
   }
+  CheckFiniteWeights(model->get(), "the trained model");
   AddHistory(step.dump(), info);
 }
 

@@ -30,7 +30,10 @@ struct TrainingRunOptions {
 // that died is resumed from the last epoch that is complete and gives the same bits as one that did
 // not. Checkpoints that no average can need any more are removed unless keep_checkpoints. info
 // gains a line of history. Throws UsageError if exp_dir holds a training of other options, data or
-// initial weights, or one of more epochs, and Error while another training is at work there.
+// initial weights, naming what differs, or one of more epochs, and for a model that cannot learn
+// (CheckCanLearn). Throws Error while another training is at work there, for weights that are not
+// finite, and where nothing was learnt: see Trainer::TrainEpoch, and where no epoch has a finite
+// dev loss. An epoch without one is never among the averaged.
 void RunTraining(const TrainOptions &opts, const TrainingRunOptions &run_opts,
                  const std::vector<TrainUtterance> &data, const std::vector<TrainUtterance> &dev,
                  std::unique_ptr<AsrModel> *model, ModelInfo *info);

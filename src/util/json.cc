@@ -5,7 +5,9 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "util/io.h"
+#include "util/text.h"
 
 namespace u2moe {
 
@@ -62,6 +64,20 @@ json ReadJson(const std::string &rxfilename) {
   json value = ReadJsonStream(input.Stream(), rxfilename);
   input.Close();
   return value;
+}
+
+void CheckUnknown(const json &rest, const std::string &source) {
+  for (const auto &item : rest.items()) {
+    const json &v = item.value();
+    const bool off = v.is_null() || v == json(false) || v == json(0) || v == json("") ||
+                     ((v.is_array() || v.is_object()) && v.empty());
+    if (!off) {
+      throw DataError(source, ": unknown entry ", Printable(item.key(), 80), "=",
+                      Printable(v.dump(), 80), "; was the model made by a newer u2moe?");
+    }
+    LOG_WARN << source << ": unknown entry " << Printable(item.key(), 80) << "=" << v.dump()
+             << ", which is off; passed over";
+  }
 }
 
 }  // namespace u2moe

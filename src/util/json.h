@@ -22,6 +22,11 @@ nlohmann::json ReadJsonStream(std::istream &is, const std::string &source,
                               int64_t max_bytes = int64_t{64} << 20);
 nlohmann::json ReadJson(const std::string &rxfilename);
 
+// What is left of an object of settings after all that are known were taken from it: passes over
+// entries that are off (false, 0, null, "", [] or {}), with a warning, and throws DataError for the
+// first other, whose effect is not known.
+void CheckUnknown(const nlohmann::json &rest, const std::string &source);
+
 }  // namespace u2moe
 
 #endif  // U2MOE_UTIL_JSON_H_

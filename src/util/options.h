@@ -23,7 +23,6 @@ class Places;
 // Which arguments name inputs: the first `count`, or all but the last -count; the others name
 // outputs.
 struct InputArgs {
-  static constexpr int kOwn = 1 << 30;  // the main declares them all with AddPlaces
   int count;
 };
 

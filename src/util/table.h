@@ -84,6 +84,15 @@ class RandomAccessTableReader {
     return entry->value;
   }
 
+  // The keys of the table, an archive read to its end; without those that options o or cs dropped.
+  std::set<std::string> Keys() {
+    std::set<std::string> keys;
+    for (const auto &item : script_) keys.insert(item.first);
+    while (!spec_.is_script && !end_) ReadOne();
+    for (const auto &item : entries_) keys.insert(item.first);
+    return keys;
+  }
+
  private:
   struct Entry {
     T value{};

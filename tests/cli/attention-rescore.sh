@@ -98,6 +98,14 @@ sed 's/^utt1-2 [0-9]*/utt1-2 99/' "$tmp/nbest" >"$tmp/alien"
 check_fails "a token of another model" 1 'utterance utt1: .*: key .utt1. at byte [0-9]*: hypothesis 2 of the n-best list: token 99 is outside' \
   rescore "$model" "$enc" "ark:$tmp/alien" "ark:$tmp/scores" ark,t:/dev/null
 sed 's/^utt1-2 .*/utt1-2  [ nan ]/' "$tmp/scores" >"$tmp/nanscores"
+for bad in nan inf 1e30; do
+  copy-feats --print-args=false "$enc" ark,t:- 2>/dev/null | awk -v bad="$bad" '/^utt1 / { on = 1 } on && !/utt/ { $1 = bad; on = 0 } { print }' >"$tmp/badenc"
+  # A single huge value is normalised away; without that it must be named.
+  if [ "$bad" = 1e30 ]; then want='hypothesis 1 .*NaN|logits hold NaN'; else want="encoder output: frame 0, dimension 0 is $bad"; fi
+  check_fails "encoder output with $bad" 1 "utterance utt1: .*badenc: key .utt1. at byte [0-9]*: .*($want)" \
+    rescore "$model" "ark:$tmp/badenc" "ark:$tmp/nbest" "ark:$tmp/scores" "ark,t:$tmp/badhyp"
+  check_equal "encoder output with $bad: no hypothesis" "$(grep -c '^utt1 ' "$tmp/badhyp")" 0
+done
 check_fails "a NaN score" 1 'utterance utt1: .*: key .utt1. at byte [0-9]*: hypothesis 2 .*NaN' rescore "$model" "$enc" "ark:$tmp/nbest" "ark:$tmp/nanscores" ark,t:/dev/null
 check_fails "features in place of encoder outputs" 1 'utterance utt1: .*: key .utt1. at byte [0-9]*: the encoder output has 80 dimensions' \
   rescore "$model" "ark:$dir/feats.ark" "ark:$tmp/nbest" "ark:$tmp/scores" ark,t:/dev/null

@@ -51,6 +51,11 @@ check_fails "NaN: utterance named, the rest decoded, status 1" 1 'utterance utt1
   ctc-decode "ark:$tmp/nan.txt" "ark,t:$tmp/out.txt"
 check_equal "the good utterance is there" "$(sed 's/ *$//' "$tmp/out.txt")" utt2
 check "within --max-failures" ctc-decode --max-failures=1 "ark:$tmp/nan.txt" "ark,t:$tmp/out.txt"
+check_fails "NaN, best path" 1 'utterance utt1: .*frame 1, token 0 is NaN' ctc-decode --method=greedy "ark:$tmp/nan.txt" ark,t:/dev/null
+sed 's/-0.916291 -0.693147/-0.916291 inf/' "$tmp/logp.txt" >"$tmp/inf.txt"
+for method in greedy prefix-beam; do
+  check_fails "infinity, $method" 1 'utterance utt1: .*frame 1, token 1 is inf' ctc-decode --method=$method "ark:$tmp/inf.txt" ark,t:/dev/null
+done
 check_fails "the same with threads" 1 'utterance utt1: .*NaN' ctc-decode --threads=2 "ark:$tmp/nan.txt" ark,t:/dev/null
 echo 'u [ 1.5 2.5 ]' >"$tmp/logits.txt"
 check_fails "logits are not log-probabilities" 1 'looks? like logits' ctc-decode "ark:$tmp/logits.txt" ark,t:-

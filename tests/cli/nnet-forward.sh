@@ -87,6 +87,14 @@ for threads in 1 3; do
   check_fails "bad utterances, $threads threads" 1 'utterance utt2: .*: key .utt2. at byte [0-9]*: features: frame 0, dimension 0 is nan' \
     nnet-forward --threads=$threads "$model" "ark:$tmp/bad.txt" "ark:$tmp/good.$threads"
 done
+# Features that are finite, but not what becomes of them.
+text "ark:$dir/feats.ark" | sed '/^utt2 /,/\]/{s/^  [^ ]* /  1e30 /}' >"$tmp/huge.txt"
+for options in --threads=1 "--streaming --chunk-size=4" "--streaming --chunk-size=4 --streams=3"; do
+  # shellcheck disable=SC2086
+  check_fails "features of 1e30, $options" 1 'utterance utt2: .*huge.txt: key .utt2. .*(encoder output: not finite, from features of up to 1e\+30|logits hold NaN)' \
+    nnet-forward --print-args=false $options "$model" "ark:$tmp/huge.txt" "ark,t:$tmp/huge.out"
+  check_equal "the others come out, $options" "$(grep -c '^utt' "$tmp/huge.out") $(grep -ci nan "$tmp/huge.out")" "3 0"
+done
 check_fails "bad utterances among 16 streams" 1 'utterance utt2: .*: key .utt2. at byte [0-9]*: features: frame 0, dimension 0 is nan' \
   nnet-forward --streaming --chunk-size=4 --streams=16 "$model" "ark:$tmp/bad.txt" "ark:$tmp/good.streams"
 cp "$tmp/.check.err" "$tmp/bad.log"

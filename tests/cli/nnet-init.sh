@@ -163,11 +163,26 @@ check_fails "no such model" 1 'none.safetensors' nnet-info "$tmp/none.safetensor
 check_fails "a full disk" 1 'No space left' nnet-copy "$tmp/a.safetensors" /dev/full
 check_equal "a failed copy leaves no file" "$(find "$tmp" -name 'x.safetensors*' -o -name '.*tmp-*')" ""
 
-check "nnet-average" nnet-average "$tmp/mean.safetensors" "$tmp/a.safetensors" "$tmp/c.safetensors"
-check "of two equal models" nnet-average "$tmp/same.safetensors" "$tmp/a.safetensors" "$tmp/b.safetensors"
+check "nnet-average" nnet-average "$tmp/a.safetensors" "$tmp/c.safetensors" "$tmp/mean.safetensors"
+check "of two equal models" nnet-average "$tmp/a.safetensors" "$tmp/b.safetensors" "$tmp/same.safetensors"
 check_fails "nnet-average of other shapes" 1 'moe.safetensors: num-experts is 4, but in .*a.safetensors it is 0' \
-  nnet-average "$tmp/x.safetensors" "$tmp/a.safetensors" "$tmp/moe.safetensors"
+  nnet-average "$tmp/a.safetensors" "$tmp/moe.safetensors" "$tmp/x.safetensors"
 check_fails "nnet-average without inputs" 2 'Usage: nnet-average' nnet-average --print-args=false "$tmp/x.safetensors"
+# Kaldi's order, result last. The order of before (result first) destroys nothing.
+cp "$tmp/a.safetensors" "$tmp/1.safetensors"
+cp "$tmp/c.safetensors" "$tmp/2.safetensors"
+cp "$tmp/mean.safetensors" "$tmp/final.safetensors"
+check "nnet-average again over its own result" nnet-average "$tmp/1.safetensors" "$tmp/2.safetensors" "$tmp/final.safetensors"
+check_fails "nnet-average, result first" 2 '2.safetensors is there and was not made by nnet-average.*the result last now' \
+  nnet-average "$tmp/final.safetensors" "$tmp/1.safetensors" "$tmp/2.safetensors"
+check_fails "nnet-average over an input" 2 'to be averaged and the result too' \
+  nnet-average "$tmp/1.safetensors" "$tmp/final.safetensors" "$tmp/./final.safetensors"
+ln -s 2.safetensors "$tmp/link.safetensors"
+check_fails "nnet-average over a link to an input" 2 'to be averaged and the result too' \
+  nnet-average "$tmp/1.safetensors" "$tmp/2.safetensors" "$tmp/link.safetensors"
+check "nothing is lost by these" cmp "$tmp/1.safetensors" "$tmp/a.safetensors"
+check "nothing at all" cmp "$tmp/2.safetensors" "$tmp/c.safetensors"
+check_equal "nnet-average --help has the order" "$(nnet-average --help 2>&1 | grep -c 'model-1> .*<model-out>')" 1
 if python3 -c 'import numpy, safetensors.numpy' 2>/dev/null; then
   check "Python opens a model in one line" python3 -c "
 import sys, numpy, safetensors.numpy

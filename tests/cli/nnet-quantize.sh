@@ -70,7 +70,7 @@ check_peak "is never in memory" 45 nnet-quantize --print-args=false --weights=in
 rm -f "$tmp"/large.*
 
 check_fails "no averaging of packed models" 1 'int8.safetensors: its weights are packed for inference' \
-  nnet-average "$tmp/avg" "$tmp/int8.safetensors" "$tmp/int8.safetensors"
+  nnet-average "$tmp/int8.safetensors" "$tmp/int8.safetensors" "$tmp/avg"
 check_fails "no packing twice" 1 'needs the float32 model' nnet-quantize "$tmp/int8.safetensors" "$tmp/twice"
 check_fails "another precision than the file's" 2 'holds weights of int8; leave the option out' \
   nnet-forward --precision=int4 "$tmp/int8.safetensors" "ark:$dir/feats.ark" "ark:$tmp/x"

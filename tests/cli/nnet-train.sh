@@ -144,6 +144,55 @@ check_fails "a bad dev utterance" 1 'utterance utt2: .*dev-one' train --epochs=1
 sed 's/^utt3 .*/utt3/' "$tmp/tokens" >"$tmp/empty-utt3"
 check "an empty transcript is trained on" train --epochs=1 "$tmp/init" "ark:$tmp/feats" "ark:$tmp/empty-utt3" "$tmp/empty"
 
+# What is wrong is told in one line per reason, before the training; --max-failures is named.
+{ cat "$tmp/feats"; echo 'utt7  [ 0 0 0 0 0 0 0 0 0 0 ]'; } >"$tmp/many-feats"
+{ sed -e 's/^utt2 .*/utt2 1 2 3 1 2 3 1 2 3 1/' -e 's/^utt3 .*/utt3 1 1 1 1 1 1/' -e '/^utt4 /d' -e 's/^utt5 .*/utt5 1 9/' "$tmp/tokens"
+  echo 'utt7 1'
+  echo 'ghost 1'
+} >"$tmp/many-tokens"
+several() { train --epochs=1 "$@" "$tmp/init" "ark:$tmp/many-feats" "ark:$tmp/many-tokens" "$tmp/bad"; }
+check_fails "several reasons: too few frames" 1 '3 of 7 training utterances cannot be used, for more labels than frames, or too few frames: utt2 utt3 utt7' several
+check_fails "several reasons: no tokens" 1 '1 of 7 training utterances cannot be used, for features without tokens: utt4' several
+check_fails "several reasons: labels" 1 '1 of 7 .* for labels that are no units of the model: utt5' several
+check_fails "several reasons: what lets them pass" 1 '5 utterances cannot be used.*--max-failures=5' several
+check_fails "several reasons: within the limit" 0 'Done 2 utterances, 5 failed' several --max-failures=5
+check_fails "tokens without features are told, too" 0 '1 training utterances have tokens without features: ghost' several --max-failures=80%
+rm -f "$tmp/bad"
+
+# A training that learns nothing fails and leaves no model.
+nothing() { # NAME REGEX options and arguments of nnet-train but the result
+  check_fails "$1" 1 "$2" train "${@:3}" "$tmp/bad"
+  check_equal "$1: no model" "$(ls "$tmp/bad" 2>/dev/null)" ""
+}
+for huge in 1e30 -3e38 1e16; do
+  awk -v huge="$huge" '/^utt2 / { on = 1 } on && /[0-9]/ && !/utt/ { $1 = huge; on = 0 } { print }' "$tmp/dev-feats" >"$tmp/huge-dev"
+  nothing "a dev utterance with $huge" 'utterance utt2: .*huge-dev: key .utt2. at byte [0-9]*: features hold values of ' --epochs=1 \
+    --dev-feats="ark:$tmp/huge-dev" --dev-tokens="ark:$tmp/dev-tokens" --exp-dir="$tmp/exp-huge" "${data[@]}"
+done
+check "is left out within --max-failures" train --epochs=1 --max-failures=1 --dev-feats="ark:$tmp/huge-dev" \
+  --dev-tokens="ark:$tmp/dev-tokens" --exp-dir="$tmp/exp-huge" "${data[@]}" "$tmp/without-huge"
+awk '{ for (i = 1; i <= NF; ++i) if ($i ~ /^[0-9.]+$/) $i = $i * 1e30 + 1e30; print }' "$tmp/dev-feats" >"$tmp/all-huge"
+nothing "a dev set without one good utterance" 'no utterance of ark:.*all-huge can be trained on, so there is no dev data' --epochs=1 \
+  --max-failures=100% --dev-feats="ark:$tmp/all-huge" --dev-tokens="ark:$tmp/dev-tokens" "${data[@]}"
+nothing "an empty dev set" 'no utterance of ark:.*empty-dev can be trained on' --epochs=1 \
+  --dev-feats="ark:$(: >"$tmp/empty-dev"; echo "$tmp/empty-dev")" --dev-tokens="ark:$tmp/dev-tokens" "${data[@]}"
+for rate in 1e4 1e10 1e30; do
+  nothing "a learning rate of $rate" 'epoch 1: .*lower --learning-rate' --epochs=2 --learning-rate=$rate --warmup-steps=0 \
+    "${dev[@]}" --exp-dir="$tmp/exp-$rate" "${data[@]}"
+done
+if python3 -c '' 2>/dev/null; then
+  # The last tensor's last value becomes NaN.
+  python3 -c "
+import sys
+b = bytearray(open(sys.argv[1], 'rb').read())
+b[-4:] = b'\x00\x00\xc0\x7f'
+open(sys.argv[2], 'wb').write(b)" "$tmp/init" "$tmp/nan-model"
+  nothing "a model with NaN" 'nan-model: the tensor [a-z_.0-9]+ holds a value that is not finite' --epochs=1 "$tmp/nan-model" "${data[@]:1}"
+  check_fails "an average with NaN" 1 'nan-model: the tensor .* not finite' nnet-average "$tmp/init" "$tmp/nan-model" "$tmp/bad"
+else
+  skip "a model with NaN" "no python3"
+fi
+
 # Wrong usage.
 check_fails "no epochs" 2 '[-][-]epochs=0: expected at least 1' train --epochs=0 "${data[@]}" "$tmp/bad"
 check_fails "a batch size that is no number" 2 'batch-size' train --batch-size=many "${data[@]}" "$tmp/bad"
@@ -158,6 +207,9 @@ check_fails "features as model" 1 'feats' train "$tmp/feats" "ark:$tmp/feats" "a
 check_fails "no such features" 1 'none' train "$tmp/init" "ark:$tmp/none" "ark:$tmp/tokens" "$tmp/bad"
 check_fails "an output folder that is not there" 1 'none/model' train --epochs=1 "${data[@]}" "$tmp/none/model"
 check_equal "is found before the training" "$(grep -c 'epoch 1' "$tmp/.check.err")" 0
+check_equal "batch norm's statistics are said to depend on threads" "$(nnet-train --help 2>&1 | grep -A3 -e '--threads' | grep -c batch-norm)" 1
+check_fails "another training's folder says what differs" 2 'seed is 777 there and 5 here.*epoch-6.safetensors as the model of' \
+  train "${dev[@]}" --epochs=6 --seed=5 --exp-dir="$tmp/exp" "${data[@]}" "$tmp/bad"
 check_fails "another training's folder" 2 'exp holds another training \(see run.txt there\)' \
   train "${dev[@]}" --epochs=6 --seed=5 --exp-dir="$tmp/exp" "${data[@]}" "$tmp/bad"
 check_fails "fewer epochs than there are" 2 'has 6 epochs already' \

@@ -36,7 +36,7 @@ modify-speed scp:@i ark:@o
 modify-cmvn-stats 0:1 ark:@i ark:@o
 moe-calibrate --tokens=ark:@i @i ark:@i @o PRINTS
 moe-route-stats --labels=ark:@i --tokens=ark:@i --json=@o --plot=@o --per-frame=ark:@o @i ark:@i PRINTS
-nnet-average @o @i @i
+nnet-average @i @i @o
 nnet-copy @i @o
 nnet-forward --stats=@o @i ark:@i ark:@o ark:@o
 nnet-import --units=@i --cmvn=@i @i @i @o

@@ -100,13 +100,11 @@ assert wall <= got_wall <= wall + 5, (wall, got_wall)'
   check_equal "$e: that is three times" "$(cat tries)" $'x\nx\nx'
 
   # A failure stops the others, and what they started.
-  begin=$SECONDS
   "$run" JOB=bad,slow 's.JOB.log' bash -c '
-    if [ JOB = slow ]; then sleep 100 & echo $! > pid; wait; fi
+    if [ JOB = slow ]; then sleep 1000 & echo $! > pid; wait; fi
     until [ -s pid ]; do sleep 0.1; done
     exit 6' 2> err
   check_equal "$e: the first that failed gives the status" "$? $(grep -c 'failed with' err)" "6 1"
-  check "$e: the other jobs are stopped" test $((SECONDS - begin)) -lt 60
   check "$e: and what they started is gone" gone "$(cat pid)"
   check "$e: their logs tell" grep -qE '^# ended .* status 143 after .* s, stopped by TERM' s.slow.log
 

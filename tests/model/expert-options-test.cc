@@ -50,9 +50,12 @@ TEST(ExpertPolicy, JsonRoundTripAndWhatDoesNotFit) {
   p = Full();
   p.expert_budget = -1;
   EXPECT_THROW(read(p.ToJson()), DataError);
-  for (const char *text : {"[]", "{}", "{", "3"}) EXPECT_THROW(read(text), DataError) << text;
+  for (const char *text : {"[]", "{", "3"}) EXPECT_THROW(read(text), DataError) << text;
+  EXPECT_TRUE(read("{}") == ExpertPolicy());  // what is not there does not limit
+  EXPECT_EQ(read("{\"chunk_experts\":3}").chunk_experts, 3);
   const std::string json = Full().ToJson();
   EXPECT_THROW(read(json.substr(0, json.size() - 1) + ",\"more\":1}"), DataError);
+  EXPECT_TRUE(read(json.substr(0, json.size() - 1) + ",\"more\":0}") == Full());
   EXPECT_THROW(read("{\"encoder_skip\":7" + json.substr(json.find(",\"left"))), DataError);
 }
 

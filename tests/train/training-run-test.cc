@@ -238,6 +238,82 @@ TEST_F(TrainingRunTest, AnotherTrainingIsRefused) {
   EXPECT_TRUE(SameModels(anew.get(), Reference(3).get()));
 }
 
+TEST_F(TrainingRunTest, WhatDiffersIsNamed) {
+  Train(2);
+  change_ = [](TrainOptions o) {
+    o.seed = 5;
+    o.learning_rate = 0.25;
+    o.spec_augment = false;
+    return o;
+  };
+  ExpectRefused("seed is 777 there and 5 here");
+  ExpectRefused("learning-rate is 0.005 there and 0.25 here");
+  ExpectRefused("spec-augment is 1 there and 0 here");
+  ExpectRefused("max-t is 8 there and not given here");
+  ExpectRefused("epoch-2.safetensors as the model of a training with another --exp-dir");
+  change_ = [](TrainOptions o) { return o; };
+  dev_.pop_back();
+  ExpectRefused("dev is 2 utterances, fingerprint");
+  dev_ = TinyData(2, 2);
+  WriteFile(run_opts_.exp_dir + "/run.txt", "");
+  ExpectRefused("epochs is not given there and 1 here");
+  // As it says: an epoch's model begins another training.
+  ModelInfo info;
+  std::unique_ptr<AsrModel> model = ReadModel(run_opts_.exp_dir + "/epoch-2.safetensors", &info);
+  EXPECT_NE(info.history.find("\"epoch\":2"), std::string::npos) << info.history;
+  run_opts_.exp_dir = Dir("other");
+  EXPECT_NO_THROW(RunTraining(TinyOptions(1), run_opts_, data_, dev_, &model, &info));
+}
+
+// Dev losses that are not finite choose no epoch, and a training without any finite one fails.
+TEST_F(TrainingRunTest, DevLossesThatAreNotFinite) {
+  dev_.push_back(dev_[0]);
+  dev_.back().key = "loud";
+  for (int64_t i = 0; i < dev_.back().feats.Size(); ++i) dev_.back().feats.Data()[i] *= 1e30f;
+  const auto error = [&](int epochs) -> std::string {
+    try {
+      Train(epochs);
+    } catch (const Error &e) {
+      return e.what();
+    }
+    return "";
+  };
+  EXPECT_NE(error(2).find("epoch 1: the loss of 1 of 3 dev utterances is not finite: loud"),
+            std::string::npos)
+      << error(2);
+  dev_ = {dev_.back()};
+  EXPECT_NE(error(2).find("the loss of 1 of 1 dev utterances is not finite: loud; the training has "
+                          "diverged"),
+            std::string::npos)
+      << error(2);
+  // The first epochs of the log have no dev loss: only the later can be chosen.
+  dev_ = TinyData(2, 2);
+  Train(2);
+  std::ifstream in(run_opts_.exp_dir + "/log.jsonl");
+  std::string lines;
+  for (std::string line; std::getline(in, line);) {
+    nlohmann::json j = nlohmann::json::parse(line);
+    j["dev_loss"] = nullptr;
+    lines += j.dump() + "\n";
+  }
+  WriteFile(run_opts_.exp_dir + "/log.jsonl", lines);
+  EXPECT_NE(error(2).find("no epoch has a finite dev loss"), std::string::npos);
+  run_opts_.average = 4;
+  Train(4);
+  EXPECT_NE(info_.history.find("\"averaged_epochs\":[3,4]"), std::string::npos) << info_.history;
+}
+
+TEST_F(TrainingRunTest, AModelThatCannotBeTrained) {
+  std::unique_ptr<AsrModel> model = TinyModel(0);
+  model->MutableCtc()->MutableWeight()->Data()[2] = NAN;
+  EXPECT_THROW(RunTraining(TinyOptions(1), run_opts_, data_, dev_, &model, &info_), DataError);
+  ModelConfig config = TinyConfig(0);
+  config.decoder.ffn.experts_per_frame = 1;
+  model = std::make_unique<AsrModel>(config);
+  InitModel(model.get(), 3);
+  EXPECT_THROW(RunTraining(TinyOptions(1), run_opts_, data_, dev_, &model, &info_), UsageError);
+}
+
 TEST_F(TrainingRunTest, FewerEpochsThanThereAre) {
   Train(4);
   ExpectRefused("has 4 epochs already, --epochs=2");

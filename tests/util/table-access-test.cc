@@ -195,7 +195,7 @@ TEST(TableAccess, BackgroundGivesTheSameResultsAndErrors) {
 }
 
 TEST(TableAccess, BackgroundReaderNeedNotBeReadToItsEnd) {
-  const auto begin = std::chrono::steady_clock::now();
+  // Each of these would hang if the end waited for the thread to have read it all.
   {
     // The thread waits for more from a command that says nothing: the end does not wait with it.
     SequentialInt32VectorReader reader("ark,bg:echo a 1; exec 1>&-; exec sleep 0.2 |");
@@ -214,7 +214,6 @@ TEST(TableAccess, BackgroundReaderNeedNotBeReadToItsEnd) {
   SequentialInt32VectorReader endless("ark,bg:while true; do echo a 1; done |");
   endless.Next();
   endless.Close();
-  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(20));
 }
 
 // An archive of 20 GB, sparse, in which small matrices stand between huge ones.
