@@ -17,6 +17,7 @@ import intervals
 import report_plot
 import report_text
 import speed_stats
+from u2moe_text import BadText, read_entries, split_words
 
 MODES = ['greedy', 'prefix', 'rescoring']
 
@@ -39,9 +40,10 @@ def read_counts(path):
     """{utterance: (errors, words)} from the lines "utterance #csid c s i d" of compute-wer --per-utt."""
     counts = {}
     try:
-        with open(path, encoding='utf-8') as f:
+        # Lines of words may hold anything, keys are told from the right.
+        with open(path, encoding='utf-8', errors='replace', newline='\n') as f:
             for line in f:
-                words = line.split()
+                words = line.rsplit(maxsplit=5)
                 if len(words) == 6 and words[1] == '#csid':
                     c, s, i, d = map(int, words[2:])
                     counts[words[0]] = (s + i + d, c + s + d)
@@ -55,10 +57,11 @@ def read_counts(path):
 def read_table(path):
     """The words of each line."""
     try:
-        with open(path, encoding='utf-8') as f:
-            return [line.split() for line in f if line.strip()]
+        return [[key] + split_words(value) for key, value in read_entries(path)]
     except FileNotFoundError:
         raise Missing(f'{path} is missing: make the data first (--stage 1)') from None
+    except BadText as e:
+        raise Missing(str(e)) from None
 
 
 def training(exp):

@@ -144,7 +144,8 @@ std::vector<Transcript> ReadTranscripts(const std::string &rspecifier) {
   seen.reserve(result.size());
   for (const Transcript &t : result) {
     if (!seen.insert(t.key).second) {
-      throw Error(rspecifier, ": utterance ", t.key, " occurs twice; keep one of them");
+      throw Error(rspecifier, ": utterance ", Printable(t.key, 200),
+                  " occurs twice; keep one of them");
     }
   }
   reader.Close();

@@ -36,7 +36,7 @@ UnitTable::UnitTable(std::vector<std::string> units) : units_(std::move(units)) 
   for (size_t i = 0; i < units_.size(); ++i) {
     if (units_[i].empty()) throw Error("unit ", i, " is empty");
     if (!ids_.emplace(units_[i], static_cast<int32_t>(i)).second) {
-      throw Error("unit '", units_[i], "' has two ids, ", ids_[units_[i]], " and ", i);
+      throw Error("unit '", Printable(units_[i]), "' has two ids, ", ids_[units_[i]], " and ", i);
     }
   }
 }
@@ -46,15 +46,15 @@ UnitTable UnitTable::Read(const std::string &rxfilename) {
   if (lines.empty()) throw Error(rxfilename, ": no units; expected lines such as 'A 3'");
   std::vector<std::string> units(lines.size());
   for (const TableLine &line : lines) {
-    const std::string where =
-        Cat(rxfilename, ":", line.line, ": unit '", line.key, "' has id '", line.values[0], "'");
+    const std::string where = Cat(rxfilename, ":", line.line, ": unit '", Printable(line.key),
+                                  "' has id '", Printable(line.values[0]), "'");
     int32_t id = 0;
     if (!ParseNumber(line.values[0], &id) || id < 0 || static_cast<size_t>(id) >= units.size()) {
       throw Error(where, ", which is not one of 0 to ", units.size() - 1, " for ", units.size(),
                   " units");
     }
     std::string &unit = units[static_cast<size_t>(id)];
-    if (!unit.empty()) throw Error(where, ", which belongs to '", unit, "' already");
+    if (!unit.empty()) throw Error(where, ", which belongs to '", Printable(unit), "' already");
     unit = line.key;
   }
   return UnitTable(std::move(units));

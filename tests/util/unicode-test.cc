@@ -92,7 +92,9 @@ TEST(Unicode, AgreesWithPython) {
     ASSERT_EQ(IsWhiteSpace(c), white_space) << name;
     ASSERT_EQ(IsInvisible(c), invisible) << name;
     // Python has no names for some scripts of ideographs.
-    if (name.find(' ') != name.npos) ASSERT_EQ(CodePointName(c), name);
+    if (name.find(' ') != name.npos) {
+      ASSERT_EQ(CodePointName(c), name);
+    }
     ++num_compared;
   }
   EXPECT_GT(num_compared, 270000);

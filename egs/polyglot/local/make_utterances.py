@@ -39,7 +39,7 @@ def read_words(path, topics, per_topic):
     """The first per_topic words (0: all) under each of the headings "# <topic>" of a list."""
     words, topic, found, taken = [], None, set(), 0
     with open(path, encoding='utf-8') as f:
-        for line in f.read().splitlines():
+        for line in f.read().rstrip('\n').split('\n'):
             if line.startswith('#'):
                 topic = line[1:].strip()
                 found.add(topic)
