@@ -46,16 +46,11 @@ int Run(int argc, char *argv[]) {
   ThreadOptions threads;
   opts.Register(&po);
   experts.RegisterSkip(&po);
-  sweep.Register(&po);
+  sweep.Register(&po, &opts, 4);
   precision_opts.Register(&po);
   threads.Register(&po);
   SpeedReport speed(&po);
   UtteranceTally tally(&po);
-  po.AddPlaces([&](Places *places) {
-    for (int i = 4; i < po.NumArgs(); ++i) {
-      DeclareSweep(sweep, opts, Cat("argument ", i + 1), po.Arg(i), places);
-    }
-  });
   if (!po.Parse(argc, argv, 5, 6, InputArgs{4})) return 0;
   RescoringPoints(sweep, opts);  // checks all weights
   precision_opts.Check();

@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "util/places.h"
 #include "util/text.h"
 
 namespace u2moe {
@@ -73,7 +74,8 @@ std::string Fill(std::string pattern, const RescoringPoint &point) {
 
 }  // namespace
 
-void RescoringSweepOptions::Register(OptionParser *po) {
+void RescoringSweepOptions::Register(OptionParser *po, const RescoringOptions *single,
+                                     int first_result) {
   po->Register("sweep-ctc-weights", &ctc_weights,
                "try all these values of --ctc-weight, with the decoders run once: 0,0.5 or "
                "0:0.1:1 (first:step:last); the wspecifiers then contain {ctc}");
@@ -83,6 +85,15 @@ void RescoringSweepOptions::Register(OptionParser *po) {
       "components", &components,
       "wspecifier for the scores before they are weighted, in double precision, keyed "
       "<utterance>-<n>: left to right, CTC, and right to left if the model has that");
+  po->AddPlaces([this, po, single, first_result](Places *places) {
+    for (int i = first_result; i < po->NumArgs() && Sweeps(); ++i) {
+      std::set<std::string> names = {po->Arg(i)};  // which is declared already
+      for (const RescoringPoint &p : RescoringPoints(*this, *single)) {
+        const std::string name = Fill(po->Arg(i), p);
+        if (names.insert(name).second) places->Write(Cat("argument ", i + 1, ", as ", name), name);
+      }
+    }
+  });
 }
 
 std::vector<RescoringPoint> RescoringPoints(const RescoringSweepOptions &sweep,
@@ -108,16 +119,6 @@ std::vector<RescoringPoint> RescoringPoints(const RescoringSweepOptions &sweep,
     }
   }
   return points;
-}
-
-void DeclareSweep(const RescoringSweepOptions &sweep, const RescoringOptions &single,
-                  const std::string &what, const std::string &pattern, Places *places) {
-  std::set<std::string> names = {pattern};  // which is declared already
-  if (!sweep.Sweeps()) return;
-  for (const RescoringPoint &p : RescoringPoints(sweep, single)) {
-    const std::string name = Fill(pattern, p);
-    if (names.insert(name).second) places->Write(Cat(what, ", as ", name), name);
-  }
 }
 
 RescoringOutput::RescoringOutput(const RescoringSweepOptions &sweep, const RescoringOptions &single,

@@ -12,7 +12,6 @@
 #include "pipeline/nbest-table.h"
 #include "tensor/kaldi-tables.h"
 #include "util/options.h"
-#include "util/places.h"
 #include "util/text-tables.h"
 
 namespace u2moe {
@@ -22,7 +21,9 @@ struct RescoringSweepOptions {
   std::string ctc_weights, reverse_weights;
   std::string components;  // wspecifier
 
-  void Register(OptionParser *po);
+  // From argument `first_result` on (from 0), {ctc} and {reverse} stand for weights: those files
+  // are declared as places. po and single live until Parse has returned.
+  void Register(OptionParser *po, const RescoringOptions *single, int first_result);
   bool Sweeps() const { return !ctc_weights.empty() || !reverse_weights.empty(); }
 };
 
@@ -37,11 +38,6 @@ struct RescoringPoint {
 // a sweep. Throws UsageError for what is not a list of weights, repeats one or has over 400 pairs.
 std::vector<RescoringPoint> RescoringPoints(const RescoringSweepOptions &sweep,
                                             const RescoringOptions &single);
-
-// Tells the files of a sweep that a wspecifier with {ctc} and {reverse} stands for. `what` is its
-// argument.
-void DeclareSweep(const RescoringSweepOptions &sweep, const RescoringOptions &single,
-                  const std::string &what, const std::string &pattern, Places *places);
 
 class RescoringOutput {
  public:

@@ -301,7 +301,9 @@ void EntryWriter::Write(const std::string &key, const std::string &value) {
       throw DataError(name_, ": the key '", Printable(key), "' has a space or control character");
     }
   }
-  if (!written_.insert(std::hash<std::string>()(key)).second) {
+  // What is flushed entry by entry may go on for days, and nothing is remembered for a warning.
+  const bool remembered = spec_.script || !spec_.flush;
+  if (remembered && !written_.insert(std::hash<std::string>()(key)).second) {
     if (spec_.script) {
       throw DataError(name_, ": the key '", key,
                       "' was written before, and a script has each key once; give the entries keys "

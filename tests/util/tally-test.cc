@@ -60,9 +60,10 @@ TEST(Tally, WarnsWithKeyAndCauseAndCounts) {
 }
 
 TEST(Tally, TheEndNamesTheOptionThatWouldGoOn) {
-  EXPECT_NE(Count(2, 2, "40%").log.find("2 of 4 utterances failed, and --max-failures=40% allows 1: "
-                                        "see the warnings above; --max-failures=2 would let this "
-                                        "pass"),
+  EXPECT_NE(Count(2, 2, "40%")
+                .log.find("2 of 4 utterances failed, and --max-failures=40% allows 1: "
+                          "see the warnings above; --max-failures=2 would let this "
+                          "pass"),
             std::string::npos);
 }
 
