@@ -7,6 +7,8 @@ stands for the space between words.
 """
 import sys
 
+from u2moe_script import run, text_lines
+
 WORD_MARK = '\u2581'
 
 
@@ -15,15 +17,14 @@ def main():
         print(__doc__.strip(), file=sys.stderr)
         sys.exit(0 if sys.argv[1:] == ['--help'] else 2)
     letters = set()
-    with open(sys.argv[1], encoding='utf-8') as f:
-        for line in f:
-            letters.update(''.join(line.split()[1:]))
+    for line in text_lines(sys.argv[1]):
+        letters.update(''.join(line.split()[1:]))
     if not letters:
-        sys.exit(f'make_units.py: error: {sys.argv[1]} holds no text')
+        sys.exit(f'error: {sys.argv[1]} holds no text')
     sys.stdout.reconfigure(encoding='utf-8')
     for i, unit in enumerate(['<blank>', '<unk>', '<sos/eos>'] + sorted(letters) + [WORD_MARK]):
         print(unit, i)
 
 
 if __name__ == '__main__':
-    main()
+    run(main)

@@ -4,69 +4,65 @@
 Reads what utils/steps/{train,decode,score,routing}.sh left under --exp/<model>/<seed>, prints the
 report, and writes report.txt, report.json and wer-vs-rtf.png into --out.
 """
-import argparse
 import glob
 import json
 import os
 import subprocess
-import sys
 
 import intervals
 import report_plot
 import report_text
 import speed_stats
+from u2moe_script import Error, Options, die, expecting, positive, read_text, run, text_lines, write_json, writing
+from u2moe_script import read_json as read_any_json
 
 MODES = ['greedy', 'prefix', 'rescoring']
 
 
-class Missing(Exception):
-    pass
-
-
 def read_json(path):
     try:
-        with open(path, encoding='utf-8') as f:
-            return json.load(f)
+        return read_any_json(path)
     except FileNotFoundError:
-        raise Missing(f'{path} is missing: has its stage been run for all models and seeds?') from None
-    except ValueError as e:
-        raise Missing(f'{path} is not JSON: {e}') from None
+        raise Error(f'{path} is missing: has its stage been run for all models and seeds?') from None
 
 
 def read_counts(path):
     """{utterance: (errors, words)} from the lines "utterance #csid c s i d" of compute-wer --per-utt."""
     counts = {}
     try:
-        with open(path, encoding='utf-8') as f:
-            for line in f:
-                words = line.split()
-                if len(words) == 6 and words[1] == '#csid':
+        for line in text_lines(path):
+            words = line.split()
+            if len(words) == 6 and words[1] == '#csid':
+                with expecting(f'{path}: not of compute-wer --per-utt'):
                     c, s, i, d = map(int, words[2:])
-                    counts[words[0]] = (s + i + d, c + s + d)
+                counts[words[0]] = (s + i + d, c + s + d)
     except FileNotFoundError:
-        raise Missing(f'{path} is missing: score first (--stage 4)') from None
+        raise Error(f'{path} is missing: score first (--stage 4)') from None
     if not counts:
-        raise Missing(f'{path} holds no utterance')
+        raise Error(f'{path} holds no utterance')
     return counts
 
 
 def read_table(path):
     """The words of each line."""
     try:
-        with open(path, encoding='utf-8') as f:
-            return [line.split() for line in f if line.strip()]
+        return [line.split() for line in text_lines(path) if line.strip()]
     except FileNotFoundError:
-        raise Missing(f'{path} is missing: make the data first (--stage 1)') from None
+        raise Error(f'{path} is missing: make the data first (--stage 1)') from None
 
 
 def training(exp):
     """Sums of log.jsonl, one line per epoch."""
-    rows = []
     try:
-        with open(f'{exp}/log.jsonl', encoding='utf-8') as f:
-            rows = [json.loads(line) for line in f if line.strip()]
+        text = read_text(f'{exp}/log.jsonl')
     except FileNotFoundError:
-        raise Missing(f'{exp}/log.jsonl is missing: train first (--stage 3)') from None
+        raise Error(f'{exp}/log.jsonl is missing: train first (--stage 3)') from None
+    with expecting(f'{exp}/log.jsonl is not a log of nnet-train'):
+        rows = [json.loads(line) for line in text.split('\n') if line.strip()]
+        return training_sums(rows)
+
+
+def training_sums(rows):
     cpu, frames = sum(r['cpu_seconds'] for r in rows), sum(r['frames'] for r in rows)
     return dict(epochs=len(rows), wall_seconds=sum(r['wall_seconds'] + r['dev_seconds'] for r in rows),
                 cpu_seconds=cpu, frames=frames, frames_per_cpu_second=frames / max(cpu, 1e-9),
@@ -158,7 +154,7 @@ def build(args):
 
 
 def main():
-    ap = argparse.ArgumentParser(description=__doc__.split('\n\n')[0])
+    ap = Options(__doc__, details=True)
     ap.add_argument('--title', required=True)
     ap.add_argument('--models', required=True, type=str.split, help='as "dense moe"')
     ap.add_argument('--seeds', required=True, type=str.split)
@@ -169,31 +165,25 @@ def main():
     ap.add_argument('--dump', default='dump')
     ap.add_argument('--exp', default='exp')
     ap.add_argument('--out', default='exp/report')
-    ap.add_argument('--processes', type=int, default=1, help='decoding processes at a time')
+    ap.add_argument('--processes', type=positive, default=1, help='decoding processes at a time')
     ap.add_argument('--cut', default='false', choices=['true', 'false'],
                     help='true: a shortened run, whose figures mean nothing')
-    args = ap.parse_args()
-    args.cut = args.cut == 'true'
-    try:
+    args = ap.parse()
+    with expecting('the files of these models, seeds and sets do not fit together'):
         report = build(args)
-    except Missing as e:
-        sys.exit(f'report.py: error: {e}')
 
     os.makedirs(args.out, exist_ok=True)
     text = report_text.render(report)
-    with open(f'{args.out}/report.txt', 'w', encoding='utf-8') as f:
+    with writing(f'{args.out}/report.txt') as f:
         f.write(text)
-    with open(f'{args.out}/report.json', 'w', encoding='utf-8') as f:
-        json.dump(report, f, indent=1, ensure_ascii=False)
-        f.write('\n')
-    sys.stdout.reconfigure(encoding='utf-8')
+    write_json(f'{args.out}/report.json', report, ensure_ascii=False)
     print(text, end='')
     try:
         report_plot.plot(report, f'{args.out}/wer-vs-rtf')
     except (OSError, subprocess.CalledProcessError) as e:
-        sys.exit(f'report.py: error: gnuplot could not draw {args.out}/wer-vs-rtf.png: {e}')
+        die(f'gnuplot could not draw {args.out}/wer-vs-rtf.png: {e}')
     print(f'\nFiles: {args.out}/report.txt, report.json, wer-vs-rtf.png')
 
 
 if __name__ == '__main__':
-    main()
+    run(main)

@@ -301,6 +301,8 @@ def run(main):
             f'error: could not write to standard output: {e.strerror or e}'
     except UnicodeError as e:
         message = f'error: something read is not UTF-8: {e}'
+    except ImportError as e:
+        message = f'error: {e}; --help tells what is needed'
     except MemoryError:
         message = 'error: out of memory'
     except Exception as e:  # of a kind nobody has thought of: still one line, with the place for who mends it
