@@ -181,10 +181,8 @@ run(main)
 EOP
 for signal in INT TERM HUP; do
   rm -f ready
-  set -m
-  python3 slow.py "$root/utils" 2> err &
+  env --default-signal=INT,TERM,HUP python3 slow.py "$root/utils" 2> err & # a background command would ignore INT
   pid=$!
-  set +m
   for ((i = 0; i < 500; i++)); do [ -e ready ] && break; sleep 0.02; done
   kill -$signal $pid
   status=0

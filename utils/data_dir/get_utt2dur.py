@@ -16,6 +16,7 @@ from shared import (DataDir, NUMBER, Options, asked, die, is_number, run, say, s
 
 
 def from_segments(data):
+    data.check_segments()
     segments = {u: line.split() for u, line in data.tables['segments'].items()}
     # The end -1 is that of the recording.
     open_ended = {words[1] for words in segments.values() if float(words[3]) == -1}

@@ -75,6 +75,7 @@ def main():
             data.tables[name] = {key: key + b' ' + divide(value_of(line), speed)
                                  for key, line in data.tables[name].items()}
     if data.has('segments'):
+        data.check_segments()
         segments = {}
         for utterance, line in data.tables['segments'].items():
             words = line.split()

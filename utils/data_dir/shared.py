@@ -146,9 +146,9 @@ def read_table(path, repair='utils/fix_data_dir.sh mends it', complaints=None):
 
 
 def value_of(line):
-    """What follows the key of a line."""
+    """What follows the key of a line; the space that Kaldi's tools and ours write after numbers does not count."""
     words = line.split(None, 1)
-    return words[1] if len(words) > 1 else b''
+    return words[1].rstrip() if len(words) > 1 else b''
 
 
 def with_key(key, line):
@@ -194,15 +194,22 @@ class DataDir:
             for name in sorted(os.listdir(path)):
                 if keyed_by(name) and name != 'spk2utt' and os.path.isfile(f'{path}/{name}'):
                     table = self.tables[name] = read_table(f'{path}/{name}', complaints=complaints)
-                    if name == 'segments':  # whoever cuts relies on their times
-                        for place, line in enumerate(table.values(), 1):
-                            for problem in segment_problems(line.split()):
-                                complaints.add(f'{path}/{name}', 'segments', place, problem)
+                    for place, line in enumerate(table.values() if name == 'segments' else (), 1):
+                        if len(line.split(None, 2)) < 2:
+                            complaints.add(f'{path}/{name}', 'segments', place, segment_problems(line.split())[0])
             complaints.finish()
         self.utt2spk = second_words(f'{path}/utt2spk', self.tables['utt2spk'], 'utterance speaker')
 
     def has(self, name):
         return name in self.tables
+
+    def check_segments(self):
+        """For those who need the times of segments: ends the script where some are none."""
+        complaints = Complaints()
+        for place, line in enumerate(self.tables['segments'].values(), 1):
+            for problem in segment_problems(line.split()):
+                complaints.add(f'{self.path}/segments', 'segments', place, problem)
+        complaints.finish()
 
     def recordings(self, utterances):
         """The recordings of some utterances: those of segments, or, without it, the utterances themselves."""

@@ -36,6 +36,7 @@ def lengths(data):
                 die(f'{data.path}/{name}: "{show(bad)}": "{show(found[bad])}" is not a number')
             return {u: float(n) for u, n in found.items()}
     if data.has('segments'):
+        data.check_segments()
         times = {u: line.split()[2:4] for u, line in data.tables['segments'].items()}
         if all(float(end) >= 0 for _, end in times.values()):
             return {u: float(end) - float(start) for u, (start, end) in times.items()}

@@ -75,8 +75,8 @@ def read_for_check(path, report):
     return lines
 
 
-def check_bytes(path, lines, report):
-    """What can be wrong with a text file of any kind."""
+def check_bytes(path, lines, report, space_after=False):
+    """What can be wrong with a text file of any kind. space_after: as Kaldi's tools and ours write numbers."""
     warnings = {}
     for number, line in enumerate(lines, 1):
         if not line.isascii():
@@ -90,7 +90,7 @@ def check_bytes(path, lines, report):
             report.error(path, number, 'empty lines', EMPTY_LINE)
         if b'\t' in line:
             warnings.setdefault('a tab instead of a space; utils/fix_data_dir.sh replaces it', []).append(number)
-        if line[:1] == b' ' or line[-1:] == b' ':
+        if line[:1] == b' ' or line.endswith(b'  ' if space_after else b' '):
             warnings.setdefault('a space at the start or end of the line; utils/fix_data_dir.sh removes it',
                                 []).append(number)
     for text, numbers in warnings.items():
@@ -193,7 +193,7 @@ class Files:
 
 def check_table(path, name, lines, args, files, report):
     """Returns {key: number of its line}."""
-    check_bytes(path, lines, report)
+    check_bytes(path, lines, report, name in ('utt2dur', 'utt2num_frames', 'reco2dur'))
     keys = []
     for number, line in enumerate(lines, 1):
         words = line.split()
