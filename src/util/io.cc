@@ -74,6 +74,16 @@ std::string TemporaryName(const std::string &path) {
          ".tmp-" + std::to_string(getpid()) + "-" + std::to_string(counter++);
 }
 
+// What a path that leads nowhere may be meant to be; as utils/validate_data_dir.sh says it.
+std::string HintAbout(const std::string &path) {
+  if (path.compare(0, 1, "~") == 0) return "; nobody expands \"~\"; write the whole path";
+  std::string hint;
+  char folder[PATH_MAX];
+  if (path.compare(0, 1, "/") != 0 && getcwd(folder, sizeof folder)) hint = Cat(" in ", folder);
+  if (path.find(' ') != path.npos) hint += "; a command needs a \"|\" at its end";
+  return hint;
+}
+
 }  // namespace
 
 FileAndOffset SplitOffset(const std::string &rxfilename) {
@@ -119,7 +129,9 @@ struct Input::Impl {
     file.Reset(open(path.c_str(), O_RDONLY | O_CLOEXEC));
     struct stat st;
     if (file.Get() < 0 || fstat(file.Get(), &st) != 0) {
-      throw Error("cannot open ", path, ": ", std::strerror(errno));
+      const int error = errno;
+      throw Error("cannot open ", path, ": ", std::strerror(error),
+                  error == ENOENT ? HintAbout(path) : "");
     }
     if (S_ISDIR(st.st_mode)) throw Error("cannot read ", path, ": it is a directory");
     regular = S_ISREG(st.st_mode);

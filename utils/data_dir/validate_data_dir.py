@@ -244,7 +244,8 @@ def check_speakers(path, lines, spk2utt_path, spk2utt_lines, sort, report):
     want = spk2utt_table({pair[0]: pair[1] for _, pair in reversed(pairs)})
     if spk2utt_lines is not None:
         check_spk2utt(path, want, spk2utt_path, spk2utt_lines, report)
-    if len(want) == 1 and len(pairs) > 1:
+    # A part of a set may have one speaker; a name that its utterances do not have stands for "nobody knows".
+    if len(want) == 1 and len(pairs) > 1 and not all(pair[0].startswith(pair[1]) for _, pair in pairs):
         report.warning(path, [1], 'all utterances are of one speaker; where speakers are not known, each utterance is '
                        'better a speaker of its own')
     return want
