@@ -217,6 +217,7 @@ hint() { # <name> <value> <regex>
 }
 if [ -x "$BUILD/bin/wav-to-duration" ]; then
   hint "a command without its bar" "sox a.wav -t wav -" 'needs a "\|" at its end'
+  # shellcheck disable=SC2088  # as it stands
   hint "a tilde" "~/a.wav" 'nobody expands "~"'
   hint "a relative path" "gone/a.wav" "No such file or directory in $tmp"
 else
