@@ -9,8 +9,6 @@ most 8 GB of --dir are in use. Nothing else should run on the machine meanwhile.
 
   e.g. utils/bench_scale.py --models=dense-225m,moe-1b --precisions=int8 --rounds=3
 """
-import argparse
-import json
 import os
 import re
 import shutil
@@ -19,6 +17,9 @@ import sys
 import tempfile
 import time
 
+from u2moe_script import Options, die, number, positive, read_json, usage_error, write_json
+from u2moe_script import run as run_script
+
 MODELS = ['dense-225m', 'moe-1b', 'dense-1b']
 PRECISIONS = ['float32', 'bfloat16', 'int8', 'int4']
 MODES = ['whole', 'chunks', 'streams']
@@ -26,9 +27,11 @@ POLICY_OPTIONS = {'skip': 'skip', 'chunk': 'chunk-experts', 'budget': 'expert-bu
 
 
 def run(command, **kwargs):
-    done = subprocess.run(command, stderr=subprocess.PIPE, text=True, **kwargs)
+    if not os.access(command[0], os.X_OK):
+        die(f'there is no program {command[0]}; `make bench` builds it, --build says where')
+    done = subprocess.run(command, stderr=subprocess.PIPE, text=True, errors='replace', **kwargs)
     if done.returncode != 0:
-        sys.exit(f'bench_scale.py: error: {" ".join(command)} failed:\n{done.stderr[-1500:]}')
+        die(f'{" ".join(command)} failed:\n{done.stderr[-1500:]}')
     return done
 
 
@@ -61,8 +64,7 @@ def measure(args, folder):
             for policy in policies(args, model):
                 run([args.bench, f'--rounds={args.rounds}', f'--seconds={args.seconds}', f'--max-threads={args.threads}',
                      *policy_options(policy), f'--json={out}', packed], stdout=subprocess.DEVNULL)
-                with open(out, encoding='utf-8') as f:
-                    results[model, precision, policy] = json.load(f)
+                results[model, precision, policy] = read_json(out)
                 results[model, precision, policy]['file_megabytes'] = os.path.getsize(packed) / 1e6
                 n += 1
                 left = (time.time() - began) * (total - n) / n
@@ -138,25 +140,25 @@ def tables(args, results):
 
 def main():
     root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Options(__doc__, details=True)
     parser.add_argument('--build', default=f'{root}/build/cpu', help='where the tools and scale-bench are')
     parser.add_argument('--models', type=lambda s: s.split(','), default=MODELS)
     parser.add_argument('--precisions', type=lambda s: s.split(','), default=PRECISIONS)
     parser.add_argument('--policies', type=lambda s: s.split(','), default=['plain', 'skip0.9', 'skip0.9+chunk3', 'skip0.9+chunk2'],
                         help='how moe-1b uses its experts')
-    parser.add_argument('--rounds', type=int, default=1)
-    parser.add_argument('--seconds', type=float, default=6)
-    parser.add_argument('--threads', type=int, default=2)
+    parser.add_argument('--rounds', type=positive, default=1)
+    parser.add_argument('--seconds', type=number(0.1), default=6)
+    parser.add_argument('--threads', type=positive, default=2)
     parser.add_argument('--dir', help='folder for the models; by default a temporary one')
     parser.add_argument('--json')
-    args = parser.parse_args()
+    args = parser.parse()
     for name, known in (('models', MODELS), ('precisions', PRECISIONS)):
         for value in getattr(args, name):
             if value not in known:
-                parser.error(f'--{name}: {value} is none of {", ".join(known)}')
+                usage_error(f'--{name}: {value} is none of {", ".join(known)}')
     for policy in args.policies:
         if policy_options(policy) is None:
-            parser.error(f'--policies: {policy} is neither plain nor of skip<share>, chunk<experts>, budget<experts>')
+            usage_error(f'--policies: {policy} is neither plain nor of skip<share>, chunk<experts>, budget<experts>')
     args.bin, args.bench = f'{args.build}/bin', f'{args.build}/tests/bench/scale-bench'
     folder = args.dir or tempfile.mkdtemp(prefix='u2moe-bench-')
     os.makedirs(folder, exist_ok=True)
@@ -167,9 +169,8 @@ def main():
             shutil.rmtree(folder, ignore_errors=True)
     print(tables(args, results))
     if args.json:
-        with open(args.json, 'w', encoding='utf-8') as f:
-            json.dump([dict(name=m, weights=w, policy=p, **r) for (m, w, p), r in results.items()], f, indent=1)
+        write_json(args.json, [dict(name=m, weights=w, policy=p, **r) for (m, w, p), r in results.items()])
 
 
 if __name__ == '__main__':
-    main()
+    run_script(main)

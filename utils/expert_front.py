@@ -9,17 +9,12 @@ front.png; prints the table. A policy stands in the front (+) if none is both fa
 mark (*) is on the fastest that makes at most 1 % more errors than plain.
 """
 import glob
-import json
 import os
 import subprocess
-import sys
+
+from u2moe_script import Options, die, expecting, read_json, run, usage_error, warn, write_json, writing
 
 LIMIT = 1.01  # errors, against plain
-
-
-def load(path):
-    with open(path, encoding='utf-8') as f:
-        return json.load(f)
 
 
 def speed(folder):
@@ -28,22 +23,26 @@ def speed(folder):
     for path in glob.glob(os.path.join(folder, '*.json')):
         parts = os.path.basename(path).rsplit('.', 2)
         if len(parts) == 3 and parts[1].isdigit():
-            rounds.setdefault(parts[0], []).append(load(path))
+            rounds.setdefault(parts[0], []).append(read_json(path))
+    if not rounds:
+        die(f'{folder} has no *.<round>.json; decode first (utils/steps/experts.sh)')
     cpu = sum(min(r['cpu_seconds'] for r in runs) for runs in rounds.values())
     return cpu / sum(runs[0]['audio_seconds'] for runs in rounds.values())
 
 
 def routes(folder):
     """Means over the rows of all encoder mixtures, models and sets."""
-    layers = [layer for path in glob.glob(os.path.join(folder, '*.routes.json')) for layer in load(path)['layers']
+    layers = [layer for path in glob.glob(os.path.join(folder, '*.routes.json')) for layer in read_json(path)['layers']
               if layer['name'].startswith('encoder.')]
     rows = sum(layer['rows'] for layer in layers)
+    if not rows:
+        die(f'{folder}: no *.routes.json tells of a mixture of the encoder')
     keys = ('experts_per_row', 'second_skipped', 'exited', 'distinct_experts_per_chunk')
     return {key: sum(layer[key] * layer['rows'] for layer in layers) / rows for key in keys}
 
 
 def measure(folder, policy):
-    wer = load(os.path.join(folder, policy, 'wer.json'))
+    wer = read_json(os.path.join(folder, policy, 'wer.json'))
     low, high = wer['difference']['interval95']  # plain - policy
     return {'policy': policy, 'errors': wer['errors'], 'words': wer['units'], 'wer': wer['error_rate'],
             'interval': wer['interval95'], 'change_interval': [-high, -low],
@@ -101,27 +100,32 @@ plot limit with lines dt 2 lc rgb "#888888" title "1 % more errors than plain", 
   "-" using 1:2:3 with labels offset 0,0.8 font ",8" notitle, \\
   "-" using 1:2 with points pt 3 ps 2.5 lc rgb "#228833" title "fastest within the limit"
 {block(front)}{block(rows)}{block(rows)}{block([row for row in rows if row['fastest']])}'''
-    with open(os.path.join(folder, 'front.gp'), 'w', encoding='utf-8') as f:
+    with writing(os.path.join(folder, 'front.gp')) as f:
         f.write(script)
     try:
         subprocess.run(['gnuplot', 'front.gp'], cwd=folder, check=True, stdin=subprocess.DEVNULL,
                        env={**os.environ, 'LC_ALL': 'C.UTF-8'})
     except FileNotFoundError:
-        print('expert_front.py: no gnuplot, so no front.png', file=sys.stderr)
+        warn('no gnuplot, so no front.png')
+    except subprocess.CalledProcessError as e:
+        die(f'gnuplot could not draw {folder}/front.png (status {e.returncode})')
 
 
 def main():
-    if len(sys.argv) < 3 or sys.argv[1].startswith('--'):
-        sys.exit(__doc__)
-    folder, policies = sys.argv[1], sys.argv[2:]
-    rows = [measure(folder, policy) for policy in policies]
+    po = Options(__doc__)
+    po.add_argument('args', nargs='*')
+    folder, *policies = po.parse().args or [None]
+    if not policies:
+        usage_error('a folder and the names of policies are needed, plain first')
+    rows = []
+    for policy in policies:
+        with expecting(f'the JSON files in {os.path.join(folder, policy)} are not those of utils/steps/experts.sh'):
+            rows.append(measure(folder, policy))
     judge(rows)
-    with open(os.path.join(folder, 'table.json'), 'w', encoding='utf-8') as f:
-        json.dump(rows, f, indent=1)
-        f.write('\n')
+    write_json(os.path.join(folder, 'table.json'), rows)
     plot(folder, rows)
     print(text(rows))
 
 
 if __name__ == '__main__':
-    main()
+    run(main)

@@ -9,6 +9,7 @@
 # shellcheck shell=bash
 
 set -euo pipefail
+. "${BASH_SOURCE[0]%/*}/nearest.sh"
 export LC_ALL=C # byte order everywhere: Kaldi's tables are sorted so
 
 me=${0##*/}
@@ -25,7 +26,8 @@ die() {
   exit 1
 }
 usage_error() {
-  say "error: $*. Try '$0 --help'."
+  local text="$*. "
+  say "error: ${text/%\?. /? }Try '$0 --help'."
   exit 2
 }
 
@@ -43,6 +45,15 @@ duration() {
 
 # The comment at the top of the script is its help.
 print_help() { awk 'NR == 1 && /^#!/ { next } !/^#/ { exit } { sub(/^# ?/, ""); print }' "$0"; }
+
+# The option that a wrong one is a slip of, as did_you_mean tells it.
+suggestion() { # <name>
+  local variable known=(help)
+  for variable in $(compgen -v); do
+    if [[ $variable =~ ^[a-z][a-z0-9_]*$ && $not_options != *" $variable "* ]]; then known+=("$variable"); fi
+  done
+  did_you_mean "$1" "${known[@]}"
+}
 
 # Sets variables from --name value or --name=value; stops at the first other argument or at "--".
 # What remains is left in the array args. An unknown name is a usage error.
@@ -72,7 +83,7 @@ parse_options() {
     esac
     name=${name#--}
     name=${name//-/_}
-    [[ $name =~ ^[a-z][a-z0-9_]*$ && -v $name ]] || usage_error "no option --${name//_/-}"
+    [[ $name =~ ^[a-z][a-z0-9_]*$ && -v $name ]] || usage_error "no option --${name//_/-}$(suggestion "$name")"
     if [[ ${!name} == true || ${!name} == false ]]; then
       [[ $value == true || $value == false ]] ||
         usage_error "--${name//_/-} is true or false, not '$value'"
@@ -190,3 +201,9 @@ on_exit() {
   fi
 }
 trap on_exit EXIT
+
+# Variables that are there before the script sets its own: "did you mean" never means them, but for these two.
+not_options=" $(compgen -v) "
+not_options=${not_options//$'\n'/ }
+not_options=${not_options/ stage / }
+not_options=${not_options/ stop_stage / }

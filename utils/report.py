@@ -6,34 +6,27 @@ report, and writes report.txt, report.json and wer-vs-rtf.png into --out.
 
   e.g. utils/report.py --title "Two models" --models "moe dense" --seeds "1 2" --sets test --chunks "-1 16"
 """
-import argparse
 import glob
 import json
 import os
 import subprocess
-import sys
 
 import intervals
 import report_plot
 import report_text
 import speed_stats
-from u2moe_text import BadText, read_entries, split_words
+from u2moe_script import Error, Options, die, expecting, positive, read_text, run, text_lines, write_json, writing
+from u2moe_script import read_json as read_any_json
+from u2moe_text import read_entries, split_words
 
 MODES = ['greedy', 'prefix', 'rescoring']
 
 
-class Missing(Exception):
-    pass
-
-
 def read_json(path):
     try:
-        with open(path, encoding='utf-8') as f:
-            return json.load(f)
+        return read_any_json(path)
     except FileNotFoundError:
-        raise Missing(f'{path} is missing: has its stage been run for all models and seeds?') from None
-    except ValueError as e:
-        raise Missing(f'{path} is not JSON: {e}') from None
+        raise Error(f'{path} is missing: has its stage been run for all models and seeds?') from None
 
 
 def read_counts(path):
@@ -44,13 +37,15 @@ def read_counts(path):
         with open(path, encoding='utf-8', errors='replace', newline='\n') as f:
             for line in f:
                 words = line.rsplit(maxsplit=5)
-                if len(words) == 6 and words[1] == '#csid':
+                if len(words) != 6 or words[1] != '#csid':
+                    continue
+                with expecting(f'{path}: not of compute-wer --per-utt'):
                     c, s, i, d = map(int, words[2:])
-                    counts[words[0]] = (s + i + d, c + s + d)
+                counts[words[0]] = (s + i + d, c + s + d)
     except FileNotFoundError:
-        raise Missing(f'{path} is missing: score first (--stage 4)') from None
+        raise Error(f'{path} is missing: score first (--stage 4)') from None
     if not counts:
-        raise Missing(f'{path} holds no utterance')
+        raise Error(f'{path} holds no utterance')
     return counts
 
 
@@ -59,19 +54,21 @@ def read_table(path):
     try:
         return [[key] + split_words(value) for key, value in read_entries(path)]
     except FileNotFoundError:
-        raise Missing(f'{path} is missing: make the data first (--stage 1)') from None
-    except BadText as e:
-        raise Missing(str(e)) from None
+        raise Error(f'{path} is missing: make the data first (--stage 1)') from None
 
 
 def training(exp):
     """Sums of log.jsonl, one line per epoch."""
-    rows = []
     try:
-        with open(f'{exp}/log.jsonl', encoding='utf-8') as f:
-            rows = [json.loads(line) for line in f if line.strip()]
+        text = read_text(f'{exp}/log.jsonl')
     except FileNotFoundError:
-        raise Missing(f'{exp}/log.jsonl is missing: train first (--stage 3)') from None
+        raise Error(f'{exp}/log.jsonl is missing: train first (--stage 3)') from None
+    with expecting(f'{exp}/log.jsonl is not a log of nnet-train'):
+        rows = [json.loads(line) for line in text.split('\n') if line.strip()]
+        return training_sums(rows)
+
+
+def training_sums(rows):
     cpu, frames = sum(r['cpu_seconds'] for r in rows), sum(r['frames'] for r in rows)
     return dict(epochs=len(rows), wall_seconds=sum(r['wall_seconds'] + r['dev_seconds'] for r in rows),
                 cpu_seconds=cpu, frames=frames, frames_per_cpu_second=frames / max(cpu, 1e-9),
@@ -163,7 +160,7 @@ def build(args):
 
 
 def main():
-    ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    ap = Options(__doc__, details=True)
     ap.add_argument('--title', required=True)
     ap.add_argument('--models', required=True, type=str.split, help='as "dense moe"')
     ap.add_argument('--seeds', required=True, type=str.split)
@@ -174,31 +171,25 @@ def main():
     ap.add_argument('--dump', default='dump')
     ap.add_argument('--exp', default='exp')
     ap.add_argument('--out', default='exp/report')
-    ap.add_argument('--processes', type=int, default=1, help='decoding processes at a time')
+    ap.add_argument('--processes', type=positive, default=1, help='decoding processes at a time')
     ap.add_argument('--cut', default='false', choices=['true', 'false'],
                     help='true: a shortened run, whose figures mean nothing')
-    args = ap.parse_args()
-    args.cut = args.cut == 'true'
-    try:
+    args = ap.parse()
+    with expecting('the files of these models, seeds and sets do not fit together'):
         report = build(args)
-    except Missing as e:
-        sys.exit(f'report.py: error: {e}')
 
     os.makedirs(args.out, exist_ok=True)
     text = report_text.render(report)
-    with open(f'{args.out}/report.txt', 'w', encoding='utf-8') as f:
+    with writing(f'{args.out}/report.txt') as f:
         f.write(text)
-    with open(f'{args.out}/report.json', 'w', encoding='utf-8') as f:
-        json.dump(report, f, indent=1, ensure_ascii=False)
-        f.write('\n')
-    sys.stdout.reconfigure(encoding='utf-8')
+    write_json(f'{args.out}/report.json', report, ensure_ascii=False)
     print(text, end='')
     try:
         report_plot.plot(report, f'{args.out}/wer-vs-rtf')
     except (OSError, subprocess.CalledProcessError) as e:
-        sys.exit(f'report.py: error: gnuplot could not draw {args.out}/wer-vs-rtf.png: {e}')
+        die(f'gnuplot could not draw {args.out}/wer-vs-rtf.png: {e}')
     print(f'\nFiles: {args.out}/report.txt, report.json, wer-vs-rtf.png')
 
 
 if __name__ == '__main__':
-    main()
+    run(main)

@@ -2,6 +2,8 @@
 import os
 import subprocess
 
+from u2moe_script import writing
+
 MODE_NAMES = {'greedy': 'greedy', 'prefix': 'beam', 'rescoring': 'rescoring'}
 COLOURS = ['#4477aa', '#ee6677', '#228833', '#ccbb44', '#66ccee', '#aa3377']
 POINTS = {'greedy': 6, 'prefix': 4, 'rescoring': 7}
@@ -65,7 +67,7 @@ def plot(report, base):
         lines += data + [f'set title "{name} (labels: chunk size in encoder frames)" noenhanced',
                          'plot ' + ', \\\n  '.join(curves)]
     lines.append('unset multiplot')
-    with open(f'{base}.gp', 'w', encoding='utf-8') as f:
+    with writing(f'{base}.gp') as f:
         f.write('\n'.join(lines) + '\n')
     subprocess.run(['gnuplot', f'{base}.gp'], check=True, stdin=subprocess.DEVNULL,
                    env={**os.environ, 'LC_ALL': 'C.UTF-8'})

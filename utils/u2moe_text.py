@@ -4,7 +4,6 @@ Python's own split(), isspace() and splitlines() have other definitions: U+001C 
 lines end at U+0085 or U+2028. tests/util/unicode-test.cc compares the definitions here with those of ICU.
 """
 import re
-import sys
 import unicodedata
 
 # The property White_Space: the same in every version of Unicode since 6.3.
@@ -128,11 +127,3 @@ class TextWatch:
                 others[consequence] = others.get(consequence, 0) + 1
         for consequence, count in others.items():
             warn(f'{self.path}: and {count} others: {consequence}')
-
-
-def write_stdout(text):
-    """Writes text as UTF-8, whatever the locale, and sees to it that it got there (OSError, BrokenPipeError)."""
-    if sys.stdout is None:
-        raise OSError(9, 'Bad file descriptor', 'standard output')
-    sys.stdout.buffer.write(text.encode('utf-8'))
-    sys.stdout.buffer.flush()

@@ -11,6 +11,9 @@ import subprocess
 import sys
 import time
 
+sys.path.append(os.path.join(os.path.dirname(os.path.realpath(__file__)), "../../utils"))
+from u2moe_script import run as run_script
+
 os.environ["OMP_NUM_THREADS"] = "1"
 
 SECONDS, RATE, RUNS = 60, 16000, 7
@@ -92,4 +95,5 @@ def main():
         print(f"  not installed: {name}")
 
 
-main()
+if __name__ == "__main__":
+    run_script(main)

@@ -31,12 +31,14 @@ One model at a time is in memory: 4.3 GB for moe-1b.
 import argparse
 import gc
 import importlib
-import json
 import os
 import sys
 import time
 import types
 import warnings
+
+sys.path.append(os.path.join(os.path.dirname(os.path.realpath(__file__)), "../../utils"))
+from u2moe_script import Options, die, positive, run, write_json
 
 FRAMES, DIM, SECONDS, VOCAB = 1000, 80, 10.0, 8192
 CHUNK, HYPS, TOKENS = 16, 10, 30
@@ -55,7 +57,7 @@ def load_wenet(checkout):
     package.__path__ = [os.path.join(checkout, "wenet")]
     sys.modules["wenet"] = package
     if not os.path.isdir(os.path.join(checkout, "wenet/utils")):
-        sys.exit(f"wenet_peer.py: {checkout} is no checkout of WeNet: it has no wenet/utils")
+        die(f"{checkout} is no checkout of WeNet: it has no wenet/utils")
     newer = os.path.isdir(os.path.join(checkout, "wenet/models"))
     folder = "wenet.models.transformer" if newer else "wenet.transformer"
     return lambda name: importlib.import_module(f"{folder}.{name}")
@@ -194,16 +196,16 @@ def options():
 
         return parse
 
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Options(__doc__, details=True)
     parser.add_argument("--wenet", required=True, metavar="DIR", help="folder that holds WeNet's folder wenet")
     parser.add_argument("--models", type=choice(MODELS), default=list(MODELS))
     parser.add_argument("--modes", type=choice(MODES), default=list(MODES))
     parser.add_argument("--precisions", type=choice(PRECISIONS), default=["float32"])
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--threads", type=positive, default=1)
+    parser.add_argument("--rounds", type=positive, default=5)
     parser.add_argument("--routing", choices=("even", "model"), default="even")
     parser.add_argument("--json", metavar="FILE")
-    return parser.parse_args()
+    return parser.parse()
 
 
 def main():
@@ -227,10 +229,8 @@ def main():
             gc.collect()  # the model is gone before the next is built
     report["load_after"] = os.getloadavg()[0]
     if args.json:
-        with open(args.json + ".tmp", "w") as f:
-            json.dump(report, f, indent=1)
-            f.write("\n")
-        os.replace(args.json + ".tmp", args.json)
+        write_json(args.json, report)
 
 
-main()
+if __name__ == "__main__":
+    run(main)

@@ -98,6 +98,132 @@ check_fails "no directory" 1 "no directory 'nowhere'" validate nowhere
 check_fails "usage" 2 'data-dir' validate
 check_fails "an unknown option" 2 'no-feet' validate --no-feet good
 
+# One defect does not hide the next: each of these is in one run.
+all_of() { # <name> <dir> <regex>...: each regex matches a line of what validate says; as many errors as regexes
+  local name=$1 dir=$2 regex
+  shift 2
+  check_fails "$name" 1 "$dir: $# errors|$dir: an error" validate "$dir"
+  cp .check.err said
+  for regex in "$@"; do check "$name: $regex" grep -qE -e "$regex" said; done
+}
+mkdir hidden # as in the cases of ../shared
+printf 'u2 u2\nu1 u1\nu1 u1\n' > hidden/utt2spk
+printf 'u1 x\nu3 z\n' > hidden/text
+echo 'u1 nofile.wav' > hidden/wav.scp
+all_of "hidden defects" hidden 'hidden/spk2utt is missing' 'utt2spk:2: "u1" comes after "u2"' 'utt2spk:3: "u1" is there twice' \
+  'wav.scp:1: "u1": no file' 'text:2: "u3" is in hidden/text, not in hidden/utt2spk' 'utt2spk:1: "u2" is in .*not in hidden/text' \
+  'utt2spk:1: "u2" is in .*not in hidden/wav.scp'
+cp -r cut many
+rm many/utt2spk many/spk2utt
+: > many/text
+sed -i '2s/4 5.5/x y/; 4s/0 1.5/-1 1.5 z/' many/segments
+echo 'ann-rec9 0' >> many/reco2dur
+printf 'bob x y\nann f\n' > many/spk2gender
+printf 'ann-01 1.5\nann-02 -2\nann-02 7\n' > many/utt2num_frames
+printf 'nobody gone.ark:1\n' > many/feats.scp
+check_fails "all tables are looked at without utt2spk" 1 'many: [0-9]+ errors' validate many
+cp .check.err said
+for regex in 'utt2spk is missing' 'spk2utt is missing' 'text is empty' 'segments:2: "x" is not a time' 'segments:2: "y" is not a time' \
+  'segments:4: the segment starts before' 'segments:4: the channel "z"' 'reco2dur:5: needs a number above 0' 'spk2gender:1: found 3 words' \
+  'spk2gender:1: needs m or f' 'spk2gender:2: "ann" comes after' 'utt2num_frames:1: needs a whole' 'utt2num_frames:2: needs a whole' \
+  'utt2num_frames:3: "ann-02" is there twice' 'feats.scp:1: "nobody": no file' 'reco2dur:5: "ann-rec9" is in'; do
+  check "many: $regex" grep -qE -e "$regex" said
+done
+cp -r good kinds # many of one kind do not hide another kind
+awk '{ print "\xe9" $0 "\r" }' good/text > kinds/text
+echo '# x' >> kinds/text
+check_fails "kinds" 1 'kinds/text: 2 complaints more: not UTF-8' validate kinds
+cp .check.err said
+check "kinds: the other one of the same lines" grep -q 'kinds/text: 2 complaints more: carriage returns' said
+rm -rf kinds && cp -r good kinds
+printf 'ann ann-01 ann-03\nbob bob-01 bob-02 bob-03 bob-04 bob-05 bob-06 ann-02\nzoe ann-04\n' > kinds/spk2utt
+all_of "spk2utt, each line" kinds 'spk2utt:1: .*"ann": "ann-02" is not there' 'spk2utt:2: .*"bob": "ann-02" is not of this speaker' \
+  'spk2utt:3: .*nobody there is called "zoe"'
+check_fails "other tools name all lines of a table too" 1 'text:2: .*twice' bash -c '
+  cp -r good twice; sed -i "2s/ann-02/ann-01/; 5s/.*//; 7s/\$/\r/" twice/text; sed -i "3s/ .*//" twice/wav.scp; sed -i "4s/ann-04/ann-01/" twice/wav.scp
+  exec "$0" twice 3 part' "$utils/subset_data_dir.sh"
+cp .check.err said
+for regex in 'text:5: an empty line' 'text:7: a carriage return' 'wav.scp:4: .*twice'; do check "subset: $regex" grep -qE -e "$regex" said; done
+printf 'a 1\nb\nc x\n' > symbols && printf 'a 2 q\nr a\n' > words
+check_fails "a table of symbols, each line" 1 'symbols:3: wanted' "$utils/sym2int.pl" symbols words
+cp .check.err said
+check "the first too" grep -q 'symbols:2: wanted' said
+echo 'a 1' > symbols
+check_fails "words without a symbol, each" 1 'words:2: word 1: "r"' "$utils/sym2int.pl" -f 1- symbols words
+cp .check.err said
+check "the first too" grep -q 'words:1: word 2: "2" is not in' said
+
+# Encodings of other systems, in every table: named by the check, mended by fix, passed over or named elsewhere.
+for table in text wav.scp utt2spk spk2utt; do
+  rm -rf bad && cp -r good bad && sed -i '1s/^/\xef\xbb\xbf/' bad/$table
+  all_of "a byte order mark in $table" bad "bad/$table:1: a byte order mark .U.FEFF"
+  check "and passed over by the tools" "$utils/subset_data_dir.sh" --first bad 3 part
+  check "fix" fix bad
+  check "mends it" diff -r -x .backup bad good
+  rm -rf bad && cp -r good bad && iconv -f UTF-8 -t UTF-16 good/$table > bad/$table
+  all_of "UTF-16 in $table" bad "bad/$table is UTF-16, not UTF-8; .*iconv -f UTF-16"
+  check "fix" fix bad
+  check "mends it" diff -r -x .backup bad good
+  rm -rf bad && cp -r good bad && sed -i 's/$/\r/' bad/$table
+  check_fails "carriage returns in $table" 1 "bad/$table: 2 complaints more|bad: 2 errors" validate bad
+  check "fix" fix bad
+  check "mends it" diff -r -x .backup bad good
+done
+rm -rf bad && cp -r cut bad && sed -i '1s/^/\xef\xbb\xbf/' bad/segments && sed -i 's/$/\r/' bad/reco2dur
+check_fails "segments too" 1 'bad/segments:1: a byte order mark' validate bad
+check "fix" fix bad
+check "mends it" diff -r -x .backup bad cut
+rm -rf bad && cp -r good bad && sed -i '4s/^/\xef\xbb\xbf/' bad/text # two files joined
+check_fails "a byte order mark within" 1 'bad/text:4: U.FEFF ZERO WIDTH NO-BREAK SPACE in the key .*joined' validate bad
+check "fix" fix bad
+check "mends it" diff -r -x .backup bad good
+printf '\xef\xbb\xbfann-01\r\nann-02\r\n' > list
+check_equal "lists of names too" "$("$utils/filter_scp.pl" list good/text | wc -l)" 2
+check_equal "and what is filtered" "$(printf '\xef\xbb\xbfann-01 x\n' | "$utils/filter_scp.pl" list | od -An -c | tr -d ' ')" 'ann-01x\n'
+
+# What nobody sees.
+rm -rf bad && cp -r good bad && sed -i '2s/the/th\xe2\x80\x8be/; 3s/words/\xc2\xadwords/; 5s/the/t\xe2\x80\x8bhe/' bad/text
+check "invisible characters in transcripts are no errors" validate bad
+cp .check.err said
+check "but named by code point" grep -q 'warning: bad/text:2: U+200B ZERO WIDTH SPACE at character 10: .*(2 lines)' said
+check "each of them" grep -q 'warning: bad/text:3: U+00AD SOFT HYPHEN at character 12' said
+sed -i '2s/ann/a\xe2\x80\x8bnn/' bad/text
+check_fails "in a name they are" 1 'bad/text:2: U\+200B ZERO WIDTH SPACE in the key "a\\u\{200B\}nn-02"' validate bad
+rm -rf bad && cp -r good bad
+for code in '\xe3\x80\x80' '\xe2\x80\x89' '\xe2\x80\xa8' '\xc2\x85'; do sed -i "2s/the /the$(printf "$code")/" bad/text; sed -i '2s/thewords/the words/' bad/text; done
+sed -i '2s/the/the\xe3\x80\x80\xe2\x80\x89the/' bad/text
+check_fails "white space of each kind in a line is named" 1 'bad/text:2: white space U\+3000' validate bad
+cp .check.err said
+check "the second kind too" grep -q 'bad/text:2: white space U+2009' said
+check "fix" fix bad
+check "makes spaces of it" validate bad
+
+# Kaldi's problem of numbers as names of speakers: utterances begin with their speaker, and yet there are two orders.
+mkdir numbers
+printf '13_1 13\n1_2 1\n2-1 2\n' | LC_ALL=C sort > numbers/utt2spk
+awk '{ print $1, "a.wav" }' numbers/utt2spk | tee numbers/wav.scp | sed 's/a.wav/words/' > numbers/text
+"$utils/utt2spk_to_spk2utt.pl" numbers/utt2spk > numbers/spk2utt
+all_of "names that are numbers" numbers 'utt2spk:2: speaker "1" comes after "13".*"_" sorts after "3".*zero padding .01, 13.'
+check "fix says so too" fix numbers
+cp .check.err said
+check "with the remedy" grep -q 'zero padding' said
+check_fails "near misses of options" 2 'unknown option --no-feat; did you mean --no-feats\?' validate --no-feat good
+check "options with underscores, as Kaldi has both" "$utils/validate_data_dir.sh" --no_feats good
+
+# The tools in C++ give the hints of the check where they read the same wav.scp.
+hint() { # <name> <value> <regex>
+  echo "u1 $2" > hint.scp
+  check_fails "wav.scp: $1" 1 "utterance u1: .*$3" wav-to-duration scp:hint.scp ark:/dev/null
+}
+if [ -x "$BUILD/bin/wav-to-duration" ]; then
+  hint "a command without its bar" "sox a.wav -t wav -" 'needs a "\|" at its end'
+  # shellcheck disable=SC2088  # as it stands
+  hint "a tilde" "~/a.wav" 'nobody expands "~"'
+  hint "a relative path" "gone/a.wav" "No such file or directory in $tmp"
+else
+  skip "hints of the tools" "they are not built"
+fi
+
 # A directory with all that fix mends: afterwards it is good.
 cp -r good broken
 { printf '\xef\xbb\xbf'; tac good/text; } | sed 's/$/\r/; 3s/ /\t/' > broken/text

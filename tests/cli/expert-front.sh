@@ -44,7 +44,7 @@ else
 fi
 rm "$tmp/good/wer.json"
 check_fails "a missing result" 1 'good/wer.json' front
-check_fails "no arguments" 1 'Usage: expert_front.py' "$root/utils/expert_front.py"
+check_fails "no arguments" 2 'a folder and the names of policies are needed' "$root/utils/expert_front.py"
 
 experts() { (cd "$root/egs/fsdd" && "$root/utils/steps/experts.sh" "$@"); }
 check_fails "no test set" 2 'dump, data and model folders and a set are needed' experts a b c

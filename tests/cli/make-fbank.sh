@@ -78,6 +78,51 @@ check_equal "lengths from feat-to-len" "$(cut -d ' ' -f 1 short/utt2spk | xargs)
 rm data/{utt2dur,feats.scp}
 check_fails "nothing to tell a duration" 1 'none of segments, wav.scp' get_utt2dur.sh data
 
+# What our tools and scripts write draws no complaint of ours: one line, that all is in order.
+silent() { # <name> <dir>
+  local said
+  if [ ! -e "$2/text" ]; then said=$(validate_data_dir.sh --no-text "$2" 2>&1); else said=$(validate_data_dir.sh "$2" 2>&1); fi
+  check_equal "silence after $1" "$said" "validate_data_dir.sh: $2: $(wc -l < "$2/utt2spk") utterances of $(wc -l < "$2/spk2utt") speakers, in order"
+}
+for kind in whole parts; do
+  rm -rf m m.*
+  mkdir m
+  for u in a-0 a-1 a-2 b-0 b-1 b-2; do echo "$u ${u%-*}"; done > m/utt2spk
+  awk '{ print $1, "words of", $1 }' m/utt2spk > m/text
+  if [ $kind = whole ]; then
+    awk -v here="$PWD" '{ print $1, here "/" $1 ".wav" }' m/utt2spk > m/wav.scp
+  else
+    awk '{ print $1, $2, substr($1, 3), substr($1, 3) == 2 ? -1 : substr($1, 3) + 1 }' m/utt2spk > m/segments
+    printf "a %s/a.wav\nb cat '%s/b.wav' |\n" "$PWD" "$PWD" > m/wav.scp
+    wav-to-duration scp:m/wav.scp ark,t:m/reco2dur 2> /dev/null
+  fi
+  utt2spk_to_spk2utt.pl m/utt2spk > m/spk2utt
+  made() { # <name> <dir> <command>...
+    local name=$1 dir=$2
+    shift 2
+    if ! "$@" > made.out 2>&1; then cli_fail "$kind: $name" "$(tail -n 5 made.out)"; fi
+    check_equal "$kind: no warning from $name" "$(grep -a warning: made.out)" ""
+    silent "$kind: $name" "$dir"
+  }
+  made make_fbank m fbank --nj 2 m
+  made compute_cmvn_stats m compute_cmvn_stats.sh m
+  rm m/utt2dur
+  made get_utt2dur m get_utt2dur.sh m
+  if [ $kind = whole ]; then wav-to-duration scp:m/wav.scp ark,t:m/utt2dur 2> /dev/null; fi
+  feat-to-len scp:m/feats.scp ark,t:m/utt2num_frames 2> /dev/null
+  silent "$kind: wav-to-duration and feat-to-len" m
+  made fix_data_dir m fix_data_dir.sh m
+  made copy_data_dir m.copy copy_data_dir.sh --utt-prefix=x- --spk-prefix=x- m m.copy
+  made subset_data_dir m.sub subset_data_dir.sh --first m 5 m.sub
+  made "subset_data_dir --per-spk" m.spk subset_data_dir.sh --per-spk m 2 m.spk
+  made split_data m/split2/2 split_data.sh m 2
+  made combine_data m.both combine_data.sh m.both m m.copy
+  if command -v sox > /dev/null; then
+    perturbed() { perturb_data_dir_speed.sh 0.9 m m.slow && fbank --nj 2 m.slow; }
+    made "perturb_data_dir_speed and make_fbank" m.slow perturbed
+  fi
+done
+
 # features.sh, the step of the recipes, over directories with and without segments.
 mkdir -p recipe/conf recipe/data/train recipe/data/test && cd recipe || exit 1
 echo "export U2MOE_ROOT='$root'" > path.sh

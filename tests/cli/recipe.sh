@@ -35,6 +35,10 @@ check_equal "options in both forms, hyphens for underscores, other arguments" \
   "$("$run" --seeds="7 8" --max-epochs 3 --stage 2 --stop-stage=2 a b 2> /dev/null)" \
   $'seeds=7 8 max_epochs=3 cut=false rest=a b collate=C\ntwo'
 check_fails "an unknown option" 2 'no option --epoch' "$run" --epoch 3
+check_fails "a slip is named with what was meant" 2 'no option --max-epoch; did you mean --max-epochs\? Try' "$run" --max-epoch=3
+check_fails "variables of the shell are not meant" 2 'no option --last-stag\. Try' "$run" --last-stag 3
+check_fails "a step's" 2 'no option --nk; did you mean --nj\?' "$root/utils/steps/make_fbank.sh" --nk 3 x
+check_fails "another step's" 2 'no option --chunk; did you mean --chunks\?' bash -c 'cd "$0" && "$1" --chunk 3 x' "$tmp/egs/x" "$root/utils/steps/decode.sh"
 check_fails "an option without value" 2 'seeds wants a value' "$run" --seeds
 check_fails "true or false" 2 "cut is true or false, not 'yes'" "$run" --cut yes
 check_fails "a variable of the shell is no option" 2 'no option --PATH' "$run" --PATH=/

@@ -3,6 +3,7 @@
 # shellcheck disable=SC2016  # '$0' is for the job's shell
 . "$(dirname "$0")/../support/cli.sh"
 . "$(dirname "$0")/../support/slurm.sh"
+. "$(dirname "$0")/../support/fake-slurm.sh"
 end_all() {
   local status=$?
   stop_slurm
@@ -207,6 +208,101 @@ check_fails "a job twice" 2 "names 'a' twice" "$run" JOB=a,b,a JOB.log true
 check_fails "no job" 2 'names no job' "$run" JOB=3:1 JOB.log true
 check_fails "an empty name" 2 'a job without name' "$run" JOB=a,,b JOB.log true
 check "help" bash -c '"$0" --help | grep -q -e --engine=local' "$run"
+for slip in --engin=local --max-job=2 --num_thread=1 --retrys=1 --keep-goin --titel=x --sbatsh=x --progres=1 --hepl; do
+  check_fails "a slip: $slip" 2 "no option $slip; did you mean --[a-z-]+\? Try" "$run" $slip a.log true
+done
+check_fails "not near anything" 2 'no option --nonsense\. Try' "$run" --nonsense a.log true
+check_fails "an option without its value" 2 'option --retries needs a value: --retries=VALUE' "$run" --retries 3 a.log true
+
+# A folder or log that cannot be written has a reason.
+mkdir -p "$tmp/bad/1.log" && cd "$tmp/bad" || exit 1
+: > file
+for e in local slurm; do
+  check_fails "$e: logs below a file" 1 "cannot make the folder 'file/' for .*: 'file' is a file" "$run" --engine=$e file/a.log true
+done
+check_fails "deep below a file" 1 "'file' is a file" "$run" JOB=1:2 file/x/JOB/log true
+check_fails "a file system that takes no folder" 1 "cannot make the folder '/proc/none/' for logs: [A-Z]" "$run" /proc/none/a.log true
+check_fails "a log that is a folder" 1 "the log '1.log' is a folder" "$run" JOB=1:2 JOB.log true
+check_equal "nothing has run, nothing is left behind" "$(find . "$TMPDIR" -name '.run-jobs.*') $(ls)" $' 1.log\nfile'
+if [ "$(id -u)" -ne 0 ]; then
+  mkdir closed && chmod 500 closed
+  check_fails "a folder without permission" 1 "closed.*Permission denied" "$run" closed/x/a.log true
+elif type -P setpriv > /dev/null; then
+  mkdir closed && chmod 755 "$tmp" .
+  check_fails "a folder without permission" 1 "closed.*Permission denied" \
+    env TMPDIR=/tmp setpriv --reuid=65534 --clear-groups "$run" closed/x/a.log true
+fi
+
+# The time left: of a job that is like none of the others by its own word, else of those that are done, or none.
+cd "$tmp/bad" || exit 1
+left() { # <jobs> <script>: what is said of all jobs
+  "$run" --progress=1 --max-jobs=9 "JOB=1:$1" t.JOB.log bash -c "$2" 2>&1 | grep 'jobs done' | sort -u
+}
+check_equal "one job is done, the others tell nothing: no time" "$(left 3 'if [ JOB != 1 ]; then sleep 3; fi' | head -n 1)" \
+  "    1 of 3 jobs done"
+told=$(left 3 'if [ JOB = 1 ]; then exit; fi; for ((i = 0; i < 3; i++)); do echo "LOG (x) 1 of 9 (1 %), 19m0JOBs left, loss 2"; sleep 1; done')
+check "nearly done by one, 19 minutes by another: the longest" grep -qE '1 of 3 jobs done, 19m0[0-3]s left$' <<< "$told"
+check "nothing contradicts it" bash -c '! grep -E "done, [0-9]{1,2}s left|done, 1[0-8]m"' <<< "$told"
+check_equal "a job that outlasts those that are done tells nothing" \
+  "$(left 3 'if [ JOB = 3 ]; then sleep 4; fi' | grep -c ' left')" 0
+check_equal "the command in the log is no progress" \
+  "$("$run" --progress=1 t.log bash -c 'sleep 2; : 5s left' 2>&1)" ""
+
+# What Slurm's programs print beside what is asked for is shown, and not believed. A fake one, whose jobs run here.
+cd "$tmp" || exit 1
+make_fake_slurm "$tmp/fake"
+fake() { # <args of run-jobs>...
+  rm -f started.* survived.*
+  PATH=$tmp/fake/bin:$PATH "$run" --engine=slurm "$@"
+}
+calm() { rm -f "$tmp"/fake/*.{before,after,instead} "$tmp/fake/scancel.log"; }
+job='echo $$ > started.JOB; sleep 0.1; if [ JOB = 1 ] && [ -e fails ]; then exit 3; fi; sleep ${0}; : > survived.JOB'
+check "fake: two jobs" fake JOB=1:2 log/f.JOB.log bash -c "$job" 0
+touch fails
+check_fails "fake: one fails" 3 'job 1 failed with exit status 3' fake JOB=1:2 log/f.JOB.log bash -c "$job" 30
+check_equal "fake: the other is cancelled" "$(ls survived.* 2> /dev/null)$(cat fake/scancel.log)" "1001 []"
+calm
+banner=$'----------\n   Welcome to the 7th Supercomputer, 2024\n----------\nNo reservation for this job'
+for place in before after; do
+  echo "$banner" > fake/sbatch.$place
+  check_fails "fake: a banner $place the job id" 1 'slurm:   \| No reservation for this job' fake JOB=1:2 log/f.JOB.log bash -c "$job" 30
+  check "its job is cancelled by its id" grep -qE '^100[0-9] \[\]$' fake/scancel.log
+  # shellcheck disable=SC2046  # words
+  check "and gone" gone $(cat started.* 2> /dev/null)
+  calm
+done
+: > fake/sbatch.instead
+check_fails "fake: sbatch prints nothing" 1 "a job called 'pots' may have been submitted.*squeue" \
+  fake --title=pots JOB=1:2 log/f.JOB.log bash -c "$job" 0
+echo 'sbatch: error: Batch job submission failed: socket timed out' > fake/sbatch.instead
+check_fails "fake: an error with status 0" 1 'slurm:   \| sbatch: error: Batch job submission failed' \
+  fake JOB=1:2 log/f.JOB.log bash -c "$job" 0
+for odd in $'1234567\n7654321' 'Submitted batch job 1234567' '1234567;a b' '-1' '12x'; do
+  echo "$odd" > fake/sbatch.instead
+  check_fails "fake: $(head -n 1 <<< "$odd")..." 1 'not a job id alone' fake a.log bash -c "$job" 0
+done
+check_equal "fake: nobody's job is cancelled" "$(cat fake/scancel.log 2> /dev/null)" ""
+calm
+CLUSTER=big.1 check_fails "fake: id;cluster" 3 'job 1 failed' fake JOB=1:2 log/f.JOB.log bash -c "$job" 30
+check "fake: cancelled on that cluster" grep -qE '^10[0-9]+ \[big.1\]$' fake/scancel.log
+calm
+echo "start 2 1" > fake/scancel.before
+printf 'end 2 1 0\nend 1 1 0\n' > fake/scancel.after
+check_fails "fake: what scancel prints is no word of a job" 3 'job 1 failed with exit status 3' \
+  fake JOB=1:2 log/f.JOB.log bash -c "$job" 30
+rm fails
+calm
+echo "$banner" > fake/squeue.instead # and long enough for the search for lost jobs
+check "fake: squeue answers with a banner: the job goes on" fake a.log bash -c "$job" 12
+cp "$tmp/.check.err" err
+check "as its log shows" grep -q 'with status 0' a.log
+check "fake: which is said" grep -q 'slurm:   | No reservation' err
+calm
+printf 'JobId=1 JobState=RUNNING\n' > fake/scontrol.before # of another job
+printf '#!/bin/sh\nexit 0\n' > fake/bin/squeue # it has lost the job
+: > fake/scontrol.instead
+echo 'JobState=CANCELLED is what maintenance does to jobs' > fake/scontrol.after
+check "fake: a state in a banner is not the job's" fake a.log bash -c "$job" 14
 
 engine=local
 recipe_steps

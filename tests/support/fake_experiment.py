@@ -8,14 +8,19 @@ import os
 import random
 import sys
 
+sys.path.append(os.path.join(os.path.dirname(os.path.realpath(__file__)), '../../utils'))
+from u2moe_script import NUMBER, run, usage_error, writing
+
 
 def write(path, text):
     os.makedirs(os.path.dirname(path), exist_ok=True)
-    with open(path, 'w', encoding='utf-8') as f:
+    with writing(path) as f:
         f.write(text)
 
 
 def main():
+    if len(sys.argv) != 5 or not all(map(NUMBER.match, sys.argv[3:])):
+        usage_error('four arguments are needed: <folder> <seeds> <error rate of dense> <error rate of moe>')
     root, seeds = sys.argv[1], sys.argv[2].split()
     rates = {'dense': float(sys.argv[3]), 'moe': float(sys.argv[4])}
     utts = [f's-{i:03d}' for i in range(100)]
@@ -53,4 +58,4 @@ def main():
 
 
 if __name__ == '__main__':
-    main()
+    run(main)

@@ -14,6 +14,9 @@ import os
 import subprocess
 import sys
 
+sys.path.append(os.path.join(os.path.dirname(os.path.realpath(__file__)), '../../utils'))
+from u2moe_script import run, usage_error, writing
+
 # WeNet's features come from torchaudio and differ from ours by up to 1e-3 in quiet bins; this much score that may cost.
 NEAR_TIE = 0.05
 SPACE = '\u2581'
@@ -170,7 +173,7 @@ def compare(wenet, exp, tmp, table):
         lines.append(f'| {name} | {test} | {label} | {mode} | {wer:.2f} ({cer:.2f}) | {want["wer"]:.2f} '
                      f'({want["cer"]:.2f}) | {len(different)} |\n')
     print(f'{name}: {len(gaps)} of {num_transcripts} transcripts differ, largest gap {max(gaps, default=0):.5f}')
-    with open(f'{tmp}/{table}', 'w', encoding='utf-8') as f:
+    with writing(f'{tmp}/{table}') as f:
         f.write('| model | set | chunk | mode | ours WER % (CER %) | WeNet | transcripts that differ |\n'
                 '|---|---|---|---|---|---|---|\n')
         f.writelines(lines)
@@ -178,7 +181,9 @@ def compare(wenet, exp, tmp, table):
 
 
 def main():
-    command = sys.argv[1]
+    command = sys.argv[1] if len(sys.argv) > 1 else ''
+    if len(sys.argv) != dict(units=3, options=2, compare=6).get(command):
+        usage_error('units, options or compare is needed, with its files')
     if command == 'units':
         with open(sys.argv[2], encoding='utf-8') as f:
             for i, unit in enumerate(json.load(f)['units']):
@@ -187,10 +192,9 @@ def main():
         for option, value in find(json.load(sys.stdin), 'features').items():
             print(f'{option}={value}')
     elif command == 'compare':
-        sys.exit(0 if compare(*sys.argv[2:6]) else 1)
-    else:
-        sys.exit(__doc__)
+        return 0 if compare(*sys.argv[2:6]) else 1
+    return 0
 
 
 if __name__ == '__main__':
-    main()
+    run(main)

@@ -9,19 +9,20 @@ A table is put together if all directories have it; else it is left out, and sai
 where only some have them: an utterance is its own origin, and the whole of its recording. Two directories may share an
 utterance, speaker or recording only if they say the same of it.
 """
-from shared import (DataDir, Options, another_dir, die, keyed_by, read_table, run, say, second_words, show, usage_error,
+from shared import (Complaints, DataDir, Options, another_dir, keyed_by, read_table, run, say, second_words, show, usage_error,
                     warn, write_lines)
 from fix_data_dir import fix
 
 
-def merge(name, parts):
+def merge(name, parts, complaints):
     """One table of [(directory, table)]."""
     merged, origin = {}, {}
     for path, table in parts:
         for number, (key, line) in enumerate(table.items(), 1):
             if merged.setdefault(key, line) != line:
-                die(f'{path}/{name}:{number}: "{show(key)}" has another value in {origin[key]}/{name}; give one of '
-                    'them other names first (utils/copy_data_dir.sh --utt-prefix --spk-prefix), or remove the file')
+                complaints.add(f'{path}/{name}', 'other values', number, f'"{show(key)}" has another value in '
+                               f'{origin[key]}/{name}; give one of them other names first (utils/copy_data_dir.sh '
+                               '--utt-prefix --spk-prefix), or remove the file')
             origin.setdefault(key, path)
     return merged
 
@@ -51,16 +52,17 @@ def main():
             for data in parts:
                 if not data.has(name):
                     data.tables[name] = fill(data)
-    tables = {}
+    tables, complaints = {}, Complaints()
     for name in sorted({name for data in parts for name in data.tables}):
         lacking = [data.path for data in parts if not data.has(name)]
         if lacking:
             warn(f'{name} is left out: {lacking[0]} does not have it')
         else:
-            tables[name] = merge(name, [(data.path, data.tables[name]) for data in parts])
+            tables[name] = merge(name, [(data.path, data.tables[name]) for data in parts], complaints)
     for name in args.extra_files.split():
         if not keyed_by(name):
-            tables[name] = merge(name, [(source, read_table(f'{source}/{name}')) for source in sources])
+            tables[name] = merge(name, [(source, read_table(f'{source}/{name}')) for source in sources], complaints)
+    complaints.finish()
     extra = {name: tables.pop(name) for name in list(tables) if not keyed_by(name)}
     combined = DataDir(target, tables)
     combined.write(target)

@@ -12,7 +12,7 @@ glm and ctm are copied as they are.
 import os
 import shutil
 
-from shared import DataDir, Options, another_dir, run, say
+from shared import DataDir, Options, another_dir, run, say, writing
 from validate_data_dir import options as validate_options
 from validate_data_dir import validate
 
@@ -39,7 +39,8 @@ def main():
     data.write(target)
     for name in ('stm', 'glm', 'ctm'):
         if os.path.isfile(f'{source}/{name}'):
-            shutil.copyfile(f'{source}/{name}', f'{target}/{name}')
+            with open(f'{source}/{name}', 'rb') as old, writing(f'{target}/{name}', 'wb') as new:
+                shutil.copyfileobj(old, new)
     say(f'{target}: copied from {source}')
     check = args.validate_opts.split() + [f'--no-{kind}' for kind, name in (('feats', 'feats.scp'), ('text', 'text'),
                                                                             ('wav', 'wav.scp')) if not data.has(name)]

@@ -9,7 +9,7 @@ Only the first word of each line of the list counts. Without a table stdin is re
 """
 import sys
 
-from shared import Options, die, positive, read_lines, run
+from shared import Options, die, lines_with_ends, positive, read_lines, run
 
 
 def main():
@@ -27,7 +27,7 @@ def main():
         keys.add(words[0])
     name = args.table or 'stdin'
     with open(args.table, 'rb') if args.table else sys.stdin.buffer as table:
-        for number, line in enumerate(table, 1):
+        for number, line in lines_with_ends(name, table):
             words = line.split(None, args.f)
             if len(words) < args.f:
                 die(f'{name}:{number}: there is no word {args.f} in this line')

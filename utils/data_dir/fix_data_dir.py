@@ -6,8 +6,8 @@ Usage: utils/fix_data_dir.sh [options] <data-dir>
   --spk-extra-files "a b"   more files keyed by speaker
   --drop-missing-audio false   drop recordings whose file is not there
 
-Byte order marks, carriage returns, tabs and spaces around lines go; so do empty lines, lines that are not UTF-8 or
-not what their table needs, and all lines of a key but the first. An utterance stays if it is in utt2spk and in each
+Byte order marks, carriage returns, tabs and spaces around lines go, UTF-16 becomes UTF-8, and white space of other
+kinds in text becomes a space; gone are empty lines, lines that are not UTF-8 or not what their table needs, and all lines of a key but the first. An utterance stays if it is in utt2spk and in each
 of text, feats.scp, utt2lang, segments (with its recording in wav.scp) or wav.scp that is there, and its speaker in
 each of cmvn.scp and spk2gender. spk2utt is made from utt2spk. What was dropped is said; the old form of each file that
 changed is kept in <data-dir>/.backup. utt2dur and utt2num_frames can be made again, so they go if they lack an
@@ -15,16 +15,41 @@ utterance.
 """
 import os
 
-from shared import (DataDir, Options, die, keyed_by, line_problem, read_lines, run, say, show, spk2utt_table, value_of,
-                    warn, write_lines)
-from validate_data_dir import Files
+from shared import (BYTE_ORDER_MARK, MOST, DataDir, Options, die, keyed_by, line_problems, run, say, show,
+                    spk2utt_table, value_of, warn, write_lines, writing)
+from u2moe_script import other_encoding
+from validate_data_dir import ODD_SPACE, Files, speaker_order_remedy
 
 
-def clean_line(name, number, line):
+def lines_of(path):
+    """The lines of a file in whatever encoding its first bytes name; without a byte order mark at the start of any, as
+    joined files have them."""
+    with open(path, 'rb') as f:
+        data = f.read()
+    encoding = other_encoding(data)
+    if encoding:
+        try:
+            data = data.decode(encoding).encode('utf-8')
+        except UnicodeDecodeError as e:
+            die(f'{path}: {encoding.upper()} with an error at byte {e.start + 1}; nothing was changed')
+        warn(f'{path}: {encoding.upper()} becomes UTF-8')
+    lines = data.split(b'\n')
+    if not lines[-1]:
+        lines.pop()
+    for line in lines:
+        while line.startswith(BYTE_ORDER_MARK):
+            line = line[len(BYTE_ORDER_MARK):]
+        yield line
+
+
+def clean_line(name, line):
     """The line as it should be; files named in .scp may hold tabs."""
-    if number == 1 and line.startswith(b'\xef\xbb\xbf'):
-        line = line[3:]
     line = line.strip()
+    if name == 'text' and not line.isascii():
+        try:
+            line = ODD_SPACE.sub(' ', line.decode('utf-8')).strip().encode('utf-8')
+        except UnicodeDecodeError:
+            pass  # it will be dropped
     if name.endswith('.scp'):
         key = line.split(None, 1)[:1]
         return b' '.join(key + [value_of(line)]) if key else b''
@@ -34,14 +59,14 @@ def clean_line(name, number, line):
 def clean_table(path, name, files):
     """{key: line} of what is good in a file."""
     table, dropped, doubles = {}, [], []
-    for number, line in enumerate(read_lines(path), 1):
-        line = clean_line(name, number, line)
+    for number, line in enumerate(lines_of(path), 1):
+        line = clean_line(name, line)
         words = line.split()
         if not words:
             continue
         try:
             line.decode('utf-8')
-            problem = b'\0' in line and 'a zero byte' or keyed_by(name) and line_problem(name, words)
+            problem = b'\0' in line and 'a zero byte' or keyed_by(name) and '; '.join(line_problems(name, words))
         except UnicodeDecodeError as e:
             problem = f'not UTF-8 at byte {e.start + 1}'
         if not problem and files and name == 'wav.scp':
@@ -53,10 +78,10 @@ def clean_table(path, name, files):
         elif table[words[0]] != line:
             doubles.append((number, f'"{show(words[0])}" again, with another value'))
     for found, what in ((dropped, 'dropped'), (doubles, 'kept the first line')):
-        for number, problem in found[:5]:
+        for number, problem in found[:MOST]:
             warn(f'{path}:{number}: {what}: {problem}')
-        if len(found) > 5:
-            warn(f'{path}: {what}: {len(found) - 5} lines more')
+        if len(found) > MOST:
+            warn(f'{path}: {what}: {len(found) - MOST} lines more')
     return table
 
 
@@ -127,9 +152,9 @@ def fix(path, extra_utt=(), extra_spk=(), drop_missing_audio=False):
     order = sorted(data.utt2spk)
     for last, this in zip(order, order[1:]):
         if data.utt2spk[this] < data.utt2spk[last]:
+            remedy = speaker_order_remedy((last, data.utt2spk[last]), (this, data.utt2spk[this]))
             warn(f'{path}/utt2spk is in order of utterance, not of speaker: "{show(this)}" of '
-                 f'"{show(data.utt2spk[this])}" comes after "{show(last)}" of "{show(data.utt2spk[last])}"; begin the '
-                 'names of utterances with their speaker')
+                 f'"{show(data.utt2spk[this])}" comes after "{show(last)}" of "{show(data.utt2spk[last])}"; {remedy}')
             break
     say(f'{path}: kept {"all" if len(utterances) == total else f"{len(utterances)} of"} {total} utterances')
 
@@ -146,7 +171,8 @@ def save(path, tables, removed):
             if new is not None and content == b''.join(line + b'\n' for line in new):
                 continue
             os.makedirs(backup, exist_ok=True)
-            write_bytes(f'{backup}/{name}', content)
+            with writing(f'{backup}/{name}', 'wb') as f:
+                f.write(content)
         changed.append(name)
         if new is None:
             os.remove(old)
@@ -154,11 +180,6 @@ def save(path, tables, removed):
             write_lines(old, new)
     if changed:
         say(f'{path}: changed {" ".join(changed)}; the old files are in {backup}')
-
-
-def write_bytes(path, content):
-    with open(path, 'wb') as f:
-        f.write(content)
 
 
 def main():

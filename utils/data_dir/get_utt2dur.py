@@ -3,25 +3,20 @@
 Usage: utils/get_utt2dur.sh [options] <data-dir>
   e.g. utils/get_utt2dur.sh data/train
   --frame-shift 0.01   seconds from frame to frame, where only features tell the duration
+  --nj, --cmd, --read-entire-file   of Kaldi's script, without effect: the headers of the audio are enough
 
 They come from segments, else from the audio of wav.scp, else from utt2num_frames or feats.scp. A utt2dur that has all
 utterances is left alone.
 """
-import subprocess
+import re
 import tempfile
 
-from shared import DataDir, NUMBER, Options, die, run, say, second_words, show, usage_error, value_of, warn, write_lines
-
-
-def asked(tool, rspecifier):
-    """{key: second word} of what a tool prints as a text table."""
-    found = subprocess.run([tool, rspecifier, 'ark,t:-'], stdout=subprocess.PIPE)
-    if found.returncode != 0:
-        die(f'{tool} {rspecifier} failed with status {found.returncode}')
-    return dict(line.split() for line in found.stdout.splitlines())
+from shared import (DataDir, NUMBER, Options, asked, die, is_number, run, say, second_words, show, usage_error, value_of,
+                    warn, write_lines)
 
 
 def from_segments(data):
+    data.check_segments()
     segments = {u: line.split() for u, line in data.tables['segments'].items()}
     # The end -1 is that of the recording.
     open_ended = {words[1] for words in segments.values() if float(words[3]) == -1}
@@ -30,9 +25,14 @@ def from_segments(data):
         ends = {key: value_of(line) for key, line in data.tables['reco2dur'].items()}
     if open_ended - set(ends):
         with tempfile.NamedTemporaryFile(suffix='.scp') as scp:
-            scp.write(b''.join(data.tables['wav.scp'][r] + b'\n' for r in sorted(open_ended)))
+            wavs = data.tables.get('wav.scp', {})
+            scp.write(b''.join(wavs[r] + b'\n' for r in sorted(open_ended) if r in wavs))
             scp.flush()
             ends = asked('wav-to-duration', f'scp:{scp.name}')
+    for recording in open_ended:
+        if not is_number(ends.get(recording, b''), above=0):
+            die(f'the length of recording "{show(recording)}", whose end a segment needs, is not known; look at '
+                f'{data.path}/wav.scp and reco2dur')
     return {u: b'%.6g' % (float(ends[words[1]] if float(words[3]) == -1 else words[3]) - float(words[2]))
             for u, words in segments.items()}
 
@@ -49,12 +49,17 @@ def durations(data, frame_shift):
         frames = asked('feat-to-len', f'scp:{path}/feats.scp')
     else:
         die(f'{path} has none of segments, wav.scp, utt2num_frames and feats.scp')
+    bad = next((u for u, n in frames.items() if not re.fullmatch(rb'[0-9]{1,18}', n)), None)
+    if bad is not None:
+        die(f'{path}/utt2num_frames: "{show(bad)}": "{show(frames[bad])}" is not a number of frames')
     return {u: b'%.6g' % (int(n) * frame_shift) for u, n in frames.items()}, 'features'
 
 
 def main():
     po = Options(__doc__)
     po.add_argument('--frame-shift', default='0.01')
+    for name in ('--nj', '--cmd', '--read-entire-file'):
+        po.add_argument(name)
     po.add_argument('data', metavar='data-dir')
     args = po.parse()
     if not NUMBER.match(args.frame_shift.encode()) or not float(args.frame_shift) > 0:

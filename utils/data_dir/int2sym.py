@@ -15,9 +15,9 @@ def converter(args):
 
     def one(word, place):
         if not word.isdigit():
-            die(f'{place}: "{show(word)}" is not a number; choose fields with -f')
+            die(f'{place}"{show(word)}" is not a number; choose fields with -f')
         if word not in table:
-            die(f'{place}: {args.symbols} has no symbol {show(word)}')
+            die(f'{place}{args.symbols} has no symbol {show(word)}')
         return table[word]
     return one
 

@@ -12,7 +12,7 @@ import os
 import re
 import shutil
 
-from shared import DataDir, NUMBER, Options, another_dir, run, say, usage_error, value_of, warn
+from shared import DataDir, Options, another_dir, die, is_number, run, say, show, usage_error, value_of, warn
 from validate_data_dir import options as validate_options
 from validate_data_dir import validate
 
@@ -41,6 +41,8 @@ def faster(value, factor):
 
 
 def divide(seconds, factor):
+    if not is_number(seconds):
+        die(f'"{show(seconds)}" is not a number of seconds; utils/validate_data_dir.sh names the line')
     return b'%.6g' % (float(seconds) / factor)
 
 
@@ -52,7 +54,7 @@ def main():
     po.add_argument('target', metavar='new-data-dir')
     args = po.parse()
     factor = os.fsencode(args.factor)
-    if not NUMBER.match(factor) or not float(factor) > 0:
+    if not is_number(factor, above=0):
         usage_error(f"the factor '{args.factor}' is not a number above 0")
     source, target = args.source.rstrip('/'), args.target.rstrip('/')
     another_dir(source, target)
@@ -73,6 +75,7 @@ def main():
             data.tables[name] = {key: key + b' ' + divide(value_of(line), speed)
                                  for key, line in data.tables[name].items()}
     if data.has('segments'):
+        data.check_segments()
         segments = {}
         for utterance, line in data.tables['segments'].items():
             words = line.split()

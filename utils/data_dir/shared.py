@@ -3,92 +3,23 @@
 Tables are bytes throughout: their order is byte order whatever the locale, as Kaldi's readers want it, and a line that
 is not UTF-8 can still be named.
 """
-import argparse
 import os
 import re
+import subprocess
 import sys
 
-sys.stderr.reconfigure(encoding='utf-8', errors='backslashreplace')
-PROG = os.environ.get('DATA_DIR_TOOL') or os.path.basename(sys.argv[0])
-NUMBER = re.compile(rb'[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?$')
+sys.path.append(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))  # utils
+from u2moe_script import (Error, Options, die, other_encoding, positive, read_bytes, run, say, usage_error, warn,
+                          writing)
+from u2moe_text import BYTE_ORDER_MARK, printable
 
-
-def say(text):
-    print(f'{PROG}: {text}', file=sys.stderr)
-
-
-def warn(text):
-    say(f'warning: {text}')
-
-
-def die(text):
-    say(f'error: {text}')
-    sys.exit(1)
-
-
-def usage_error(text):
-    say(f'error: {text}. Try --help.')
-    sys.exit(2)
+NUMBER = re.compile(rb'[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?\Z')
+MOST = 10  # complaints of one kind about one file before the rest is only counted
 
 
 def show(value):
-    """Bytes of a table as text for a message."""
-    return value.decode('utf-8', 'backslashreplace')
-
-
-class Options(argparse.ArgumentParser):
-    """Options as Kaldi's scripts take them, --name VALUE or --name=VALUE; --help prints the tool's docstring."""
-
-    def __init__(self, doc):
-        super().__init__(add_help=False, allow_abbrev=False, prog=PROG)
-        self.doc = doc
-        self.add_argument('--help', action='store_true')
-
-    def boolean(self, name, default):
-        """An option with the value true or false."""
-        self.add_argument(name, default=str(default).lower(), choices=['true', 'false'])
-
-    def flag(self, name):
-        self.add_argument(name, action='store_true')
-
-    def parse(self, argv=None):
-        argv = sys.argv[1:] if argv is None else argv
-        if '--help' in argv:
-            print(self.doc.strip())
-            sys.exit(0)
-        args = self.parse_args(list(self.joined(argv)))
-        for name, value in vars(args).items():
-            if value in ('true', 'false'):
-                setattr(args, name, value == 'true')
-        return args
-
-    def joined(self, argv):
-        """--name VALUE as --name=VALUE, so that the value may begin with a hyphen."""
-        rest = iter(argv)
-        for arg in rest:
-            action = self._option_string_actions.get(arg)
-            value = next(rest, None) if arg.startswith('--') and action and action.nargs is None else None
-            yield arg if value is None else f'{arg}={value}'
-
-    def error(self, message):
-        usage_error(message)
-
-
-def run(main):
-    """Calls main(); what the system refuses ends with a message, not with a trace."""
-    try:
-        sys.exit(main())
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        sys.exit(1)
-    except OSError as e:
-        die(f'{e.filename}: {e.strerror}' if e.filename else str(e))
-
-
-def positive(text):
-    if not text.isdigit() or int(text) == 0:
-        raise argparse.ArgumentTypeError(f"'{text}' is not a number above 0")
-    return int(text)
+    """Bytes of a table as text for a message; what one would not see is written as \\u{200B}."""
+    return printable(value.decode('utf-8', 'backslashreplace'), 300)
 
 
 def keyed_by(name):
@@ -106,73 +37,118 @@ def keyed_by(name):
 ESSENTIAL = ('utt2spk', 'text', 'feats.scp', 'segments', 'utt2lang', 'wav.scp')
 
 
-def line_problem(name, words):
-    """What is wrong with the words of a line of the table called name, or None. words is not empty."""
+def line_problems(name, words):
+    """What is wrong with the words of a line of the table called name: all of it. words is not empty."""
     n = len(words)
+    if name == 'segments':
+        return segment_problems(words)
+    if name == 'reco2file_and_channel':
+        if n != 3 or words[2] not in (b'A', b'B', b'1', b'2'):
+            return [f'needs "recording file channel" with channel A or B: "{show(b" ".join(words))}"']
+        return []
+    found = []
     if name in ('utt2spk', 'utt2dur', 'utt2num_frames', 'utt2lang', 'utt2uniq', 'utt2warp', 'spk2gender', 'spk2warp',
                 'reco2dur'):
         if n != 2:
-            return f'found {n} words, needs 2: "{show(b" ".join(words))}"'
-    elif name == 'segments':
-        return segment_problem(words)
-    elif name == 'reco2file_and_channel':
-        if n != 3 or words[2] not in (b'A', b'B', b'1', b'2'):
-            return f'needs "recording file channel" with channel A or B: "{show(b" ".join(words))}"'
+            found.append(f'found {n} words, needs 2: "{show(b" ".join(words))}"')
     elif n < 2 and name != 'text':
-        return f'found only "{show(words[0])}"; a value must follow'
-    if name in ('utt2dur', 'reco2dur', 'utt2warp', 'spk2warp') and not (NUMBER.match(words[1]) and float(words[1]) > 0):
-        return f'needs a number above 0, not "{show(words[1])}"'
-    if name == 'utt2num_frames' and not (words[1].isdigit() and int(words[1]) > 0):
-        return f'needs a whole number above 0, not "{show(words[1])}"'
+        found.append(f'found only "{show(words[0])}"; a value must follow')
+    if n < 2:
+        return found
+    if name in ('utt2dur', 'reco2dur', 'utt2warp', 'spk2warp') and not is_number(words[1], above=0):
+        found.append(f'needs a number above 0, not "{show(words[1])}"')
+    if name == 'utt2num_frames' and not (words[1].isdigit() and int(words[1][:18]) > 0):
+        found.append(f'needs a whole number above 0, not "{show(words[1])}"')
     if name == 'spk2gender' and words[1] not in (b'm', b'f'):
-        return f'needs m or f, not "{show(words[1])}"'
-    return None
+        found.append(f'needs m or f, not "{show(words[1])}"')
+    return found
 
 
-def segment_problem(words):
+def is_number(word, above=float('-inf')):
+    """Whether a word is a number that is not infinite."""
+    return bool(NUMBER.match(word)) and above < float(word) < float('inf')
+
+
+def segment_problems(words):
     if len(words) not in (4, 5):
-        return f'found {len(words)} words, needs 4 or 5: utterance recording start end [channel]'
-    for time in words[2:4]:
-        if not NUMBER.match(time):
-            return f'"{show(time)}" is not a time in seconds'
-    start, end = float(words[2]), float(words[3])
-    if start < 0:
-        return f'the segment starts before its recording, at {show(words[2])} s'
-    if end != -1 and end <= start:  # -1: the end of the recording, as in extract-segments
-        return f'the segment ends before it starts: from {show(words[2])} to {show(words[3])} s'
+        return [f'found {len(words)} words, needs 4 or 5: utterance recording start end [channel]']
+    found = [f'"{show(time)}" is not a time in seconds' for time in words[2:4] if not is_number(time)]
+    if is_number(words[2]) and float(words[2]) < 0:
+        found.append(f'the segment starts before its recording, at {show(words[2])} s')
+    elif not found and float(words[3]) != -1 and float(words[3]) <= float(words[2]):
+        # -1: the end of the recording, as in extract-segments
+        found.append(f'the segment ends before it starts: from {show(words[2])} to {show(words[3])} s')
     if len(words) == 5 and not words[4].isdigit():
-        return f'the channel "{show(words[4])}" is not a number'
-    return None
+        found.append(f'the channel "{show(words[4])}" is not a number')
+    return found
 
 
 def read_lines(path):
-    """Lines of a file without their ends; what it holds after the last end of line is a line too."""
-    with open(path, 'rb') as f:
-        lines = f.read().split(b'\n')
+    """Lines of a file without their ends and without a byte order mark; what it holds after the last end of line is a
+    line too."""
+    lines = read_bytes(path).split(b'\n')
     if not lines[-1]:
         lines.pop()
     return lines
 
 
-def read_table(path, repair='utils/fix_data_dir.sh mends it'):
-    """{key: line} in the order of the file. Ends the program where two lines have a key or one has none."""
-    table = {}
-    for number, line in enumerate(read_lines(path), 1):
+def lines_with_ends(name, file):
+    """(number, line) of an open file of bytes, without a byte order mark; name is for messages."""
+    for place, line in enumerate(file, 1):
+        if place == 1 and other_encoding(line):
+            die(f'{name}: this is {other_encoding(line).upper()}, not UTF-8; convert it with iconv -t UTF-8')
+        if place == 1 and line.startswith(BYTE_ORDER_MARK):
+            line = line[len(BYTE_ORDER_MARK):]
+            if not line:
+                return
+        yield place, line
+
+
+class Complaints:
+    """Collects what is wrong with files, so that one defect does not hide the next, and ends the script with all."""
+
+    def __init__(self):
+        self.found = {}  # {(path, kind): texts}
+
+    def add(self, path, kind, place, text):
+        self.found.setdefault((path, kind), []).append(f'{path}:{place}: {text}')
+
+    def finish(self):
+        """Prints all but the last, with which the script ends; returns where there was none."""
+        texts = []
+        for (path, kind), all_of_kind in self.found.items():
+            texts += all_of_kind[:MOST]
+            if len(all_of_kind) > MOST:
+                texts.append(f'{path}: {len(all_of_kind) - MOST} more: {kind}')
+        for text in texts[:-1]:
+            say(f'error: {text}')
+        if texts:
+            die(texts[-1])
+
+
+def read_table(path, repair='utils/fix_data_dir.sh mends it', complaints=None):
+    """{key: line} in the order of the file. Ends the script where two lines have a key or one has none; with
+    complaints, the caller does."""
+    table, mine = {}, complaints or Complaints()
+    for place, line in enumerate(read_lines(path), 1):
         words = line.split(None, 1)
         if not words:
-            die(f'{path}:{number}: an empty line; {repair}')
+            mine.add(path, 'empty lines', place, f'an empty line; {repair}')
+            continue
         if line.endswith(b'\r'):
-            die(f'{path}:{number}: a carriage return at the end of the line; {repair}')
+            mine.add(path, 'carriage returns', place, f'a carriage return at the end of the line; {repair}')
         if words[0] in table:
-            die(f'{path}:{number}: "{show(words[0])}" is there twice; {repair}')
-        table[words[0]] = line
+            mine.add(path, 'keys twice', place, f'"{show(words[0])}" is there twice; {repair}')
+        table.setdefault(words[0], line)
+    if complaints is None:
+        mine.finish()
     return table
 
 
 def value_of(line):
-    """What follows the key of a line."""
+    """What follows the key of a line; the space that Kaldi's tools and ours write after numbers does not count."""
     words = line.split(None, 1)
-    return words[1] if len(words) > 1 else b''
+    return words[1].rstrip() if len(words) > 1 else b''
 
 
 def with_key(key, line):
@@ -191,12 +167,14 @@ def spk2utt_table(utt2spk):
 
 def second_words(path, table, what):
     """{key: second word} of a table like utt2spk."""
-    result = {}
-    for number, (key, line) in enumerate(table.items(), 1):
+    result, complaints = {}, Complaints()
+    for place, (key, line) in enumerate(table.items(), 1):
         words = line.split()
         if len(words) != 2:
-            die(f'{path}:{number}: wanted "{what}", found: {show(line)}')
-        result[key] = words[1]
+            complaints.add(path, 'wrong numbers of words', place, f'wanted "{what}", found: {show(line)}')
+        else:
+            result[key] = words[1]
+    complaints.finish()
     return result
 
 
@@ -212,13 +190,26 @@ class DataDir:
         if tables is None:
             if not os.path.isfile(f'{path}/utt2spk'):
                 die(f'no file {path}/utt2spk')
+            complaints = Complaints()
             for name in sorted(os.listdir(path)):
                 if keyed_by(name) and name != 'spk2utt' and os.path.isfile(f'{path}/{name}'):
-                    self.tables[name] = read_table(f'{path}/{name}')
+                    table = self.tables[name] = read_table(f'{path}/{name}', complaints=complaints)
+                    for place, line in enumerate(table.values() if name == 'segments' else (), 1):
+                        if len(line.split(None, 2)) < 2:
+                            complaints.add(f'{path}/{name}', 'segments', place, segment_problems(line.split())[0])
+            complaints.finish()
         self.utt2spk = second_words(f'{path}/utt2spk', self.tables['utt2spk'], 'utterance speaker')
 
     def has(self, name):
         return name in self.tables
+
+    def check_segments(self):
+        """For those who need the times of segments: ends the script where some are none."""
+        complaints = Complaints()
+        for place, line in enumerate(self.tables['segments'].values(), 1):
+            for problem in segment_problems(line.split()):
+                complaints.add(f'{self.path}/segments', 'segments', place, problem)
+        complaints.finish()
 
     def recordings(self, utterances):
         """The recordings of some utterances: those of segments, or, without it, the utterances themselves."""
@@ -228,10 +219,7 @@ class DataDir:
         recordings = set()
         for u in utterances:
             if u in segments:
-                words = segments[u].split(None, 2)
-                if len(words) < 2:
-                    die(f'{self.path}/segments: "{show(u)}" has no recording')
-                recordings.add(words[1])
+                recordings.add(segments[u].split(None, 2)[1])
         return recordings
 
     def subset(self, utterances):
@@ -275,10 +263,19 @@ class DataDir:
 
 
 def write_lines(path, lines):
-    part = f'{path}.{os.getpid()}.tmp'  # two jobs may split the same directory
-    with open(part, 'wb') as f:
+    with writing(path, 'wb') as f:
         f.write(b''.join(line + b'\n' for line in lines))
-    os.replace(part, path)
+
+
+def asked(tool, rspecifier):
+    """{key: second word} of what a tool prints as a text table."""
+    try:
+        found = subprocess.run([tool, rspecifier, 'ark,t:-'], stdout=subprocess.PIPE, check=False)
+    except FileNotFoundError:
+        raise Error(f"'{tool}' is not on PATH; build the tools (make), and put their folder on it") from None
+    if found.returncode != 0:
+        die(f'{tool} {rspecifier} failed with status {found.returncode}')
+    return dict(line.split() for line in found.stdout.splitlines())
 
 
 def another_dir(source, target):

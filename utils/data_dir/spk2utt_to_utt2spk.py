@@ -6,21 +6,24 @@ Without a file stdin is read.
 """
 import sys
 
-from shared import Options, die, read_table, run, show
+from shared import Complaints, Options, read_table, run, show
 
 
 def main():
     po = Options(__doc__)
     po.add_argument('spk2utt', nargs='?', default='/dev/stdin')
     args = po.parse()
-    utt2spk = {}
+    utt2spk, complaints = {}, Complaints()
     for number, (speaker, line) in enumerate(read_table(args.spk2utt, 'keep one line').items(), 1):
         utterances = line.split()[1:]
         if not utterances:
-            die(f'{args.spk2utt}:{number}: speaker "{show(speaker)}" has no utterance')
+            complaints.add(args.spk2utt, 'speakers without utterance', number,
+                           f'speaker "{show(speaker)}" has no utterance')
         for utterance in utterances:
             if utt2spk.setdefault(utterance, speaker) != speaker:
-                die(f'{args.spk2utt}:{number}: "{show(utterance)}" belongs to "{show(utt2spk[utterance])}" already')
+                complaints.add(args.spk2utt, 'utterances of two speakers', number,
+                               f'"{show(utterance)}" belongs to "{show(utt2spk[utterance])}" already')
+    complaints.finish()
     sys.stdout.buffer.write(b''.join(u + b' ' + s + b'\n' for u, s in sorted(utt2spk.items())))
     sys.stdout.buffer.flush()
 

@@ -6,6 +6,7 @@ Usage: utils/split_scp.pl [--utt2spk=<utt2spk>] <table> <part-1> ... <part-N>
   --utt2spk     no speaker is in two parts; else the parts have equally many lines, the first ones one more
   -j N I        writes one part only, to a file or to stdout; I counts from 0, or with --one-based from 1
 """
+import re
 import sys
 
 from shared import Options, die, even_parts, read_lines, read_table, run, second_words, show, speaker_parts, \
@@ -47,7 +48,7 @@ def main():
         for path, lines in zip(args.out, parts_of(args.table, len(args.out), args.utt2spk)):
             write_lines(path, lines)
         return
-    if not all(x.isdigit() for x in args.j):
+    if not all(re.fullmatch('[0-9]{1,9}', x) for x in args.j):
         usage_error(f'-j {" ".join(args.j)}: two numbers are needed')
     parts, job = int(args.j[0]), int(args.j[1]) - args.one_based
     if not 0 <= job < parts or len(args.out) > 1:
@@ -57,6 +58,7 @@ def main():
         write_lines(args.out[0], lines)
     else:
         sys.stdout.buffer.write(b''.join(line + b'\n' for line in lines))
+        sys.stdout.buffer.flush()
 
 
 if __name__ == '__main__':

@@ -14,9 +14,10 @@ segments, recordings and tables of speakers are cut to what the utterances need.
 """
 import hashlib
 import os
-import subprocess
+import re
 
-from shared import DataDir, Options, another_dir, die, read_lines, run, say, second_words, show, usage_error, warn
+from shared import (DataDir, Options, another_dir, asked, die, is_number, read_lines, run, say, second_words, show,
+                    usage_error, warn)
 
 
 def evenly(things, count):
@@ -29,16 +30,18 @@ def lengths(data):
     """{utterance: length}, in whatever unit is at hand."""
     for name in ('utt2num_frames', 'utt2dur'):
         if data.has(name):
-            return {u: float(n) for u, n in second_words(f'{data.path}/{name}', data.tables[name], name).items()}
+            found = second_words(f'{data.path}/{name}', data.tables[name], name)
+            bad = next((u for u, n in found.items() if not is_number(n)), None)
+            if bad is not None:
+                die(f'{data.path}/{name}: "{show(bad)}": "{show(found[bad])}" is not a number')
+            return {u: float(n) for u, n in found.items()}
     if data.has('segments'):
+        data.check_segments()
         times = {u: line.split()[2:4] for u, line in data.tables['segments'].items()}
         if all(float(end) >= 0 for _, end in times.values()):
             return {u: float(end) - float(start) for u, (start, end) in times.items()}
     if data.has('feats.scp'):
-        found = subprocess.run(['feat-to-len', f'scp:{data.path}/feats.scp', 'ark,t:-'], stdout=subprocess.PIPE)
-        if found.returncode != 0:
-            die(f'feat-to-len scp:{data.path}/feats.scp failed with status {found.returncode}')
-        return {u: float(n) for u, n in (line.split() for line in found.stdout.splitlines())}
+        return {u: float(n) for u, n in asked('feat-to-len', f'scp:{data.path}/feats.scp').items()}
     die(f'--shortest needs utt2num_frames, utt2dur, segments with times, or feats.scp in {data.path}')
 
 
@@ -98,7 +101,7 @@ def main():
         names, source, target = args.args
     else:
         source, number, target = args.args
-        if not number.isdigit() or int(number) == 0:
+        if not re.fullmatch('[0-9]{1,18}', number) or int(number) == 0:
             usage_error(f"'{number}' is not a number of utterances above 0")
         count = int(number)
     another_dir(source, target)

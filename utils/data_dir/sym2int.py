@@ -30,11 +30,11 @@ def converter(args):
         if number is not None:
             return number
         if other is None:
-            die(f'{place}: "{show(word)}" is not in {args.symbols}; --map-oov takes another symbol for it')
+            die(f'{place}"{show(word)}" is not in {args.symbols}; --map-oov takes another symbol for it')
         warned += 1
         if warned <= MOST:
             last = ' (no more such warnings)' if warned == MOST else ''
-            warn(f'{place}: "{show(word)}" becomes {show(other)}{last}')
+            warn(f'{place}"{show(word)}" becomes {show(other)}{last}')
         return other
     return one
 

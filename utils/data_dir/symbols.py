@@ -2,17 +2,19 @@
 import re
 import sys
 
-from shared import Options, die, read_lines, run, show, usage_error
+from shared import Complaints, Error, Options, lines_with_ends, read_lines, run, show, usage_error
 
 
 def read_symbols(path):
     """[(symbol, number)] of a file with such lines."""
-    pairs = []
+    pairs, complaints = [], Complaints()
     for number, line in enumerate(read_lines(path), 1):
         words = line.split()
         if len(words) != 2 or not words[1].isdigit():
-            die(f'{path}:{number}: wanted "symbol number", found: {show(line)}')
-        pairs.append((words[0], words[1]))
+            complaints.add(path, 'lines that are not of symbols', number, f'wanted "symbol number", found: {show(line)}')
+        else:
+            pairs.append((words[0], words[1]))
+    complaints.finish()
     return pairs
 
 
@@ -38,14 +40,20 @@ def convert(doc, make_converter, add_options=None):
     args = po.parse()
     first, last = fields(args.f)
     one = make_converter(args)
-    name = args.text or 'stdin'
+    name, complaints = args.text or 'stdin', Complaints()
     with open(args.text, 'rb') if args.text else sys.stdin.buffer as text:
-        for number, line in enumerate(text, 1):
+        for number, line in lines_with_ends(name, text):
             words = line.split()
             end = len(words) if last is None else min(last + 1, len(words))
             for i in range(first, end):
-                words[i] = one(words[i], f'{name}:{number}: word {i + 1}')
-            sys.stdout.buffer.write(b' '.join(words) + b'\n')
+                place = f'{name}:{number}: '
+                try:
+                    words[i] = one(words[i], f'{place}word {i + 1}: ')
+                except Error as e:
+                    complaints.add(name, 'words without a match', number, str(e)[len(place):])
+            if not complaints.found:
+                sys.stdout.buffer.write(b' '.join(words) + b'\n')
+    complaints.finish()
     sys.stdout.buffer.flush()
 
 

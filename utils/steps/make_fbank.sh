@@ -61,7 +61,8 @@ $cmd --title="features of $name" JOB="1:$nj" "$log/make_fbank_$name.JOB.log" \
 
 collect() { # <pattern of the parts, with JOB> <table>
   local i
-  for ((i = 1; i <= nj; i++)); do cat "${1//JOB/$i}"; done > "$2.tmp"
+  # Numbers in text tables are written as Kaldi does, with a space after them.
+  for ((i = 1; i <= nj; i++)); do sed 's/ *$//' "${1//JOB/$i}"; done > "$2.tmp"
   mv "$2.tmp" "$2"
 }
 collect "$out/raw_fbank_$name.JOB.scp" "$data/feats.scp"

@@ -4,9 +4,12 @@
 Reads the results.json of the prepared corpus and exp/report/report.json. A figure is "no worse" if our mean over
 seeds is at most the reference's mean over its seeds plus half of our 95 % interval (seeds and utterances).
 """
-import argparse
-import json
+import os
 import sys
+
+sys.path.append(os.path.join(os.environ.get('U2MOE_ROOT') or os.path.join(os.path.dirname(os.path.realpath(__file__)),
+                                                                          '../../..'), 'utils'))
+from u2moe_script import Options, die, expecting, read_json, run
 
 NAMES = {'dense': 'dense', 'moe': 'moe', 'dense-wide': 'dense_big'}  # ours: the reference's
 FIGURES = [  # title, set, our mode, the reference's, unit, the reference's field, judged
@@ -32,22 +35,20 @@ def ours(report, name, figure):
     for r in report['models'][name]['results']:
         if (r['set'], r['chunk'], r['mode'], r['unit']) == (test, '-1', mode, unit):
             return r
-    sys.exit(f'compare_reference.py: error: the report has no {mode} {unit} of {test} for {name}')
+    die(f'the report has no {mode} {unit} of {test} for {name}')
 
 
 def main():
-    ap = argparse.ArgumentParser(description=__doc__.split('\n\n', maxsplit=1)[0])
+    ap = Options(__doc__, details=True)
     ap.add_argument('results', help='results.json of the prepared corpus')
     ap.add_argument('report', nargs='?', default='exp/report/report.json')
-    args = ap.parse_args()
-    try:
-        with open(args.results, encoding='utf-8') as f:
-            reference = json.load(f)
-        with open(args.report, encoding='utf-8') as f:
-            report = json.load(f)
-    except (OSError, ValueError) as e:
-        sys.exit(f'compare_reference.py: error: {e}')
+    args = ap.parse()
+    reference, report = read_json(args.results), read_json(args.report)
+    with expecting(f'{args.results} and {args.report} are not the two results that --help tells of'):
+        compare(reference, report)
 
+
+def compare(reference, report):
     def listed(values):
         return ' '.join(f'{v:.2f}' for v in values)
 
@@ -77,4 +78,4 @@ def main():
 
 
 if __name__ == '__main__':
-    main()
+    run(main)

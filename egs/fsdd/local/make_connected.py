@@ -7,7 +7,6 @@ with wav.scp, text, utt2spk, spk2utt, utt2dur, utt2parts, utt2gain and ref.ctm, 
 test_noisy, whose audio add-noise makes. Recordings 0-4 of each digit and speaker are for test, 5-7 for
 dev, the rest for training, so test speakers, but no test recordings, occur in training.
 """
-import argparse
 import array
 import math
 import os
@@ -15,6 +14,10 @@ import random
 import sys
 import time
 import wave
+
+sys.path.append(os.path.join(os.environ.get('U2MOE_ROOT') or os.path.join(os.path.dirname(os.path.realpath(__file__)),
+                                                                          '../../..'), 'utils'))
+from u2moe_script import Options, die, number, run, writing
 
 RATE = 8000
 WORDS = 'ZERO ONE TWO THREE FOUR FIVE SIX SEVEN EIGHT NINE'.split()
@@ -49,10 +52,17 @@ def rms(x):
 
 
 def load(path):
-    with wave.open(path) as w:
+    try:
+        reader = wave.open(path)
+    except (wave.Error, EOFError) as e:
+        die(f'{path}: not a WAV file of 16 bits ({e})')
+    with reader as w:
         if (w.getframerate(), w.getnchannels(), w.getsampwidth()) != (RATE, 1, 2):
-            sys.exit(f'{path}: wanted {RATE} Hz, one channel, 16 bit')
-        pcm = array.array('h', w.readframes(w.getnframes()))
+            die(f'{path}: wanted {RATE} Hz, one channel, 16 bit')
+        frames = w.readframes(w.getnframes())
+    if len(frames) < 2:
+        die(f'{path}: no samples')
+    pcm = array.array('h', frames[:len(frames) // 2 * 2])
     if sys.byteorder == 'big':
         pcm.byteswap()
     offset = sum(pcm) / len(pcm)  # some speakers were recorded with one
@@ -89,7 +99,7 @@ def write_wav(path, x):
     pcm = array.array('h', [max(-32768, min(32767, round(v))) for v in x])
     if sys.byteorder == 'big':
         pcm.byteswap()
-    with wave.open(path, 'wb') as w:
+    with writing(path, 'wb') as f, wave.open(f, 'wb') as w:
         w.setnchannels(1)
         w.setsampwidth(2)
         w.setframerate(RATE)
@@ -97,7 +107,7 @@ def write_wav(path, x):
 
 
 def write_table(path, rows):
-    with open(path, 'w', encoding='utf-8', newline='\n') as f:
+    with writing(path) as f:
         f.writelines(f'{k} {rows[k]}\n' for k in sorted(rows))
 
 
@@ -112,7 +122,7 @@ def write_lists(folder, utts):
     write_table(f'{folder}/utt2dur', {k: f'{u["samples"] / RATE:.4f}' for k, u in utts.items()})
     write_table(f'{folder}/utt2parts', {k: u['parts'] for k, u in utts.items()})
     write_table(f'{folder}/utt2gain', {k: f'{u["gain"]:.2f}' for k, u in utts.items()})
-    with open(f'{folder}/ref.ctm', 'w', encoding='utf-8', newline='\n') as f:
+    with writing(f'{folder}/ref.ctm') as f:
         for k in sorted(utts):
             for (start, n), word in zip(utts[k]['spans'], utts[k]['words']):
                 f.write(f'{k} 1 {start / RATE:.4f} {n / RATE:.4f} {word}\n')
@@ -123,12 +133,14 @@ def make_set(args, name, tag, first, last, count):
     noise = random.Random(rng.randrange(2**31))
     audio = {}
     for stem in sorted(f[:-4] for f in os.listdir(args.fsdd) if f.endswith('.wav')):
-        digit, speaker, index = stem.split('_')
+        digit, speaker, index = (stem.split('_') + ['', ''])[:3]
+        if stem.count('_') != 2 or not (digit.isascii() and digit.isdigit() and index.isascii() and index.isdigit()):
+            die(f'{args.fsdd}/{stem}.wav: recordings are called as 7_theo_3.wav')
         if first <= int(index) <= last:
             audio[int(digit), speaker, int(index)] = load(f'{args.fsdd}/{stem}.wav')
     speakers = sorted({s for _, s, _ in audio})
     if len(audio) != 10 * len(speakers) * (last - first + 1) or not speakers:
-        sys.exit(f'{args.fsdd}: {len(audio)} recordings for {name}, not 10 digits x {len(speakers)} '
+        die(f'{args.fsdd}: {len(audio)} recordings for {name}, not 10 digits x {len(speakers)} '
                  f'speakers x {last - first + 1}')
     folder = f'{args.out}/data/{name}'
     os.makedirs(f'{folder}/wav', exist_ok=True)
@@ -163,15 +175,15 @@ def make_noisy_lists(args, clean):
 
 
 def main():
-    ap = argparse.ArgumentParser(description=__doc__.split('\n\n')[0])
+    ap = Options(__doc__, details=True)
     ap.add_argument('--fsdd', required=True, help='folder of the recordings, as 7_theo_3.wav')
     ap.add_argument('--out', required=True, help='folder that will contain data/')
-    ap.add_argument('--seed', type=int, default=20240229)
-    args = ap.parse_args()
+    ap.add_argument('--seed', type=number(whole=True), default=20240229)
+    args = ap.parse()
     for row in SETS:
         utts = make_set(args, *row)
     make_noisy_lists(args, utts)
 
 
 if __name__ == '__main__':
-    main()
+    run(main)

@@ -5,9 +5,13 @@ Writes, for each set, data/<set>/{text,utt2spk,utt2lang,utt2snr} and corpus/<set
 the synthesiser what to say. Everything follows from --seed. The voices of dev and of the test sets
 are not in train. test_noisy says the same as test_clean, recorded once, with more noise.
 """
-import argparse
 import os
 import random
+import sys
+
+sys.path.append(os.path.join(os.environ.get('U2MOE_ROOT') or os.path.join(os.path.dirname(os.path.realpath(__file__)),
+                                                                          '../../..'), 'utils'))
+from u2moe_script import Options, die, number, run, usage_error, text_lines, writing
 
 # Voice variants of espeak-ng, those that 1.50 (Ubuntu 22.04) has too. A voice is a speaker in the sense of utt2spk.
 VOICES = {
@@ -38,19 +42,18 @@ class Deck:
 def read_words(path, topics, per_topic):
     """The first per_topic words (0: all) under each of the headings "# <topic>" of a list."""
     words, topic, found, taken = [], None, set(), 0
-    with open(path, encoding='utf-8') as f:
-        for line in f.read().rstrip('\n').split('\n'):
-            if line.startswith('#'):
-                topic = line[1:].strip()
-                found.add(topic)
-                taken = 0
-            elif not line.isalpha() or line != line.lower():
-                raise SystemExit(f'{path}: "{line}" is not one word in small letters')
-            elif topic in topics and (per_topic == 0 or taken < per_topic):
-                words.append(line)
-                taken += 1
+    for line_number, line in enumerate(text_lines(path), 1):
+        if line.startswith('#'):
+            topic = line[1:].strip()
+            found.add(topic)
+            taken = 0
+        elif not line.isalpha() or line != line.lower():
+            die(f'{path}:{line_number}: "{line}" is not one word in small letters')
+        elif topic in topics and (per_topic == 0 or taken < per_topic):
+            words.append(line)
+            taken += 1
     if not found.issuperset(topics):
-        raise SystemExit(f'{path} has no topic {" ".join(sorted(set(topics) - found))}')
+        die(f'{path} has no topic {" ".join(sorted(set(topics) - found))}')
     return words
 
 
@@ -68,7 +71,7 @@ def draw(name, tag, count, langs, words, seed):
 
 
 def write_lines(path, lines):
-    with open(path, 'w', encoding='utf-8', newline='\n') as f:
+    with writing(path) as f:
         f.writelines(line + '\n' for line in sorted(lines, key=lambda s: s.encode('utf-8')))
 
 
@@ -83,20 +86,22 @@ def write_data(folder, utts, snr, seed):
 
 
 def main():
-    ap = argparse.ArgumentParser(description=__doc__.split('\n\n')[0])
+    ap = Options(__doc__, details=True)
     ap.add_argument('--words', default='local/words', help='folder of <language>.txt')
     ap.add_argument('--langs', required=True, help='languages of espeak-ng, as "de en-us"')
-    ap.add_argument('--per-topic', type=int, default=0, help='words of each topic; 0: all')
+    ap.add_argument('--per-topic', type=number(0, whole=True), default=0, help='words of each topic; 0: all')
     ap.add_argument('--topics', required=True, type=str.split, help='as "days months numbers colours"')
-    ap.add_argument('--train', type=int, required=True, help='utterances of the training set')
-    ap.add_argument('--dev', type=int, required=True)
-    ap.add_argument('--test', type=int, required=True)
-    ap.add_argument('--seed', type=int, default=1)
+    ap.add_argument('--train', type=number(0, whole=True), required=True, help='utterances of the training set')
+    ap.add_argument('--dev', type=number(0, whole=True), required=True)
+    ap.add_argument('--test', type=number(0, whole=True), required=True)
+    ap.add_argument('--seed', type=number(whole=True), default=1)
     ap.add_argument('--corpus', required=True, help='folder of the lists for the synthesiser')
     ap.add_argument('--data', required=True, help='folder of the data directories')
-    args = ap.parse_args()
+    args = ap.parse()
 
     langs = args.langs.split()
+    if not langs:
+        usage_error('--langs names no language')
     words = {lang: read_words(f'{args.words}/{lang}.txt', args.topics, args.per_topic) for lang in langs}
     os.makedirs(args.corpus, exist_ok=True)
     for name, tag, count in [('train', 'tr', args.train), ('dev', 'dv', args.dev),
@@ -115,4 +120,4 @@ def main():
 
 
 if __name__ == '__main__':
-    main()
+    run(main)
