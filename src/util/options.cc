@@ -286,7 +286,7 @@ void OptionParser::CheckPlaces(InputArgs inputs) const {
   Places places;
   for (const std::string &config : impl_->configs) places.Read("--config=" + config, config);
   const int num_inputs = inputs.count < 0 ? NumArgs() + inputs.count : inputs.count;
-  for (int i = 0; i < NumArgs(); ++i) {
+  for (int i = 0; i < NumArgs() && inputs.count != InputArgs::kNone; ++i) {
     const std::string what = Cat("argument ", i + 1, " (", Arg(i), ")");
     i < num_inputs ? places.Read(what, Arg(i)) : places.Write(what, Arg(i));
   }

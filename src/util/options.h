@@ -23,6 +23,7 @@ class Places;
 // Which arguments name inputs: the first `count`, or all but the last -count; the others name
 // outputs.
 struct InputArgs {
+  static constexpr int kNone = 1 << 30;  // arguments are no places, or AddPlaces declares them
   int count;
 };
 

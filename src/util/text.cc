@@ -145,7 +145,8 @@ std::vector<TableLine> ReadTable(const std::string &rxfilename, int min_values, 
   for (int64_t number = 1; std::getline(input.Stream(), line); ++number) {
     const auto at = [&] { return Cat(rxfilename, ":", number, ": "); };
     std::string_view text = line;
-    RefuseByteOrderMark(text, Cat(rxfilename, ":", number));
+    // A unit may be that character.
+    if (keys == TableKeys::kNames) RefuseByteOrderMark(text, Cat(rxfilename, ":", number));
     if (!IsValidUtf8(text)) {
       throw Error(at(), "not UTF-8: ", Printable(text), "; convert the file with iconv -t UTF-8");
     }

@@ -127,9 +127,9 @@ check_fails "no argument" 2 'error: .*Try --help' make_units
 check_fails "two arguments" 2 'error: .*Try --help' make_units a b
 check_fails "an unknown option" 2 'error: .*--sort' make_units --sort
 full() { make_units "$tmp/plain" >/dev/full; }
-check_fails "a full disk" 1 'error: standard output: No space left' full
+check_fails "a full disk" 1 'error: could not write to standard output: No space left' full
 closed() { make_units "$tmp/plain" >&-; }
-check_fails "a closed output" 1 'error: standard output: Bad file' closed
+check_fails "a closed output" 1 'error: could not write to standard output: Bad file' closed
 python3 -c 'print("u1", *map(chr, range(0x4e00, 0x9000)))' >"$tmp/many"
 stopped() { make_units "$tmp/many" 2>"$tmp/said" | head -n 1 >/dev/null; [ "${PIPESTATUS[0]}" -le 1 ] && [ ! -s "$tmp/said" ]; }
 check "a reader that stops early is no news" stopped

@@ -255,7 +255,8 @@ void FuzzOptions(std::string_view bytes) {
   po.Register("number", &number, "a number");
   int64_t large = 0;
   po.Register("large", &large, "a whole number");
-  if (po.Parse(static_cast<int>(argv.size()), argv.data(), 0, -1, InputArgs{0})) search.Check();
+  if (po.Parse(static_cast<int>(argv.size()), argv.data(), 0, -1, InputArgs{InputArgs::kNone}))
+    search.Check();
 }
 
 }  // namespace

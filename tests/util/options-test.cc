@@ -42,7 +42,7 @@ struct Tool {
     std::string failure;
     try {
       result = po.Parse(static_cast<int>(args.size()), args.data(), min_args, max_args,
-                        InputArgs{InputArgs::kOwn});
+                        InputArgs{InputArgs::kNone});
     } catch (const UsageError &e) {
       failure = e.what();
     }
