@@ -34,7 +34,9 @@ int Run(int argc, char *argv[]) {
                    "rspecifier of features whose loss is printed after each epoch");
   po.RegisterInput("dev-tokens", &dev_tokens, "rspecifier of their tokens");
   UtteranceTally tally(&po);
-  po.AddPlaces([&](Places *places) { run_opts.DeclarePlaces(opts.epochs, places); });
+  po.AddPlaces([&](Places *places) {
+    run_opts.DeclarePlaces(opts.epochs, {po.Arg(0), po.Arg(3)}, places);
+  });
   if (!po.Parse(argc, argv, 4, 4, InputArgs{3})) return 0;
   opts.Check();
   run_opts.Check();

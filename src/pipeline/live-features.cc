@@ -64,10 +64,7 @@ void LiveOptions::Check(const OptionParser &po) const {
   if (online_frames < 0 || online_frames > 1000000) {
     throw UsageError("--online-frames=", online_frames, ": expected 0 to 1000000");
   }
-  if (online_frames == 0) {
-    if (po.WasGiven("online-key")) throw UsageError("--online-key needs --online-frames");
-    return;
-  }
+  if (online_frames == 0) return;
   if (po.WasGiven("stats")) throw UsageError("--online-frames goes without --stats");
   if (online_key.empty() || SplitFields(online_key) != std::vector<std::string>{online_key}) {
     throw UsageError("--online-key='", online_key, "': expected a name without spaces");

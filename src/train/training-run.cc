@@ -12,6 +12,7 @@
 #include <fstream>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <sstream>
 #include <utility>
 
@@ -250,13 +251,20 @@ void TrainingRunOptions::Register(OptionParser *po) {
   po->Register("keep-checkpoints", &keep_checkpoints, "keep the checkpoints of all epochs");
 }
 
-void TrainingRunOptions::DeclarePlaces(int epochs, Places *places) const {
+void TrainingRunOptions::DeclarePlaces(int epochs, const std::vector<std::string> &models,
+                                       Places *places) const {
   if (exp_dir.empty()) return;
   const CheckpointDir dir(exp_dir, "");
-  std::vector<std::string> paths = {dir.LogPath(), dir.IdentityPath()};
-  for (int epoch = 1; epoch <= epochs; ++epoch) {
-    paths.push_back(dir.ModelPath(epoch));
-    paths.push_back(dir.OptimizerPath(epoch));
+  std::set<std::string> paths = {dir.LogPath(), dir.IdentityPath()};
+  // There may be a million epochs: those that a model's name can be of are enough.
+  for (const std::string &model : models) {
+    const std::string name = fs::path(FindPlace(model, false).path).filename().string();
+    int epoch = 0;
+    if ((std::sscanf(name.c_str(), "epoch-%d.", &epoch) == 1 ||
+         std::sscanf(name.c_str(), "optimizer-%d.", &epoch) == 1) &&
+        epoch >= 1 && epoch <= epochs) {
+      paths.insert({dir.ModelPath(epoch), dir.OptimizerPath(epoch)});
+    }
   }
   for (const std::string &path : paths) {
     places->WriteInPlace(Cat("--exp-dir's ", path.substr(exp_dir.size() + 1)), path);

@@ -19,8 +19,9 @@ struct TrainingRunOptions {
   bool keep_checkpoints = false;
 
   void Register(OptionParser *po);
-  // The files of exp_dir that a training of so many epochs writes, and reads again.
-  void DeclarePlaces(int epochs, Places *places) const;
+  // Tells the files of exp_dir that a training of so many epochs writes, and reads again, as far as
+  // one of these models could be among them.
+  void DeclarePlaces(int epochs, const std::vector<std::string> &models, Places *places) const;
   void Check() const;  // throws UsageError
 };
 

@@ -79,8 +79,8 @@ PY
   cp fbank.1.json fbank.2.json
   feat-to-len scp:feats.scp ark,t:data/train/utt2num_frames
   cp feats.scp fbank.scp
-  cp feats.scp recordings.scp
   cp feats.ark copied.ark
+  copy-feats ark:feats.ark ark,scp:recordings.ark,recordings.scp
   cp feats.scp train/feats.scp
   cp feats.scp dev/feats.scp
   compute-mfcc-feats scp:wav.scp ark,scp:mfcc.ark,mfcc.scp
@@ -97,7 +97,7 @@ PY
   sed 's/ .*/ 3 4/' text >hyp.int
   nnet-init --units=units.txt --fbank-config=conf/fbank.conf conf/moe.conf final.safetensors
   local copy
-  for copy in init model exp/final exp/18 exp/19; do cp final.safetensors $copy.safetensors; done
+  for copy in init model exp/18 exp/19; do cp final.safetensors $copy.safetensors; done
   nnet-forward --stats=forward.json final.safetensors scp:feats.scp ark:logp.ark ark:encoder.ark
   ctc-decode --nbest=10 --stats=prefix.json ark:logp.ark ark:nbest.ark ark:scores.ark
   ctc-decode ark:logp.ark ark:hyp.ark

@@ -69,7 +69,7 @@ units_file nnet-init --units=FILE conf/good x
 fbank_conf nnet-init --units=units_file/good --fbank-config=FILE conf/good x
 model nnet-info FILE
 model nnet-copy FILE x
-model nnet-average FILE model/good x
+model nnet-average FILE model/good averaged
 model nnet-quantize --weights=int8 FILE x
 packed nnet-forward FILE ark:frames/good OUT
 model nnet-forward FILE ark:frames/good OUT

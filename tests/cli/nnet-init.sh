@@ -176,10 +176,10 @@ cp "$tmp/mean.safetensors" "$tmp/final.safetensors"
 check "nnet-average again over its own result" nnet-average "$tmp/1.safetensors" "$tmp/2.safetensors" "$tmp/final.safetensors"
 check_fails "nnet-average, result first" 2 '2.safetensors is there and was not made by nnet-average.*the result last now' \
   nnet-average "$tmp/final.safetensors" "$tmp/1.safetensors" "$tmp/2.safetensors"
-check_fails "nnet-average over an input" 2 'to be averaged and the result too' \
+check_fails "nnet-average over an input" 2 'would be written over an input' \
   nnet-average "$tmp/1.safetensors" "$tmp/final.safetensors" "$tmp/./final.safetensors"
 ln -s 2.safetensors "$tmp/link.safetensors"
-check_fails "nnet-average over a link to an input" 2 'to be averaged and the result too' \
+check_fails "nnet-average over a link to an input" 2 'would be written over an input' \
   nnet-average "$tmp/1.safetensors" "$tmp/2.safetensors" "$tmp/link.safetensors"
 check "nothing is lost by these" cmp "$tmp/1.safetensors" "$tmp/a.safetensors"
 check "nothing at all" cmp "$tmp/2.safetensors" "$tmp/c.safetensors"

@@ -68,7 +68,7 @@ TEST(Tally, TheEndNamesTheOptionThatWouldGoOn) {
 }
 
 TEST(Tally, BadLimitsAreFoundBeforeTheWork) {
-  for (const char *limit : {"x", "", "-1", "5%%", "3 ", "nan"}) {
+  for (const char *limit : {"x", "", "-1", "5%%", "3 4", "nan"}) {
     const Outcome outcome = Count(1, 1, limit);
     EXPECT_EQ(outcome.status, 2) << limit;
     EXPECT_EQ(outcome.log.find("utterance bad"), std::string::npos) << outcome.log;
