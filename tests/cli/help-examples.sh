@@ -98,6 +98,7 @@ PY
   nnet-init --units=units.txt --fbank-config=conf/fbank.conf conf/moe.conf final.safetensors
   local copy
   for copy in init model exp/18 exp/19; do cp final.safetensors $copy.safetensors; done
+  nnet-average exp/18.safetensors exp/19.safetensors exp/final.safetensors
   nnet-forward --stats=forward.json final.safetensors scp:feats.scp ark:logp.ark ark:encoder.ark
   ctc-decode --nbest=10 --stats=prefix.json ark:logp.ark ark:nbest.ark ark:scores.ark
   ctc-decode ark:logp.ark ark:hyp.ark
