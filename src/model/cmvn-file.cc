@@ -99,8 +99,7 @@ void SetGlobalCmvn(const GlobalCmvn &cmvn, const std::string &source, AsrModel *
   for (const auto *values : {&cmvn.mean, &cmvn.istd}) {
     if (static_cast<int64_t>(values->size()) != dim) {
       throw DataError(source, ": CMVN of ", values->size(),
-                      " dimensions, but the model's feature-dim is ", dim,
-                      " (input_dim in WeNet)");
+                      " dimensions, but the model's feature-dim is ", dim, " (input_dim in WeNet)");
     }
     for (double v : *values) {
       if (!std::isfinite(static_cast<float>(v)))

@@ -26,8 +26,8 @@ struct Utterance {
 void EncodeUtterances(const Context &ctx, const Encoder &encoder, const EncodeOptions &opts,
                       int streams, const std::function<bool(Utterance *)> &next);
 
-// Throws DataError, naming the first value of `out` that is not finite, and the largest feature that
-// it was computed from: features of 1e30 are finite, their squares are not.
+// Throws DataError, naming the first value of `out` that is not finite, and the largest feature
+// that it was computed from: features of 1e30 are finite, their squares are not.
 void CheckComputed(const std::string &what, ConstView out, ConstView feats);
 
 // One utterance. Throws the DataErrors named above.

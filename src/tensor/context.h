@@ -37,8 +37,8 @@ class Context {
 // "cpu" or "cuda"; throws UsageError for others.
 Device ParseDevice(const std::string &name);
 
-// Whether the processor multiplies tiles of bytes (Intel AMX), the operating system lets this process
-// do so, and U2MOE_CPU (tensor/cpu-limit.h) too; asked once.
+// Whether the processor multiplies tiles of bytes (Intel AMX), the operating system lets this
+// process do so, and U2MOE_CPU (tensor/cpu-limit.h) too; asked once.
 bool HasAmx();
 
 // E.g. "AMD EPYC; OpenBLAS 0.3.21 Zen, Highway AVX2": for logs and reports. ", AMX" if HasAmx();

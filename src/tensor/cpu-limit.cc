@@ -70,7 +70,8 @@ __attribute__((constructor)) void ApplyCpuLimit() {
 CpuLimit GetCpuLimit() {
   const std::optional<CpuLimit> limit = Parse(Setting());
   if (!limit) {
-    throw UsageError(kVariable, "=", Setting(), " in the environment: expected avx2, avx512 or amx");
+    throw UsageError(kVariable, "=", Setting(),
+                     " in the environment: expected avx2, avx512 or amx");
   }
   return *limit;
 }
