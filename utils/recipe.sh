@@ -150,29 +150,33 @@ rescored_text() { # <model> <units.txt> <base>
 shell_word() { printf "'%s'" "${1//"'"/"'\\''"}"; }
 
 # The rspecifier of the audio of a data directory's utterances: wav.scp, or what its segments cut out of it.
-wave_rspecifier() { # <data-dir> [<part of its segments or wav.scp>]
+# How many of them may fail is the variable max_failures, as in the tools.
+wave_rspecifier() { # <data-dir> [<part of its segments or wav.scp> [<wav.scp>]]
   if [[ -e $1/segments ]]; then
-    echo "ark:extract-segments $(shell_word "scp:$1/wav.scp") $(shell_word "${2:-$1/segments}") ark:- |"
+    echo "ark:extract-segments --max-failures=$(shell_word "${max_failures:-0}") $(shell_word "scp:${3:-$1/wav.scp}")" \
+      "$(shell_word "${2:-$1/segments}") ark:- |"
   else
     echo "scp:${2:-$1/wav.scp}"
   fi
 }
 
 # The stages that recipes share, from features to the report, with the variables that their options set: runs (of
-# list_runs), models, seeds, epochs, chunks, tests (sets, the first one for routing), cut; and those of cmd.sh.
+# list_runs), models, seeds, epochs, chunks, tests (sets, the first one for routing), max_failures, cut; and those of
+# cmd.sh.
 # shellcheck disable=SC2154  # the recipe sets them
 train_runs() {
   run-jobs --title=training --max-jobs="$train_jobs" JOB="$runs" exp/JOB/log/train.log \
-    train.sh --epochs "$epochs" dump exp/JOB
+    train.sh --epochs "$epochs" --max-failures "$max_failures" dump exp/JOB
 }
 # shellcheck disable=SC2154  # the recipe sets them
 decode_runs() { # <utt2label, by which routing counts>
   local set first=${tests%% *}
   for set in $tests; do
     run-jobs --title="decoding $set" --max-jobs="$decode_jobs" JOB="$runs" \
-      "exp/JOB/log/decode.$set.log" decode.sh --chunks "$chunks" dump "$set" exp/JOB
+      "exp/JOB/log/decode.$set.log" decode.sh --chunks "$chunks" \
+      --max-failures "$max_failures" dump "$set" exp/JOB
     run-jobs --title="scoring $set" JOB="$runs" "exp/JOB/log/score.$set.log" \
-      score.sh "data/$set/text" "$set" exp/JOB
+      score.sh --mode "$([[ $max_failures == 0 ]] && echo strict || echo all)" "data/$set/text" "$set" exp/JOB
   done
   run-jobs --title=routing JOB="$runs" exp/JOB/log/routing.log \
     routing.sh --labels "data/$first/$1" dump "$first" exp/JOB
@@ -183,8 +187,10 @@ report_runs() { # <title>
     --data data --dump dump --exp exp --out exp/report --processes "$decode_jobs" --cut "$cut"
 }
 
+scratch= # a folder to remove at the end
 on_exit() {
   local status=$? children=()
+  if [[ -n $scratch ]]; then rm -rf "$scratch"; fi
   # Whoever kills the recipe means what it has started too: run-jobs and the steps stop theirs in turn.
   read -ra children 2> /dev/null < "/proc/$$/task/$$/children" || true
   if [[ ${#children[@]} -gt 0 ]]; then

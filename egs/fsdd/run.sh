@@ -3,13 +3,15 @@
 #
 # Usage: egs/fsdd/run.sh --data DIR [options]
 #   --data DIR          the prepared corpus: DIR/data/{train,dev,test_clean,test_noisy} with wav.scp
-#                       (paths absolute or from DIR), text, utt2spk, perhaps segments. Without --data
+#                       (commands, or paths: absolute, or from DIR, the folder of wav.scp
+#                       or the working directory), text, utt2spk, perhaps segments. Without --data
 #                       local/download.sh fetches the public recordings and builds the corpus here
 #   --tests "test_clean test_noisy"   names of the test sets
 #   --seeds "777 778 779"
 #   --models "dense-wide moe dense"   conf/<model>.conf each; the one that trains longest first
 #   --epochs N          default: conf/train.conf
 #   --chunks "-1 4 8 16"   chunk sizes in encoder frames of 40 ms; -1: whole utterances
+#   --max-failures 0    how many utterances a tool may fail on: a count, or a share like 5%
 #   --stage 1, --stop-stage 5   1 data, 2 features, 3 training, 4 decoding, 5 report
 #   --cut true          few utterances and epochs: shows in a few minutes that all parts run, no more
 # The folders data, dump and exp are made where the recipe is.
@@ -24,6 +26,7 @@ tests="test_clean test_noisy"
 seeds=
 models="dense-wide moe dense"
 epochs=
+max_failures=0
 chunks=
 cut=false
 parse_options "$@"
@@ -49,9 +52,7 @@ if begin_stage 1 "data"; then
     for table in text segments utt2spk spk2utt utt2dur utt2snr; do
       if [[ -e $data/data/$set/$table ]]; then cp "$data/data/$set/$table" "data/$set/"; fi
     done
-    # Paths in its wav.scp are relative to the folder that contains data/.
-    awk -v root="$data" '{ path = substr($0, length($1) + 2); if (path !~ /^\//) path = root "/" path
-                           print $1, path }' "$data/data/$set/wav.scp" > "data/$set/wav.scp"
+    wav_paths.sh --from "$here" "$data/data/$set/wav.scp" "data/$set/wav.scp"
     [[ -e data/$set/spk2utt ]] || utt2spk_to_spk2utt.pl "data/$set/utt2spk" > "data/$set/spk2utt"
     get_utt2dur.sh "data/$set"
     if $cut; then
@@ -65,7 +66,7 @@ if begin_stage 1 "data"; then
 fi
 
 if begin_stage 2 "features"; then
-  features.sh --nj "$nj" --train-dither 1 data dump "${sets[@]}"
+  features.sh --nj "$nj" --max-failures "$max_failures" --train-dither 1 data dump "${sets[@]}"
 fi
 
 if begin_stage 3 "training of $runs, $train_jobs at a time"; then train_runs; fi

@@ -11,6 +11,7 @@
 #   --train 2000, --dev 120, --test 150   utterances of each set; --test counts for clean and for noisy
 #   --epochs N          default: conf/train.conf
 #   --chunks "-1 16 4"  chunk sizes in encoder frames of 40 ms; -1: whole utterances
+#   --max-failures 0    how many utterances a tool may fail on: a count, or a share like 5%
 #   --stage 1, --stop-stage 5   1 corpus, 2 features, 3 training, 4 decoding, 5 report
 #   --cut true          a small corpus and few epochs: shows in a few minutes that all parts run, no more
 set -euo pipefail
@@ -27,6 +28,7 @@ train=
 dev=
 test=
 epochs=
+max_failures=0
 chunks=
 corpus_seed=1
 cut=false
@@ -48,7 +50,7 @@ fi
 
 if begin_stage 2 "features"; then
   # shellcheck disable=SC2086  # names of sets
-  features.sh --nj "$nj" data dump train dev $tests
+  features.sh --nj "$nj" --max-failures "$max_failures" data dump train dev $tests
 fi
 
 if begin_stage 3 "training of $runs, $train_jobs at a time"; then train_runs; fi

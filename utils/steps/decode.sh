@@ -8,6 +8,7 @@
 #                          stream with caches, all frames to the left in sight
 #   --beam 10, --ctc-weight 0.5, --reverse-weight 0.3   of search and rescoring
 #   --threads 1            of each tool
+#   --max-failures 0       how many utterances may fail: a count, or a share like 5%
 #
 # Reads <model-dir>/final.safetensors. Writes <model-dir>/decode/<set>/<chunk>/{greedy,prefix,
 # rescoring}.text and {forward,greedy,prefix,rescoring}.json with the time each took,
@@ -20,6 +21,7 @@ beam=10
 ctc_weight=0.5
 reverse_weight=0.3
 threads=1
+max_failures=0
 parse_options "$@"
 [[ ${#args[@]} -eq 3 ]] || usage_error "a dump folder, a set and a model folder are needed"
 dump=${args[0]} set=${args[1]} exp=${args[2]}
@@ -27,6 +29,7 @@ model=$exp/final.safetensors
 need_file "$model" "train it first (--stage 3)"
 need_file "$dump/$set/feats.scp" "make the features first (--stage 2)"
 export OPENBLAS_NUM_THREADS=$threads
+tolerance=--max-failures=$max_failures
 
 began=$SECONDS
 read -ra chunk_list <<< "$chunks"
@@ -37,18 +40,18 @@ for chunk in "${chunk_list[@]}"; do
   streaming=false
   if ((chunk > 0)); then streaming=true; fi
   nnet-forward --chunk-size="$chunk" --num-left-chunks=-1 --streaming=$streaming \
-    --threads="$threads" --stats="$dir/forward.json" \
+    --threads="$threads" --stats="$dir/forward.json" "$tolerance" \
     "$model" "scp:$dump/$set/feats.scp" "ark:$dir/logp.ark" "ark:$dir/encoder.ark"
-  ctc-decode --method=greedy --stats="$dir/greedy.json" \
+  ctc-decode "$tolerance" --method=greedy --stats="$dir/greedy.json" \
     "ark:$dir/logp.ark" "ark,t:$dir/greedy.tokens"
-  ctc-decode --method=prefix-beam --beam="$beam" --nbest="$beam" --stats="$dir/prefix.json" \
+  ctc-decode "$tolerance" --method=prefix-beam --beam="$beam" --nbest="$beam" --stats="$dir/prefix.json" \
     "ark:$dir/logp.ark" "ark,t:$dir/nbest.tokens" "ark,t:$dir/nbest.scores"
   awk '$1 ~ /-1$/ { sub(/-1$/, "", $1); print }' "$dir/nbest.tokens" > "$dir/prefix.tokens"
-  attention-rescore --ctc-weight="$ctc_weight" --reverse-weight="$reverse_weight" \
+  attention-rescore "$tolerance" --ctc-weight="$ctc_weight" --reverse-weight="$reverse_weight" \
     --threads="$threads" --stats="$dir/rescoring.json" "$model" "ark:$dir/encoder.ark" \
     "ark,t:$dir/nbest.tokens" "ark,t:$dir/nbest.scores" "ark,t:$dir/rescoring.tokens"
   for mode in greedy prefix rescoring; do
-    tokens-to-text "$dump/units.txt" "ark,t:$dir/$mode.tokens" "ark,t:$dir/$mode.text"
+    tokens-to-text "$tolerance" "$dump/units.txt" "ark,t:$dir/$mode.tokens" "ark,t:$dir/$mode.text"
   done
   rm -f "$dir/logp.ark" "$dir/encoder.ark"
   rtf-report "encoder=$dir/forward.json" "search=$dir/prefix.json" "rescoring=$dir/rescoring.json" \

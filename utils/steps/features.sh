@@ -5,26 +5,34 @@
 #   e.g. features.sh --nj 2 data dump train dev test_clean
 #   --nj 2            processes at a time
 #   --train-dither 0  dither of the set "train" (the others have none)
+#   --fbank-opts ""   more options of compute-fbank-feats, such as "--allow-downsample=true --channel=0"
+#   --max-failures 0  how many utterances of a job may fail: a count, or a share like 5%
 #
 # Reads conf/fbank.conf and <data-dir>/<set>. Writes <dump-dir>/units.txt (letters of the training
 # text), <dump-dir>/cmvn.stats (training set, no dither), and for each set a copy of its data directory
-# with feats.scp, tokens, and fbank.N.json with the time it took.
+# with feats.scp, tokens, and fbank.N.json with the time it took. Utterances of train and dev whose letters do not fit
+# into their frames are left out and counted (utils/filter_utts.sh); letters that training has not become <unk>.
 set -euo pipefail
 . ./path.sh
 . "$U2MOE_ROOT/utils/recipe.sh"
 nj=$(nproc)
 train_dither=0
+fbank_opts=
+max_failures=0
 parse_options "$@"
 [[ ${#args[@]} -ge 3 ]] || usage_error "a data folder, a dump folder and sets are needed"
 data=${args[0]} dump=${args[1]}
 sets=("${args[@]:2}")
 need_commands compute-fbank-feats compute-cmvn-stats text-to-tokens
+tolerance="--max-failures=$(shell_word "$max_failures")"
 
 mkdir -p "$dump"
 for set in train "${sets[@]}"; do need_file "$data/$set/utt2spk" "make the data first (--stage 1)"; done
 for set in "${sets[@]}"; do
   need_file "$data/$set/text" "the transcripts of the set"
   copy_data_dir.sh "$data/$set" "$dump/$set" # checks it too
+  # The copy is elsewhere, so paths relative to the folder would not hold.
+  wav_paths.sh "$data/$set/wav.scp" "$dump/$set/wav.scp"
 done
 make_units.py "$data/train/text" > "$dump/units.txt.tmp"
 mv "$dump/units.txt.tmp" "$dump/units.txt"
@@ -35,15 +43,18 @@ for set in "${sets[@]}"; do
   dither=0
   if [[ $set == train ]]; then dither=$train_dither; fi
   make_fbank.sh --nj "$nj" --cmd "run-jobs --max-jobs=$nj" \
-    --fbank-opts "--dither=$dither --stats=$(shell_word "$out/fbank.JOB.json")" "$out" "$out/log" "$out"
+    --max-failures "$max_failures" \
+    --fbank-opts "--dither=$dither --stats=$(shell_word "$out/fbank.JOB.json") $fbank_opts" "$out" "$out/log" "$out"
+  if [[ $set == train || $set == dev ]]; then filter_utts.sh "$out"; fi
   run-jobs "$out/log/tokens.log" \
-    text-to-tokens "$dump/units.txt" "ark:$out/text" "ark,t:$out/tokens"
+    text-to-tokens --unk="<unk>" --max-failures="$max_failures" "$dump/units.txt" "ark:$out/text" "ark,t:$out/tokens"
+  if [[ $set != train ]]; then unknown_letters.sh "$dump/units.txt" "$out/text"; fi
 done
 
 if [[ $train_dither == 0 ]]; then
   plain=scp:$dump/train/feats.scp
 else
   waves=$(wave_rspecifier "$dump/train")
-  plain="ark:compute-fbank-feats --config=conf/fbank.conf --dither=0 $(shell_word "$waves") ark:- |"
+  plain="ark:compute-fbank-feats --config=conf/fbank.conf --dither=0 $tolerance $fbank_opts $(shell_word "$waves") ark:- |"
 fi
-run-jobs "$dump/log/cmvn.log" compute-cmvn-stats "$plain" "$dump/cmvn.stats"
+run-jobs "$dump/log/cmvn.log" compute-cmvn-stats --max-failures="$max_failures" "$plain" "$dump/cmvn.stats"

@@ -8,8 +8,10 @@
 #   --fbank-config conf/fbank.conf   options of compute-fbank-feats
 #   --fbank-opts ""        more of them, as on a command line; JOB becomes the number of the job
 #   --compress false       write Kaldi's compressed matrices
+#   --max-failures 0       how many utterances of a job may fail: a count, or a share like 5%
 #   --write-utt2num-frames true, --write-utt2dur true   make these tables too; a utt2dur that is there stays
 #
+# Paths in wav.scp may be relative to the working directory, to <data-dir>, or to the folders above it.
 # The folders are <data-dir>/log and <data-dir>/data if not given. With <data-dir>/segments the utterances are cut out
 # of the recordings. Writes <fbank-dir>/raw_fbank_<name>.N.{ark,scp}, where <name> is the last part of <data-dir>.
 set -euo pipefail
@@ -21,6 +23,7 @@ nj=4
 cmd=run-jobs
 fbank_config=conf/fbank.conf
 fbank_opts=
+max_failures=0
 compress=false
 write_utt2num_frames=true
 write_utt2dur=true
@@ -38,21 +41,22 @@ validate_data_dir.sh "${validate_opts[@]}" "$data"
 
 mkdir -p "$log" "$out"
 out=$(cd "$out" && pwd)
-table=wav.scp
-if [[ -e $data/segments ]]; then table=segments; fi
-lines=$(wc -l < "$data/$table")
+wav_paths.sh "$data/wav.scp" "$log/wav_$name.scp"
+table=$log/wav_$name.scp
+if [[ -e $data/segments ]]; then table=$data/segments; fi
+lines=$(wc -l < "$table")
 if ((nj > lines)); then nj=$lines; fi
 parts=()
-for ((i = 1; i <= nj; i++)); do parts+=("$log/$table.$i"); done
-split_scp.pl "$data/$table" "${parts[@]}"
+for ((i = 1; i <= nj; i++)); do parts+=("$log/part_$name.$i"); done
+split_scp.pl "$table" "${parts[@]}"
 
-waves=$(wave_rspecifier "$data" "$log/$table.JOB")
+waves=$(wave_rspecifier "$data" "$log/part_$name.JOB" "$log/wav_$name.scp")
 durations=
 if $write_utt2dur && [[ ! -e $data/utt2dur ]]; then durations="--write-utt2dur=ark,t:$log/utt2dur.JOB"; fi
-copy_options=()
+copy_options=(--max-failures="$max_failures")
 if $write_utt2num_frames; then copy_options+=("--write-num-frames=ark,t:$log/utt2num_frames.JOB"); fi
 if $compress; then copy_options+=(--compress=true); fi
-fbank="compute-fbank-feats $(shell_word "--config=$fbank_config") $fbank_opts"
+fbank="compute-fbank-feats $(shell_word "--config=$fbank_config") --max-failures=$(shell_word "$max_failures") $fbank_opts"
 fbank+=" ${durations:+$(shell_word "$durations")} $(shell_word "$waves") ark:- |"
 # shellcheck disable=SC2086  # --cmd has options
 $cmd --title="features of $name" JOB="1:$nj" "$log/make_fbank_$name.JOB.log" \
@@ -68,7 +72,7 @@ collect() { # <pattern of the parts, with JOB> <table>
 collect "$out/raw_fbank_$name.JOB.scp" "$data/feats.scp"
 if $write_utt2num_frames; then collect "$log/utt2num_frames.JOB" "$data/utt2num_frames"; fi
 if [[ -n $durations ]]; then collect "$log/utt2dur.JOB" "$data/utt2dur"; fi
-rm -f "${parts[@]}" "$log"/utt2{num_frames,dur}.[0-9]*
+rm -f "${parts[@]}" "$log/wav_$name.scp" "$log"/utt2{num_frames,dur}.[0-9]*
 made=$(wc -l < "$data/feats.scp") wanted=$(wc -l < "$data/utt2spk")
 if ((made != wanted)); then
   say "warning: features of $made of the $wanted utterances; the logs in $log say why." \

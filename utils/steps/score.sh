@@ -1,14 +1,16 @@
 #!/usr/bin/env bash
 # Word error rates of all that decode.sh has written for a test set.
 #
-# Usage: score.sh <text> <set> <model-dir>
+# Usage: score.sh [options] <text> <set> <model-dir>
 #   e.g. score.sh data/test_clean/text test_clean exp/moe/777
+#   --mode strict   what has no result is an error; all: it counts as no words at all (compute-wer --help)
 #
 # Writes <model-dir>/decode/<set>/<chunk>/<mode>.{wer,cer}: words, and characters without spaces; with
 # .json for programs and .per_utt with the alignment of each utterance beside each.
 set -euo pipefail
 . ./path.sh
 . "$U2MOE_ROOT/utils/recipe.sh"
+mode=strict
 parse_options "$@"
 [[ ${#args[@]} -eq 3 ]] || usage_error "a text, a set and a model folder are needed"
 text=${args[0]} set=${args[1]} exp=${args[2]}
@@ -18,7 +20,7 @@ for hyp in "$exp/decode/$set"/*/*.text; do
   for unit in wer cer; do
     chars=false
     if [[ $unit == cer ]]; then chars=true; fi
-    compute-wer --char=$chars --bootstrap --json="$base.$unit.json" \
+    compute-wer --mode="$mode" --char=$chars --bootstrap --json="$base.$unit.json" \
       --per-utt="$base.$unit.per_utt" "ark:$text" "ark:$hyp" > "$base.$unit"
   done
 done

@@ -6,6 +6,7 @@
 #   --epochs N    default: conf/train.conf
 #   --average 5   epochs of lowest dev loss to average
 #   --threads 1
+#   --max-failures 0   how many utterances may fail: a count, or a share like 5%
 #
 # The folder's last two names say what to train: conf/<model>.conf, from seed <seed>, with the settings of
 # conf/train.conf and, if there is one, of conf/<model>.train.conf. Writes train.conf, init.safetensors,
@@ -17,6 +18,7 @@ set -euo pipefail
 epochs=
 average=5
 threads=1
+max_failures=0
 parse_options "$@"
 [[ ${#args[@]} -eq 2 ]] || usage_error "a dump folder and a model folder are needed"
 dump=${args[0]} exp=${args[1]}
@@ -47,7 +49,7 @@ echo "$settings" > "$exp/train.conf"
 nnet-init --units="$dump/units.txt" --cmvn="$dump/cmvn.stats" --fbank-config=conf/fbank.conf \
   --seed="$seed" "conf/$model.conf" "$exp/init.safetensors"
 nnet-train --config="$exp/train.conf" ${epochs:+--epochs="$epochs"} --seed="$seed" \
-  --threads="$threads" --average="$average" --exp-dir="$exp" \
+  --max-failures="$max_failures" --threads="$threads" --average="$average" --exp-dir="$exp" \
   --dev-feats="scp:$dump/dev/feats.scp" --dev-tokens="ark,t:$dump/dev/tokens" \
   "$exp/init.safetensors" "scp:$dump/train/feats.scp" "ark,t:$dump/train/tokens" \
   "$exp/final.safetensors"

@@ -1,0 +1,75 @@
+#!/usr/bin/env bash
+# Real speech in 13 languages out of Debian's packages: 8.4 hours, from apt-get to the table of dense against MoE.
+#
+# Usage: egs/debian/run.sh [options]
+#   --langs "ru cs ..."   of be bg ca cs da el en es fr it nl ro ru; default: all
+#   --packages DIR      the packages are unpacked there (DIR/usr/...); else apt-get fetches them below corpus/.
+#                       Nothing is installed into the system
+#   --models "moe dense"   also dense-wide; conf/<size> of egs/own-data
+#   --size small, --epochs N, --learning-rate X, --seeds "777", --chunks "-1 16", --units char, --max-failures 0,
+#   --nj N, --train-jobs N   as in egs/own-data/run.sh
+#   --dir FOLDER        for conf, data, dump, exp; default: out where the recipe is
+#   --stage 1, --stop-stage 7   1 packages, 2 data directories; then egs/own-data: 3 data and plan, 4 features,
+#                       5 training, 6 decoding, 7 report
+#   --cut true          few utterances and epochs, size tiny: shows that all parts run, no more
+# corpus/ takes 0.8 GB for all languages, and 0.2 GB more while it is fetched.
+here=$PWD
+set -euo pipefail
+cd "$(dirname "$0")"
+. ./path.sh
+. "$U2MOE_ROOT/utils/recipe.sh"
+. ../own-data/cmd.sh
+all="be bg ca cs da el en es fr it nl ro ru"
+langs=$all
+packages=
+models="moe dense"
+size=
+epochs=
+learning_rate=
+seeds=777
+chunks="-1 16"
+units=char
+max_failures=0
+dir=out
+cut=false
+parse_options "$@"
+[[ ${#args[@]} -eq 0 ]] || usage_error "unknown argument '${args[0]}'"
+for lang in $langs; do
+  [[ " $all " == *" $lang "* ]] || usage_error "--langs: '$lang' is none of $all"
+done
+[[ -n ${langs// /} ]] || usage_error "--langs names no language"
+if [[ $dir == out ]]; then dir=$PWD/out; elif [[ $dir != /* ]]; then dir=$here/$dir; fi
+if [[ -n $packages && $packages != /* ]]; then packages=$here/$packages; fi
+[[ -z $packages || -d $packages/usr ]] || usage_error "--packages: there is no folder '$packages/usr'"
+need_commands python3 gnuplot nnet-train # now, not when the report is due
+# What is made for one folder is kept apart from what is made for another.
+corpus=$dir/corpus
+
+if begin_stage 1 "packages"; then
+  if [[ -z $packages ]]; then local/fetch.sh --langs "$langs" corpus; else say "those in $packages are taken"; fi
+fi
+root=${packages:-$PWD/corpus}
+
+if begin_stage 2 "data directories"; then
+  rm -rf "$corpus"
+  mkdir -p "$corpus/data"
+  local/prepare.py --langs "$langs" "$root" "$corpus/all"
+  audio_facts.sh --nj "$nj" "$corpus/all"
+  filter_utts.sh --min-seconds 0.4 --max-seconds 15 --max-letters-per-second 25 --labels false "$corpus/all"
+  options=()
+  if [[ -e $root/packages.txt ]]; then options+=(--versions "$root/packages.txt"); fi
+  if [[ -z $packages ]]; then options+=(--expect); fi
+  local/check.py "${options[@]}" "$corpus/all" | tee "$corpus/languages.txt"
+  split_off_set.sh --by text --share 0.15 "$corpus/all" "$corpus/rest" "$corpus/data/test"
+  split_off_set.sh --by text --share 0.06 --max-utts 600 "$corpus/rest" "$corpus/data/train" "$corpus/data/dev"
+fi
+
+if ((stop_stage >= 3)); then
+  begin=$((stage > 3 ? stage - 2 : 1))
+  last_stage=7
+  stages_run=$((stages_run + 1)) # the other recipe says whether its stages are there
+  need_file "$corpus/data/train/wav.scp" "make the data directories first (--stage 2)"
+  ../own-data/run.sh --data "$corpus" --dir "$dir" --models "$models" --size "$size" --epochs "$epochs" \
+    --learning-rate "$learning_rate" --seeds "$seeds" --chunks "$chunks" --units "$units" --max-failures "$max_failures" \
+    --nj "$nj" --train-jobs "$train_jobs" --cut "$cut" --stage "$begin" --stop-stage $((stop_stage - 2))
+fi

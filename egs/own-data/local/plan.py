@@ -1,0 +1,125 @@
+#!/usr/bin/env python3
+"""Prints what a recipe is about to do: the data, what was left out of it, the units, the models, and how long it takes."""
+import argparse
+import collections
+import glob
+import json
+import os
+import sys
+
+WORD_MARK = '\u2581'
+LABELS_SHOWN = 8
+
+
+def table(path):
+    """{key: rest of the line}, or {} where the file is not there."""
+    if not os.path.exists(path):
+        return {}
+    with open(path, encoding='utf-8') as f:
+        return {x[0]: x[1].strip() if len(x) > 1 else '' for x in (line.split(None, 1) for line in f) if x}
+
+
+def conf(path):
+    return dict(line.strip().split('=', 1) for line in open(path, encoding='utf-8') if '=' in line and line[0] != '#')
+
+
+def hours(seconds):
+    if seconds < 600:
+        return f'{seconds:.0f} s'
+    return f'{seconds / 60:.0f} min' if seconds < 5400 else f'{seconds / 3600:.1f} h'
+
+
+def counted(counter, shown=LABELS_SHOWN):
+    names = [f'{name} {count}' for name, count in counter.most_common(shown)]
+    return ', '.join(names) + (f', and {len(counter) - shown} more' if len(counter) > shown else '')
+
+
+def describe_sets(args, out):
+    for name in args.sets:
+        folder = f'{args.data}/{name}'
+        durations, speakers = table(f'{folder}/utt2dur'), table(f'{folder}/utt2spk')
+        total = sum(float(x) for x in durations.values())
+        out.append(f'  {name}: {len(durations)} utterances, {hours(total)}, {len(set(speakers.values()))} speakers, '
+                   f'{sum(len(t.split()) for t in table(f"{folder}/text").values())} words')
+        for path in sorted(glob.glob(f'{folder}/utt2*')):
+            label = os.path.basename(path)[4:]
+            if label not in ('spk', 'dur', 'num_frames'):
+                values = collections.Counter(table(path).values())
+                if len(values) <= 50:
+                    out.append(f'    {label}: {counted(values)}')
+        dropped = collections.Counter(x.split(' (')[0] for x in table(f'{folder}/dropped').values())
+        for reason, count in dropped.items():
+            out.append(f'    left out: {count}: {reason}')
+        if dropped:
+            out.append(f'      (all of them: {folder}/dropped)')
+
+
+def describe_audio(args, out, rate):
+    seconds, stereo = collections.Counter(), 0
+    for name in args.sets:
+        for facts in table(f'{args.data}/{name}/reco2audio').values():
+            hz, channels, length, _ = facts.split()
+            seconds[int(hz)] += float(length)
+            stereo += channels != '1'
+    out.append('  recorded at ' + ', '.join(f'{hz} Hz ({hours(s)})' for hz, s in sorted(seconds.items())))
+    down, up = (sum(s for hz, s in seconds.items() if test(hz)) for test in (lambda x: x > rate, lambda x: x < rate))
+    todo = [f'{hours(s)} are resampled {where}' for s, where in ((down, 'down'), (up, 'up')) if s]
+    out.append(f'  features at {rate} Hz' + (': ' + ', '.join(todo) if todo else '; nothing has to be resampled'))
+    if stereo:
+        out.append(f'  {stereo} recordings have several channels: the first is taken, unless segments names another')
+
+
+def overlap(args, out):
+    """Texts of other sets that training has too."""
+    train = set(table(f'{args.data}/train/text').values())
+    for name in args.sets[1:]:
+        texts = table(f'{args.data}/{name}/text')
+        same = sum(t in train for t in texts.values())
+        if same:
+            out.append(f'  note: {same} of the {len(texts)} texts of {name} stand in train too')
+
+
+def main():
+    ap = argparse.ArgumentParser(description=__doc__)
+    ap.add_argument('--data', default='data')
+    ap.add_argument('--conf', default='conf')
+    ap.add_argument('--measure', required=True, help='folder of one epoch on a few utterances')
+    ap.add_argument('--models', required=True, type=str.split)
+    ap.add_argument('--seeds', required=True, type=str.split)
+    ap.add_argument('--sets', required=True, type=str.split)
+    ap.add_argument('--jobs', type=int, required=True, help='trainings at a time')
+    ap.add_argument('--size', required=True)
+    ap.add_argument('--units', default='char')
+    args = ap.parse_args()
+    fbank, train = conf(f'{args.conf}/fbank.conf'), conf(f'{args.conf}/train.conf')
+    out = ['What will be done', 'Data']
+    describe_sets(args, out)
+    describe_audio(args, out, int(fbank['sample-frequency']))
+    letters = sorted({c for t in table(f'{args.data}/train/text').values() for c in t if c != ' '})
+    out.append(f'Units: {args.units}: {len(letters)} letters of the training texts, the word mark, <blank>, <unk>, <sos/eos>')
+    out.append('  ' + ''.join(letters[:100]) + (' ...' if len(letters) > 100 else ''))
+    overlap(args, out)
+    seconds = sum(float(x) for x in table(f'{args.data}/train/utt2dur').values())
+    epochs = int(train['epochs'])
+    out.append(f'Training: size {args.size}, {epochs} epochs, {len(args.seeds)} seed(s), {args.jobs} at a time, '
+               f'features of {fbank["num-mel-bins"]} filters')
+    all_of_them = longest = 0.0
+    for model in args.models:
+        folder = f'{args.measure}/exp/{model}/{args.seeds[0]}'
+        with open(f'{folder}/info.json', encoding='utf-8') as f:
+            parameters = json.load(f)['parameters']
+        with open(f'{folder}/log.jsonl', encoding='utf-8') as f:
+            row = json.loads(f.readline())
+        one = seconds * 100 * epochs * row['wall_seconds'] / max(1, row['frames'])
+        all_of_them += one * len(args.seeds)
+        longest = max(longest, one)
+        out.append(f'  {model}: {parameters["total"]:,} parameters, {parameters["active_per_frame"]:,} of encoder and CTC '
+                   f'head at work on a frame; about {hours(one)}')
+    out.append(f'  altogether about {hours(max(longest, all_of_them / args.jobs))}, from one epoch on a few utterances: '
+               'a rough measure')
+    sys.stdout.reconfigure(encoding='utf-8')
+    print('\n'.join(out))
+
+
+if __name__ == '__main__':
+    main()
