@@ -76,8 +76,8 @@ int Run(int argc, char *argv[]) {
   const std::string machine = DescribeMachine();
   RescoringOutput output(sweep, opts, model->HasRightDecoder(), po.Arg(4),
                          po.NumArgs() > 5 ? po.Arg(5) : "");
-  LOG_INFO << output.ToString() << "; " << threads.threads << " thread"
-           << (threads.threads > 1 ? "s" : "") << ", " << precision << ", " << machine;
+  LOG_INFO << output.ToString() << "; " << threads.ToString() << ", " << precision << ", "
+           << machine;
 
   NbestTable nbest(po.Arg(2), po.Arg(3));
   SequentialMatrixReader reader(po.Arg(1));

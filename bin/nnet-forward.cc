@@ -81,8 +81,7 @@ int Run(int argc, char *argv[]) {
   opts.CheckModel(model->Config().encoder);
   model->SetPolicy(experts.Apply(model->Config(), model->Policy()));
   const double frame_shift = FrameShiftSeconds(info);
-  LOG_INFO << opts.ToString() << "; " << threads.threads << " thread"
-           << (threads.threads > 1 ? "s" : "") << ", " << precision << ", experts "
+  LOG_INFO << opts.ToString() << "; " << threads.ToString() << ", " << precision << ", experts "
            << model->Policy().ToString() << ", " << DescribeMachine();
 
   UtteranceReader reader(po.Arg(1));

@@ -29,6 +29,7 @@ struct ThreadOptions {
   void Register(OptionParser *po, const std::string &option = "threads");
   void RegisterOps(OptionParser *po);
   void Check() const;  // throws UsageError
+  std::string ToString() const { return Cat(threads, threads > 1 ? " threads" : " thread"); }
   // The pool that Context::SetPool takes; null for none. It looks for the next product of a forward
   // for a millisecond before it sleeps.
   std::unique_ptr<ThreadPool> OpPool() const {
