@@ -346,6 +346,13 @@ def validate(data, args):
     for name, table in tables.items():
         if name not in ('spk2utt', decides) and keyed_by(name) in source:
             check_same(f'{data}/{name}', table, *source[keyed_by(name)], report)
+    # What the comparisons above do not say: of an utterance that one table alone has, which others lack it.
+    audio = 'segments' if 'segments' in tables else 'wav.scp'
+    if 'text' in tables and tables.get(audio) and decides not in ('text', audio):
+        unknown = {key: n for key, n in tables['text'].items() if key not in tables[decides] and key not in tables[audio]}
+        for key, number in unknown.items():
+            report.error(f'{data}/text', number, f'in text, not in {audio}', f'"{show(key)}" is in {data}/text, not in '
+                         f'{data}/{audio}')
     report.finish()
     if report.errors:
         errors = 'an error' if report.errors == 1 else f'{report.errors} errors'
