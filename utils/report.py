@@ -12,6 +12,7 @@ import os
 import subprocess
 
 import intervals
+import report_labels
 import report_plot
 import report_text
 import speed_stats
@@ -145,6 +146,10 @@ def build(args):
 
     draws = {name: intervals.Bootstrap(counts[args.models[0]][name, args.chunks[0], MODES[0], 'wer'][0])
              for name in args.sets}
+    report['labels'] = {
+        name: report_labels.by_label(f'{args.data}/{name}', *(
+            {m: counts[m][name, args.chunks[0], 'rescoring', unit] for m in report['models']} for unit in ('wer', 'cer')))
+        for name in args.sets}
     baseline = args.baseline if args.baseline in report['models'] else next(iter(report['models']))
     report['baseline'] = baseline
     for model in report['models']:

@@ -1,4 +1,5 @@
 """The report as text for people."""
+import report_labels
 
 MODE_NAMES = {'greedy': 'CTC greedy', 'prefix': 'CTC prefix beam', 'rescoring': 'rescoring L2R+R2L'}
 
@@ -80,6 +81,16 @@ def results_part(report, name):
                 rows.setdefault(where(r, False), []).append(f'{r["wer"]:.2f}')
     out += ['  Character error rate without spaces, %']
     return out + table([''] + list(models), [[k] + v for k, v in rows.items()]) + ['']
+
+
+def labels_part(report, name):
+    chunk = 'full' if report['chunks'][0] == '-1' else f'chunk {report["chunks"][0]}'
+    out = []
+    for label, values in report['labels'][name].items():
+        out += [f'  {name} by {label}: words wrong and letters wrong, %, {chunk}, {MODE_NAMES["rescoring"]}']
+        out += table([label, 'utterances', 'words'] + list(report['models']) + [f'{m} letters' for m in report['models']],
+                     report_labels.rows_of(values, report['models'])) + ['']
+    return out
 
 
 def conditions(report):
@@ -168,6 +179,6 @@ def render(report):
            f'seeds: {" ".join(report["seeds"])}; {report["system"]}', '']
     out += models_part(report)
     for name in report['sets']:
-        out += results_part(report, name)
+        out += results_part(report, name) + labels_part(report, name)
     out += speed_part(report) + routing_part(report) + in_short(report)
     return '\n'.join(out)

@@ -4,8 +4,8 @@ Usage: utils/clean_data_dir.sh [--from <folder>] <data-dir> <new-data-dir>
   e.g. utils/clean_data_dir.sh corpus/train data/train
   --from       one more folder that paths of wav.scp may be relative to (utils/wav_paths.sh --help)
 
-Reads wav.scp, segments, text, utt2spk (or spk2utt; without either, each utterance is its own speaker), and what other
-tables utt2* and spk2* there are. Mended: byte order marks, carriage returns, empty lines, order, paths of wav.scp,
+Reads wav.scp, segments, text, utt2spk (or spk2utt; without either, each utterance is its own speaker), and what tables
+of labels utt2* there are, where an utterance without a label gets "unlabelled". Mended: byte order marks, carriage returns, empty lines, order, paths of wav.scp,
 white space, letters not composed (NFC), invisible characters. Left out, with a line "utterance reason" in
 <new-data-dir>/dropped: utterances without audio, text or segment, lines that say two things of one utterance, text
 that is not UTF-8.
@@ -14,14 +14,15 @@ import os
 import re
 import unicodedata
 
-from shared import DataDir, Options, another_dir, die, keyed_by, run, say, segment_problem, show, spk2utt_table
+from shared import DataDir, Options, another_dir, die, run, say, segment_problem, show
 from dropped import Dropped
 from wav_paths import places_of, resolve
 
 WORD_MARK = '\u2581'
 JOINERS = '\u200c\u200d'  # these make a difference in Persian and in Indic scripts
 OWN = ('wav.scp', 'segments', 'text', 'utt2spk', 'spk2utt')
-OF_FEATURES = ('feats.scp', 'vad.scp', 'cmvn.scp', 'utt2num_frames', 'utt2dur', 'reco2dur')  # of another time
+NO_LABELS = ('utt2num_frames', 'utt2dur', 'utt2uniq', 'utt2warp')  # made of what was there another time
+NO_LABEL = b'unlabelled'
 
 
 class Mended:
@@ -100,8 +101,8 @@ def main():
     mended, dropped = Mended(), Dropped()
     tables, twice = {}, {}
     for name in sorted(os.listdir(source)):
-        known = name in OWN or re.fullmatch(r'(utt|spk)2\w+', name)
-        if known and name not in OF_FEATURES and os.path.isfile(f'{source}/{name}'):
+        known = name in OWN or re.fullmatch(r'utt2\w+', name)
+        if known and name not in NO_LABELS and os.path.isfile(f'{source}/{name}'):
             tables[name], twice[name] = read_loosely(f'{source}/{name}', mended)
 
     texts, waves, segments = tables['text'], tables['wav.scp'], tables.get('segments')
@@ -161,9 +162,11 @@ def main():
         dropped.tell(source, len(utterances))
         die(f'{source} holds no utterance that can be used')
     for name, table in tables.items():
-        keys = dict(utterance=out['text'], speaker=spk2utt_table(of)).get(keyed_by(name))
-        if name not in OWN and keys is not None:
-            out[name] = {key: key + b' ' + value for key, value in table.items() if key in keys and value}
+        if name not in OWN:
+            without = [u for u in out['text'] if not table.get(u)]
+            if without:
+                mended.add(f'utterances without a label in {name}', len(without))
+            out[name] = {u: u + b' ' + b'_'.join(table.get(u, b'').split() or [NO_LABEL]) for u in out['text']}
     mended.tell(source)
     dropped.tell(source, len(utterances))
     os.makedirs(args.target, exist_ok=True)

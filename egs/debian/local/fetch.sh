@@ -16,7 +16,8 @@ wanted=$(awk -v langs="$langs" 'BEGIN { n = split(langs, l, " "); for (i = 1; i 
 [[ -n $wanted ]] || usage_error "--langs '$langs': no package has speech in them"
 mkdir -p "$folder/part"
 touch "$folder/packages.txt"
-missing=$(awk 'NR == FNR { have[$1] = 1; next } !($1 in have) { print $1 }' "$folder/packages.txt" - <<< "$wanted")
+missing=$(awk -v have=" $(cut -d ' ' -f 1 "$folder/packages.txt" | tr '\n' ' ')" \
+  'index(have, " " $1 " ") == 0 { print $1 }' <<< "$wanted")
 if [[ -n $missing ]]; then
   if ! command -v apt-get > /dev/null || ! command -v dpkg-deb > /dev/null; then
     die "apt-get and dpkg-deb are not here: this is no Debian system. Fetch these packages from a mirror of Debian" \

@@ -1,0 +1,127 @@
+#!/usr/bin/env bash
+# egs/own-data on generated speech with all that people's data have, from a clone under a path with a space.
+. "$(dirname "$0")/../support/cli.sh"
+. "$root/tests/support/speech.sh"
+for c in python3 espeak-ng sox gnuplot parallel; do
+  if ! command -v $c > /dev/null; then
+    skip own-data "no $c"
+    exit 0
+  fi
+done
+export PYTHONDONTWRITEBYTECODE=1
+clone=$(make_clone)
+run="$clone/egs/own-data/run.sh"
+corpus="$tmp/Bob's corpus"
+mkdir -p "$corpus"/{train/wav,test/wav,test_parts,wav} "$tmp/here/sounds"
+cd "$tmp/here" || exit 1
+
+# Training: 40 good utterances of 4 speakers, whose audio is told in every way; then what cannot be used.
+words=(one two three four five six seven eight nine ten)
+train=$corpus/train
+printf '\xef\xbb\xbf' > "$train/text"
+for ((i = 0; i < 40; ++i)); do
+  u=s$((i % 4))-$(printf %02d $i)
+  text="${words[i % 10]} ${words[i * 3 % 10]} ${words[i / 4]}"
+  printf '%s\t%s\r\n' "$u" "$text" >> "$train/text"
+  echo "$u s$((i % 4))" >> "$train/utt2spk"
+  echo "$u $([ $((i % 2)) = 0 ] && echo en || echo xx)" >> "$train/utt2lang"
+  case $((i % 8)) in
+    0) speak en "$text" "$train/wav/$u.wav" -r 16000 && echo "$u $train/wav/$u.wav" ;;
+    1) speak en "$text" "$train/wav/$u it's.flac" -r 22050 && echo "$u wav/$u it's.flac" ;;
+    2) speak en "$text" "$corpus/wav/$u.ogg" -r 44100 -c 2 && echo "$u wav/$u.ogg" ;;
+    3) speak en "$text" "$tmp/here/sounds/$u.wav" -r 8000 && echo "$u sounds/$u.wav" ;;
+    4) speak en "$text" "$tmp/$u.wav" -r 16000 && echo "$u $(basename "$tmp")/$u.wav" ;; # from above: not found
+    5) speak en "$text" "$train/wav/$u.wav" -r 16000 -c 2 && echo "$u sox 'wav/$u.wav' -r 8000 -t wav - |" ;;
+    6) speak en "$text" "$train/wav/$u.wav" -r 16000 && echo "$u sox \"$train/wav/$u.wav\" -t wav - | cat |" ;;
+    7) speak en "$text" "$corpus/train/wav/$u.wav" -r 8000 && echo "$u train/wav/$u.wav" ;;
+  esac
+done > "$train/wav.scp"
+sed -i "s:^\(s[0-9]-[0-9]*\) $(basename "$tmp")/:\1 $tmp/:" "$train/wav.scp"
+cp "$train/wav/s0-00.wav" "$train/wav/again.wav"
+echo "this is no audio" > "$train/wav/broken.wav"
+sox -n -r 16000 "$train/wav/silent.wav" trim 0 2
+for u in empty broken silent long absent; do
+  echo "s0-$u s0" >> "$train/utt2spk"
+  echo "s0-$u wav/$([ $u = empty ] || [ $u = long ] && echo again || echo $u).wav" >> "$train/wav.scp"
+done
+{
+  printf 's0-empty \r\n\r\n'
+  printf 's0-%s one two\n' broken silent absent
+  printf 's0-long %s\n' "$(printf 'seven%.0s ' {1..60})"
+} >> "$train/text"
+# A test set with a letter that training has not and a text that it has; one of parts of recordings.
+test=$corpus/test
+for ((i = 0; i < 6; ++i)); do
+  u=t$((i % 2))-$i
+  speak en "${words[i]} ${words[9 - i]}" "$test/wav/$u.wav" -r 16000
+  echo "$u wav/$u.wav" >> "$test/wav.scp"
+  echo "$u t$((i % 2))" >> "$test/utt2spk"
+  echo "$u $([ $i -lt 3 ] && echo quiet || echo loud)" >> "$test/utt2mood"
+  echo "$u ${words[i]} ${words[9 - i]}$([ $i = 4 ] && echo 'ßé')" >> "$test/text"
+done
+printf 't0-8 one one one\n' >> "$test/text" && echo "t0-8 t0" >> "$test/utt2spk" && echo "t0-8 wav/t0-0.wav" >> "$test/wav.scp"
+parts=$corpus/test_parts
+sox "$test/wav/t0-0.wav" "$test/wav/t1-1.wav" "$parts/both.wav"
+echo "both both.wav" > "$parts/wav.scp"
+length=$(soxi -D "$test/wav/t0-0.wav")
+printf 'p-1 both 0 %s\np-2 both %s -1\np-3 both 90 91\n' "$length" "$length" > "$parts/segments"
+printf 'p-1 one ten\np-2 two nine\np-3 nothing\n' > "$parts/text"
+
+check "from data to report" bash -c '"$0" --data "$1" --cut true --epochs 1 --nj 2 > "$2" 2> "$3"' \
+  "$run" "$corpus" "$tmp/out" "$tmp/err"
+cat "$tmp/err" >> "$tmp/out"
+out="$clone/egs/own-data/out/Bob's corpus"
+said() { check "$1" grep -aEq -- "$2" "$tmp/out"; }
+[ -z "${KEEP:-}" ] || cp "$tmp/out" "$KEEP"
+said "a byte order mark" 'mended: byte order mark in text'
+said "carriage returns" 'mended: carriage returns in text'
+said "an empty text" '1 of [0-9]+ utterances left out: its text is empty: s0-empty'
+said "no such file" 'left out: there is no such audio file: s0-absent'
+said "unreadable audio" 'left out: its audio cannot be read: s0-broken'
+said "silent audio" 'left out: its audio is silent: s0-silent'
+said "too many letters" 'left out: more letters than encoder frames: s0-long'
+said "a segment outside" 'left out: its segment lies outside the recording: p-3'
+said "the same counts in the plan" '^    left out: 1: its audio is silent'
+said "rates" '^  recorded at 8000 Hz \(.*16000 Hz \(.*22050 Hz \(.*44100 Hz'
+said "the lowest common rate" '^  features at 8000 Hz: .* are resampled down'
+said "channels" '^  [0-9]+ recordings have several channels'
+said "a dev set is split off" 'data/dev: [0-9]+ of the [0-9]+ utterances of data/whole'
+said "labels" '^    lang: en [0-9]+, xx [0-9]+'
+said "units" '^Units: char: [0-9]+ letters'
+said "models and time" '^  moe: [0-9,]+ parameters, .* about [0-9.]+ (s|min|h)'
+said "letters that training has not" "data/test/text: 2 letters .* 1 utterances: 'ß' U\+00DF"
+said "texts on both sides" '^  note: 1 of the 7 texts of test stand in train too'
+said "an utterance without a label" 'mended: utterances without a label in utt2mood \(1\)'
+said "a table by any label" '^  test by mood: words wrong'
+check_equal "all good utterances are there" "$(cat "$out/data/train/utt2spk" "$out/data/dev/utt2spk" | wc -l)" 40
+check_equal "no text in train and dev" \
+  "$(cat "$out"/data/{train,dev}/text | cut -d ' ' -f 2- | sort -u | wc -l)" \
+  "$(for s in train dev; do cut -d ' ' -f 2- "$out/data/$s/text" | sort -u; done | wc -l)"
+check_equal "the letter counts as an error" "$(grep -ac 'fiveßé\|ßé' "$out/exp/moe/777/decode/test/-1/greedy.wer.per_utt")" 1
+check "segments were decoded" grep -q '^p-2' "$out/exp/dense/777/decode/test_parts/-1/rescoring.text"
+line=$(grep -a RECORDING "$tmp/out" | tail -n 1)
+cp "$test/wav/t0-0.wav" "new one.wav"
+check_equal "the last line decodes a recording" "$(eval "${line/RECORDING/\"new one.wav\" \"$corpus/wav/s2-02.ogg\"}" |
+  cut -d ' ' -f 1 | tr '\n' ' ')" "new_one.wav s2-02.ogg "
+check "a report again" "$run" --data "$corpus" --cut true --epochs 1 --stage 5
+check "stage 3 finds its work done" bash -c '"$0" --data "$1" --cut true --epochs 1 --stage 3 --stop-stage 3 2>&1 |
+  { ! grep -q "begins anew"; }' "$run" "$corpus"
+
+# One data directory, one speaker, nothing else.
+mkdir alone
+awk '/^s0/ && !/absent|broken/' "$train/wav.scp" | sed "s: wav/: $train/wav/:; s: train/: $train/:; s:'wav/:'$train/wav/:" > alone/wav.scp
+tr -d '\r' < "$train/text" | awk '/^s0/ && NF > 1' > alone/text
+awk '{ print $1, "s0" }' alone/wav.scp > alone/utt2spk
+check "one data directory of one speaker" bash -c '"$0" --data alone --cut true --stop-stage 1 --models dense > "$1" 2>&1' \
+  "$run" "$tmp/out"
+said "test is split off" 'data/test: [0-9]+ of the [0-9]+ .*no text on both sides, speakers on both'
+said "dev is split off" 'data/dev: [0-9]+ of the [0-9]+ .*no text on both sides, speakers on both'
+
+check_fails "word pieces" 2 'word pieces are not here yet' "$run" --data "$corpus" --units bpe
+check_fails "a size" 2 "size is tiny, small or base, not 'big'" "$run" --data "$corpus" --size big
+check_fails "a model" 2 'no conf/small/mine.conf' "$run" --data "$corpus" --models mine
+check_fails "no data" 2 'is needed' "$run"
+check_fails "no such folder" 2 "no folder .*/nothing'" "$run" --data nothing
+check_fails "a folder without data" 1 'nor .*train/wav.scp' "$run" --data "$tmp/here/sounds"
+check_fails "a test set that is not there" 1 'no .*/test_x/wav.scp' "$run" --data "$corpus" --tests test_x
+check_fails "tolerance" 2 "count or a share like 5%, not 'few'" "$run" --data "$corpus" --max-failures few
