@@ -14,7 +14,7 @@ import os
 import re
 import unicodedata
 
-from shared import DataDir, Options, another_dir, die, run, say, segment_problem, show
+from shared import DataDir, Options, another_dir, die, run, say, segment_problems, show
 from dropped import Dropped
 from wav_paths import places_of, resolve
 
@@ -128,7 +128,7 @@ def main():
             if u not in segments:
                 dropped.add(u, 'it has no segment')
                 continue
-            problem = segment_problem([u] + segments[u].split())
+            problem = next(iter(segment_problems([u] + segments[u].split())), None)
             if problem:
                 dropped.add(u, 'its segment is wrong', problem)
                 continue
