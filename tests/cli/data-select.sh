@@ -175,6 +175,6 @@ check_fails "no audio table" 1 'no wav.scp' "$utils/clean_data_dir.sh" some clea
 printf '<blank> 0\n<unk> 1\n<sos/eos> 2\na 3\nb 4\n▁ 5\n' > u.txt
 printf 'u1 ab ba\nu2 axa\nu3 xx\xd1\x8f\n' > t.txt
 check "letters are named once" bash -c '"$0" u.txt t.txt 2>&1 |
-  grep -q "2 letters .* in 2 utterances: .x. U+0078 LATIN SMALL LETTER X (3 times), .я. U+044F .* (1 times)"' "$utils/unknown_letters.sh"
+  grep -q "2 letters .* in 2 utterances: .x. U+0078 LATIN SMALL LETTER X (3 times), .я. U+044F .* (1 time)"' "$utils/unknown_letters.sh"
 printf 'u1 ab ba\n' > t.txt
 check_equal "none, no word" "$("$utils/unknown_letters.sh" u.txt t.txt 2>&1)" ""

@@ -46,6 +46,7 @@ for w in jedna dvě tři čtyři pět šest sedm osm devět deset; do
 done > "$game/script/cave/dialogs_cs.lua"
 # Descriptions in one language among many.
 for w in chat chien cheval oiseau souris vache mouton lapin; do
+  # shellcheck disable=SC1112  # an apostrophe as texts have it
   printf 'A %s.\nda.utf8=En %s.\nfr.utf8=Un %s et l’ami.\n' $w $w $w > "$stamps/$w.txt"
   speak fr "Un $w et l'ami" "$stamps/${w}_desc_fr.ogg" -r 44100 -c 2
 done
@@ -64,7 +65,7 @@ check_equal "the words of prompts" "$(grep 'say-ten\|digits_ten' "$all/text")" \
 ast-allison-en-say-ten please say ten again don't wait"
 check_equal "of dialogues" "$(grep 'k-2$\|k-2 ' "$all/text")" "fil-cs-big-cs-cave_k-2 ryba jedna plave prosím"
 check_equal "of stamps" "$(grep chat "$all/text")" "tux-fr-fr-animals_chat un chat et l'ami"
-check_equal "without stress marks" "$(grep ru_дом "$all/text" | cut -d ' ' -f 2-; grep 'дом' "$all/text" | cut -d ' ' -f 2-)" "вот дом и больше ничего"
+check_equal "without stress marks" "$(grep ru_дом "$all/text" | cut -d ' ' -f 2-)" "вот дом и больше ничего"
 check_equal "speakers" "$(cut -d ' ' -f 2 "$all/utt2spk" | sort | uniq -c | awk '{ printf "%s %s, ", $2, $1 }')" \
   "ast-allison 20, fil-cs-big 10, fil-cs-small 10, nsh 6, tux-fr 8, "
 check_equal "languages" "$(cut -d ' ' -f 2 "$all/utt2lang" | sort | uniq -c | awk '{ printf "%s %s, ", $2, $1 }')" \
