@@ -179,7 +179,7 @@ decode_runs() { # <utt2label, by which routing counts>
       score.sh --mode "$([[ $max_failures == 0 ]] && echo strict || echo all)" "data/$set/text" "$set" exp/JOB
   done
   run-jobs --title=routing JOB="$runs" exp/JOB/log/routing.log \
-    routing.sh --labels "data/$first/$1" dump "$first" exp/JOB
+    routing.sh --max-failures "$max_failures" --labels "data/$first/$1" dump "$first" exp/JOB
 }
 # shellcheck disable=SC2154  # the recipe sets them
 report_runs() { # <title>

@@ -13,6 +13,10 @@ from shared import Options, read_lines, run, say, value_of
 SHOWN = 20
 
 
+def counted(n, what):
+    return f'{n} {what}' + ('s' if n != 1 else '')
+
+
 def shown(letter):
     name = unicodedata.name(letter, '')
     return f"'{letter}' U+{ord(letter):04X}" + (f' {name}' if name else '')
@@ -34,8 +38,8 @@ def main():
                 utterances.add(line.split()[0])
         if count:
             ordered = sorted(count, key=lambda c: (-count[c], c))
-            names = ', '.join(f'{shown(c)} ({count[c]} times)' for c in ordered[:SHOWN])
-            say(f'{path}: {len(count)} letters that training has not, in {len(utterances)} utterances: {names}'
+            names = ', '.join(f'{shown(c)} ({counted(count[c], "time")})' for c in ordered[:SHOWN])
+            say(f'{path}: {counted(len(count), "letter")} that training has not, in {counted(len(utterances), "utterance")}: {names}'
                 f'{", ..." if len(ordered) > SHOWN else ""}; to the model they are <unk>, in scoring they are errors')
 
 

@@ -30,12 +30,21 @@ def found_in(name, places):
     return next((p for p in places if os.path.isfile(os.path.join(p, name))), None)
 
 
-def words_of(command):
-    """The words of a shell command; without quotes undone where they do not match."""
+def names_in(command):
+    """What may be a relative file in a shell command: its words but for the program, what they redirect or assign,
+    and the words of a command inside a word (sh -c '...')."""
     try:
-        return shlex.split(command)
-    except ValueError:
-        return command.split()
+        words = shlex.split(command)
+    except ValueError:  # quotes that do not match
+        words = command.split()
+    names = []
+    for i, word in enumerate(words):
+        word = word.lstrip('<')
+        if i > 0 or '/' in word:
+            names += [word, word.partition('=')[2]]
+        if i > 0 and len(word.split()) > 1:
+            names += names_in(word)
+    return [n for n in names if n and not n.startswith('/')]
 
 
 def resolve(value, places):
@@ -43,13 +52,8 @@ def resolve(value, places):
 
     A command counts as found: whether it works shows when it runs."""
     if value.endswith('|'):
-        for word in words_of(value[:-1]):
-            # What has neither "/" nor "." is the name of a program or an option's value rather than a file.
-            if not word.startswith(('/', '-')) and re.search(r'[/.]', word):
-                place = found_in(word, places)
-                if place:
-                    return f'cd {shlex.quote(place)} && {value}', True
-        return value, True
+        place = next(filter(None, (found_in(name, places) for name in names_in(value[:-1]))), None)
+        return (f'cd {shlex.quote(place)} && {value}' if place else value), True
     if value == '-':
         return value, False
     for name, rest in ((value, ''), (OFFSET.sub('', value), ''.join(OFFSET.findall(value)))):
@@ -67,8 +71,8 @@ def resolved_lines(lines, places):
     """Lines of a wav.scp (bytes) -> (lines, keys whose audio is not there)."""
     out, lost = [], []
     for line in lines:
-        key, _, value = line.strip().partition(b' ') if b'\t' not in line else line.strip().partition(b'\t')
-        value, found = resolve(os.fsdecode(value.strip()), places)
+        key, *value = line.strip().split(None, 1)
+        value, found = resolve(os.fsdecode(b''.join(value)), places)
         out.append(key + b' ' + os.fsencode(value))
         if not found:
             lost.append(key)

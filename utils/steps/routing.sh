@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Which experts a model chooses on a test set; does nothing for a model without experts.
 #
-# Usage: routing.sh [--labels <utt2label>] <dump-dir> <set> <model-dir>
+# Usage: routing.sh [--labels <utt2label>] [--max-failures 0] <dump-dir> <set> <model-dir>
 #   e.g. routing.sh --labels data/test_clean/utt2lang dump test_clean exp/moe/777
 #
 # Counts encoder frames and, in the decoders, the tokens of the transcripts. Writes
@@ -10,6 +10,7 @@ set -euo pipefail
 . ./path.sh
 . "$U2MOE_ROOT/utils/recipe.sh"
 labels=
+max_failures=0
 parse_options "$@"
 [[ ${#args[@]} -eq 3 ]] || usage_error "a dump folder, a set and a model folder are needed"
 dump=${args[0]} set=${args[1]} exp=${args[2]}
@@ -18,6 +19,6 @@ if ! grep -q '"\(decoder-\)\?num-experts": *[1-9]' "$exp/info.json"; then
   say "$exp has no experts"
   exit 0
 fi
-moe-route-stats ${labels:+--labels="ark:$labels"} --tokens="ark,t:$dump/$set/tokens" \
+moe-route-stats --max-failures="$max_failures" ${labels:+--labels="ark:$labels"} --tokens="ark,t:$dump/$set/tokens" \
   --plot="$exp/routing.png" --json="$exp/routing.json" \
   "$exp/final.safetensors" "scp:$dump/$set/feats.scp" > "$exp/routing.txt"

@@ -44,7 +44,8 @@ class Corpus:
     def add(self, package, lang, speaker, name, path, text):
         if lang not in self.langs:
             return
-        utt = f'{speaker}-{lang}-{re.sub(r"[^A-Za-z0-9._-]", "_", name)}'
+        name = re.sub(r'[^\w.-]', '_', name)
+        utt = f'{speaker}-{lang}-{name}'
         words, reason = words_of(text)
         if not reason and not os.path.isfile(path):
             reason = 'no recording'
