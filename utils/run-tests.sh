@@ -9,7 +9,10 @@ set -uo pipefail
 run_one() {
   local name=$1 log=$BUILD/test-logs/${1//\//-}.log status=0 begin=$EPOCHREALTIME end counts
   if [[ $name == *.sh ]]; then
-    (timeout -k 10 "$TEST_TIMEOUT" bash "$name" || exit $?) >"$log" 2>&1 </dev/null || status=$?
+    # Started in the background we ignore Ctrl-C, and so would what the tests interrupt.
+    local start=()
+    if env --default-signal=INT true 2>/dev/null; then start=(env --default-signal=INT); fi
+    (timeout -k 10 "$TEST_TIMEOUT" "${start[@]}" bash "$name" || exit $?) >"$log" 2>&1 </dev/null || status=$?
     counts=$(sed -nE 's/^cli: ([0-9]+) passed, ([0-9]+) failed, ([0-9]+) skipped$/\1 \2 \3/p' "$log" | tail -n 1)
   else
     (timeout -k 10 "$TEST_TIMEOUT" "$BUILD/$name" --gtest_color=no || exit $?) >"$log" 2>&1 </dev/null || status=$?
