@@ -201,6 +201,9 @@ on_exit() {
   if ((status != 0)) && [[ -n $current_stage ]]; then
     say "stage $current_stage failed with exit status $status." \
       "After mending the cause, go on with: $0 --stage $current_stage (and the same other options)"
+    if [[ ${max_failures-} == 0 ]]; then
+      say "if it was a few utterances that a tool could not take, --max-failures 1% (or a count) goes on without them"
+    fi
   elif ((status == 0 && stages_run == 0)) && [[ -n $last_stage ]]; then
     say "error: nothing was done: no stage from $stage to $stop_stage; the last one is $last_stage"
     exit 2

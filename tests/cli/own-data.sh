@@ -116,6 +116,18 @@ check "one data directory of one speaker" bash -c '"$0" --data alone --cut true 
 said "test is split off" 'data/test: [0-9]+ of the [0-9]+ .*no text on both sides, speakers on both'
 said "dev is split off" 'data/dev: [0-9]+ of the [0-9]+ .*no text on both sides, speakers on both'
 
+# A test utterance too short for the model: an error that names the way on, and with it an utterance without words.
+mkdir -p few && cp -r alone few/train && mkdir few/test
+sox "$train/wav/s0-00.wav" few/test/short.wav trim 0 0.05
+printf 'a %s\nb short.wav\n' "$train/wav/s0-00.wav" > few/test/wav.scp
+printf 'a one one one\nb ten\n' > few/test/text
+few() { "$run" --data few --cut true --epochs 1 --models dense --min-seconds 0 --chunks -1 "$@"; }
+check_fails "too short for the model: named" 1 'utterance b: ' few
+check_fails "and how to go on" 1 'max-failures 1% \(or a count\) goes on' few --stage 4
+check "with a tolerance it goes on" few --stage 4 --max-failures 1
+check_equal "and it counts as an error" "$(sed -n 's/^b #csid //p' "$clone/egs/own-data/out/few/exp/dense/777/decode/test/-1/rescoring.wer.per_utt")" \
+  "0 0 0 1"
+
 check_fails "word pieces" 2 'word pieces are not here yet' "$run" --data "$corpus" --units bpe
 check_fails "a size" 2 "size is tiny, small or base, not 'big'" "$run" --data "$corpus" --size big
 check_fails "a model" 2 'no conf/small/mine.conf' "$run" --data "$corpus" --models mine
