@@ -3,6 +3,7 @@ import glob
 import os
 
 import intervals
+from u2moe_script import text_lines
 
 NO_LABELS = ('dur', 'num_frames', 'uniq', 'warp')  # tables of other kinds
 SHOWN = 20
@@ -13,8 +14,7 @@ def read_labels(folder):
     out = {}
     for path in sorted(glob.glob(f'{glob.escape(folder)}/utt2*')):
         name = os.path.basename(path)[len('utt2'):]
-        with open(path, encoding='utf-8') as f:
-            rows = [line.split() for line in f if line.strip()]
+        rows = [line.split() for line in text_lines(path) if line.strip()]
         values = {r[1] for r in rows if len(r) == 2}
         if name not in NO_LABELS and all(len(r) == 2 for r in rows) and 2 <= len(values) <= len(rows) / 2:
             out[name] = dict(rows)

@@ -14,7 +14,7 @@ import os
 import re
 import unicodedata
 
-from shared import DataDir, Options, another_dir, die, run, say, segment_problems, show
+from shared import BYTE_ORDER_MARK, DataDir, Options, another_dir, die, read_bytes, run, say, segment_problems, show
 from dropped import Dropped
 from wav_paths import places_of, resolve
 
@@ -41,13 +41,10 @@ class Mended:
 
 def read_loosely(path, mended):
     """{key: value} (bytes) of a table, and the keys with two values."""
+    data, name = read_bytes(path), os.path.basename(path)
     with open(path, 'rb') as f:
-        data = f.read()
-    if data.startswith((b'\xff\xfe', b'\xfe\xff')):
-        die(f'{path} is UTF-16; iconv -f UTF-16 -t UTF-8 makes it UTF-8')
-    name = os.path.basename(path)
-    if data.startswith(b'\xef\xbb\xbf'):
-        data = data[3:]
+        marked = f.read(len(BYTE_ORDER_MARK)) == BYTE_ORDER_MARK
+    if marked:
         mended.add(f'byte order mark in {name}')
     table, twice = {}, set()
     for line in data.replace(b'\r\n', b'\n').split(b'\n'):
@@ -128,9 +125,9 @@ def main():
             if u not in segments:
                 dropped.add(u, 'it has no segment')
                 continue
-            problem = next(iter(segment_problems([u] + segments[u].split())), None)
-            if problem:
-                dropped.add(u, 'its segment is wrong', problem)
+            problems = segment_problems([u] + segments[u].split())
+            if problems:
+                dropped.add(u, 'its segment is wrong', problems[0])
                 continue
             recording = segments[u].split()[0]
         if recording not in waves:

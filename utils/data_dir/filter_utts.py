@@ -15,6 +15,7 @@ anew. Appends "utterance reason" to <data-dir>/dropped.
 """
 from dropped import Dropped
 from shared import DataDir, Options, die, run, say, second_words
+from u2moe_script import number
 
 WORD_MARK = '\u2581'
 
@@ -30,13 +31,6 @@ def frames_needed(text):
     """Encoder frames that the CTC path of a text takes at least, letters being the units."""
     units = WORD_MARK.join(text.split())
     return max(1, len(units) + sum(a == b for a, b in zip(units, units[1:])))
-
-
-def number(po, name, value):
-    try:
-        return float(value)
-    except ValueError:
-        po.error(f"--{name}: '{value}' is not a number")
 
 
 class Facts:
@@ -87,13 +81,13 @@ def main():
     po = Options(__doc__)
     names = ('min-seconds', 'max-seconds', 'max-letters-per-second', 'max-share', 'frame-shift', 'frame-length')
     for name, default in zip(names, ('0', '0', '0', '1', '0.01', '0.025')):
-        po.add_argument(f'--{name}', default=default)
+        po.add_argument(f'--{name}', type=number(0), default=float(default))
     po.boolean('--labels', True)
     po.add_argument('--subsampling', type=int, choices=[4, 6, 8], default=4)
     po.add_argument('data', metavar='data-dir')
     args = po.parse()
     shortest, longest, density, max_share, shift, length = (
-        number(po, n, getattr(args, n.replace('-', '_'))) for n in names)
+        getattr(args, n.replace('-', '_')) for n in names)
     data = DataDir(args.data.rstrip('/'))
     facts, dropped, keep, durations = Facts(data, shift, length), Dropped(), [], {}
 

@@ -16,7 +16,8 @@ import hashlib
 import unicodedata
 
 from dropped import Dropped
-from shared import DataDir, Options, another_dir, die, run, say, usage_error, value_of
+from shared import DataDir, Options, another_dir, die, positive, run, say, usage_error, value_of
+from u2moe_script import number
 
 MOST_LOST = 0.1  # of all utterances, when splitting by speaker leaves texts on both sides
 
@@ -93,21 +94,18 @@ class Splitter:
 
 def main():
     po = Options(__doc__)
-    po.add_argument('--share', default='0.1')
-    po.add_argument('--max-utts', type=int, default=2000)
+    po.add_argument('--share', type=number(0), default=0.1)
+    po.add_argument('--max-utts', type=positive, default=2000)
     po.add_argument('--by', choices=['auto', 'speaker', 'text'], default='auto')
     po.add_argument('--strata', default='utt2lang utt2spk')
-    po.add_argument('--seed', type=int, default=1)
+    po.add_argument('--seed', type=number(0, whole=True), default=1)
     for name in ('data-dir', 'rest-dir', 'part-dir'):
         po.add_argument(name)
     args = po.parse()
     source, rest_dir, part_dir = (getattr(args, n).rstrip('/') for n in ('data-dir', 'rest-dir', 'part-dir'))
-    try:
-        share = float(args.share)
-    except ValueError:
-        share = 0
+    share = args.share
     if not 0 < share < 1:
-        usage_error(f"--share {args.share}: a share between 0 and 1 is needed")
+        usage_error(f"--share {share:g}: a share between 0 and 1 is needed")
     another_dir(source, rest_dir)
     another_dir(source, part_dir)
     another_dir(rest_dir, part_dir)

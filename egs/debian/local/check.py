@@ -3,43 +3,45 @@
 
 Prints a table by language: utterances, seconds, words, distinct words. Differences are warnings.
 """
-import argparse
 import os
 import sys
+
+sys.path.append(os.path.join(os.environ.get('U2MOE_ROOT') or os.path.join(os.path.dirname(os.path.realpath(__file__)),
+                                                                          '../../..'), 'utils'))
+from u2moe_script import Options, expecting, run, say, text_lines, warn
 
 SLACK = 0.02  # of the utterances of a language
 
 
 def table(path):
-    with open(path, encoding='utf-8') as f:
-        return {x[0]: x[1].strip() for x in (line.split(None, 1) for line in f if line.split() and line[0] != '#')}
-
-
-def warn(text):
-    print(f'check.py: warning: {text}', file=sys.stderr)
+    with expecting(f'{path}: not a table of "key value"'):
+        return {x[0]: x[1].strip() for x in (line.split(None, 1) for line in text_lines(path)) if x and x[0][0] != '#'}
 
 
 def main():
-    ap = argparse.ArgumentParser(description=__doc__.split('\n\n', maxsplit=1)[0])
+    ap = Options(__doc__, details=True)
     ap.add_argument('--versions', help='"name version" of the packages used')
     ap.add_argument('--expect', action='store_true', help='compare the counts')
     ap.add_argument('data', help='data directory')
-    args = ap.parse_args()
+    args = ap.parse()
     here = os.path.dirname(os.path.abspath(__file__))
     if args.versions:
         known = {k: v.split()[0] for k, v in table(f'{here}/packages.txt').items()}
         for name, version in sorted(table(args.versions).items()):
-            print(f'check.py: {name} {version}', file=sys.stderr)
+            say(f'{name} {version}')
             if version != known.get(name, version):
                 warn(f'this recipe was written for {name} {known[name]}; texts and counts may differ')
     lang, text, dur = (table(f'{args.data}/{name}') for name in ('utt2lang', 'text', 'utt2dur'))
     expected = {k: [int(x) for x in v.split()] for k, v in table(f'{here}/counts.txt').items()}
     rows = {}
     for utt, name in lang.items():
+        if utt not in text or utt not in dur:
+            continue
         row = rows.setdefault(name, [0, 0.0, 0, set()])
         words = text[utt].split()
         row[0] += 1
-        row[1] += float(dur[utt])
+        with expecting(f'{args.data}/utt2dur: {utt}: not a number of seconds'):
+            row[1] += float(dur[utt])
         row[2] += len(words)
         row[3].update(words)
     print(f'{"":<10}{"utterances":>11}{"seconds":>9}{"words":>8}{"distinct":>10}')
@@ -53,4 +55,4 @@ def main():
 
 
 if __name__ == '__main__':
-    main()
+    run(main)

@@ -4,7 +4,6 @@
 Reads the folder that contains usr/. Writes <out>/{wav.scp,text,utt2spk,utt2lang,utt2pkg} and <out>/dropped, lines
 "utterance reason". What needs the audio to be looked at (lengths) is left to utils/filter_utts.sh.
 """
-import argparse
 import collections
 import glob
 import gzip
@@ -12,6 +11,10 @@ import os
 import re
 import sys
 import unicodedata
+
+sys.path.append(os.path.join(os.environ.get('U2MOE_ROOT') or os.path.join(os.path.dirname(os.path.realpath(__file__)),
+                                                                          '../../..'), 'utils'))
+from u2moe_script import Options, die, run, say, writing
 
 STAGE = re.compile(r'\[[^\]]*\]|\([^)]*\)|<[^>]*>')  # what is done, not said
 SIGNS = re.compile(r'[$%&@#€£=°§/\\+*^~_|]')  # read as words that are not written
@@ -108,27 +111,27 @@ def festvox(root, corpus):
 
 
 def main():
-    ap = argparse.ArgumentParser(description=__doc__.split('\n\n', maxsplit=1)[0])
+    ap = Options(__doc__, details=True)
     ap.add_argument('--langs', required=True, type=str.split)
     ap.add_argument('root', help='folder that contains usr/')
     ap.add_argument('out', help='data directory')
-    args = ap.parse_args()
+    args = ap.parse()
     corpus = Corpus(args.langs)
     for source in (asterisk, fillets, tuxpaint, festvox):
         before = len(corpus.rows)
         source(args.root, corpus)
-        print(f'prepare.py: {source.__name__}: {len(corpus.rows) - before} utterances', file=sys.stderr)
+        say(f'{source.__name__}: {len(corpus.rows) - before} utterances')
     if not corpus.rows:
-        sys.exit(f'prepare.py: error: {args.root} holds no speech in {" ".join(args.langs)}')
+        die(f'{args.root} holds no speech in {" ".join(args.langs)}')
     os.makedirs(args.out, exist_ok=True)
     for table, field in (('wav.scp', 'wav'), ('text', 'text'), ('utt2spk', 'spk'), ('utt2lang', 'lang'), ('utt2pkg', 'pkg')):
-        with open(f'{args.out}/{table}', 'w', encoding='utf-8', newline='\n') as f:
+        with writing(f'{args.out}/{table}') as f:
             f.writelines(f'{utt} {corpus.rows[utt][field]}\n' for utt in sorted(corpus.rows))
-    with open(f'{args.out}/dropped', 'w', encoding='utf-8', newline='\n') as f:
+    with writing(f'{args.out}/dropped') as f:
         f.writelines(f'{utt} {reason}\n' for utt, reason in corpus.dropped)
     for reason, count in collections.Counter(r for _, r in corpus.dropped).most_common():
-        print(f'prepare.py: left out: {count}: {reason}', file=sys.stderr)
+        say(f'left out: {count}: {reason}')
 
 
 if __name__ == '__main__':
-    main()
+    run(main)

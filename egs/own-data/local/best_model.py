@@ -1,15 +1,21 @@
 #!/usr/bin/env python3
 """Prints "<model>/<seed>" of the training with the lowest dev loss in a report.json."""
-import json
+import os
 import sys
+
+sys.path.append(os.path.join(os.environ.get('U2MOE_ROOT') or os.path.join(os.path.dirname(os.path.realpath(__file__)),
+                                                                          '../../..'), 'utils'))
+from u2moe_script import Options, expecting, read_json, run
 
 
 def main():
-    with open(sys.argv[1], encoding='utf-8') as f:
-        models = json.load(f)['models']
-    print(min((run['best_dev_loss'], f'{name}/{seed}') for name, m in models.items()
-              for seed, run in m['training'].items())[1])
+    ap = Options(__doc__, details=True)
+    ap.add_argument('report', metavar='report.json')
+    args = ap.parse()
+    with expecting(f'{args.report}: not a report of report.py'):
+        print(min((one['best_dev_loss'], f'{name}/{seed}') for name, m in read_json(args.report)['models'].items()
+                  for seed, one in m['training'].items())[1])
 
 
 if __name__ == '__main__':
-    main()
+    run(main)

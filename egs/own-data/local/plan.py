@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 """Prints what a recipe is about to do: the data, what was left out of it, the units, the models, and how long it takes."""
-import argparse
 import collections
 import glob
-import json
 import os
 import sys
+
+sys.path.append(os.path.join(os.environ.get('U2MOE_ROOT') or os.path.join(os.path.dirname(os.path.realpath(__file__)),
+                                                                          '../../..'), 'utils'))
+from u2moe_script import Options, expecting, positive, read_json, run, text_lines
 
 WORD_MARK = '\u2581'
 LABELS_SHOWN = 8
@@ -15,12 +17,11 @@ def table(path):
     """{key: rest of the line}, or {} where the file is not there."""
     if not os.path.exists(path):
         return {}
-    with open(path, encoding='utf-8') as f:
-        return {x[0]: x[1].strip() if len(x) > 1 else '' for x in (line.split(None, 1) for line in f) if x}
+    return {x[0]: x[1].strip() if len(x) > 1 else '' for x in (line.split(None, 1) for line in text_lines(path)) if x}
 
 
 def conf(path):
-    return dict(line.strip().split('=', 1) for line in open(path, encoding='utf-8') if '=' in line and line[0] != '#')
+    return dict(line.strip().split('=', 1) for line in text_lines(path) if '=' in line and line[0] != '#')
 
 
 def hours(seconds):
@@ -79,19 +80,8 @@ def overlap(args, out):
             out.append(f'  note: {same} of the {len(texts)} texts of {name} stand in train too')
 
 
-def main():
-    ap = argparse.ArgumentParser(description=__doc__)
-    ap.add_argument('--data', default='data')
-    ap.add_argument('--conf', default='conf')
-    ap.add_argument('--measure', required=True, help='folder of one epoch on a few utterances')
-    ap.add_argument('--models', required=True, type=str.split)
-    ap.add_argument('--seeds', required=True, type=str.split)
-    ap.add_argument('--sets', required=True, type=str.split)
-    ap.add_argument('--jobs', type=int, required=True, help='trainings at a time')
-    ap.add_argument('--size', required=True)
-    ap.add_argument('--units', default='char')
-    args = ap.parse_args()
-    fbank, train = conf(f'{args.conf}/fbank.conf'), conf(f'{args.conf}/train.conf')
+def plan(args, fbank, train):
+    """The lines to print."""
     out = ['What will be done', 'Data']
     describe_sets(args, out)
     describe_audio(args, out, int(fbank['sample-frequency']))
@@ -106,20 +96,35 @@ def main():
     all_of_them = longest = 0.0
     for model in args.models:
         folder = f'{args.measure}/exp/{model}/{args.seeds[0]}'
-        with open(f'{folder}/info.json', encoding='utf-8') as f:
-            parameters = json.load(f)['parameters']
-        with open(f'{folder}/log.jsonl', encoding='utf-8') as f:
-            row = json.loads(f.readline())
-        one = seconds * 100 * epochs * row['wall_seconds'] / max(1, row['frames'])
+        with expecting(f'{folder}: not what a training of an epoch leaves'):
+            parameters = read_json(f'{folder}/info.json')['parameters']
+            row = read_json(f'{folder}/log.jsonl')  # a line
+            one = seconds * 100 * epochs * row['wall_seconds'] / max(1, row['frames'])
         all_of_them += one * len(args.seeds)
         longest = max(longest, one)
         out.append(f'  {model}: {parameters["total"]:,} parameters, {parameters["active_per_frame"]:,} of encoder and CTC '
                    f'head at work on a frame; about {hours(one)}')
     out.append(f'  altogether about {hours(max(longest, all_of_them / args.jobs))}, from one epoch on a few utterances: '
                'a rough measure')
-    sys.stdout.reconfigure(encoding='utf-8')
-    print('\n'.join(out))
+    return out
+
+
+def main():
+    ap = Options(__doc__, details=True)
+    ap.add_argument('--data', default='data')
+    ap.add_argument('--conf', default='conf')
+    ap.add_argument('--measure', required=True, help='folder of one epoch on a few utterances')
+    ap.add_argument('--models', required=True, type=str.split)
+    ap.add_argument('--seeds', required=True, type=str.split)
+    ap.add_argument('--sets', required=True, type=str.split)
+    ap.add_argument('--jobs', type=positive, required=True, help='trainings at a time')
+    ap.add_argument('--size', required=True)
+    ap.add_argument('--units', default='char')
+    args = ap.parse()
+    fbank, train = conf(f'{args.conf}/fbank.conf'), conf(f'{args.conf}/train.conf')
+    with expecting(f'{args.conf}: not as choose.py writes it, or {args.data} is not as utils/filter_utts.sh leaves it'):
+        print('\n'.join(plan(args, fbank, train)))
 
 
 if __name__ == '__main__':
-    main()
+    run(main)
