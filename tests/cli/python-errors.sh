@@ -154,6 +154,7 @@ check_fails "a folder" 1 '^filter_scp.pl: error: folder: Is a directory' filter_
 check_fails "not UTF-8, with its line" 1 'error: latin1:1: not UTF-8' make_units.py latin1
 check_fails "UTF-16 is named" 1 'error: utf16: this is UTF-16.*iconv' filter_scp.pl utf16 good
 check_fails "UTF-16 on stdin too" 1 'stdin: this is UTF-16' bash -c 'filter_scp.pl good < utf16'
+printf '{"a": [1, 2' > broken # wav_paths.sh has written it anew
 check_fails "not JSON, with its place" 1 'error: broken:1: not JSON: .* at character 12' rtf-report a=broken
 check_fails "JSON of another kind" 1 'error: shape: not a --stats file' rtf-report a=shape
 check_fails "a folder to write into" 1 'error: folder: could not write it: Is a directory' split_scp.pl good folder
