@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "base/error.h"
 #include "base/stage-clock.h"
 #include "base/thread-pool.h"
 #include "base/timer.h"

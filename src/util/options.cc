@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "util/io.h"
 #include "util/places.h"
+#include "util/text.h"
 
 namespace po = boost::program_options;
 
@@ -38,15 +39,6 @@ size_t EditDistance(const std::string &a, const std::string &b) {
   return row[b.size()];
 }
 
-constexpr char kSpace[] = " \t\r\n";
-constexpr char kByteOrderMark[] = "\xEF\xBB\xBF";
-
-std::string Trim(std::string s) {
-  s.erase(s.find_last_not_of(kSpace) + 1);
-  s.erase(0, s.find_first_not_of(kSpace));
-  return s;
-}
-
 std::string LowerCase(std::string s) {
   for (char &c : s) {
     if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
@@ -55,7 +47,7 @@ std::string LowerCase(std::string s) {
 }
 
 std::string NormalizeName(std::string name) {
-  name = LowerCase(Trim(std::move(name)));
+  name = LowerCase(std::string(Trim(name)));
   std::replace(name.begin(), name.end(), '_', '-');
   return name;
 }
@@ -121,7 +113,7 @@ struct OptionParser::Impl {
     option.string_key = NormalizeName(text.substr(0, eq));
     CheckKnown(option.string_key, where);
     if (eq != std::string::npos) {
-      option.value.push_back(Trim(text.substr(eq + 1)));
+      option.value.emplace_back(Trim(std::string_view(text).substr(eq + 1)));
     } else {
       for (const Row &row : rows) {
         if (row.name == option.string_key && row.type != "bool") {
@@ -323,7 +315,7 @@ void OptionParser::ReadConfigFile(const std::string &path) {
   };
   std::string line;
   for (int number = 1; next(number, &line); ++number) {
-    line = Trim(line.substr(0, line.find('#')));
+    line = std::string(Trim(std::string_view(line).substr(0, line.find('#'))));
     if (line.empty()) continue;
     const std::string where = Cat(path, ":", number, ": ");
     if (line.compare(0, 2, "--") == 0) line.erase(0, 2);
