@@ -56,12 +56,7 @@ int Run(int argc, char *argv[]) {
       ReadTrainData("training", *model, po.Arg(1), po.Arg(2), &tally);
   std::vector<TrainUtterance> dev;
   if (!dev_feats.empty()) dev = ReadTrainData("dev", *model, dev_feats, dev_tokens, &tally);
-  if (tally.Finish() != 0) {
-    throw Error(tally.NumFailed(),
-                " utterances cannot be used, see above; mend them, or leave them out with "
-                "--max-failures=",
-                tally.NumFailed(), " or a share such as --max-failures=5%");
-  }
+  if (const int status = tally.Finish(); status != 0) return status;  // and no model
 
   LOG_INFO << DescribeMachine() << ", float32";
   LOG_INFO << data.size() << " utterances, " << model->NumParams() << " parameters; "
