@@ -22,7 +22,7 @@ CXXFLAGS_ALL := -std=c++17 $(INCLUDES) -Wall -Wextra -ffp-contract=off -MD -MP -
 LDFLAGS_ALL := -pthread $(if $(SANITIZE),-fsanitize=$(SANITIZE)) $(LDFLAGS)
 LIBS := -lboost_program_options -lopenblas -lsndfile -lsoxr -lkissfft-float -lhwy -licuuc
 
-LIB_SRC := $(wildcard src/*/*.cc)
+LIB_SRC := $(wildcard src/*/*.cc src/*/*/*.cc)
 BIN_SRC := $(wildcard bin/*.cc)
 TEST_SRC := $(wildcard tests/*/*-test.cc)
 SUPPORT_SRC := $(wildcard tests/support/*.cc) $(filter-out %-test.cc %-main.cc,$(wildcard tests/fuzz/*.cc))
@@ -57,8 +57,8 @@ deps:  ## install the Debian/Ubuntu packages of utils/deps.txt (root or sudo)
 	$(Q)utils/install-deps.sh
 
 # Asked once per build directory, before the first compilation.
-$(BUILD)/.build-deps $(BUILD)/.test-deps: $(BUILD)/.%-deps: utils/check-deps.sh
-	$(Q)utils/check-deps.sh $* $(CXX) $(CXXFLAGS_ALL)
+$(BUILD)/.build-deps $(BUILD)/.test-deps: $(BUILD)/.%-deps: tools/dev/check-deps.sh
+	$(Q)tools/dev/check-deps.sh $* $(CXX) $(CXXFLAGS_ALL)
 	@mkdir -p $(@D) && touch $@
 $(LIB_OBJ) $(BIN_OBJ) $(TEST_OBJ) $(SUPPORT_OBJ) $(BENCH_OBJ) $(FUZZ_OBJ): | $(BUILD)/.build-deps
 $(TEST_OBJ): | $(BUILD)/.test-deps
@@ -101,7 +101,7 @@ $(BUILD)/tests/bench/onednn-bench: tests/bench/onednn-bench.cc $(LIB)
 	$(Q)$(CXX) $(CXXFLAGS_ALL) -I$(ONEDNN)/include $(LDFLAGS_ALL) $< $(LIB) -L$(ONEDNN)/lib -Wl,-rpath,$(ONEDNN)/lib \
 	  -ldnnl $(LIBS) -o $@
 
-# Only clang has -fsanitize=fuzzer; utils/fuzz.sh sets the compiler and SANITIZE.
+# Only clang has -fsanitize=fuzzer; tools/dev/fuzz.sh sets the compiler and SANITIZE.
 FUZZER := $(FUZZ_SRC:%.cc=$(BUILD)/%)
 $(FUZZER): $(BUILD)/%: $(BUILD)/obj/%.o $(SUPPORT_LIB) $(LIB)
 	@mkdir -p $(@D)
@@ -114,16 +114,16 @@ unit-build: $(TESTS)
 test-build: all unit-build $(BUILD)/tests/bench/scale-bench
 
 test: test-build  ## build and run all tests (ONLY="ctc wer": those with such names)
-	$(Q)utils/run-tests.sh $(BUILD) $(ONLY)
+	$(Q)tools/dev/run-tests.sh $(BUILD) $(ONLY)
 
 test-all: test-build  ## the tests under each U2MOE_CPU that the machine has, with ../shared and without
-	$(Q)utils/test-all.sh $(BUILD)
+	$(Q)tools/dev/test-all.sh $(BUILD)
 
 golden: unit-build  ## run the tests against the golden vectors and print the worst deviations as a table
-	$(Q)utils/golden-table.sh $(BUILD)
+	$(Q)tools/dev/golden-table.sh $(BUILD)
 
 fuzz:  ## libFuzzer on every parser of outside bytes, SECONDS=60 each (needs clang)
-	$(Q)utils/fuzz.sh $(or $(SECONDS),60)
+	$(Q)tools/dev/fuzz.sh $(or $(SECONDS),60)
 
 lint:  ## check include order, file sizes, shell scripts, format, house rules
 	$(Q)tests/lint/lint.sh
@@ -137,14 +137,14 @@ demo: ## install what is needed, build, and run egs/polyglot (under 12 minutes o
 	$(Q)egs/polyglot/run.sh
 
 bench: all $(BENCHES)  ## speed of the paper's three models in all formats of weights (40 minutes, 9 GB of disk)
-	$(Q)utils/bench_scale.py --build=$(BUILD) --json=$(BUILD)/bench.json
+	$(Q)tools/dev/bench_scale.py --build=$(BUILD) --json=$(BUILD)/bench.json
 
 # scale-bench measures a given model file.
 bench-ops: all $(BENCHES)  ## speed of single ops, searches and streams
 	$(Q)for b in $(filter-out %/scale-bench,$(BENCHES)); do $$b || exit 1; done
 
 man: all  ## man pages and shell completions of all tools, into build/<flavour>/share
-	$(Q)rm -rf $(BUILD)/share && utils/make-man.sh $(BUILD)/bin $(BUILD)/share
+	$(Q)rm -rf $(BUILD)/share && tools/dev/make-man.sh $(BUILD)/bin $(BUILD)/share
 
 install: man  ## install tools, man pages and completions into PREFIX
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 \
@@ -155,7 +155,7 @@ install: man  ## install tools, man pages and completions into PREFIX
 	  $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 
 compile_commands.json: Makefile $(LIB_SRC) $(BIN_SRC) $(TEST_SRC)
-	$(Q)utils/compile-commands.sh "$(CXX) $(CXXFLAGS_ALL)" $(LIB_SRC) $(BIN_SRC) $(TEST_SRC) > $@.tmp && mv $@.tmp $@
+	$(Q)tools/dev/compile-commands.sh "$(CXX) $(CXXFLAGS_ALL)" $(LIB_SRC) $(BIN_SRC) $(TEST_SRC) > $@.tmp && mv $@.tmp $@
 
 clean:  ## remove build/
 	rm -rf build compile_commands.json

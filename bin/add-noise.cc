@@ -1,18 +1,18 @@
 #include <algorithm>
 #include <optional>
 
+#include "audio/noise.h"
+#include "audio/resample.h"
+#include "audio/reverb.h"
+#include "audio/wave-choice.h"
+#include "audio/wave-reader.h"
 #include "base/error.h"
 #include "base/main.h"
 #include "base/rng.h"
-#include "feat/noise.h"
-#include "feat/resample.h"
-#include "feat/reverb.h"
-#include "feat/wave-choice.h"
-#include "feat/wave-reader.h"
+#include "table/text-tables.h"
 #include "util/options.h"
 #include "util/progress.h"
 #include "util/tally.h"
-#include "util/text-tables.h"
 
 namespace u2moe {
 int Run(int argc, char *argv[]) {

@@ -1,9 +1,9 @@
 #include "score/align-text.h"
 #include "base/main.h"
+#include "table/table-loop.h"
+#include "table/text-tables.h"
 #include "util/options.h"
-#include "util/table-loop.h"
 #include "util/tally.h"
-#include "util/text-tables.h"
 
 namespace u2moe {
 

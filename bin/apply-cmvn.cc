@@ -4,10 +4,10 @@
 #include "base/error.h"
 #include "base/main.h"
 #include "feat/cmvn.h"
-#include "tensor/kaldi-tables.h"
+#include "table/kaldi-tables.h"
+#include "table/speaker-map.h"
+#include "table/table-loop.h"
 #include "util/options.h"
-#include "util/speaker-map.h"
-#include "util/table-loop.h"
 #include "util/tally.h"
 
 namespace u2moe {

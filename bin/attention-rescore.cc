@@ -4,13 +4,13 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/main.h"
-#include "model/quantize.h"
+#include "modelfile/quantize.h"
 #include "pipeline/encode.h"
 #include "pipeline/model-scorer.h"
 #include "pipeline/nbest-table.h"
 #include "pipeline/rescoring-output.h"
-#include "pipeline/utterance-loop.h"
-#include "tensor/kaldi-tables.h"
+#include "table/kaldi-tables.h"
+#include "table/utterance-loop.h"
 #include "util/options.h"
 
 namespace u2moe {

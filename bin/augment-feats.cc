@@ -3,10 +3,10 @@
 #include "base/rng.h"
 #include "feat/feat-checks.h"
 #include "feat/spec-augment.h"
-#include "tensor/kaldi-tables.h"
-#include "util/live-piece.h"
+#include "table/kaldi-tables.h"
+#include "table/live-piece.h"
+#include "table/table-loop.h"
 #include "util/options.h"
-#include "util/table-loop.h"
 #include "util/tally.h"
 
 namespace u2moe {

@@ -5,7 +5,7 @@
 #include "base/log.h"
 #include "base/main.h"
 #include "feat/feat-compare.h"
-#include "tensor/kaldi-tables.h"
+#include "table/kaldi-tables.h"
 #include "util/options.h"
 #include "util/tally.h"
 

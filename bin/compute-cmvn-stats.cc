@@ -4,12 +4,12 @@
 #include "base/log.h"
 #include "base/main.h"
 #include "feat/cmvn.h"
-#include "tensor/kaldi-tables.h"
-#include "util/live-piece.h"
+#include "table/kaldi-tables.h"
+#include "table/live-piece.h"
+#include "table/table-loop.h"
+#include "table/text-tables.h"
 #include "util/options.h"
-#include "util/table-loop.h"
 #include "util/tally.h"
-#include "util/text-tables.h"
 
 namespace u2moe {
 namespace {

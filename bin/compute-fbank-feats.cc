@@ -1,6 +1,6 @@
 #include "base/log.h"
 #include "base/main.h"
-#include "pipeline/feature-tool.h"
+#include "feat/feature-tool.h"
 #include "util/options.h"
 
 namespace u2moe {

@@ -1,7 +1,7 @@
 #include "base/log.h"
 #include "base/main.h"
+#include "feat/feature-tool.h"
 #include "feat/mfcc.h"
-#include "pipeline/feature-tool.h"
 #include "util/options.h"
 
 namespace u2moe {

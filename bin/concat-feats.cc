@@ -3,7 +3,7 @@
 #include "base/log.h"
 #include "base/main.h"
 #include "feat/frame-join.h"
-#include "tensor/kaldi-tables.h"
+#include "table/kaldi-tables.h"
 #include "util/options.h"
 
 namespace u2moe {

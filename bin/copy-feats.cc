@@ -4,10 +4,10 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/main.h"
-#include "tensor/kaldi-tables.h"
+#include "table/kaldi-tables.h"
+#include "table/text-tables.h"
 #include "util/options.h"
 #include "util/tally.h"
-#include "util/text-tables.h"
 
 namespace u2moe {
 namespace {

@@ -1,9 +1,9 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/main.h"
+#include "table/text-tables.h"
 #include "util/options.h"
 #include "util/tally.h"
-#include "util/text-tables.h"
 
 namespace u2moe {
 

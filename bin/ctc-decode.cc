@@ -4,12 +4,12 @@
 #include "base/main.h"
 #include "base/stage-clock.h"
 #include "decode/ctc-search.h"
-#include "pipeline/utterance-loop.h"
-#include "tensor/kaldi-tables.h"
+#include "table/kaldi-tables.h"
+#include "table/text-tables.h"
+#include "table/utterance-loop.h"
 #include "util/options.h"
 #include "util/speed-report.h"
 #include "util/tally.h"
-#include "util/text-tables.h"
 
 namespace u2moe {
 namespace {

@@ -1,6 +1,6 @@
+#include "audio/segments.h"
 #include "base/main.h"
-#include "feat/segments.h"
-#include "tensor/kaldi-tables.h"
+#include "table/kaldi-tables.h"
 #include "util/options.h"
 #include "util/tally.h"
 

@@ -1,7 +1,7 @@
+#include "audio/segments.h"
+#include "audio/wave-reader.h"
 #include "base/error.h"
 #include "base/main.h"
-#include "feat/segments.h"
-#include "feat/wave-reader.h"
 #include "util/options.h"
 #include "util/tally.h"
 

@@ -1,6 +1,6 @@
 #include "feat/feat-stats.h"
 #include "base/main.h"
-#include "tensor/utterance-reader.h"
+#include "table/utterance-reader.h"
 #include "util/io.h"
 #include "util/options.h"
 #include "util/places.h"

@@ -1,11 +1,11 @@
 #include <optional>
 
 #include "base/main.h"
-#include "tensor/kaldi-tables.h"
+#include "table/kaldi-tables.h"
+#include "table/text-tables.h"
 #include "util/options.h"
 #include "util/places.h"
 #include "util/tally.h"
-#include "util/text-tables.h"
 
 namespace u2moe {
 

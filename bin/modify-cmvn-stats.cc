@@ -2,9 +2,9 @@
 
 #include "base/main.h"
 #include "feat/cmvn.h"
-#include "tensor/kaldi-tables.h"
+#include "table/kaldi-tables.h"
+#include "table/table-loop.h"
 #include "util/options.h"
-#include "util/table-loop.h"
 #include "util/tally.h"
 
 namespace u2moe {

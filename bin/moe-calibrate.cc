@@ -4,15 +4,15 @@
 
 #include "base/log.h"
 #include "base/main.h"
-#include "model/model-file.h"
-#include "pipeline/calibrate-experts.h"
-#include "pipeline/utterance-loop.h"
-#include "tensor/kaldi-tables.h"
-#include "tensor/utterance-reader.h"
+#include "lab/calibrate-experts.h"
+#include "modelfile/model-file.h"
+#include "table/kaldi-tables.h"
+#include "table/text-tables.h"
+#include "table/utterance-loop.h"
+#include "table/utterance-reader.h"
 #include "util/options.h"
 #include "util/places.h"
 #include "util/progress.h"
-#include "util/text-tables.h"
 
 namespace u2moe {
 

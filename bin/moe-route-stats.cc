@@ -4,16 +4,16 @@
 
 #include "base/log.h"
 #include "base/main.h"
-#include "model/model-file.h"
-#include "pipeline/route-report.h"
-#include "tensor/kaldi-tables.h"
-#include "tensor/utterance-reader.h"
+#include "lab/route-report.h"
+#include "modelfile/model-file.h"
+#include "table/kaldi-tables.h"
+#include "table/text-tables.h"
+#include "table/utterance-reader.h"
 #include "util/io.h"
 #include "util/options.h"
 #include "util/places.h"
 #include "util/progress.h"
 #include "util/tally.h"
-#include "util/text-tables.h"
 
 namespace u2moe {
 

@@ -1,6 +1,6 @@
 #include "base/log.h"
 #include "base/main.h"
-#include "model/model-average.h"
+#include "modelfile/model-average.h"
 #include "util/options.h"
 
 namespace u2moe {

@@ -1,5 +1,5 @@
 #include "base/main.h"
-#include "model/model-file.h"
+#include "modelfile/model-file.h"
 #include "util/options.h"
 
 namespace u2moe {

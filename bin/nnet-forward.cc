@@ -3,10 +3,10 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/main.h"
-#include "model/quantize.h"
+#include "modelfile/quantize.h"
 #include "pipeline/encode.h"
-#include "pipeline/utterance-loop.h"
-#include "tensor/utterance-reader.h"
+#include "table/utterance-loop.h"
+#include "table/utterance-reader.h"
 #include "util/options.h"
 
 namespace u2moe {

@@ -1,8 +1,8 @@
 #include "base/log.h"
 #include "base/main.h"
-#include "model/cmvn-file.h"
-#include "model/param-count.h"
-#include "model/wenet-import.h"
+#include "modelfile/cmvn-file.h"
+#include "modelfile/param-count.h"
+#include "modelfile/wenet-import.h"
 #include "util/options.h"
 
 namespace u2moe {

@@ -2,7 +2,7 @@
 
 #include "base/error.h"
 #include "base/main.h"
-#include "model/model-report.h"
+#include "modelfile/model-report.h"
 #include "util/options.h"
 
 namespace u2moe {

@@ -1,9 +1,9 @@
 #include "base/log.h"
 #include "base/main.h"
-#include "model/cmvn-file.h"
-#include "model/model-file.h"
-#include "model/param-count.h"
-#include "pipeline/feature-tool.h"
+#include "feat/feature-tool.h"
+#include "modelfile/cmvn-file.h"
+#include "modelfile/model-file.h"
+#include "modelfile/param-count.h"
 #include "util/options.h"
 
 namespace u2moe {

@@ -1,7 +1,7 @@
 #include <cstdio>
 
 #include "base/main.h"
-#include "model/quantize.h"
+#include "modelfile/quantize.h"
 #include "util/options.h"
 #include "util/places.h"
 

@@ -5,7 +5,7 @@
 
 #include "base/log.h"
 #include "base/main.h"
-#include "model/model-file.h"
+#include "modelfile/model-file.h"
 #include "tensor/context.h"
 #include "train/train-data.h"
 #include "train/training-run.h"

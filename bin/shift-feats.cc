@@ -1,10 +1,10 @@
 #include "base/error.h"
 #include "base/main.h"
 #include "feat/frame-choice.h"
-#include "tensor/kaldi-tables.h"
-#include "util/live-piece.h"
+#include "table/kaldi-tables.h"
+#include "table/live-piece.h"
+#include "table/table-loop.h"
 #include "util/options.h"
-#include "util/table-loop.h"
 #include "util/tally.h"
 
 namespace u2moe {

@@ -3,7 +3,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/main.h"
-#include "tensor/kaldi-tables.h"
+#include "table/kaldi-tables.h"
 #include "util/options.h"
 #include "util/tally.h"
 #include "util/text.h"

@@ -1,7 +1,7 @@
 #include "base/main.h"
+#include "table/text-tables.h"
 #include "util/options.h"
 #include "util/tally.h"
-#include "util/text-tables.h"
 #include "util/unit-table.h"
 
 namespace u2moe {

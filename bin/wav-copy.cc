@@ -1,12 +1,12 @@
 #include <cmath>
 #include <optional>
 
+#include "audio/pcm.h"
+#include "audio/resample.h"
+#include "audio/wave-reader.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/main.h"
-#include "feat/pcm.h"
-#include "feat/resample.h"
-#include "feat/wave-reader.h"
 #include "util/options.h"
 #include "util/tally.h"
 

@@ -1,11 +1,11 @@
 #include <cstdio>
 
+#include "audio/wave-reader.h"
 #include "base/log.h"
 #include "base/main.h"
-#include "feat/wave-reader.h"
+#include "table/text-tables.h"
 #include "util/options.h"
 #include "util/tally.h"
-#include "util/text-tables.h"
 
 namespace u2moe {
 

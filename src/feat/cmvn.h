@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "tensor/kaldi-tables.h"
+#include "table/kaldi-tables.h"
 #include "tensor/view.h"
 
 namespace u2moe {

@@ -5,7 +5,7 @@
 
 #include "layer/layer-output.h"
 #include "layer/param-visitor.h"
-#include "ops/packed-gemm.h"
+#include "ops/packed/packed-gemm.h"
 #include "tensor/context.h"
 #include "tensor/tensor.h"
 

@@ -5,7 +5,7 @@
 
 #include "ops/activation.h"
 #include "ops/elementwise.h"
-#include "ops/packed-gemm.h"
+#include "ops/packed/packed-gemm.h"
 #include "tensor/gemm.h"
 
 namespace u2moe {

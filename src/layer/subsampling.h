@@ -7,8 +7,8 @@
 
 #include "layer/linear.h"
 #include "layer/param-visitor.h"
-#include "ops/conv2d-tiles.h"
 #include "ops/conv2d.h"
+#include "ops/packed/conv2d-tiles.h"
 #include "tensor/packed-matrix.h"
 #include "tensor/ragged.h"
 

@@ -8,8 +8,8 @@
 #define HWY_TARGET_INCLUDE "ops/attention-cpu.cc"
 #include "ops/simd-targets.h"
 
+#include "ops/packed/tile-gemm-inl.h"
 #include "ops/simd-math-inl.h"
-#include "ops/tile-gemm-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace u2moe {

@@ -9,8 +9,8 @@
 #define HWY_TARGET_INCLUDE "ops/conv2d-cpu.cc"
 #include "ops/simd-targets.h"
 
+#include "ops/packed/tile-gemm-inl.h"
 #include "ops/simd-inl.h"
-#include "ops/tile-gemm-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace u2moe {

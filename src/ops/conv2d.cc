@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "ops/dispatch.h"
-#include "ops/packed-gemm.h"
+#include "ops/packed/packed-gemm.h"
 
 namespace u2moe {
 namespace {

@@ -8,7 +8,7 @@
 #include <string>
 
 #include "model/encoder.h"
-#include "model/model-file.h"
+#include "modelfile/model-file.h"
 #include "pipeline/encoder-stream.h"
 
 namespace u2moe {

@@ -4,8 +4,8 @@
 #include <set>
 
 #include "base/error.h"
-#include "tensor/kaldi-tables.h"
-#include "util/text-tables.h"
+#include "table/kaldi-tables.h"
+#include "table/text-tables.h"
 
 namespace u2moe {
 namespace {

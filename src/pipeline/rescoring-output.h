@@ -10,9 +10,9 @@
 
 #include "decode/rescoring.h"
 #include "pipeline/nbest-table.h"
-#include "tensor/kaldi-tables.h"
+#include "table/kaldi-tables.h"
+#include "table/text-tables.h"
 #include "util/options.h"
-#include "util/text-tables.h"
 
 namespace u2moe {
 

@@ -7,7 +7,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
-#include "util/text-tables.h"
+#include "table/text-tables.h"
 #include "util/text-watch.h"
 #include "util/text.h"
 

@@ -1,5 +1,5 @@
 // Weights of linear maps in the order in which the products of inference read them
-// (ops/packed-gemm.h).
+// (ops/packed/packed-gemm.h).
 #ifndef U2MOE_TENSOR_PACKED_MATRIX_H_
 #define U2MOE_TENSOR_PACKED_MATRIX_H_
 

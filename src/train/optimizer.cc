@@ -6,7 +6,7 @@
 #include <map>
 #include <utility>
 
-#include "model/safetensors.h"
+#include "modelfile/safetensors.h"
 #include "ops/elementwise.h"
 
 namespace u2moe {

@@ -5,8 +5,8 @@
 #include <utility>
 
 #include "base/log.h"
-#include "tensor/utterance-reader.h"
-#include "util/text-tables.h"
+#include "table/text-tables.h"
+#include "table/utterance-reader.h"
 
 namespace u2moe {
 namespace {

@@ -19,7 +19,7 @@
 #include "base/log.h"
 #include "base/rng.h"
 #include "base/timer.h"
-#include "model/model-average.h"
+#include "modelfile/model-average.h"
 #include "util/fd-stream.h"
 #include "util/io.h"
 #include "util/json.h"

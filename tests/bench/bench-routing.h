@@ -8,9 +8,9 @@
 
 #include "base/error.h"
 #include "bench/random-rows.h"
+#include "lab/calibrate-experts.h"
 #include "layer/route-sink.h"
 #include "model/expert-options.h"
-#include "pipeline/calibrate-experts.h"
 #include "util/options.h"
 
 namespace u2moe {

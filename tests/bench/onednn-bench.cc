@@ -16,7 +16,7 @@
 
 #include "bench/matrices-in-turn.h"
 #include "bench/random-rows.h"
-#include "ops/packed-gemm.h"
+#include "ops/packed/packed-gemm.h"
 
 namespace u2moe {
 namespace {

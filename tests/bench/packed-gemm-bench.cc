@@ -7,7 +7,7 @@
 
 #include "bench/matrices-in-turn.h"
 #include "bench/random-rows.h"
-#include "ops/packed-gemm.h"
+#include "ops/packed/packed-gemm.h"
 #include "tensor/gemm.h"
 
 namespace u2moe {

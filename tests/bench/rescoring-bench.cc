@@ -27,9 +27,9 @@
 #include "decode/rescoring.h"
 #include "model/decoder.h"
 #include "ops/softmax.h"
+#include "table/kaldi-tables.h"
+#include "table/text-tables.h"
 #include "tensor/gemm.h"
-#include "tensor/kaldi-tables.h"
-#include "util/text-tables.h"
 
 namespace u2moe {
 namespace {

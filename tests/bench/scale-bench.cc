@@ -26,7 +26,7 @@
 #include "base/thread-pool.h"
 #include "base/timer.h"
 #include "bench/bench-routing.h"
-#include "model/quantize.h"
+#include "modelfile/quantize.h"
 #include "pipeline/encode.h"
 #include "pipeline/model-scorer.h"
 #include "pipeline/stream-scheduler.h"

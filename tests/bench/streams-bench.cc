@@ -17,7 +17,7 @@
 #include "base/rng.h"
 #include "base/timer.h"
 #include "bench/bench-routing.h"
-#include "model/quantize.h"
+#include "modelfile/quantize.h"
 #include "pipeline/encode.h"
 #include "pipeline/stream-scheduler.h"
 #include "util/io.h"

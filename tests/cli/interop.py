@@ -233,7 +233,7 @@ def case_native_types(path, rng):
         with getattr(kn, name + "Writer")(f"ark:{path}/{name}.in") as w:
             for key, value in table.items():
                 w.write(key, value)
-    test = os.environ["BUILD"] + "/tests/util/basic-tables-test"
+    test = os.environ["BUILD"] + "/tests/table/basic-tables-test"
     subprocess.run(
         [test, "--gtest_filter=*ExchangeWithOthers"],
         check=True,

@@ -11,7 +11,7 @@ fi
 cases=(native_matrix native_vector native_ints native_doubles native_compressed native_compress native_tokens
   kaldiio_matrix kaldiio_vector kaldiio_ints kaldiio_doubles kaldiio_compressed kaldiio_compress
   ranges pipes)
-if [ -x "$BUILD/tests/util/basic-tables-test" ]; then
+if [ -x "$BUILD/tests/table/basic-tables-test" ]; then
   cases+=(native_types)
 else
   skip "native_types" "needs the unit tests: make test-build"

@@ -2,8 +2,8 @@
 # Man pages and completions say what --help says.
 . "$(dirname "$0")/../support/cli.sh"
 bin=$(dirname "$(command -v copy-feats)")
-check "pages and completions are made" "$root/utils/make-man.sh" "$bin" "$tmp/share"
-check_fails "usage" 2 'Usage' "$root/utils/make-man.sh"
+check "pages and completions are made" "$root/tools/dev/make-man.sh" "$bin" "$tmp/share"
+check_fails "usage" 2 'Usage' "$root/tools/dev/make-man.sh"
 man=$tmp/share/man/man1
 
 # Every option, with its type, default and text, of every tool.

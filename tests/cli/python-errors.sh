@@ -23,7 +23,7 @@ echo 'a u1' > data/spk2utt
 scripts=()
 while IFS= read -r file; do scripts+=("$file"); done < <(
   find "$root/utils" -maxdepth 1 -type l \( -name '*.sh' -o -name '*.pl' \) | sort
-  find "$root/utils" "$root/egs" "$root/tests/bench" "$root/tests/support" -path '*/exp' -prune -o -path '*/data_dir' -prune -o \
+  find "$root/utils" "$root/egs" "$root/tools" "$root/tests/bench" "$root/tests/support" -path '*/exp' -prune -o -path '*/data_dir' -prune -o \
     -type f \( -name '*.py' -o -name rtf-report \) -print | sort | xargs -d '\n' grep -lE '^    run(_script)?\(main\)' |
     grep -v '/u2moe_script.py$'
 )

@@ -8,7 +8,7 @@
 #include "decode/ctc-search.h"
 #include "support/golden-report.h"
 #include "support/test-util.h"
-#include "tensor/kaldi-tables.h"
+#include "table/kaldi-tables.h"
 
 namespace u2moe {
 namespace {

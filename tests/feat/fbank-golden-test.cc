@@ -9,12 +9,12 @@
 #include <string>
 #include <vector>
 
+#include "audio/wave.h"
 #include "feat/fbank.h"
 #include "feat/mfcc.h"
-#include "feat/wave.h"
 #include "support/golden-report.h"
 #include "support/test-util.h"
-#include "tensor/kaldi-tables.h"
+#include "table/kaldi-tables.h"
 
 namespace u2moe {
 namespace {

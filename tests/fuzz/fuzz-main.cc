@@ -1,5 +1,5 @@
 // One libFuzzer program for all targets: U2MOE_FUZZ_TARGET names the target, U2MOE_FUZZ_SEEDS a
-// folder that gets its seeds. See utils/fuzz.sh.
+// folder that gets its seeds. See tools/dev/fuzz.sh.
 #include <cstdio>
 #include <cstdlib>
 

@@ -6,13 +6,13 @@
 
 #include <type_traits>
 
+#include "audio/wave-reader.h"
 #include "base/check.h"
 #include "base/rng.h"
-#include "feat/wave-reader.h"
-#include "model/model-file.h"
+#include "modelfile/model-file.h"
 #include "support/test-util.h"
-#include "tensor/kaldi-tables.h"
-#include "util/text-tables.h"
+#include "table/kaldi-tables.h"
+#include "table/text-tables.h"
 
 namespace u2moe {
 namespace {

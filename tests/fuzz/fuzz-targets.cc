@@ -11,21 +11,21 @@
 #include <sstream>
 #include <utility>
 
+#include "audio/audio-stream.h"
+#include "audio/pcm.h"
+#include "audio/segments.h"
+#include "audio/wave-reader.h"
 #include "base/check.h"
 #include "base/error.h"
 #include "decode/ctc-search.h"
-#include "feat/audio-stream.h"
-#include "feat/pcm.h"
-#include "feat/segments.h"
-#include "feat/wave-reader.h"
-#include "model/cmvn-file.h"
-#include "model/model-file.h"
-#include "model/wenet-import.h"
+#include "modelfile/cmvn-file.h"
+#include "modelfile/model-file.h"
+#include "modelfile/wenet-import.h"
 #include "pipeline/nbest-table.h"
-#include "tensor/kaldi-tables.h"
-#include "util/kaldi-format.h"
+#include "table/kaldi-format.h"
+#include "table/kaldi-tables.h"
+#include "table/text-tables.h"
 #include "util/options.h"
-#include "util/text-tables.h"
 #include "util/unit-table.h"
 
 namespace u2moe {

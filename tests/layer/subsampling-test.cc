@@ -108,8 +108,8 @@ TEST(Subsampling, WindowsGiveTheWhole) {
   }
 }
 
-// So many channels that tiles take the convolutions (ops/conv2d-tiles.h): the same as without,
-// alone or not, and windows of whole tiles give the bits of the whole, others its numbers.
+// So many channels that tiles take the convolutions (ops/packed/conv2d-tiles.h): the same as
+// without, alone or not, and windows of whole tiles give the bits of the whole, others its numbers.
 TEST(Subsampling, TilesGiveWhatPatchesGive) {
   Context ctx;
   Rng rng(14);

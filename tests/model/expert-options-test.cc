@@ -5,7 +5,7 @@
 #include <cmath>
 
 #include "base/error.h"
-#include "model/model-file.h"
+#include "modelfile/model-file.h"
 #include "support/test-util.h"
 #include "train/tiny.h"
 

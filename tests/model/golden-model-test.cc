@@ -8,7 +8,7 @@
 #include <tuple>
 
 #include "model/golden.h"
-#include "model/safetensors.h"
+#include "modelfile/safetensors.h"
 #include "ops/elementwise.h"
 #include "ops/embedding.h"
 #include "ops/softmax.h"

@@ -9,9 +9,9 @@
 #include <vector>
 
 #include "model/asr-model.h"
-#include "model/wenet-import.h"
+#include "modelfile/wenet-import.h"
 #include "support/test-util.h"
-#include "tensor/kaldi-tables.h"
+#include "table/kaldi-tables.h"
 #include "util/json.h"
 
 namespace u2moe {

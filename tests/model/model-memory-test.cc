@@ -8,7 +8,7 @@
 #include <functional>
 #include <sstream>
 
-#include "model/quantize.h"
+#include "modelfile/quantize.h"
 #include "support/error-test.h"
 #include "support/test-util.h"
 

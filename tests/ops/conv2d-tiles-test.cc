@@ -1,4 +1,4 @@
-#include "ops/conv2d-tiles.h"
+#include "ops/packed/conv2d-tiles.h"
 
 #include <thread>
 #include <vector>

@@ -6,7 +6,7 @@
 #include "ops/softmax.h"
 #include "support/golden-report.h"
 #include "support/op-test.h"
-#include "tensor/kaldi-tables.h"
+#include "table/kaldi-tables.h"
 
 namespace u2moe {
 namespace {

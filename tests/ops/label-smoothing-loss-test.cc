@@ -5,7 +5,7 @@
 #include "ops/ref/label-smoothing-loss.h"
 #include "support/golden-report.h"
 #include "support/op-test.h"
-#include "tensor/kaldi-tables.h"
+#include "table/kaldi-tables.h"
 
 namespace u2moe {
 namespace {

@@ -5,7 +5,7 @@
 #include <limits>
 #include <vector>
 
-#include "ops/packed-gemm.h"
+#include "ops/packed/packed-gemm.h"
 #include "ops/ref/packed-gemm.h"
 #include "support/error-test.h"
 #include "support/op-test.h"

@@ -1,4 +1,4 @@
-#include "ops/packed-gemm.h"
+#include "ops/packed/packed-gemm.h"
 
 #include <cstring>
 #include <numeric>

@@ -2,13 +2,13 @@
 // manual (Intel 64 and IA-32 Architectures Software Developer's Manual, volume 2): its products are
 // those of the vector kernels to the bit. What runs on no processor here are the instructions
 // alone.
-#include "ops/tile-unit.h"
+#include "ops/packed/tile-unit.h"
 
 #include <cstring>
 #include <vector>
 
-#include "ops/packed-gemm.h"
-#include "ops/tile-unit-inl.h"
+#include "ops/packed/packed-gemm.h"
+#include "ops/packed/tile-unit-inl.h"
 #include "support/op-test.h"
 
 namespace u2moe {

@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <cmath>
 
+#include "lab/route-report.h"
 #include "model/golden.h"
 #include "pipeline/encode.h"
-#include "pipeline/route-report.h"
 
 namespace u2moe {
 namespace {

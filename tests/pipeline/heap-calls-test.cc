@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "base/error.h"
-#include "model/model-file.h"
+#include "modelfile/model-file.h"
 #include "pipeline/encode.h"
 #include "pipeline/stream-scheduler.h"
 #include "support/heap-calls.h"

@@ -5,7 +5,7 @@
 #include <cstring>
 #include <fstream>
 
-#include "model/model-file.h"
+#include "modelfile/model-file.h"
 #include "pipeline/stream-scheduler.h"
 #include "support/small-model.h"
 #include "support/test-util.h"

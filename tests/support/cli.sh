@@ -1,4 +1,4 @@
-# Sourced by tests/cli/*.sh: counts the checks of one script and tells them to utils/run-tests.sh.
+# Sourced by tests/cli/*.sh: counts the checks of one script and tells them to tools/dev/run-tests.sh.
 #
 #   check NAME cmd...                      passes if cmd exits 0
 #   check_fails NAME STATUS REGEX cmd...   passes if cmd exits STATUS and its stderr matches REGEX (grep -E)

@@ -19,7 +19,7 @@ inline double Deviation(double got, double want) {
 
 // The largest |difference| that a test has seen between us and `file` of the golden vectors, and
 // the tolerance it was held to. `set` is a word: what was compared (whole, chunk, streaming...).
-// Fails where worst is above the tolerance. utils/golden-table.sh collects the lines.
+// Fails where worst is above the tolerance. tools/dev/golden-table.sh collects the lines.
 inline void ReportGolden(const std::string &set, const std::string &file, double worst,
                          double tolerance) {
   std::printf("golden: %s %s %.1e %.1e %.3f\n", set.c_str(), file.c_str(), worst, tolerance,

@@ -6,7 +6,7 @@
 #include <set>
 
 #include "model/golden.h"
-#include "model/safetensors.h"
+#include "modelfile/safetensors.h"
 #include "support/golden-report.h"
 #include "train/loss.h"
 #include "train/optimizer.h"

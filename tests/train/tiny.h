@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "model/model-file.h"
+#include "modelfile/model-file.h"
 #include "support/test-util.h"
 #include "train/batching.h"
 

@@ -11,9 +11,9 @@
 
 #include "support/error-test.h"
 #include "support/test-util.h"
-#include "tensor/kaldi-tables.h"
+#include "table/kaldi-tables.h"
+#include "table/text-tables.h"
 #include "util/io.h"
-#include "util/text-tables.h"
 
 namespace u2moe {
 namespace {

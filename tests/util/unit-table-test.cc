@@ -7,7 +7,7 @@
 
 #include "base/error.h"
 #include "support/test-util.h"
-#include "util/text-tables.h"
+#include "table/text-tables.h"
 
 namespace u2moe {
 namespace {

@@ -1,10 +1,10 @@
-// The plain form of ops/packed-gemm.h, in double.
+// The plain form of ops/packed/packed-gemm.h, in double.
 #ifndef U2MOE_OPS_REF_PACKED_GEMM_H_
 #define U2MOE_OPS_REF_PACKED_GEMM_H_
 
 #include <cmath>
 
-#include "ops/packed-gemm.h"
+#include "ops/packed/packed-gemm.h"
 
 namespace u2moe::ref {
 

@@ -1,0 +1,230 @@
+#include "lab/route-report.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <fstream>
+#include <iterator>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "base/signal-cleanup.h"
+#include "pipeline/encode.h"
+#include "util/io.h"
+
+namespace u2moe {
+namespace {
+
+std::string Format(const char *format, double value) {
+  char text[32];
+  std::snprintf(text, sizeof text, format, value);
+  return text;
+}
+
+nlohmann::ordered_json ToJson(const std::string &name, const RouteStats &s) {
+  nlohmann::ordered_json j{{"name", name}, {"rows", s.NumRows()}};
+  for (int e = 0; e < s.NumExperts(); ++e) j["share"].push_back(s.Share(e));
+  j["entropy"] = s.Entropy();
+  j["max_over_mean_load"] = s.MaxLoad();
+  for (int k = 0; k < s.NumChoices(); ++k) j["mean_gates"].push_back(s.MeanGate(k));
+  j["mean_margin"] = s.MeanMargin();
+  j["experts_per_row"] = s.ExpertsPerRow();
+  j["second_skipped"] = s.SecondSkipped();
+  j["exited"] = s.Exited();
+  j["distinct_experts_per_chunk"] = s.DistinctPerChunk();
+  j["dead_experts"] = s.DeadExperts().size();
+  for (int a = 0; a < s.NumExperts(); ++a) {
+    std::vector<double> row;
+    for (int b = 0; b < s.NumExperts(); ++b) row.push_back(s.CoActivation(a, b));
+    j["co_activation"].push_back(row);
+  }
+  return j;
+}
+
+}  // namespace
+
+std::vector<std::string> EncoderMixtureNames(const ModelConfig &config) {
+  std::vector<std::string> names;
+  if (config.encoder.ffn.num_experts == 0) return names;
+  for (int i = 0; i < config.encoder.num_blocks; ++i) {
+    for (const char *name : {"feed_forward_macaron", "feed_forward"})
+      names.push_back(Cat("encoder.encoders.", i, ".", name));
+  }
+  return names;
+}
+
+std::vector<std::string> DecoderMixtureNames(const ModelConfig &config, bool right) {
+  std::vector<std::string> names;
+  if (config.decoder.ffn.num_experts == 0) return names;
+  const int blocks = right ? config.decoder.num_reverse_blocks : config.decoder.num_blocks;
+  for (int i = 0; i < blocks; ++i) {
+    names.push_back(
+        Cat("decoder.", right ? "right" : "left", "_decoder.decoders.", i, ".feed_forward"));
+  }
+  return names;
+}
+
+void RouteRecorder::OnRoute(ConstView logits, Span<int32_t> experts, Span<float> gates) {
+  decisions_.push_back(
+      {Tensor::Copy(logits), {experts.begin(), experts.end()}, {gates.begin(), gates.end()}, {}});
+}
+
+void RouteReport::Add(const std::string &layer, const RouteRecorder::Decision &d, int64_t chunk,
+                      const std::string &group) {
+  RouteStats one(static_cast<int>(d.logits.Cols()),
+                 static_cast<int>(static_cast<int64_t>(d.experts.size()) / d.logits.Rows()));
+  one.Add(d.logits, d.experts, d.gates, chunk);
+  if (stats_.count(layer) == 0) layers_.push_back(layer);
+  stats_[layer].Add(one);
+  if (!group.empty()) groups_[group][layer].Add(one);
+}
+
+UtteranceRoutes RouteUtterance(const Context &ctx, const AsrModel &model, ConstView feats,
+                               const AttentionMask &mask, const std::vector<int32_t> *tokens,
+                               bool skip_cost) {
+  const ModelConfig &config = model.Config();
+  for (int32_t token : tokens != nullptr ? *tokens : std::vector<int32_t>()) {
+    if (token < 0 || token >= config.vocab_size) {
+      throw DataError("token ", token, " is not a unit of the model (0 to ", config.vocab_size - 1,
+                      "); were the tokens made with the model's units.txt?");
+    }
+  }
+  CheckFinite("features", feats);
+  RouteRecorder recorder(skip_cost);
+  ForwardMode mode;
+  mode.mask = mask;
+  mode.routes = &recorder;
+  Tensor encoded;
+  RaggedShape shape;
+  model.Encoder().Forward(ctx, mode, feats, RaggedShape::Single(feats.Rows()), &encoded, &shape,
+                          nullptr, nullptr);
+  UtteranceRoutes routes;
+  routes.encoder = recorder.Decisions();
+  CHECK_EQ(routes.encoder.size(), EncoderMixtureNames(config).size());
+  for (const bool right : {false, true}) {
+    if (tokens == nullptr || (right && !model.HasRightDecoder())) continue;
+    RouteRecorder decoder_recorder(skip_cost);
+    Tensor logits;
+    const DecoderInput input = MakeDecoderInput({*tokens}, {0}, config.sos, right);
+    (right ? model.RightDecoder() : model.LeftDecoder())
+        .Forward(ctx, input, encoded, shape, nullptr, &decoder_recorder, &logits, nullptr);
+    CHECK_EQ(decoder_recorder.Decisions().size(), DecoderMixtureNames(config, right).size());
+    (right ? routes.right : routes.left) = decoder_recorder.Decisions();
+  }
+  return routes;
+}
+
+std::vector<RouteRecorder::Decision> RouteReport::AddUtterance(
+    const Context &ctx, const AsrModel &model, ConstView feats, const AttentionMask &mask,
+    const std::vector<int32_t> *tokens, const std::string &group) {
+  UtteranceRoutes routes = RouteUtterance(ctx, model, feats, mask, tokens, false);
+  const auto add = [&](const std::vector<std::string> &names,
+                       const std::vector<RouteRecorder::Decision> &decisions, int64_t chunk) {
+    for (size_t i = 0; i < decisions.size(); ++i) Add(names[i], decisions[i], chunk, group);
+  };
+  add(EncoderMixtureNames(config_), routes.encoder, mask.chunk);
+  add(DecoderMixtureNames(config_, false), routes.left, 0);
+  add(DecoderMixtureNames(config_, true), routes.right, 0);
+  ++num_utterances_;
+  return std::move(routes.encoder);
+}
+
+int RouteReport::NumDeadExperts() const {
+  size_t dead = 0;
+  for (const auto &[layer, s] : stats_) dead += s.DeadExperts().size();
+  return static_cast<int>(dead);
+}
+
+void RouteReport::WriteText(std::ostream &os) const {
+  size_t width = 5;
+  for (const std::string &layer : layers_) width = std::max(width, layer.size());
+  os << num_utterances_ << " utterances; share of the assignments per expert, % (even: "
+     << Format("%.1f", layers_.empty() ? 0 : 100.0 / Stats(layers_[0]).NumExperts())
+     << "); entropy 1 is even; load is against an even one\n";
+  const auto row = [&](const std::string &name, const RouteStats &s) {
+    os << name << std::string(width - std::min(width, name.size()), ' ');
+    for (int e = 0; e < s.NumExperts(); ++e) os << Format(" %5.1f", 100 * s.Share(e));
+    os << Format("  entropy %.3f", s.Entropy()) << Format("  max load %.2f", s.MaxLoad())
+       << "  gates";
+    for (int k = 0; k < s.NumChoices(); ++k) os << Format(" %.3f", s.MeanGate(k));
+    os << Format("  experts/row %.2f", s.ExpertsPerRow())
+       << Format("  distinct/chunk %.2f", s.DistinctPerChunk()) << "  rows " << s.NumRows();
+    for (int e : s.DeadExperts()) os << "  DEAD " << e;
+    os << "\n";
+  };
+  for (const std::string &layer : layers_) row(layer, Stats(layer));
+  for (const auto &[group, layers] : groups_) {
+    os << "\n" << group << "\n";
+    for (const std::string &layer : layers_) {
+      if (layers.count(layer)) row(layer, layers.at(layer));
+    }
+  }
+}
+
+void RouteReport::WriteJson(std::ostream &os) const {
+  nlohmann::ordered_json j{{"utterances", num_utterances_}, {"layers", nlohmann::json::array()}};
+  for (const std::string &layer : layers_) j["layers"].push_back(ToJson(layer, Stats(layer)));
+  for (const auto &[group, layers] : groups_) {
+    for (const std::string &layer : layers_) {
+      if (layers.count(layer)) j["groups"][group].push_back(ToJson(layer, layers.at(layer)));
+    }
+  }
+  os << j.dump(1) << "\n";
+}
+
+void RouteReport::WritePlot(const std::string &png_path) const {
+  // gnuplot says nothing of a disk that is full, so its file gets its name when it is whole.
+  const std::string temporary = Cat(png_path, ".tmp-", getpid());
+  const SignalCleanup cleanup(temporary);
+  std::string cause, whole;
+  try {
+    Output out("| gnuplot");
+    WriteGnuplot(temporary, out.Stream());
+    out.Close();
+    std::ifstream in(temporary, std::ios::binary);
+    const std::string png((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
+    const std::string end("IEND\xae\x42\x60\x82", 8);
+    if (png.size() < end.size() || png.compare(png.size() - end.size(), end.size(), end) != 0) {
+      cause = "gnuplot did not write all of it; is the disk full?";
+    }
+    whole = png;
+  } catch (const Error &e) {
+    cause = Cat(e.what(), "; does the folder exist, and is gnuplot installed?");
+  }
+  unlink(temporary.c_str());
+  if (!cause.empty()) throw Error("cannot write ", png_path, ": ", cause);
+  Output out(png_path);
+  out.Stream() << whole;
+  out.Close();
+}
+
+void RouteReport::WriteGnuplot(const std::string &png_path, std::ostream &os) const {
+  const int num_experts = layers_.empty() ? 1 : Stats(layers_[0]).NumExperts();
+  std::string quoted;  // gnuplot doubles a quote inside single quotes
+  for (char c : png_path) quoted += c == '\'' ? std::string("''") : std::string(1, c);
+  // The first layer on top, as in the table.
+  const auto height = [this](size_t i) { return layers_.size() - 1 - i; };
+  os << "set terminal pngcairo size 900," << 160 + 28 * layers_.size() << " font ',10'\n"
+     << "set output '" << quoted << "'\nset title 'Load per expert (1 is even)'\n"
+     << "set xlabel 'expert'\nset xtics 1\nset xrange [-0.5:" << num_experts << "-0.5]\n"
+     << "set yrange [-0.5:" << layers_.size() << "-0.5]\nset cbrange [0:]\n"
+     << "set palette defined (0 'white', 1 'light-blue', 2 'khaki', 4 'orange')\nset ytics (";
+  for (size_t i = 0; i < layers_.size(); ++i) {
+    os << (i ? ", " : "") << "'" << layers_[i] << "' " << height(i);
+  }
+  os << ") noenhanced\nplot '-' using 1:2:3 with image notitle, "
+     << "'-' using 1:2:(sprintf('%.2f', $3)) with labels notitle\n";
+  for (int pass = 0; pass < 2; ++pass) {
+    for (size_t i = 0; i < layers_.size(); ++i) {
+      for (int e = 0; e < num_experts; ++e) {
+        os << e << " " << height(i) << " " << Stats(layers_[i]).Load(e) << "\n";
+      }
+    }
+    os << "e\n";
+  }
+}
+
+}  // namespace u2moe

@@ -1,0 +1,89 @@
+// Routing statistics of a whole model over a test set, by layer and by label, as text, JSON and
+// heat map.
+#ifndef U2MOE_LAB_ROUTE_REPORT_H_
+#define U2MOE_LAB_ROUTE_REPORT_H_
+
+#include <map>
+#include <ostream>
+#include <string>
+#include <vector>
+
+#include "lab/route-stats.h"
+#include "model/asr-model.h"
+
+namespace u2moe {
+
+// Names of the mixtures of a model in the order in which a RouteSink hears of them, as in the
+// parameter names: "encoder.encoders.0.feed_forward_macaron". Empty for a dense part.
+std::vector<std::string> EncoderMixtureNames(const ModelConfig &config);
+std::vector<std::string> DecoderMixtureNames(const ModelConfig &config, bool right);
+
+// Keeps what the routers decided in one forward.
+class RouteRecorder : public RouteSink {
+ public:
+  struct Decision {
+    Tensor logits;                 // [R, E]
+    std::vector<int32_t> experts;  // [R * K]
+    std::vector<float> gates;
+    std::vector<double> skip_cost;  // [R] if asked for
+  };
+  explicit RouteRecorder(bool skip_cost = false) : wants_skip_cost_(skip_cost) {}
+  void OnRoute(ConstView logits, Span<int32_t> experts, Span<float> gates) override;
+  bool WantsSkipCost() const override { return wants_skip_cost_; }
+  void OnSkipCost(const std::vector<double> &cost) override { decisions_.back().skip_cost = cost; }
+  const std::vector<Decision> &Decisions() const { return decisions_; }
+
+ private:
+  bool wants_skip_cost_;
+  std::vector<Decision> decisions_;
+};
+
+// What all routers of a model decide for an utterance: in its encoder under the mask and, with
+// labels, in both decoders fed with them; empty where there are no mixtures or no labels. Throws
+// DataError for features or labels that do not fit the model.
+struct UtteranceRoutes {
+  std::vector<RouteRecorder::Decision> encoder, left, right;
+};
+UtteranceRoutes RouteUtterance(const Context &ctx, const AsrModel &model, ConstView feats,
+                               const AttentionMask &mask, const std::vector<int32_t> *tokens,
+                               bool skip_cost);
+
+class RouteReport {
+ public:
+  explicit RouteReport(const ModelConfig &config) : config_(config) {}
+
+  // Adds an utterance: its encoder under the mask, and, with labels, both decoders fed with them.
+  // group: a label such as a language, "" for none. Returns the decisions of the encoder's layers.
+  // Throws DataErrors of RouteUtterance, with nothing counted.
+  std::vector<RouteRecorder::Decision> AddUtterance(const Context &ctx, const AsrModel &model,
+                                                    ConstView feats, const AttentionMask &mask,
+                                                    const std::vector<int32_t> *tokens,
+                                                    const std::string &group);
+
+  // All layers, in the order of the network.
+  const std::vector<std::string> &Layers() const { return layers_; }
+  const RouteStats &Stats(const std::string &layer) const { return stats_.at(layer); }
+  int NumDeadExperts() const;
+
+  void WriteText(std::ostream &os) const;
+  void WriteJson(std::ostream &os) const;
+  // Draws load by layer and expert into a PNG, with gnuplot. Throws Error, with nothing at
+  // png_path, where that is not complete.
+  void WritePlot(const std::string &png_path) const;
+
+ private:
+  // The program for gnuplot.
+  void WriteGnuplot(const std::string &png_path, std::ostream &os) const;
+  void Add(const std::string &layer, const RouteRecorder::Decision &d, int64_t chunk,
+           const std::string &group);
+
+  ModelConfig config_;
+  int64_t num_utterances_ = 0;
+  std::vector<std::string> layers_;
+  std::map<std::string, RouteStats> stats_;
+  std::map<std::string, std::map<std::string, RouteStats>> groups_;  // [group][layer]
+};
+
+}  // namespace u2moe
+
+#endif  // U2MOE_LAB_ROUTE_REPORT_H_

@@ -1,0 +1,19 @@
+#ifndef U2MOE_MODELFILE_MODEL_REPORT_H_
+#define U2MOE_MODELFILE_MODEL_REPORT_H_
+
+#include <string>
+
+#include "modelfile/model-file.h"
+
+namespace u2moe {
+
+// What nnet-info prints: shape, parameters by part and in use, units, feature options, history. The
+// text for people has one section each; the JSON object has config, num_experts, parameters,
+// weights (of linear maps, by kind of layer: format, packed or not, parameters, bytes), units,
+// features and history.
+std::string ModelReportText(AsrModel *model, const ModelInfo &info);
+std::string ModelReportJson(AsrModel *model, const ModelInfo &info);
+
+}  // namespace u2moe
+
+#endif  // U2MOE_MODELFILE_MODEL_REPORT_H_
