@@ -47,6 +47,12 @@ Tensor Tensor::Zeros(int64_t rows, int64_t cols) {
   return t;
 }
 
+Tensor::Tensor(const Context &, Span<int64_t> shape) : Tensor(shape) {}
+
+Tensor::Tensor(const Context &, int64_t rows, int64_t cols) : Tensor(rows, cols) {}
+
+Tensor Tensor::Zeros(const Context &, int64_t rows, int64_t cols) { return Zeros(rows, cols); }
+
 Tensor Tensor::Copy(ConstView v) {
   Tensor t(v.Rows(), v.Cols());
   for (int64_t i = 0; i < v.Rows(); ++i) std::copy_n(v.Row(i), v.Cols(), t.Data() + i * v.Cols());

@@ -14,6 +14,8 @@
 
 namespace u2moe {
 
+class Context;
+
 // A dense float32 array of up to 4 dimensions, contiguous, aligned to 64 bytes. Memory comes from a
 // caching allocator (tensor/allocator.h), so temporaries in a loop cost no system call. A tensor
 // may also borrow memory, such as a mapped model file, which it keeps alive. Copying copies the
@@ -27,6 +29,11 @@ class Tensor {
   Tensor(int64_t rows, int64_t cols);
   static Tensor Zeros(Span<int64_t> shape);
   static Tensor Zeros(int64_t rows, int64_t cols);
+  // In the memory of ctx's device, where the ops that compute with ctx reach it; the ones above are
+  // the host's.
+  Tensor(const Context &ctx, Span<int64_t> shape);
+  Tensor(const Context &ctx, int64_t rows, int64_t cols);
+  static Tensor Zeros(const Context &ctx, int64_t rows, int64_t cols);
   static Tensor Copy(ConstView v);
   // A tensor on memory that `data` owns or keeps alive; not copied.
   static Tensor Borrow(std::shared_ptr<float> data, Span<int64_t> shape);
