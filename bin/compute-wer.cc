@@ -62,6 +62,9 @@ int Run(int argc, char *argv[]) {
   if (bootstrap) {
     std::unordered_map<std::string, std::string> utt2spk;
     if (!utt2spk_file.empty()) utt2spk = ReadMap(utt2spk_file);
+    if (!utt2spk_file.empty() && utt2spk.empty()) {
+      throw Error(utt2spk_file, ": no utterances; expected lines of an utterance and its speaker");
+    }
     const std::vector<BootstrapUnit> units = BootstrapUnits(first, report.second, utt2spk);
     report.seed = static_cast<uint64_t>(seed);
     intervals = Bootstrap(units, draws, report.seed);

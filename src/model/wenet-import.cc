@@ -440,6 +440,7 @@ void ReadCmvn(const json &config, WenetConfig *result) {
 json ReadConfigJson(const std::string &rxfilename) {
   Input input(rxfilename);
   std::ostringstream bytes;
+  input.SkipByteOrderMark();
   bytes << input.Stream().rdbuf();
   input.Close();
   const std::string text = bytes.str();

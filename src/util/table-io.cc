@@ -276,6 +276,11 @@ EntryWriter::EntryWriter(const std::string &wspecifier)
     if (!files_.emplace(entry.key, entry.xfilename).second) {
       throw Error(where, ": ", KeyTwice(entry.key, Cat("line ", entry.earlier_line)));
     }
+    try {
+      RefuseOffset(entry.xfilename);
+    } catch (const UsageError &e) {
+      throw UsageError(where, ": ", e.what());
+    }
     PlaceRegister::Reserve(Cat(where, " (key '", entry.key, "')"),
                            FindPlace(entry.xfilename, false));
   }

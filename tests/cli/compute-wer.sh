@@ -101,6 +101,8 @@ check_fails "a second hypothesis of other utterances" 1 'no hypothesis' \
   compute-wer --compare="ark:$tmp/short" "ark:$tmp/ref" "ark:$tmp/hyp"
 check_fails "an utterance without speaker" 1 'u1 is not in' \
   compute-wer --bootstrap --utt2spk=<(echo u2 s) "ark:$tmp/ref" "ark:$tmp/hyp"
+check_fails "a table of speakers without one" 1 'empty-utt2spk: no utterances' \
+  bash -c 'printf "\xef\xbb\xbf \n" >"$0/empty-utt2spk"; compute-wer --bootstrap --utt2spk="$0/empty-utt2spk" "ark:$0/ref" "ark:$0/hyp"' "$tmp"
 check_fails "a report that cannot be written" 1 'none/x' compute-wer --per-utt="$tmp/none/x" "ark:$tmp/ref" "ark:$tmp/hyp"
 check_fails "a full disk" 1 'write' bash -c 'compute-wer "$1" "$2" >/dev/full' - "ark:$tmp/ref" "ark:$tmp/hyp"
 printf 'u1\n' >"$tmp/nothing"

@@ -9,9 +9,9 @@ import subprocess
 import sys
 
 sys.path.append(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))  # utils
-from u2moe_script import (Error, Options, die, other_encoding, positive, read_bytes, run, say, usage_error, warn,
-                          writing)
-from u2moe_text import BYTE_ORDER_MARK, printable
+from u2moe_script import (Error, Options, die, other_encoding, positive, read_bytes, run, say, separate_places,
+                          usage_error, warn, writing)
+from u2moe_text import BYTE_ORDER_MARK, printable, refuse_mark
 
 NUMBER = re.compile(rb'[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?\Z')
 MOST = 10  # complaints of one kind about one file before the rest is only counted
@@ -89,6 +89,8 @@ def read_lines(path):
     lines = read_bytes(path).split(b'\n')
     if not lines[-1]:
         lines.pop()
+    for place, line in enumerate(lines, 1):
+        refuse_mark(line, f'{path}:{place}')
     return lines
 
 
@@ -101,6 +103,7 @@ def lines_with_ends(name, file):
             line = line[len(BYTE_ORDER_MARK):]
             if not line:
                 return
+        refuse_mark(line, f'{name}:{place}')
         yield place, line
 
 

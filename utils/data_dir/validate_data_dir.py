@@ -76,7 +76,7 @@ def read_for_check(path, report):
 
 
 def check_bytes(path, lines, report, space_after=False):
-    """What can be wrong with a text file of any kind. space_after: as Kaldi's tools and ours write numbers."""
+    """What can be wrong with a text file of any kind. space_after: as Kaldi's tools and ours write words and numbers."""
     warnings = {}
     for number, line in enumerate(lines, 1):
         if not line.isascii():
@@ -193,7 +193,7 @@ class Files:
 
 def check_table(path, name, lines, args, files, report):
     """Returns {key: number of its line}."""
-    check_bytes(path, lines, report, name in ('utt2dur', 'utt2num_frames', 'reco2dur'))
+    check_bytes(path, lines, report, name in ('text', 'utt2dur', 'utt2num_frames', 'reco2dur'))
     keys = []
     for number, line in enumerate(lines, 1):
         words = line.split()
