@@ -264,6 +264,10 @@ void ArchiveReader::FailStream(const std::string &cause) {
 EntryWriter::EntryWriter(const std::string &wspecifier)
     : name_(wspecifier), spec_(ParseWspecifier(wspecifier)) {
   if (spec_.archive) {
+    const Place place = FindPlace(*spec_.archive, false);
+    if (spec_.script && (place.fd >= 0 || S_ISFIFO(place.type))) {
+      throw UsageError("'", wspecifier, "': script lines cannot point into a stream; name a file");
+    }
     archive_.emplace(*spec_.archive);
     if (spec_.script) script_.emplace(*spec_.script);
     return;

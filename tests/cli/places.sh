@@ -208,6 +208,9 @@ check_fails "of another tool, as an offset" 2 "would be written over an input, o
 check "it is still there" cmp o2 o2.was
 printf 'a o3\nb o4\n' >out.scp
 check "a script to a script" copy-feats scp:in.scp scp:out.scp
+for stream in /dev/stdout /dev/fd/1 /proc/self/fd/1 ./fifo; do
+  check_fails "a script of a stream, $stream" 2 'script lines cannot point into a stream' copy-feats ark:f "ark,scp:$stream,o5.scp"
+done
 # A name with an offset is a place within a file, for whoever reads it.
 check_fails "the script of an archive as outputs" 2 "raw.scp:1: the output name 'raw.ark:[0-9]+' ends in ':' and digits" copy-feats ark:f scp:raw.scp
 for name in ark:o5:12 ark,scp:o5:1,o5.scp ark,t,scp:o5,o5:2; do
