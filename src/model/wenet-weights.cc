@@ -47,17 +47,6 @@ std::string CommonPrefix(const SafetensorsFile &file) {
   return prefix;
 }
 
-// The number of values in a file, of any type.
-double NumValues(const SafetensorsFile &file) {
-  double sum = 0;
-  for (const auto &item : file.Entries()) {
-    double size = 1;
-    for (const int64_t dim : item.second.shape) size *= static_cast<double>(dim);
-    sum += size;
-  }
-  return sum;
-}
-
 // Which setting of the configuration the shape of a tensor follows from, where it is one that
 // stands alone.
 std::string SettingOf(const std::string &name) {
@@ -93,7 +82,7 @@ void CompareCmvn(const WenetConfig &config, const std::string &weights, AsrModel
 
 std::unique_ptr<AsrModel> ImportWenet(const WenetConfig &config, const std::string &weights) {
   const SafetensorsFile file(weights);
-  if (MinModelFloats(config.info.config) > NumValues(file)) {
+  if (MinModelFloats(config.info.config) > file.NumValues()) {
     throw DataError(weights, ": too small for the model of ", config.source,
                     "; do the two belong together?");
   }
