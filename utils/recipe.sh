@@ -96,6 +96,12 @@ parse_options() {
   args=("$@")
 }
 
+# For steps, which find tools and conf/ by the recipe in whose folder they run.
+enter_recipe() {
+  [[ -e path.sh ]] || die "no path.sh in $PWD: steps run in the folder of a recipe, such as egs/fsdd"
+  . ./path.sh
+}
+
 # Prints "<model>/<seed>,...", each model with each seed, as JOB of run-jobs.
 list_runs() { # <models> <seeds>
   local model seed list=

@@ -6,13 +6,18 @@ when they are complete. Nobody of us shows a traceback for what a user has given
     if __name__ == '__main__':
         run(main)
 """
+import signal
+
+# Until run() takes over, a script that reads its modules has nothing to tidy up: Ctrl-C ends it without a traceback.
+if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
 import argparse
 import contextlib
 import errno
 import json
 import os
 import re
-import signal
 import stat
 import sys
 
@@ -310,9 +315,9 @@ def place_of(e):
 def run(main):
     """Calls main() and ends the script: 0 or what it returns, 1 for an Error or what the system refuses, 2 for a
     UsageError; each with a message, but not where the reader of our output has gone (`| head`)."""
-    for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(name) != signal.SIG_IGN:
-            signal.signal(name, stopped)
+    taken = [name for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP) if signal.getsignal(name) != signal.SIG_IGN]
+    for name in taken:
+        signal.signal(name, stopped)
     own_streams()
     status, message, by = 1, None, None
     try:
@@ -339,6 +344,8 @@ def run(main):
         message = 'error: out of memory'
     except Exception as e:  # of a kind nobody has thought of: still one line, with the place for who mends it
         message = f'error: {type(e).__name__} at {place_of(e)}: {e}; are all files given of the kind that --help tells?'
+    for name in taken:  # nothing is left to tidy up
+        signal.signal(name, signal.SIG_DFL)
     try:
         sys.stdout.flush()
     except OSError:

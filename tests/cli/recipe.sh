@@ -65,7 +65,10 @@ done
 for step in "$root"/utils/steps/*.sh; do
   check_fails "$(basename "$step") without arguments" 2 'needed' \
     bash -c 'cd "$0" && "$1"' "$tmp/egs/x" "$step"
+  check "$(basename "$step") --help, from anywhere" bash -c 'cd / && "$0" --help | grep -q Usage' "$step"
 done
+check_fails "a step outside of a recipe" 1 'score.sh: error: no path.sh in /: steps run in the folder of a recipe' \
+  bash -c 'cd / && "$0" text test exp' "$root/utils/steps/score.sh"
 
 # Killed alone, by its number: what it has started ends too, through a step and through run-jobs.
 cat > "$tmp/egs/x/long.sh" << 'EOF'

@@ -184,11 +184,13 @@ def second_words(path, table, what):
 class DataDir:
     """The tables of a directory, {name: {key: line}}, that can be filtered and written together.
 
-    utt2spk decides which utterances there are, spk2utt follows from it.
+    utt2spk decides which utterances there are, spk2utt follows from it. Paths of wav.scp that hold from the directory,
+    not from the working directory, are whole ones here, as the tables are written elsewhere; `moved` tells that.
     """
 
     def __init__(self, path, tables=None):
         self.path = path
+        self.moved = False
         self.tables = {} if tables is None else tables
         if tables is None:
             if not os.path.isfile(f'{path}/utt2spk'):
@@ -201,7 +203,19 @@ class DataDir:
                         if len(line.split(None, 2)) < 2:
                             complaints.add(f'{path}/{name}', 'segments', place, segment_problems(line.split())[0])
             complaints.finish()
+            self.find_audio()
         self.utt2spk = second_words(f'{path}/utt2spk', self.tables['utt2spk'], 'utterance speaker')
+
+    def find_audio(self):
+        from wav_paths import from_here, places_of  # it imports us
+        places = places_of(f'{self.path}/wav.scp')
+        wavs = self.tables.get('wav.scp', {})
+        for key, line in wavs.items():
+            value = value_of(line)
+            new = from_here(value, places)
+            if new != value:
+                wavs[key] = key + b' ' + new
+                self.moved = True
 
     def has(self, name):
         return name in self.tables

@@ -19,6 +19,7 @@ from shared import (BYTE_ORDER_MARK, ESSENTIAL, MOST, Options, keyed_by, line_pr
                     spk2utt_table, value_of)
 from u2moe_script import other_encoding
 from u2moe_text import WHITE_SPACE, code_point_name, is_invisible, is_white_space
+from wav_paths import found_in, places_of
 
 # In transcripts: white space that is neither space nor tab divides words here and is part of them for other tools.
 ODD_SPACE = re.compile('[' + WHITE_SPACE.replace(' ', '').replace('\t', '') + ']')
@@ -171,8 +172,9 @@ def check_text(path, lines, non_print, report):
 class Files:
     """Whether the files are there that the values of a table name."""
 
-    def __init__(self):
+    def __init__(self, folder):
         self.known = {}
+        self.places = places_of(f'{folder}/wav.scp')
 
     def problem(self, value):
         value = value.strip()
@@ -188,6 +190,9 @@ class Files:
         text = f'no file "{show(path)}"'
         if not path.startswith(b'/'):
             text += f' in {os.getcwd()}'
+            place = found_in(os.fsdecode(path), self.places)
+            if place:
+                return f'{text}, but in {place}; utils/wav_paths.sh writes whole paths'
         return text + ('; a command needs a "|" at its end' if b' ' in value else '')
 
 
@@ -316,7 +321,7 @@ def check_presence(data, args, report):
 
 def validate(data, args):
     """Number of errors. Whatever is missing or wrong, the rest is checked too."""
-    report, files = Report(), Files()
+    report, files = Report(), Files(data)
     if not os.path.isdir(data):
         say(f"error: no directory '{data}'")
         return 1

@@ -13,13 +13,13 @@
 # with feats.scp, tokens, and fbank.N.json with the time it took. Utterances of train and dev whose letters do not fit
 # into their frames are left out and counted (utils/filter_utts.sh); letters that training has not become <unk>.
 set -euo pipefail
-. ./path.sh
-. "$U2MOE_ROOT/utils/recipe.sh"
+. "$(dirname "$0")/../recipe.sh"
 nj=$(nproc)
 train_dither=0
 fbank_opts=
 max_failures=0
 parse_options "$@"
+enter_recipe
 [[ ${#args[@]} -ge 3 ]] || usage_error "a data folder, a dump folder and sets are needed"
 data=${args[0]} dump=${args[1]}
 sets=("${args[@]:2}")

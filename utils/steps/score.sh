@@ -8,10 +8,10 @@
 # Writes <model-dir>/decode/<set>/<chunk>/<mode>.{wer,cer}: words, and characters without spaces; with
 # .json for programs and .per_utt with the alignment of each utterance beside each.
 set -euo pipefail
-. ./path.sh
-. "$U2MOE_ROOT/utils/recipe.sh"
+. "$(dirname "$0")/../recipe.sh"
 mode=strict
 parse_options "$@"
+enter_recipe
 [[ ${#args[@]} -eq 3 ]] || usage_error "a text, a set and a model folder are needed"
 text=${args[0]} set=${args[1]} exp=${args[2]}
 for hyp in "$exp/decode/$set"/*/*.text; do
