@@ -122,6 +122,10 @@ check_choices() { # <models> <seeds> <chunks>
 # --dir . beside one's own data would remove that.
 take_folder() { # <folder> <what the results are made from>
   local name was=
+  # "ark,scp:a,b" parts at commas, run-jobs replaces JOB.
+  [[ $(realpath -m "$1") != *,* && $(realpath -m "$1") != *JOB* ]] ||
+    die "the folder of the results, $(realpath -m "$1"), has a comma or JOB in its path, which has a meaning of its own in" \
+      "tables and jobs: give another folder (--dir)"
   if [[ -e $1/made-from ]]; then
     was=$(< "$1/made-from")
     [[ $was == "$2" ]] || die "what is in $1 was made from $was, not from $2: give another folder (--dir), or remove that one"

@@ -157,6 +157,9 @@ check_fails "results beside one's own data" 1 'mine/./data is there and is not o
 check_fails "in that folder itself" 1 'mine/./data is there and is not of this recipe' mine --data data --dir .
 check "both leave them alone" test -s mine/data/train/wav.scp
 mkdir -p other && cp -r few other
+for name in a,b JOBs; do
+  check_fails "results in $name" 1 "/$name/x, has a comma or JOB in its path" "$run" --data few --cut true --dir "$name/x"
+done
 check_fails "another corpus of the same name" 1 'out/few was made from .*/here/few, not from .*/here/other/few' \
   "$run" --data other/few --cut true
 # find_sets
