@@ -75,6 +75,8 @@ PY
     sed "s/^/$prefix/; s/ / $prefix/" utt2spk >data/$set/utt2spk
     utt2spk_to_spk2utt.pl data/$set/utt2spk >data/$set/spk2utt
   done
+  mkdir corpus
+  cp -r data/train corpus/train
   compute-fbank-feats --config=conf/fbank.conf --stats=fbank.1.json scp:wav.scp ark,scp:feats.ark,feats.scp
   cp fbank.1.json fbank.2.json
   feat-to-len scp:feats.scp ark,t:data/train/utt2num_frames
