@@ -30,7 +30,8 @@ mkdir -p "$dump"
 for set in train "${sets[@]}"; do need_file "$data/$set/utt2spk" "make the data first (--stage 1)"; done
 for set in "${sets[@]}"; do
   need_file "$data/$set/text" "the transcripts of the set"
-  copy_data_dir.sh "$data/$set" "$dump/$set" # checks it too
+  # Checks it too; that names of utterances begin with their speaker is nothing that these steps need.
+  copy_data_dir.sh --validate-opts --no-spk-sort "$data/$set" "$dump/$set"
   # The copy is elsewhere, so paths relative to the folder would not hold.
   wav_paths.sh "$data/$set/wav.scp" "$dump/$set/wav.scp"
 done
