@@ -264,6 +264,10 @@ void ArchiveReader::FailStream(const std::string &cause) {
 EntryWriter::EntryWriter(const std::string &wspecifier)
     : name_(wspecifier), spec_(ParseWspecifier(wspecifier)) {
   if (spec_.archive) {
+    const Place place = FindPlace(*spec_.archive, false);
+    if (spec_.script && (place.fd >= 0 || S_ISFIFO(place.type))) {
+      throw UsageError("'", wspecifier, "': script lines cannot point into a stream; name a file");
+    }
     archive_.emplace(*spec_.archive);
     if (spec_.script) script_.emplace(*spec_.script);
     return;
@@ -275,6 +279,11 @@ EntryWriter::EntryWriter(const std::string &wspecifier)
     const std::string where = Cat(*spec_.script, ":", entry.line);
     if (!files_.emplace(entry.key, entry.xfilename).second) {
       throw Error(where, ": ", KeyTwice(entry.key, Cat("line ", entry.earlier_line)));
+    }
+    try {
+      RefuseOffset(entry.xfilename);
+    } catch (const UsageError &e) {
+      throw UsageError(where, ": ", e.what());
     }
     PlaceRegister::Reserve(Cat(where, " (key '", entry.key, "')"),
                            FindPlace(entry.xfilename, false));
