@@ -10,7 +10,7 @@
 #include <unordered_set>
 
 #include "util/io.h"
-#include "util/table-io.h"
+#include "util/script-reader.h"
 #include "util/table-specifier.h"
 
 namespace u2moe {
