@@ -42,9 +42,9 @@ int Run(int argc, char *argv[]) {
   SpeedReport speed(&po);
   UtteranceTally tally(&po);
   if (!po.Parse(argc, argv, 2, 3, InputArgs{1})) return 0;
-  opts.Check();
   threads.Check();
 
+  const std::unique_ptr<const SearchResource> resource = MakeSearchResource(opts);
   LOG_INFO << opts.ToString();
   SequentialMatrixReader reader(po.Arg(0));
   Int32VectorWriter tokens(po.Arg(1));
@@ -65,7 +65,7 @@ int Run(int argc, char *argv[]) {
   };
   const auto work = [&](Job *job) {
     const StageScope stage(Stage::kSearch);
-    job->nbest = CtcDecode(job->logp, opts.nbest, MakeCtcSearch(opts).get());
+    job->nbest = CtcDecode(job->logp, opts.nbest, resource->NewSearch().get());
   };
   const auto write = [&](Job *job) {
     frames += job->logp.Rows();
@@ -73,7 +73,7 @@ int Run(int argc, char *argv[]) {
       const CtcHypothesis &h = job->nbest[n];
       const std::string key = opts.nbest > 1 ? Cat(job->key, "-", n + 1) : job->key;
       tokens.Write(key, h.tokens);
-      if (scores) scores->Write(key, {static_cast<float>(h.score)});
+      if (scores) scores->Write(key, {static_cast<float>(h.Score())});
       if (times) times->Write(key, h.times);
     }
   };
