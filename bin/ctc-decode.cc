@@ -96,13 +96,7 @@ int Run(int argc, char *argv[]) {
   };
   const auto search_live = [&] {
     write_nbest(reader.Key(),
-                SearchLive(
-                    &reader, opts.nbest, MakeCtcSearch(opts).get(),
-                    [&](int64_t piece, const CtcHypothesis &best) {
-                      if (partial)
-                        partial->Write(LivePiece{reader.Key(), piece}.Key(), best.tokens);
-                    },
-                    &frames));
+                SearchLive(&reader, opts.nbest, MakeCtcSearch(opts).get(), partial.get(), &frames));
   };
   while (!reader.Done()) {
     // Frames do not say how long they last, so the speed report has no audio.

@@ -4,9 +4,8 @@
 
 namespace u2moe {
 
-std::vector<CtcHypothesis> SearchLive(
-    UtteranceReader *reader, int nbest, CtcSearch *search,
-    const std::function<void(int64_t, const CtcHypothesis &)> &partial, int64_t *frames) {
+std::vector<CtcHypothesis> SearchLive(UtteranceReader *reader, int nbest, CtcSearch *search,
+                                      Int32VectorWriter *partial, int64_t *frames) {
   search->Begin();
   int64_t number = 0;
   for (Tensor piece; reader->NextPiece(&piece);) {
@@ -14,7 +13,8 @@ std::vector<CtcHypothesis> SearchLive(
     search->Step(piece);
     *frames += piece.Rows();
     ++number;
-    if (partial) partial(number, search->NBest(1)[0]);
+    if (partial != nullptr)
+      partial->Write(LivePiece{reader->Key(), number}.Key(), search->NBest(1)[0].tokens);
   }
   return search->End(nbest);
 }
