@@ -1,7 +1,7 @@
 // One live recording from samples, or from features, to encoder output and CTC log-probabilities:
 // what has arrived is pushed in, and what it determines comes out at once.
 //
-//   LiveSession session(ctx, model, ModelFbankOptions(info), encode_options, 48000, 0);
+//   LiveSession session(ctx, model, FbankOptionsOf(info.features), encode_options, 48000);
 //   while (more) show(session.Accept(samples));
 //   show(session.Flush());
 #ifndef U2MOE_PIPELINE_LIVE_SESSION_H_

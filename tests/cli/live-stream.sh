@@ -148,6 +148,38 @@ ctc-decode $options ark:want ark,t:want.hyp 2>/dev/null
 check "the last transcript is that of the whole" same want.hyp hyp
 check_equal "which the last partial one is too" "$(tail -1 partial | cut -d' ' -f2-)" "$(cut -d' ' -f2- hyp)"
 
+# The same from the samples on: three tools, and a microphone that waits for what they say.
+chain() {
+  timeout 300 $fbank --online-frames=14 - ark:- <to.fbank 2>fbank.log | timeout 300 $forward ark:- ark:- 2>forward.log |
+    timeout 300 ctc-decode --print-args=false $options --partial=ark,t:to.show ark:- ark,t:hyp 2>decode.log
+}
+speak() {
+  chain &
+  local chain_pid=$!
+  timeout 300 cat to.show >partial &
+  local show_pid=$! status=0
+  exec 7<>to.fbank
+  head -c 32000 live.wav >&7
+  for _ in $(seq 600); do
+    if [ "$(wc -l <partial)" -ge 5 ]; then break; fi
+    sleep 0.1
+  done
+  cp partial early
+  tail -c +32001 live.wav >&7
+  exec 7>&-
+  wait $chain_pid || status=1
+  wait $show_pid || status=1
+  return $status
+}
+mkfifo to.fbank
+check "samples that come slowly" speak
+# A second has 98 frames, 7 pieces of 14, of which the first 5 are whole windows of 4 encoder frames.
+check "tokens of the first second before the second one" test "$(wc -l <early)" -ge 5
+check "and more after it" test "$(wc -l <partial)" -gt "$(wc -l <early)"
+$forward ark:fbank.whole ark:want 2>/dev/null
+ctc-decode $options ark:want ark,t:want.hyp 2>/dev/null
+check "the transcript of the whole" same want.hyp hyp
+
 # All of it in pipes, with n-best lists and a recording behind another; encodings of pieces for rescoring.
 for nbest in 1 3; do
   piped() { nnet-forward --streaming --chunk-size=4 fbank.model "ark:cat a.pieces b.pieces |" ark:- "ark:| cat >enc" | ctc-decode $options --nbest=$nbest ark:- ark,t:hyp ark,t:scores; }
