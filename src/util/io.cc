@@ -319,6 +319,12 @@ struct Output::Impl {
   void Check() {
     if (!stream.good() || buffer->LastError() != 0) {
       const int error = buffer->LastError();
+      if (child && error == EPIPE) {  // why the command is gone says more
+        closed = true;
+        file.Close();
+        const std::string status = DescribeStatus(child->Wait());
+        if (!status.empty()) throw Error("the command '", CommandOf(name), "' ", status);
+      }
       throw Error("cannot write ", name, ": ", error != 0 ? std::strerror(error) : "write failed");
     }
   }

@@ -292,6 +292,10 @@ void OptionParser::CheckPlaces(InputArgs inputs) const {
 
 bool OptionParser::WasGiven(const std::string &name) const { return impl_->given.count(name) > 0; }
 
+void OptionParser::Set(const std::string &name, const std::string &value) {
+  impl_->Store(impl_->ParseOption(name + "=" + value, ""), "");
+}
+
 void OptionParser::ReadConfigFile(const std::string &path) {
   std::optional<Input> input;
   const auto next = [&](int number, std::string *line) {
