@@ -17,7 +17,7 @@ struct FeedForwardConfig {
   Activation activation = Activation::kSwish;
   bool bias = true;
   std::string bank = "full";       // how the experts keep their parameters
-  int32_t num_shared_experts = 0;  // of them that work on every frame, outside of the routing
+  int32_t num_shared_experts = 0;  // that work on every frame, beside the routed ones
   int32_t router_dim = 0;          // width of what the router keeps for itself; 0: its own default
   // Training only: the scale of the noise of a noisy router, and the weights of the losses that a
   // mixture adds.
