@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
-#include <set>
 
 #include "base/check.h"
 #include "base/error.h"
@@ -155,12 +154,15 @@ Activation ParseActivationOption(const char *option, const std::string &name) {
 }
 
 // Options younger than the flat files: that one is not there says nothing about the file.
-bool IsYoung(const std::string &name) {
-  static const std::set<std::string> kNames = {"bank",         "shared-experts", "router-dim",
-                                               "router-noise", "balance-weight", "z-weight",
-                                               "layers"};
+bool IsYoung(const std::string &option) {
   const std::string prefix = "decoder-";
-  return kNames.count(StartsWith(name, prefix) ? name.substr(prefix.size()) : name) > 0;
+  const std::string name = StartsWith(option, prefix) ? option.substr(prefix.size()) : option;
+  bool young = name == "layers";
+  ForEachField(static_cast<const FeedForwardConfig *>(nullptr),
+               [&](const char *field, auto, FieldKind kind) {
+                 if (name == field) young = kind.young;
+               });
+  return young;
 }
 
 // -1 if there is no such unit.

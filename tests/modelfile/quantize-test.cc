@@ -29,6 +29,11 @@ std::string WriteSmall(const std::string &name, int32_t experts = 3,
   o.hidden_dim = 24, o.num_experts = experts, o.router = router;
   o.decoder_blocks = 1, o.reverse_decoder_blocks = 1;
   o.SetUnits(kUnits);
+  try {
+    o.Check();
+  } catch (const UsageError &) {  // a router of one expert per frame
+    o.experts_per_frame = 1;
+  }
   ModelInfo info;
   info.config = o.Config();
   info.units = kUnits;
