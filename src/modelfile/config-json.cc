@@ -15,7 +15,6 @@ namespace {
 using nlohmann::json;
 
 constexpr char kTraining[] = "training";
-constexpr int kDepth = 8;
 
 // The fields of c that differ from those of `otherwise`, or all that are not young if it is null.
 template <class C>
@@ -167,7 +166,7 @@ ModelConfig Parse(const std::string &text, const std::string &source,
   ModelOptions ids;
   if (!units.empty()) ids.SetUnits(units);
   c.vocab_size = ids.vocab_size, c.blank = ids.blank, c.sos = ids.sos, c.eos = ids.eos;
-  Section top(ParseJson(text, source, kDepth), source, "", findings);
+  Section top(ParseJson(text, source), source, "", findings);
   top.Read(&c);
   Section encoder = top.Sub("encoder");
   ReadEncoder(&encoder, &c.encoder);

@@ -2,6 +2,8 @@
 // widths of experts, through everything that goes over the layers of a model.
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
@@ -84,6 +86,60 @@ TEST(MixedLayers, AStreamIsTheMaskedWhole) {
   EXPECT_LT(MaxAbsDiff(EncodeUtterance(Context(), *model, Feats(), stream),
                        EncodeUtterance(Context(), *model, Feats(), masked)),
             2e-5);
+}
+
+// One parameter of a dense layer, of narrow experts and of a router that all of its experts work
+// for.
+TEST(MixedLayers, GradientsReachAllKindsOfLayers) {
+  const std::unique_ptr<AsrModel> model = MixedModel();
+  AsrModel grad(model->Config());
+  SetZero(&grad);
+  const Tensor feats = Feats();
+  const RaggedShape shape = RaggedShape::Single(feats.Rows());
+  const Context ctx;
+  Tensor weights;  // the loss is a weighted sum of the output
+  const auto loss = [&](Encoder::Tape *tape) {
+    Tensor out;
+    RaggedShape out_shape;
+    model->Encoder().Forward(ctx, ForwardMode(), feats, shape, &out, &out_shape, tape, nullptr);
+    if (weights.Empty()) {
+      Rng rng(8);
+      weights = RandomTensor(&rng, out.Rows(), out.Cols(), 1.0f);
+    }
+    double sum = 0;
+    for (int64_t i = 0; i < out.Size(); ++i)
+      sum += static_cast<double>(out.Data()[i]) * weights.Data()[i];
+    return sum;
+  };
+  Encoder::Tape tape;
+  loss(&tape);
+  Tensor dout = Tensor::Copy(weights);
+  model->Encoder().Backward(ctx, tape, &dout, nullptr, grad.MutableEncoder());
+  std::map<std::string, Tensor *> params, grads;
+  const auto list = [](AsrModel *m, std::map<std::string, Tensor *> *all) {
+    ForEachParam(m, [all](const std::string &name, Tensor *t, const ParamInit &, bool) {
+      (*all)[name] = t;
+    });
+  };
+  list(model.get(), &params);
+  list(&grad, &grads);
+  for (const char *name :
+       {"0.feed_forward_macaron.w_1.weight", "1.feed_forward.gate.weight",
+        "1.feed_forward.experts.2.w_2.weight", "2.feed_forward_macaron.experts.0.w_1.weight"}) {
+    const std::string full = std::string("encoder.encoders.") + name;
+    Tensor *param = params.at(full);
+    for (const int64_t i : {int64_t{3}, param->Size() / 2}) {
+      const float value = param->Data()[i], step = 2e-3f;
+      param->Data()[i] = value + step;
+      const double above = loss(nullptr);
+      param->Data()[i] = value - step;
+      const double below = loss(nullptr);
+      param->Data()[i] = value;
+      const double got = grads.at(full)->Data()[i];
+      EXPECT_NEAR(got, (above - below) / (2.0 * step), 2e-2 + 2e-2 * std::abs(got)) << full;
+      EXPECT_NE(got, 0) << full;
+    }
+  }
 }
 
 TEST(MixedLayers, PoliciesCountMixturesOnly) {

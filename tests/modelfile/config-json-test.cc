@@ -168,7 +168,7 @@ TEST(ConfigJson, WrongOnes) {
         << text;
   }
   std::string deep = "{\"a\":";
-  for (int i = 0; i < 20; ++i) deep += "[";
+  for (int i = 0; i < 40; ++i) deep += "[";
   EXPECT_HAS(ErrorOf([&] { ConfigFromJson(deep, kNestedConfigVersion, "file", {}); }), "deeper");
 }
 
