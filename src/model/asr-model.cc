@@ -1,6 +1,6 @@
 #include "model/asr-model.h"
 
-#include <string>
+#include <cmath>
 
 #include "base/stage-clock.h"
 #include "ops/softmax.h"
@@ -86,20 +86,16 @@ int64_t AsrModel::NumParams() {
 }
 
 int64_t AsrModel::NumActiveParams() {
-  int64_t n = encoder_.NumFeedForwardActiveParams() + left_decoder_.NumFeedForwardActiveParams();
-  if (right_decoder_ != nullptr) n += right_decoder_->NumFeedForwardActiveParams();
+  double n = 0;  // an integer again when all experts of a mixture are there
   const auto add = [&n](const ParamInfo &info, int64_t size) {
-    const ParamRole role = info.use.role;
-    const bool feed_forward =
-        role == ParamRole::kFeedForward || role == ParamRole::kExpert || role == ParamRole::kRouter;
-    if (info.trainable && !feed_forward) n += size;
+    if (info.trainable) n += info.use.share * static_cast<double>(size);
   };
   ForEachParamOrPacked(
       this, [&](const ParamInfo &info, Tensor *t) { add(info, t->Size()); },
       [&](const ParamInfo &info, Tensor *weight, PackedMatrix *packed) {
         add(info, packed->Empty() ? weight->Size() : packed->Rows() * packed->Cols());
       });
-  return n;
+  return std::llround(n);
 }
 
 void SetZero(AsrModel *model) {
