@@ -40,7 +40,8 @@ class ConformerBlock {
     Tensor final_x, final_stats;
   };
 
-  explicit ConformerBlock(const EncoderConfig &config);
+  // The block of this number, from 0.
+  ConformerBlock(const EncoderConfig &config, int32_t block);
 
   // x [sum T, D] in, the block's output out. index: the number of this block, for the caches of
   // streams. routes: for both feed-forwards. running: where batch norm moves its running statistics

@@ -130,9 +130,10 @@ void MoeFeedForward::Backward(const Context &ctx, ConstView x, const FeedForward
 }
 
 void MoeFeedForward::VisitParams(ParamVisitor *v) {
-  router_->VisitParams(v);
+  v->In(ParamRole::kRouter, [&] { router_->VisitParams(v); });
+  const ParamUse use(ParamRole::kExpert, static_cast<double>(experts_per_frame_) / NumExperts());
   for (size_t e = 0; e < experts_.size(); ++e)
-    v->Scope("experts." + std::to_string(e), &experts_[e]);
+    v->Scope("experts." + std::to_string(e), use, &experts_[e]);
 }
 
 int64_t MoeFeedForward::NumActiveParams() const {

@@ -349,18 +349,22 @@ class Bench {
   Tensor feats_;
 };
 
+// Of the encoder's and CTC head's linear maps, in memory. A step reads the experts that its rows
+// chose, and all the others.
 WeightBytes WeightBytesOf(AsrModel *model) {
   WeightBytes weights;
   weights.num_experts = model->Config().encoder.ffn.num_experts;
-  ForEachParamOrPacked(
-      model, [](const std::string &, Tensor *, bool) {},
-      [&](const std::string &name, Tensor *weight, PackedMatrix *packed) {
-        if (name.find("decoder.") == 0) return;
-        const int64_t bytes = packed->Empty() ? weight->Size() * static_cast<int64_t>(sizeof(float))
-                                              : packed->Bytes();
-        (name.find(".experts.") != std::string::npos ? weights.experts : weights.others) +=
-            1e-6 * static_cast<double>(bytes);
-      });
+  const auto add = [&](const ParamInfo &info, Tensor *weight, PackedMatrix *packed) {
+    const int64_t bytes = packed->Empty() ? weight->Size() * static_cast<int64_t>(sizeof(float))
+                                          : packed->Bytes();
+    (info.use.role == ParamRole::kExpert ? weights.experts : weights.others) +=
+        1e-6 * static_cast<double>(bytes);
+  };
+  for (const auto piece : {AsrModel::Piece::kEncoder, AsrModel::Piece::kCtc}) {
+    AsrModel::Alone alone{model, piece};
+    ForEachParamOrPacked(
+        &alone, [](const ParamInfo &, Tensor *) {}, add);
+  }
   return weights;
 }
 
