@@ -355,8 +355,8 @@ WeightBytes WeightBytesOf(AsrModel *model) {
   WeightBytes weights;
   weights.num_experts = model->Config().encoder.ffn.num_experts;
   const auto add = [&](const ParamInfo &info, Tensor *weight, PackedMatrix *packed) {
-    const int64_t bytes = packed->Empty() ? weight->Size() * static_cast<int64_t>(sizeof(float))
-                                          : packed->Bytes();
+    const int64_t bytes =
+        packed->Empty() ? weight->Size() * static_cast<int64_t>(sizeof(float)) : packed->Bytes();
     (info.use.role == ParamRole::kExpert ? weights.experts : weights.others) +=
         1e-6 * static_cast<double>(bytes);
   };
