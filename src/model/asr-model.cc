@@ -28,7 +28,7 @@ void AsrModel::SetPolicy(const ExpertPolicy &policy) {
 
 Tensor AsrModel::CtcLogProbs(const Context &ctx, ConstView encoder_out) const {
   const StageScope stage(Stage::kCtc);
-  Tensor logp(encoder_out.Rows(), ctc_.OutDim());
+  Tensor logp(ctx, encoder_out.Rows(), ctc_.OutDim());
   ctc_.Forward(ctx, encoder_out, logp);
   LogSoftmaxForward(ctx, logp, logp);
   return logp;
@@ -44,7 +44,7 @@ void AsrModel::PrepareForInference(const Context &ctx, WeightFormat format, int6
     // The subsampling packs its own.
     if (!packed->Empty() || info.use.role == ParamRole::kSubsampling) return;
     *packed = PackedMatrix::Pack(
-        *weight, MayBeQuantized(info.use.role) ? format : WeightFormat::kFloat32, group_size);
+        ctx, *weight, MayBeQuantized(info.use.role) ? format : WeightFormat::kFloat32, group_size);
     *weight = Tensor();
   };
   for (const Piece piece : kPieces) {
@@ -101,6 +101,15 @@ int64_t AsrModel::NumActiveParams() {
 void SetZero(AsrModel *model) {
   ForEachParam(model,
                [](const std::string &, Tensor *t, const ParamInit &, bool) { t->SetZero(); });
+}
+
+void MoveToDevice(const Context &ctx, AsrModel *model) {
+  ForEachParamOrPacked(
+      model, [&ctx](const std::string &, Tensor *t, bool) { *t = t->ToDevice(ctx); },
+      [&ctx](const std::string &, Tensor *weight, PackedMatrix *packed) {
+        *weight = weight->ToDevice(ctx);
+        *packed = packed->ToDevice(ctx);
+      });
 }
 
 }  // namespace u2moe

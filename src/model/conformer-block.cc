@@ -57,7 +57,7 @@ void ConformerBlock::Forward(const Context &ctx, const ForwardMode &mode, const 
                     feed_forward_->Forward(ctx, in, out, tape ? &tape->final_ffn : nullptr,
                                            mode.dropout, routes);
                   });
-  Tensor y(x->Rows(), x->Cols());
+  Tensor y(ctx, x->Rows(), x->Cols());
   norm_final_.Forward(ctx, *x, y, tape ? &tape->final_stats : nullptr);
   if (tape) tape->final_x = std::move(*x);
   *x = std::move(y);

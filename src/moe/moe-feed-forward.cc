@@ -1,12 +1,13 @@
 #include "moe/moe-feed-forward.h"
 
-#include <algorithm>
 #include <optional>
 #include <utility>
 
 #include "moe/expert-policy.h"
 #include "moe/router-registry.h"
+#include "ops/elementwise.h"
 #include "ops/gather.h"
+#include "tensor/transfer.h"
 
 namespace u2moe {
 namespace {
@@ -31,12 +32,12 @@ MoeFeedForward::MoeFeedForward(int64_t dim, int64_t hidden_dim, int num_experts,
 
 void MoeFeedForward::ForwardPacked(const Context &ctx, ConstView x, const DispatchPlan &plan,
                                    const LayerOutput &out) const {
-  if (!out.add) {
-    for (int64_t i = 0; i < out.y.Rows(); ++i) std::fill_n(out.y.Row(i), out.y.Cols(), 0.0f);
-  }
+  if (!out.add) SetZero(ctx, out.y);
   // One expert's hidden activations at a time, in memory that stays in cache. It would do for all
   // rows, so that what is taken does not depend on the data.
-  Tensor hidden(x.Rows(), experts_[0].HiddenDim());
+  Tensor hidden(ctx, x.Rows(), experts_[0].HiddenDim());
+  const ListOnDevice<int32_t> slot_frame(ctx, plan.slot_frame);
+  const ListOnDevice<float> slot_gate(ctx, plan.slot_gate);
   std::optional<PackedRows> packed;
   for (size_t e = 0; e < experts_.size(); ++e) {
     const DenseFeedForward &expert = experts_[e];
@@ -46,8 +47,8 @@ void MoeFeedForward::ForwardPacked(const Context &ctx, ConstView x, const Dispat
     if (rows.count == 0) continue;
     if (!packed.has_value() || packed->Format() != expert.Format())
       packed.emplace(ctx, x, expert.Format());
-    rows.in = rows.out = &plan.slot_frame[static_cast<size_t>(begin)];
-    rows.factor = &plan.slot_gate[static_cast<size_t>(begin)];
+    rows.in = rows.out = slot_frame.data() + begin;
+    rows.factor = slot_gate.data() + begin;
     expert.ForwardPacked(ctx, *packed, rows, hidden, LayerOutput::Add(out.scale, out.y));
   }
 }
@@ -71,11 +72,12 @@ void MoeFeedForward::Forward(const Context &ctx, ConstView x, const LayerOutput 
   }
   const int64_t num_slots = t.plan.NumSlots(), hidden = experts_[0].HiddenDim();
   t.mask = DropoutMask::Draw(dropout, experts_[0].DropoutRate());
-  t.slots = Tensor(num_slots, x.Cols());
-  t.before = Tensor(num_slots, hidden);
-  if (tape != nullptr) t.after = Tensor(num_slots, hidden);
-  t.out = Tensor(num_slots, x.Cols());
-  GatherRows(ctx, x, t.plan.slot_frame, t.slots);
+  t.slots = Tensor(ctx, num_slots, x.Cols());
+  t.before = Tensor(ctx, num_slots, hidden);
+  if (tape != nullptr) t.after = Tensor(ctx, num_slots, hidden);
+  t.out = Tensor(ctx, num_slots, x.Cols());
+  const ListOnDevice<int32_t> slot_frame(ctx, t.plan.slot_frame);
+  GatherRows(ctx, x, slot_frame, t.slots);
   const View after = tape != nullptr ? t.after.View() : t.before.View();
   for (int e = 0; e < NumExperts(); ++e) {
     const int64_t begin = t.plan.expert_begin[static_cast<size_t>(e)];
@@ -86,14 +88,15 @@ void MoeFeedForward::Forward(const Context &ctx, ConstView x, const LayerOutput 
         ctx, t.slots.View().RowRange(begin, rows), mask, t.before.View().RowRange(begin, rows),
         after.RowRange(begin, rows), t.out.View().RowRange(begin, rows));
   }
-  if (sink != nullptr && sink->WantsSkipCost()) sink->OnSkipCost(SkipCost(t.routes, t.plan, t.out));
+  if (sink != nullptr && sink->WantsSkipCost())
+    sink->OnSkipCost(SkipCost(t.routes, t.plan, MatrixOnHost(ctx, t.out)));
   CachedVector<float> gates = t.plan.slot_gate;
   if (out.add) {
     for (float &gate : gates) gate *= out.scale;
   } else {
-    for (int64_t i = 0; i < out.y.Rows(); ++i) std::fill_n(out.y.Row(i), out.y.Cols(), 0.0f);
+    SetZero(ctx, out.y);
   }
-  ScatterAddRows(ctx, t.out, t.plan.slot_frame, gates, out.y);
+  ScatterAddRows(ctx, t.out, slot_frame, ListOnDevice<float>(ctx, gates), out.y);
   if (tape != nullptr) *tape = std::move(own);
 }
 
@@ -104,16 +107,13 @@ void MoeFeedForward::Backward(const Context &ctx, ConstView x, const FeedForward
   const int64_t num_slots = t.plan.NumSlots(), dim = x.Cols();
   // y[frame] = sum over slots of gate * out[slot].
   std::vector<float> dslot_gate, dgates(t.routes.experts.size(), 0);
-  GatherDotRows(ctx, t.out, dy, t.plan.slot_frame, &dslot_gate);
+  const ListOnDevice<int32_t> slot_frame(ctx, t.plan.slot_frame);
+  GatherDotRows(ctx, t.out, dy, slot_frame, &dslot_gate);
   for (size_t s = 0; s < dslot_gate.size(); ++s)
     dgates[static_cast<size_t>(t.plan.slot_choice[s])] = dslot_gate[s];
-  Tensor dout(num_slots, dim), dslots(num_slots, dim);
-  GatherRows(ctx, dy, t.plan.slot_frame, dout);
-  for (int64_t s = 0; s < num_slots; ++s) {
-    const float gate = t.plan.slot_gate[static_cast<size_t>(s)];
-    float *row = dout.Data() + s * dim;
-    for (int64_t d = 0; d < dim; ++d) row[d] *= gate;
-  }
+  Tensor dout(ctx, num_slots, dim), dslots(ctx, num_slots, dim);
+  GatherRows(ctx, dy, slot_frame, dout);
+  ScaleRows(ctx, ListOnDevice<float>(ctx, t.plan.slot_gate), dout);
   for (int e = 0; e < NumExperts(); ++e) {
     const int64_t begin = t.plan.expert_begin[static_cast<size_t>(e)];
     const int64_t rows = t.plan.expert_begin[static_cast<size_t>(e) + 1] - begin;
@@ -124,8 +124,8 @@ void MoeFeedForward::Backward(const Context &ctx, ConstView x, const FeedForward
         t.after.View().RowRange(begin, rows), mask, dout.View().RowRange(begin, rows),
         &g->experts_[static_cast<size_t>(e)], dslots.View().RowRange(begin, rows));
   }
-  for (int64_t i = 0; i < dx.Rows(); ++i) std::fill_n(dx.Row(i), dx.Cols(), 0.0f);
-  ScatterAddRows(ctx, dslots, t.plan.slot_frame, {}, dx);
+  SetZero(ctx, dx);
+  ScatterAddRows(ctx, dslots, slot_frame, {}, dx);
   router_->Backward(ctx, x, t.routes, dgates, g->router_.get(), dx);
 }
 

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "tensor/gemm.h"
+#include "tensor/transfer.h"
 
 namespace u2moe {
 
@@ -51,8 +53,9 @@ void TopKSoftmax(ConstView logits, int num_choices, Routes *routes) {
 }
 
 void TopKSoftmaxRouter::Forward(const Context &ctx, ConstView x, Routes *routes) const {
-  routes->logits = Tensor(x.Rows(), gate_.OutDim());
-  gate_.Forward(ctx, x, routes->logits);
+  Tensor logits(ctx, x.Rows(), gate_.OutDim());
+  gate_.Forward(ctx, x, logits);
+  routes->logits = MoveToHost(std::move(logits));
   TopKSoftmax(routes->logits, num_choices_, routes);
 }
 
@@ -69,8 +72,9 @@ void TopKSoftmaxRouter::Backward(const Context &ctx, ConstView x, const Routes &
       dlogits(t, routes.experts[i]) = routes.gates[i] * (dgates[i] - mean);
   }
   auto *g = &dynamic_cast<TopKSoftmaxRouter &>(*grad);
-  Gemm(ctx, 1, dlogits, Trans::kYes, x, Trans::kNo, 1, *g->gate_.MutableWeight());
-  Gemm(ctx, 1, dlogits, Trans::kNo, gate_.Weight(), Trans::kNo, 1, dx);
+  const MatrixOnDevice d(ctx, dlogits);
+  Gemm(ctx, 1, d, Trans::kYes, x, Trans::kNo, 1, *g->gate_.MutableWeight());
+  Gemm(ctx, 1, d, Trans::kNo, gate_.Weight(), Trans::kNo, 1, dx);
 }
 
 void TopKSoftmaxRouter::VisitParams(ParamVisitor *v) { v->Scope("gate", &gate_); }

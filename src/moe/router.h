@@ -18,7 +18,7 @@ namespace u2moe {
 constexpr int32_t kNoExpert = -1;
 struct Routes {
   int num_choices = 0;  // K
-  Tensor logits;        // [T, E]
+  Tensor logits;        // [T, E], in the host's memory, as all of the routes
   CachedVector<int32_t> experts;
   CachedVector<float> gates;
 };
