@@ -1,5 +1,6 @@
 #include "moe/moe-feed-forward.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "moe/bank-registry.h"

@@ -138,9 +138,9 @@ TEST(CheckMixture, NamesTheOption) {
   EXPECT_HAS(check([](Config *c) { c->router = "switch"; }),
              "decoder-experts-per-frame=2 is outside 1 to 1, what decoder-router=switch takes");
   EXPECT_HAS(check([](Config *c) { c->num_shared_experts = 1; }),
-             "decoder-num-shared-experts=1 does not go with decoder-bank=full");
+             "decoder-shared-experts=1 does not go with decoder-bank=full");
   EXPECT_HAS(check([](Config *c) { c->bank = "shared-plus-routed"; }),
-             "decoder-num-shared-experts=0 does not go");
+             "decoder-shared-experts=0 does not go");
   EXPECT_HAS(check([](Config *c) { c->router_dim = -1; }), "decoder-router-dim=-1 is outside");
   EXPECT_HAS(check([](Config *c) { c->z_weight = -1; }), "decoder-z-weight=-1 is not");
 }
