@@ -16,7 +16,7 @@ class LayerNorm {
 
   // x, y [R, D]. stats, if not null, receives [R, 2] for Backward.
   void Forward(const Context &ctx, ConstView x, View y, Tensor *stats) const {
-    if (stats != nullptr) *stats = Tensor(x.Rows(), 2);
+    if (stats != nullptr) *stats = Tensor(ctx, x.Rows(), 2);
     LayerNormForward(ctx, x, gamma_, beta_, kEps, y,
                      stats != nullptr ? stats->View() : u2moe::View());
   }

@@ -11,28 +11,33 @@ namespace {
 
 // Rows [begin, begin + n) of from to the beginning of a tensor of `capacity` rows: a new one, or
 // the same where it has so many.
-void MoveRows(int64_t begin, int64_t n, int64_t capacity, int64_t cols, Tensor *x) {
-  const float *rows = x->Data() + begin * cols;
+void MoveRows(const Context &ctx, int64_t begin, int64_t n, int64_t capacity, int64_t cols,
+              Tensor *x) {
   if (x->Rows() == capacity) {
-    std::copy(rows, rows + n * cols, x->Data());  // towards the front: may overlap
+    // Towards the front, begin > 0: in pieces, since a copy must not overlap.
+    for (int64_t done = 0; done < n; done += begin) {
+      const int64_t rows = std::min(begin, n - done);
+      CopyTo(ctx, x->View().RowRange(begin + done, rows), x->View().RowRange(done, rows));
+    }
     return;
   }
-  Tensor larger(capacity, cols);
-  std::copy(rows, rows + n * cols, larger.Data());
+  Tensor larger(ctx, capacity, cols);
+  if (n > 0) CopyTo(ctx, x->View().RowRange(begin, n), larger.View().RowRange(0, n));
   *x = std::move(larger);
 }
 
 }  // namespace
 
-AttentionCache::Views AttentionCache::Extend(int64_t n, int64_t dim, int num_heads) {
+AttentionCache::Views AttentionCache::Extend(const Context &ctx, int64_t n, int64_t dim,
+                                             int num_heads) {
   const int64_t needed = rows_ + n;
   if (begin_ + needed > keys_.Rows()) {
     // Moving the rows to the front pays only where it makes room for many chunks.
     const bool roomy = needed + std::max(n, needed / 4) <= keys_.Rows();
     const int64_t capacity = roomy ? keys_.Rows() : needed + std::max(n, needed / 2);
-    MoveRows(begin_, rows_, capacity, dim, &keys_);
-    MoveRows(begin_, rows_, capacity, dim, &values_);
-    MoveRows(begin_, rows_, capacity, num_heads, &key_biases_);
+    MoveRows(ctx, begin_, rows_, capacity, dim, &keys_);
+    MoveRows(ctx, begin_, rows_, capacity, dim, &values_);
+    MoveRows(ctx, begin_, rows_, capacity, num_heads, &key_biases_);
     begin_ = 0;
   }
   pending_ = n;
@@ -63,18 +68,18 @@ void RelPositionAttention::Forward(const Context &ctx, const AttentionMask &mask
   const int64_t rows = x.Rows(), dim = x.Cols();
   Tape local;
   Tape &t = tape != nullptr ? *tape : local;
-  t.q = Tensor(rows, dim);
-  t.k = Tensor(rows, dim);
-  t.v = Tensor(rows, dim);
-  t.context = Tensor(rows, dim);
+  t.q = Tensor(ctx, rows, dim);
+  t.k = Tensor(ctx, rows, dim);
+  t.v = Tensor(ctx, rows, dim);
+  t.context = Tensor(ctx, rows, dim);
   t.p = ProjectedPositions(ctx, positions);
   ForwardAll(ctx, x, {{&linear_q_, t.q}, {&linear_k_, t.k}, {&linear_v_, t.v}});
   if (!caches.empty()) {
     CHECK(tape == nullptr && mask.kind == AttentionMask::Kind::kFull);
     ForwardCached(ctx, shape, positions, caches, &t);
   } else {
-    t.kp = Tensor(rows, dim);
-    t.key_bias = Tensor(rows, num_heads_);
+    t.kp = Tensor(ctx, rows, dim);
+    t.key_bias = Tensor(ctx, rows, num_heads_);
     if (tape != nullptr) t.probs.resize(static_cast<size_t>(shape.NumSequences()));
     for (int b = 0; b < shape.NumSequences(); ++b) {
       const ConstView p =
@@ -95,14 +100,14 @@ void RelPositionAttention::Forward(const Context &ctx, const AttentionMask &mask
 Tensor RelPositionAttention::ProjectedPositions(const Context &ctx,
                                                 const PositionRows &positions) const {
   if (!positions.table.Empty()) {
-    Tensor p(positions.table.Rows(), linear_pos_.OutDim());
+    Tensor p(ctx, positions.table.Rows(), linear_pos_.OutDim());
     linear_pos_.Forward(ctx, positions.table, p);
     return p;
   }
   int64_t rows = 0;
   for (const PositionRows::Run &run : positions.runs) rows += run.count;
   CHECK(projections_ != nullptr || rows == 0) << "positions by name need PrepareForInference()";
-  Tensor p(rows, linear_pos_.OutDim());
+  Tensor p(ctx, rows, linear_pos_.OutDim());
   int64_t row = 0;
   for (const PositionRows::Run &run : positions.runs) {
     projections_->Rows(ctx, linear_pos_, run.first, p.View().RowRange(row, run.count));
@@ -117,7 +122,7 @@ void RelPositionAttention::ForwardCached(const Context &ctx, const RaggedShape &
   for (int b = 0; b < shape.NumSequences(); ++b) {
     AttentionCache *cache = caches[static_cast<size_t>(b)];
     const int64_t past = cache->Rows(), length = shape.Length(b);
-    const AttentionCache::Views all = cache->Extend(length, t->q.Cols(), num_heads_);
+    const AttentionCache::Views all = cache->Extend(ctx, length, t->q.Cols(), num_heads_);
     const AttentionCache::Views added = all.RowRange(past, length);
     CopyTo(ctx, shape.Rows(t->v.View(), b), added.values);
     RelPositionKeysForward(ctx, num_heads_, shape.Rows<const float>(t->k.View(), b),
@@ -133,9 +138,9 @@ void RelPositionAttention::Backward(const Context &ctx, ConstView x, const Ragge
                                     const PositionRows &positions, const Tape &t, ConstView dy,
                                     RelPositionAttention *grad, View dx) const {
   const int64_t rows = x.Rows(), dim = x.Cols();
-  Tensor dcontext(rows, dim), dq(rows, dim), dk(rows, dim), dv(rows, dim), dkp(rows, dim),
-      dkey_bias(rows, num_heads_);
-  Tensor dp = Tensor::Zeros(t.p.Rows(), dim);
+  Tensor dcontext(ctx, rows, dim), dq(ctx, rows, dim), dk(ctx, rows, dim), dv(ctx, rows, dim),
+      dkp(ctx, rows, dim), dkey_bias(ctx, rows, num_heads_);
+  Tensor dp = Tensor::Zeros(ctx, t.p.Rows(), dim);
   linear_out_.Backward(ctx, t.context, dy, &grad->linear_out_, dcontext);
   for (int b = 0; b < shape.NumSequences(); ++b) {
     AttentionBackward(ctx, num_heads_, shape.Rows<const float>(t.q.View(), b),
@@ -153,7 +158,7 @@ void RelPositionAttention::Backward(const Context &ctx, ConstView x, const Ragge
                             grad->pos_bias_v_);
   }
   linear_pos_.Backward(ctx, positions.table, dp, &grad->linear_pos_, View());
-  Tensor dx_part(rows, dim);
+  Tensor dx_part(ctx, rows, dim);
   linear_q_.Backward(ctx, x, dq, &grad->linear_q_, dx);
   linear_k_.Backward(ctx, x, dk, &grad->linear_k_, dx_part);
   AddTo(ctx, 1, dx_part, dx);

@@ -28,7 +28,7 @@ void AsrModel::SetPolicy(const ExpertPolicy &policy) {
 
 Tensor AsrModel::CtcLogProbs(const Context &ctx, ConstView encoder_out) const {
   const StageScope stage(Stage::kCtc);
-  Tensor logp(encoder_out.Rows(), ctc_.OutDim());
+  Tensor logp(ctx, encoder_out.Rows(), ctc_.OutDim());
   ctc_.Forward(ctx, encoder_out, logp);
   LogSoftmaxForward(ctx, logp, logp);
   return logp;
@@ -47,7 +47,8 @@ void AsrModel::PrepareForInference(const Context &ctx, WeightFormat format, int6
         const bool decoders = name.find("decoder.") == 0;
         if (part == (decoders ? ModelPart::kEncoder : ModelPart::kDecoders)) return;
         const bool router = name.find(".gate.") != std::string::npos;
-        *packed = PackedMatrix::Pack(*weight, router ? WeightFormat::kFloat32 : format, group_size);
+        *packed =
+            PackedMatrix::Pack(ctx, *weight, router ? WeightFormat::kFloat32 : format, group_size);
         *weight = Tensor();
       });
 }
@@ -79,6 +80,15 @@ int64_t AsrModel::NumActiveParams() {
 void SetZero(AsrModel *model) {
   ForEachParam(model,
                [](const std::string &, Tensor *t, const ParamInit &, bool) { t->SetZero(); });
+}
+
+void MoveToDevice(const Context &ctx, AsrModel *model) {
+  ForEachParamOrPacked(
+      model, [&ctx](const std::string &, Tensor *t, bool) { *t = t->ToDevice(ctx); },
+      [&ctx](const std::string &, Tensor *weight, PackedMatrix *packed) {
+        *weight = weight->ToDevice(ctx);
+        *packed = packed->ToDevice(ctx);
+      });
 }
 
 }  // namespace u2moe

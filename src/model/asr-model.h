@@ -64,6 +64,10 @@ class AsrModel {
 // All tensors zero: a fresh place for gradients.
 void SetZero(AsrModel *model);
 
+// Takes all tensors and packed weights from the host to ctx's device, where a model that is read or
+// initialised begins; before PrepareForInference, with the same ctx.
+void MoveToDevice(const Context &ctx, AsrModel *model);
+
 }  // namespace u2moe
 
 #endif  // U2MOE_MODEL_ASR_MODEL_H_

@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <string>
 #include <utility>
 
 #include "base/stage-clock.h"
 #include "ops/embedding.h"
 #include "ops/softmax.h"
+#include "tensor/transfer.h"
 
 namespace u2moe {
 
@@ -34,7 +36,7 @@ PositionRows Encoder::Positions(const Context &ctx, const ForwardMode &mode,
   if (!as_rows) return positions;
   int64_t rows = 0;
   for (const PositionRows::Run &run : positions.runs) rows += run.count;
-  positions.table = Tensor(rows, config_.model_dim);
+  positions.table = Tensor(ctx, rows, config_.model_dim);
   rows = 0;
   for (const PositionRows::Run &run : positions.runs) {
     PositionTable(ctx, run.first, positions.table.View().RowRange(rows, run.count));
@@ -61,11 +63,11 @@ void Encoder::Forward(const Context &ctx, const ForwardMode &mode, ConstView fea
                       embed_.RightContext() + 1);
     }
   }
-  Tensor normalized(feats.Rows(), feats.Cols());
+  Tensor normalized(ctx, feats.Rows(), feats.Cols());
   Normalize(ctx, feats, cmvn_mean_, cmvn_istd_, normalized);
   Subsampling::Packed packed;
   if (packed_ == nullptr || tape != nullptr) packed = embed_.Pack(ctx);
-  Tensor x(sub_shape.TotalRows(), config_.model_dim);
+  Tensor x(ctx, sub_shape.TotalRows(), config_.model_dim);
   {
     const StageScope stage(Stage::kSubsampling);
     embed_.Forward(ctx, packed_ != nullptr && tape == nullptr ? *packed_ : packed, normalized,
@@ -95,10 +97,10 @@ void Encoder::Forward(const Context &ctx, const ForwardMode &mode, ConstView fea
   CachedVector<bool> exited;
   for (size_t i = 0; i < blocks_.size(); ++i) {
     if (policy_.Exits() && i == static_cast<size_t>(policy_.exit_block)) {
-      Tensor normed(x.Rows(), x.Cols());
+      Tensor normed(ctx, x.Rows(), x.Cols());
       after_norm_.Forward(ctx, x, normed, tape != nullptr ? &tape->exit_stats : nullptr);
       exited = FindBlanks(ctx, normed);
-      if (tape != nullptr) tape->exit_x = Tensor::Copy(x);
+      if (tape != nullptr) tape->exit_x = Tensor::Copy(ctx, x);
       if (mode.exit_out != nullptr) *mode.exit_out = std::move(normed);
       routes.exited = &exited;
     }
@@ -106,7 +108,7 @@ void Encoder::Forward(const Context &ctx, const ForwardMode &mode, ConstView fea
                        tape != nullptr ? &tape->blocks[i] : nullptr,
                        running != nullptr ? &running->blocks_[i] : nullptr);
   }
-  *out = Tensor(x.Rows(), x.Cols());
+  *out = Tensor(ctx, x.Rows(), x.Cols());
   after_norm_.Forward(ctx, x, *out, tape != nullptr ? &tape->after_stats : nullptr);
   for (int b = 0; b < static_cast<int>(mode.streams.size()); ++b) {
     mode.streams[static_cast<size_t>(b)]->Commit(sub_shape.Length(b), mode.max_cache);
@@ -141,14 +143,19 @@ CachedVector<SequenceFacts> Encoder::Sequences(const ForwardMode &mode) {
 }
 
 CachedVector<bool> Encoder::FindBlanks(const Context &ctx, ConstView normed) const {
-  Tensor logits(normed.Rows(), ctc_head_->OutDim()), stats(normed.Rows(), 2);
+  Tensor logits(ctx, normed.Rows(), ctc_head_->OutDim()), stats(ctx, normed.Rows(), 2),
+      entries(ctx, 1, normed.Rows());
   ctc_head_->Forward(ctx, normed, logits);
   LogSumExp(ctx, logits, stats);
+  CachedVector<int32_t> rows(static_cast<size_t>(normed.Rows())), cols(rows.size(), blank_);
+  std::iota(rows.begin(), rows.end(), 0);
+  LogSoftmaxEntries(ctx, logits, stats, ListOnDevice<int32_t>(ctx, rows),
+                    ListOnDevice<int32_t>(ctx, cols), entries);
+  const MatrixOnHost logp(ctx, entries);
   CachedVector<bool> blank;
-  blank.reserve(static_cast<size_t>(normed.Rows()));
+  blank.reserve(rows.size());
   for (int64_t t = 0; t < normed.Rows(); ++t) {
-    const float logp = (logits(t, blank_) - stats(t, 0)) - stats(t, 1);
-    blank.push_back(std::exp(logp) >= policy_.exit_blank);
+    blank.push_back(std::exp(logp(0, t)) >= policy_.exit_blank);
   }
   return blank;
 }

@@ -34,8 +34,8 @@ class ExpertBank {
   // Whether the weights are packed: then there is inference only, without tape and slot_out.
   virtual bool IsPacked() const = 0;
   // x [T, D]; out receives for each row the sum over its slots of gate * expert(row), and whatever
-  // is always on. slot_out: receives [S, D], what each slot's expert made of its row; null: nobody
-  // wants it.
+  // is always on. slot_out: receives [S, D] in the host's memory, what each slot's expert made of
+  // its row; null: nobody wants it.
   virtual void Forward(const Context &ctx, ConstView x, const DispatchPlan &plan,
                        const LayerOutput &out, std::unique_ptr<BankTape> *tape,
                        DropoutSeeds *dropout, Tensor *slot_out) const = 0;

@@ -21,7 +21,7 @@ void AttentionForward(const Context &ctx, int num_heads, const AttentionMask &ma
     CHECK_SHAPE(key_bias, k.Rows(), num_heads);
   }
   CHECK(mask.kind != AttentionMask::Kind::kChunk || mask.chunk > 0);
-  if (probs != nullptr) *probs = Tensor(num_heads * q.Rows(), k.Rows());
+  if (probs != nullptr) *probs = Tensor(ctx, num_heads * q.Rows(), k.Rows());
   if (y.Empty()) return;
   OPS_CALL(ctx, AttentionForward, num_heads, mask, q, k, v, key_bias, y, probs);
 }

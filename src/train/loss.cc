@@ -6,6 +6,7 @@
 #include "ops/ctc-loss.h"
 #include "ops/elementwise.h"
 #include "ops/label-smoothing-loss.h"
+#include "tensor/transfer.h"
 
 namespace u2moe {
 namespace {
@@ -30,9 +31,10 @@ double DecoderLoss(const Context &ctx, const Decoder &decoder, const TrainBatch 
   decoder.Forward(ctx, input, encoder_out, encoder_shape, dropout, nullptr, &logits,
                   grad ? &tape : nullptr);
   Tensor dlogits;
-  if (grad) dlogits = Tensor(logits.Rows(), logits.Cols());
-  const double loss = LabelSmoothingLoss(ctx, logits, targets, config.label_smoothing, weight,
-                                         grad ? dlogits.View() : View(), num_correct);
+  if (grad) dlogits = Tensor(ctx, logits.Rows(), logits.Cols());
+  const double loss =
+      LabelSmoothingLoss(ctx, logits, ListOnDevice<int32_t>(ctx, targets), config.label_smoothing,
+                         weight, grad ? dlogits.View() : View(), num_correct);
   if (grad)
     decoder.Backward(ctx, input, encoder_out, encoder_shape, tape, dlogits, grad, dencoder_out);
   return loss;
@@ -69,20 +71,21 @@ LossSums ComputeLoss(const Context &ctx, const AsrModel &model, const TrainBatch
   Tensor encoder_out, exit_out;
   mode.exit_out = &exit_out;
   RaggedShape shape;
-  model.Encoder().Forward(ctx, mode, batch.feats, batch.shape, &encoder_out, &shape,
-                          grad ? &tape : nullptr, running ? running->MutableEncoder() : nullptr);
+  model.Encoder().Forward(ctx, mode, MatrixOnDevice(ctx, batch.feats), batch.shape, &encoder_out,
+                          &shape, grad ? &tape : nullptr,
+                          running ? running->MutableEncoder() : nullptr);
   LossSums sums;
   sums.num_utterances = batch.NumUtterances();
   sums.num_tokens = batch.NumTokens();
   Tensor dencoder_out, dexit;
-  if (grad) dencoder_out = Tensor::Zeros(encoder_out.Rows(), encoder_out.Cols());
+  if (grad) dencoder_out = Tensor::Zeros(ctx, encoder_out.Rows(), encoder_out.Cols());
   const double w = config.ctc_weight;
   const double v = model.Policy().Exits() ? opts.exit_ctc_weight : 0;
   // The CTC loss of `out`; dout receives its gradient times weight.
   const auto ctc = [&](ConstView out, double weight, View dout, int64_t *num_infinite) {
     const Tensor logp = model.CtcLogProbs(ctx, out);
     Tensor dlogits;
-    if (grad) dlogits = Tensor(logp.Rows(), logp.Cols());
+    if (grad) dlogits = Tensor(ctx, logp.Rows(), logp.Cols());
     double sum = 0;
     for (int b = 0; b < shape.NumSequences(); ++b) {
       const double loss =
@@ -100,12 +103,12 @@ LossSums ComputeLoss(const Context &ctx, const AsrModel &model, const TrainBatch
   };
   if (w > 0) {
     Tensor dctc;
-    if (grad) dctc = Tensor(encoder_out.Rows(), encoder_out.Cols());
+    if (grad) dctc = Tensor(ctx, encoder_out.Rows(), encoder_out.Cols());
     sums.ctc = ctc(encoder_out, w * (1 - v), dctc, &sums.num_infinite_ctc);
     if (grad) AddTo(ctx, 1, dctc, dencoder_out);
     int64_t same_utterances = 0;
     if (v > 0) {
-      if (grad) dexit = Tensor(encoder_out.Rows(), encoder_out.Cols());
+      if (grad) dexit = Tensor(ctx, encoder_out.Rows(), encoder_out.Cols());
       sums.exit_ctc = ctc(exit_out, w * v, dexit, &same_utterances);
     }
   }

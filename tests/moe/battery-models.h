@@ -51,9 +51,8 @@ struct Loss {
   std::vector<int32_t> experts;
 
   // Adds the losses on the routes.
-  void Add(const Context &ctx, double scale, RoutingState *routing) {
-    for (const AuxLoss &loss : ComputeAuxLosses(ctx, scale, routing))
-      value += scale * loss.weighted;
+  void Add(double scale, RoutingState *routing) {
+    for (const AuxLoss &loss : ComputeAuxLosses(scale, routing)) value += scale * loss.weighted;
     for (const RoutedLayer &layer : routing->layers) {
       experts.insert(experts.end(), layer.routes.experts.begin(), layer.routes.experts.end());
     }
@@ -118,7 +117,7 @@ inline bool EncoderSlope(const ModelConfig &config, uint64_t seed) {
     if (upstream.Empty()) upstream = RandomTensor(&rng, out.Rows(), out.Cols());
     Loss loss;
     loss.value = ref::Dot(RefMatrix(upstream), RefMatrix(out));
-    loss.Add(ctx, scale, routing);
+    loss.Add(scale, routing);
     return loss;
   };
   RoutingState routing;
@@ -155,7 +154,7 @@ inline bool DecoderSlope(const ModelConfig &config, uint64_t seed) {
     model.LeftDecoder().Forward(ctx, input, memory, memory_shape, nullptr, call, &logits, tape);
     Loss loss;
     loss.value = ref::Dot(RefMatrix(dlogits), RefMatrix(logits));
-    loss.Add(ctx, scale, routing);
+    loss.Add(scale, routing);
     return loss;
   };
   RoutingState routing;
