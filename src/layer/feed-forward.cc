@@ -70,7 +70,8 @@ void DenseFeedForward::Forward(const Context &ctx, ConstView x, const LayerOutpu
 }
 
 void DenseFeedForward::Backward(const Context &ctx, ConstView x, const FeedForwardTape &tape,
-                                ConstView dy, FeedForward *grad, View dx) const {
+                                ConstView dy, FeedForward *grad, View dx,
+                                RoutingGradients *) const {
   const auto &t = dynamic_cast<const DenseTape &>(tape);
   BackwardRows(ctx, x, t.before, t.after, t.mask, dy, &dynamic_cast<DenseFeedForward &>(*grad), dx);
 }
@@ -79,7 +80,5 @@ void DenseFeedForward::VisitParams(ParamVisitor *v) {
   v->Scope("w_1", &w_1_);
   v->Scope("w_2", &w_2_);
 }
-
-int64_t DenseFeedForward::NumActiveParams() const { return w_1_.NumParams() + w_2_.NumParams(); }
 
 }  // namespace u2moe

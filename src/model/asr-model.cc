@@ -105,8 +105,8 @@ void SetZero(AsrModel *model) {
 
 void MoveToDevice(const Context &ctx, AsrModel *model) {
   ForEachParamOrPacked(
-      model, [&ctx](const std::string &, Tensor *t, bool) { *t = t->ToDevice(ctx); },
-      [&ctx](const std::string &, Tensor *weight, PackedMatrix *packed) {
+      model, [&ctx](const ParamInfo &, Tensor *t) { *t = t->ToDevice(ctx); },
+      [&ctx](const ParamInfo &, Tensor *weight, PackedMatrix *packed) {
         *weight = weight->ToDevice(ctx);
         *packed = packed->ToDevice(ctx);
       });

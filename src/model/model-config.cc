@@ -9,7 +9,7 @@
 #include "base/log.h"
 #include "model/config-fields.h"
 #include "model/layer-list.h"
-#include "moe/router-registry.h"
+#include "moe/feed-forward-config.h"
 #include "util/json.h"
 #include "util/options.h"
 #include "util/text.h"
@@ -116,22 +116,7 @@ void CheckFfn(const std::string &where, const std::string &prefix, const FeedFor
   };
   range("hidden-dim", ffn.hidden_dim, 1, 1 << 20);
   range("num-experts", ffn.num_experts, 0, 1 << 14);
-  range("shared-experts", ffn.num_shared_experts, 0, 1 << 14);
-  range("router-dim", ffn.router_dim, 0, 1 << 16);
-  const std::vector<std::string> routers = RouterNames();
-  Require(std::count(routers.begin(), routers.end(), ffn.router) > 0, where, prefix,
-          "router=", ffn.router, " is unknown; there is ", Join(routers, ", "));
-  Require(ffn.bank == "full", where, prefix, "bank=", ffn.bank, " is unknown; there is full");
-  for (auto [name, value] : {std::make_pair("router-noise", ffn.router_noise),
-                             std::make_pair("balance-weight", ffn.balance_weight),
-                             std::make_pair("z-weight", ffn.z_weight)}) {
-    Require(value >= 0 && std::isfinite(value), where, prefix, name, "=", value,
-            " is not 0 or more");
-  }
-  if (ffn.num_experts == 0) return;
-  Require(ffn.experts_per_frame >= 1 && ffn.experts_per_frame <= ffn.num_experts, where, prefix,
-          "experts-per-frame=", ffn.experts_per_frame, " is outside 1 to ", prefix,
-          "num-experts=", ffn.num_experts);
+  CheckMixture(ffn, where + prefix);
 }
 
 // What lists of layers depend on.
@@ -405,7 +390,7 @@ void CheckConfig(const ModelConfig &c) {
 void CheckCanLearn(const ModelConfig &c, const std::string &source) {
   const auto check = [&](const std::string &where, const std::string &prefix,
                          const FeedForwardConfig &ffn) {
-    if (ffn.num_experts < 2 || ffn.experts_per_frame > 1) return;
+    if (RouterCanLearn(ffn)) return;
     throw UsageError(source, ": ", where, prefix, "experts-per-frame=1 with ", prefix,
                      "num-experts=", ffn.num_experts,
                      ": its router gets no gradient, as a softmax over one logit is constant; such "
