@@ -63,6 +63,9 @@ for seconds in 0.3 3 1000; do
     check "in both outputs" cmp "$tmp/enc.1" "$tmp/enc.batch"
   done
 done
+for _ in $(seq 25); do cat "$tmp/many.ark"; done >"$tmp/long.ark"
+check_peak "batches bound the memory of 18 minutes" 100 nnet-forward --batch-seconds=20 "$model" "ark:$tmp/long.ark" ark:/dev/null
+rm -f "$tmp/long.ark"
 check_fails "batches of streams" 2 'with --streaming use --streams' nnet-forward --batch-seconds=10 --streaming "$model" "scp:$tmp/many.scp" "ark:$tmp/x"
 check_fails "batches of no length" 2 '--batch-seconds=-1' nnet-forward --batch-seconds=-1 "$model" "scp:$tmp/many.scp" "ark:$tmp/x"
 check "3 threads give the same log-posteriors" cmp "$tmp/logp.1" "$tmp/logp.3"
