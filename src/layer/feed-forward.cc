@@ -30,7 +30,7 @@ void DenseFeedForward::ForwardRows(const Context &ctx, ConstView x, const Dropou
 void DenseFeedForward::BackwardRows(const Context &ctx, ConstView x, ConstView before,
                                     ConstView after, const DropoutMask &mask, ConstView dy,
                                     DenseFeedForward *grad, View dx) const {
-  Tensor dhidden(before.Rows(), before.Cols());
+  Tensor dhidden(ctx, before.Rows(), before.Cols());
   w_2_.Backward(ctx, after, dy, &grad->w_2_, dhidden);
   mask.Apply(ctx, dhidden);
   ActivationBackward(ctx, activation_, before, dhidden, dhidden);
@@ -53,7 +53,7 @@ void DenseFeedForward::Forward(const Context &ctx, ConstView x, const LayerOutpu
                                std::unique_ptr<FeedForwardTape> *tape, DropoutSeeds *dropout,
                                const RouteCall &) const {
   const DropoutMask mask = DropoutMask::Draw(dropout, dropout_);
-  Tensor before(x.Rows(), HiddenDim());
+  Tensor before(ctx, x.Rows(), HiddenDim());
   if (tape == nullptr) {
     w_1_.Forward(ctx, x, before, activation_);
     mask.Apply(ctx, before);
@@ -62,7 +62,7 @@ void DenseFeedForward::Forward(const Context &ctx, ConstView x, const LayerOutpu
   }
   CHECK(!out.add);
   auto t = std::make_unique<DenseTape>();
-  t->after = Tensor(x.Rows(), HiddenDim());
+  t->after = Tensor(ctx, x.Rows(), HiddenDim());
   ForwardRows(ctx, x, mask, before, t->after, out.y);
   t->before = std::move(before);
   t->mask = mask;
@@ -70,7 +70,8 @@ void DenseFeedForward::Forward(const Context &ctx, ConstView x, const LayerOutpu
 }
 
 void DenseFeedForward::Backward(const Context &ctx, ConstView x, const FeedForwardTape &tape,
-                                ConstView dy, FeedForward *grad, View dx) const {
+                                ConstView dy, FeedForward *grad, View dx,
+                                RoutingGradients *) const {
   const auto &t = dynamic_cast<const DenseTape &>(tape);
   BackwardRows(ctx, x, t.before, t.after, t.mask, dy, &dynamic_cast<DenseFeedForward &>(*grad), dx);
 }
