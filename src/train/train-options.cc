@@ -1,6 +1,6 @@
-#include <cmath>
-
 #include "train/train-options.h"
+
+#include <cmath>
 
 #include "base/log.h"
 
