@@ -254,7 +254,7 @@ TEST(WenetConfig, NotJson) {
     try {
       ReadWenetConfig(path, {});
       ADD_FAILURE();
-    } catch (const DataError &e) {
+    } catch (const Error &e) {
       EXPECT_TRUE(IsValidUtf8(e.what())) << e.what();
     }
   }
