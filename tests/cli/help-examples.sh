@@ -146,10 +146,10 @@ examples_of() { # <tool>
 for tool in "$bin"/*; do examples_of "$tool"; done
 
 # Scripts for users. The others serve make and the recipes; their examples need what those make.
-for script in "$root"/utils/{*_data*.sh,get_utt2dur.sh,*.pl,run-jobs,rtf-report,make_units.py,make-man.sh}; do
+for script in "$root"/utils/{*_data*.sh,get_utt2dur.sh,*.pl,run-jobs,rtf-report,make_units.py} "$root/tools/dev/make-man.sh"; do
   examples_of "$script"
 done
-for script in "$root"/utils/{report.py,expert_front.py,bench_scale.py} "$root"/utils/steps/*.sh; do
+for script in "$root"/utils/{report.py,expert_front.py} "$root/tools/dev/bench_scale.py" "$root"/utils/steps/*.sh; do
   check_equal "${script##*/} has an example" "$(grep -cE '^(#   |  )e\.g\. ' "$script")" 1
 done
 
