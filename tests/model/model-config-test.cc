@@ -240,7 +240,7 @@ TEST(ModelOptions, ChecksNameTheLayer) {
       {"3.last:num-experts=1", "",
        "layers: block 3.last: experts-per-frame=2 is outside 1 to num-"},
       {"all:router=none", "", "layers: block 0.macaron: router=none is unknown; there is "},
-      {"", "1:z-weight=-1", "decoder-layers: block 1: z-weight=-1 is not 0 or more"},
+      {"", "1:z-weight=-1", "decoder-layers: block 1: z-weight=-1 is not "},
       {"12:num-experts=0", "", "layers: the entry '12:num-experts=0': there is no block 12; they "},
       {"", "0.last:num-experts=0", "decoder-layers: the entry '0.last:num-experts=0': a decoder b"},
   };
