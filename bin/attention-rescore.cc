@@ -11,6 +11,7 @@
 #include "pipeline/rescoring-output.h"
 #include "table/kaldi-tables.h"
 #include "table/utterance-loop.h"
+#include "table/utterance-reader.h"
 #include "util/options.h"
 
 namespace u2moe {
@@ -80,7 +81,7 @@ int Run(int argc, char *argv[]) {
            << machine;
 
   NbestTable nbest(po.Arg(2), po.Arg(3));
-  SequentialMatrixReader reader(po.Arg(1));
+  UtteranceReader reader(po.Arg(1));  // joins the pieces of live recordings
   Progress progress("rescoring", CountEntries(po.Arg(1)));
   const auto read = [&](Job *job) {
     if (reader.Done()) return false;

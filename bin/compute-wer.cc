@@ -17,8 +17,11 @@ int Run(int argc, char *argv[]) {
   OptionParser po(
       "Word or character error rate of hypotheses against references: Kaldi's summary lines on "
       "stdout.\n\n"
-      "Usage: compute-wer [options] <ref-rspecifier> <hyp-rspecifier>\n"
+      "Usage: compute-wer [options] <ref-rspecifier> <hyp-rspecifier> [<edits-wxfilename>]\n"
+      "  The edits: 'correct a', 'substitution a b', 'deletion a' or 'insertion b' for every word, "
+      "as Kaldi writes them; on standard output they stand before the summary.\n"
       "  e.g. compute-wer --bootstrap ark:data/test/text ark:exp/hyp.txt\n"
+      "       compute-wer --text ark:data/test/text ark:exp/hyp.txt - | sort | uniq -c\n"
       "       compute-wer --compare=ark:exp/other/hyp.txt ark:data/test/text ark:exp/hyp.txt\n");
   WerOptions opts;
   opts.Register(&po);
@@ -39,8 +42,11 @@ int Run(int argc, char *argv[]) {
       "rspecifier of a second hypothesis: print its error rate and the difference with an "
       "interval (paired bootstrap)");
   po.RegisterUnused("text", false, "words and numbers are both read as text, as in Kaldi");
-  po.AddPlaces([](Places *places) { places->Print("the summary"); });
-  if (!po.Parse(argc, argv, 2, 2, InputArgs{2})) return 0;
+  po.AddPlaces([&po](Places *places) {
+    if (po.OptionalArg(2) != "-") places->Print("the summary");
+  });
+  if (!po.Parse(argc, argv, 2, 3, InputArgs{2})) return 0;
+  const std::string edits = po.OptionalArg(2);
   opts.Check();
   if (draws < 0) throw UsageError("--bootstrap-draws=", draws, ": must not be negative");
   bootstrap = bootstrap || !compare.empty();
@@ -49,7 +55,7 @@ int Run(int argc, char *argv[]) {
   LOG_INFO << opts.ToString();
   const std::vector<Transcript> refs = ReadTranscripts(po.Arg(0));
   const WerResult first =
-      ScoreTranscripts(refs, ReadTranscripts(po.Arg(1)), opts, !per_utt.empty());
+      ScoreTranscripts(refs, ReadTranscripts(po.Arg(1)), opts, !per_utt.empty() || !edits.empty());
   WerReport report;
   report.opts = opts;
   report.first = &first;
@@ -62,6 +68,9 @@ int Run(int argc, char *argv[]) {
   if (bootstrap) {
     std::unordered_map<std::string, std::string> utt2spk;
     if (!utt2spk_file.empty()) utt2spk = ReadMap(utt2spk_file);
+    if (!utt2spk_file.empty() && utt2spk.empty()) {
+      throw Error(utt2spk_file, ": no utterances; expected lines of an utterance and its speaker");
+    }
     const std::vector<BootstrapUnit> units = BootstrapUnits(first, report.second, utt2spk);
     report.seed = static_cast<uint64_t>(seed);
     intervals = Bootstrap(units, draws, report.seed);
@@ -79,6 +88,11 @@ int Run(int argc, char *argv[]) {
   if (!json.empty()) {
     Output out(json);
     WriteWerJson(out.Stream(), report);
+    out.Close();
+  }
+  if (!edits.empty()) {
+    Output out(edits);
+    WriteEdits(out.Stream(), first, ParseAlignRule(opts.align));
     out.Close();
   }
   WriteWerText(std::cout, report);

@@ -4,9 +4,12 @@
 #include "base/main.h"
 #include "base/stage-clock.h"
 #include "decode/ctc-search.h"
+#include "pipeline/live-search.h"
 #include "table/kaldi-tables.h"
+#include "table/live-writer.h"
 #include "table/text-tables.h"
 #include "table/utterance-loop.h"
+#include "table/utterance-reader.h"
 #include "util/options.h"
 #include "util/speed-report.h"
 #include "util/tally.h"
@@ -28,35 +31,45 @@ int Run(int argc, char *argv[]) {
       "  Tokens are int32 vectors, scores float vectors of one natural-log probability.\n"
       "  With --nbest above 1 their keys are <utterance>-<n>, n from 1 (best), as many as were "
       "found.\n"
+      "  The pieces of a live recording are searched as they come; --partial shows it.\n"
       "  e.g. ctc-decode --nbest=10 ark:logp.ark ark:nbest.ark ark:scores.ark\n"
       "       nnet-forward final.safetensors scp:feats.scp ark:- | ctc-decode ark:- ark:- |\n"
       "         tokens-to-text units.txt ark:- ark,t:-\n");
   CtcSearchOptions opts;
   opts.Register(&po);
-  std::string times_wspecifier;
+  std::string times_wspecifier, partial_wspecifier;
   po.RegisterOutput(
       "times", &times_wspecifier,
       "wspecifier for the frame of each token, int32 vectors with the keys of the tokens");
+  po.RegisterOutput(
+      "partial", &partial_wspecifier,
+      "wspecifier for the best tokens of a live recording after each of its pieces, int32 vectors "
+      "under the pieces' keys, each written at once");
   ThreadOptions threads;
   threads.Register(&po);
   SpeedReport speed(&po);
   UtteranceTally tally(&po);
   if (!po.Parse(argc, argv, 2, 3, InputArgs{1})) return 0;
-  opts.Check();
   threads.Check();
 
+  const std::unique_ptr<const SearchResource> resource = MakeSearchResource(opts);
   LOG_INFO << opts.ToString();
-  SequentialMatrixReader reader(po.Arg(0));
-  Int32VectorWriter tokens(po.Arg(1));
+  UtteranceReader reader(po.Arg(0));
+  Int32VectorWriter tokens(FlushedWhereRead(po.Arg(1)));
   std::unique_ptr<VectorWriter> scores;
-  if (po.NumArgs() > 2) scores = std::make_unique<VectorWriter>(po.Arg(2));
+  if (po.NumArgs() > 2) scores = std::make_unique<VectorWriter>(FlushedWhereRead(po.Arg(2)));
   std::unique_ptr<Int32VectorWriter> times;
-  if (!times_wspecifier.empty()) times = std::make_unique<Int32VectorWriter>(times_wspecifier);
+  if (!times_wspecifier.empty())
+    times = std::make_unique<Int32VectorWriter>(FlushedWhereRead(times_wspecifier));
+
+  std::unique_ptr<Int32VectorWriter> partial;
+  if (!partial_wspecifier.empty())
+    partial = std::make_unique<Int32VectorWriter>("f," + partial_wspecifier);
 
   Progress progress("searching", CountEntries(po.Arg(0)));
   int64_t frames = 0;
   const auto read = [&](Job *job) {
-    if (reader.Done()) return false;
+    if (reader.Done() || reader.InPieces()) return false;
     job->key = reader.Key();
     job->place = reader.Where();
     job->Try([&] { job->logp = reader.Value(); });
@@ -65,24 +78,39 @@ int Run(int argc, char *argv[]) {
   };
   const auto work = [&](Job *job) {
     const StageScope stage(Stage::kSearch);
-    job->nbest = CtcDecode(job->logp, opts.nbest, MakeCtcSearch(opts).get());
+    job->nbest = CtcDecode(job->logp, opts.nbest, resource->NewSearch().get());
   };
-  const auto write = [&](Job *job) {
-    frames += job->logp.Rows();
-    for (size_t n = 0; n < job->nbest.size(); ++n) {
-      const CtcHypothesis &h = job->nbest[n];
-      const std::string key = opts.nbest > 1 ? Cat(job->key, "-", n + 1) : job->key;
+  const auto write_nbest = [&](const std::string &utterance,
+                               const std::vector<CtcHypothesis> &nbest) {
+    for (size_t n = 0; n < nbest.size(); ++n) {
+      const CtcHypothesis &h = nbest[n];
+      const std::string key = opts.nbest > 1 ? Cat(utterance, "-", n + 1) : utterance;
       tokens.Write(key, h.tokens);
-      if (scores) scores->Write(key, {static_cast<float>(h.score)});
+      if (scores) scores->Write(key, {static_cast<float>(h.Score())});
       if (times) times->Write(key, h.times);
     }
   };
-  // Frames do not say how long they last, so the speed report has no audio.
-  ForEachUtterance<Job>(threads, &speed, &tally, &progress, read, work, write);
+  const auto write = [&](Job *job) {
+    frames += job->logp.Rows();
+    write_nbest(job->key, job->nbest);
+  };
+  const auto search_live = [&] {
+    write_nbest(reader.Key(),
+                SearchLive(&reader, opts.nbest, MakeCtcSearch(opts).get(), partial.get(), &frames));
+  };
+  while (!reader.Done()) {
+    // Frames do not say how long they last, so the speed report has no audio.
+    ForEachUtterance<Job>(threads, &speed, &tally, &progress, read, work, write);
+    for (; !reader.Done() && reader.InPieces(); reader.Next()) {
+      tally.Try(reader, search_live);
+      progress.Add(1);
+    }
+  }
   reader.Close();
   tokens.Close();
   if (scores) scores->Close();
   if (times) times->Close();
+  if (partial) partial->Close();
   LOG_INFO << "searched " << frames << " frames in " << speed.WallSeconds() << " s";
   speed.Note("search", opts.ToString());
   speed.Note("frames", static_cast<double>(frames));

@@ -1,55 +1,34 @@
 #include <memory>
+#include <optional>
 
 #include "base/error.h"
 #include "base/log.h"
 #include "base/main.h"
 #include "modelfile/quantize.h"
 #include "pipeline/encode.h"
-#include "table/utterance-loop.h"
-#include "table/utterance-reader.h"
+#include "pipeline/forward.h"
 #include "util/options.h"
 
 namespace u2moe {
 namespace {
 
-struct Job : UtteranceJob {
-  Tensor feats, encoder_out, logp;
-};
-
-// Encoder and CTC head for all jobs that next() gives.
-void EncodeJobs(const Context &ctx, const AsrModel &model, const EncodeOptions &opts, int streams,
-                const std::function<Job *()> &next) {
-  EncodeUtterances(ctx, model.Encoder(), opts, streams, [&](Utterance *utterance) {
-    Job *job = next();
-    if (job == nullptr) return false;
-    utterance->feats = job->feats;
-    const Timer timer;
-    utterance->done = [&ctx, &model, streams, timer, job](Tensor out, std::exception_ptr error) {
-      job->error = error;
-      job->Try([&] {
-        job->encoder_out = std::move(out);
-        job->logp = model.CtcLogProbs(ctx, job->encoder_out);
-        CheckComputed("CTC output", job->logp, job->feats);
-      });
-      if (streams == 1) job->seconds = timer.Elapsed();
-    };
-    return true;
-  });
-}
-
 int Run(int argc, char *argv[]) {
   OptionParser po(
       "Encoder and CTC head of a model: features to CTC log-posteriors, and the encoder output for "
-      "rescoring. Pieces of live recordings (--online-frames) are joined first.\n\n"
+      "rescoring. Of a live recording (--online-frames) each piece is encoded as it comes with "
+      "--streaming, and what it gives goes on at once into a pipe; else pieces are joined "
+      "first.\n\n"
       "Usage: nnet-forward [options] <model> <feats-rspecifier> <logp-wspecifier> "
       "[<encoder-out-wspecifier>]\n"
       "  e.g. nnet-forward final.safetensors scp:feats.scp ark:logp.ark ark:encoder.ark\n"
+      "       nnet-forward --batch-seconds=60 --threads=4 final.safetensors scp:feats.scp "
+      "ark:logp.ark\n"
       "       nnet-forward --chunk-size=16 --streaming final.safetensors scp:feats.scp ark:- |\n"
       "         ctc-decode ark:- ark,t:hyp.tokens\n");
   EncodeOptions opts;
   ExpertOptions experts;
   ThreadOptions threads;
-  int32_t streams = 1;
+  Together together;
   PrecisionOptions precision_opts;
   std::string device = "cpu", precision;
   opts.Register(&po);
@@ -57,9 +36,14 @@ int Run(int argc, char *argv[]) {
   threads.Register(&po);
   threads.RegisterOps(&po);
   po.Register(
-      "streams", &streams,
+      "streams", &together.streams,
       "with --streaming: utterances that each thread advances together, chunk by chunk; the "
       "weights are read once for all of them, the results do not depend on it");
+  po.Register(
+      "batch-seconds", &together.batch_seconds,
+      "whole utterances that each thread computes together, in seconds of audio; the weights, of "
+      "all experts above all, are read once for all of them, the results do not depend on it; 0: "
+      "one by one");
   po.Register("device", &device, "where to compute: cpu");
   precision_opts.Register(&po);
   SpeedReport speed(&po);
@@ -67,9 +51,7 @@ int Run(int argc, char *argv[]) {
   if (!po.Parse(argc, argv, 3, 4, InputArgs{2})) return 0;
   opts.Check();
   threads.Check();
-  if (streams < 1 || (streams > 1 && !opts.streaming)) {
-    throw UsageError("--streams=", streams, ": must be at least 1, and above 1 needs --streaming");
-  }
+  together.Check(opts.streaming);
   precision_opts.Check();
   const std::unique_ptr<ThreadPool> pool = threads.OpPool();
   Context ctx(ParseDevice(device));
@@ -85,13 +67,14 @@ int Run(int argc, char *argv[]) {
            << model->Policy().ToString() << ", " << DescribeMachine();
 
   UtteranceReader reader(po.Arg(1));
-  MatrixWriter logp_writer(po.Arg(2));
-  std::unique_ptr<MatrixWriter> encoder_writer;
-  if (po.NumArgs() > 3) encoder_writer = std::make_unique<MatrixWriter>(po.Arg(3));
+  LiveMatrixWriter logp_writer(po.Arg(2));
+  std::optional<LiveMatrixWriter> encoder_writer;
+  if (po.NumArgs() > 3) encoder_writer.emplace(po.Arg(3));
   Progress progress("encoding", CountEntries(po.Arg(1)));
   int64_t frames = 0;
-  const auto read = [&](Job *job) {
-    if (reader.Done()) return false;
+  const auto live = [&] { return opts.streaming && !reader.Done() && reader.InPieces(); };
+  const auto read = [&](ForwardJob *job) {
+    if (reader.Done() || live()) return false;
     job->key = reader.Key();
     job->place = reader.Where();
     job->Try([&] { job->feats = reader.Value(); });
@@ -99,15 +82,24 @@ int Run(int argc, char *argv[]) {
     reader.Next();
     return true;
   };
-  const auto work = [&](const std::function<Job *()> &next) {
-    EncodeJobs(ctx, *model, opts, streams, next);
+  const auto work = [&](const std::function<ForwardJob *()> &next) {
+    ForwardJobs(ctx, *model, opts, together, next);
   };
-  const auto write = [&](Job *job) {
+  const auto write = [&](ForwardJob *job) {
     logp_writer.Write(job->key, job->logp);
     if (encoder_writer) encoder_writer->Write(job->key, job->encoder_out);
     frames += job->logp.Rows();
   };
-  ForEachGroup<Job>(threads, streams, &speed, &tally, &progress, read, work, write);
+  while (!reader.Done()) {
+    ForEachGroup<ForwardJob>(threads, together, &speed, &tally, &progress, read, work, write);
+    for (; live(); reader.Next()) {
+      tally.Try(reader, [&] {
+        frames += ForwardLive(ctx, *model, opts, frame_shift, &reader, &logp_writer,
+                              encoder_writer ? &*encoder_writer : nullptr, &speed);
+      });
+      progress.Add(1);
+    }
+  }
   reader.Close();
   logp_writer.Close();
   if (encoder_writer) encoder_writer->Close();
@@ -115,7 +107,8 @@ int Run(int argc, char *argv[]) {
   speed.Note("chunk_size", opts.chunk_size);
   speed.Note("num_left_chunks", opts.num_left_chunks);
   speed.Note("streaming", opts.streaming ? "true" : "false");
-  speed.Note("streams", streams);
+  speed.Note("streams", together.streams);
+  speed.Note("batch_seconds", together.batch_seconds);
   speed.Note("threads", threads.threads);
   speed.Note("precision", precision);
   speed.Note("experts", model->Policy().ToString());

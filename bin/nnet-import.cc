@@ -1,11 +1,25 @@
+#include <string>
+
 #include "base/log.h"
 #include "base/main.h"
 #include "modelfile/cmvn-file.h"
 #include "modelfile/param-count.h"
 #include "modelfile/wenet-import.h"
 #include "util/options.h"
+#include "util/text.h"
 
 namespace u2moe {
+
+// A list that does not name a mark, as WeNet's always do, may be that of another model.
+void WarnOfUnitsAsMarks(const ModelInfo &info, const std::string &source) {
+  for (const int32_t id : {info.config.blank, info.config.sos, info.config.eos}) {
+    if (id < 0 || static_cast<size_t>(id) >= info.units.size()) continue;
+    const std::string &unit = info.units[static_cast<size_t>(id)];
+    if (unit.front() == '<' && unit.back() == '>') continue;
+    LOG_WARN << source << ": the id " << id << " is that of <blank>, <sos> or <eos>, but of "
+             << Printable(unit) << " by the units; do the files belong together?";
+  }
+}
 
 int Run(int argc, char *argv[]) {
   OptionParser po(
@@ -25,6 +39,7 @@ int Run(int argc, char *argv[]) {
 
   WenetConfig config = ReadWenetConfig(
       po.Arg(0), units.empty() ? std::vector<std::string>() : ReadUnits(units), units);
+  WarnOfUnitsAsMarks(config.info, po.Arg(0));
   if (!cmvn.empty()) config.cmvn = ReadGlobalCmvn(cmvn);
   std::unique_ptr<AsrModel> model = ImportWenet(config, po.Arg(1));
   if (!cmvn.empty()) SetGlobalCmvn(*config.cmvn, cmvn, model.get());

@@ -4,6 +4,7 @@
 #include "base/main.h"
 #include "modelfile/model-report.h"
 #include "util/options.h"
+#include "util/places.h"
 
 namespace u2moe {
 
@@ -18,6 +19,7 @@ int Run(int argc, char *argv[]) {
   po.Register("json", &as_json, "one JSON object in place of text");
   po.Register("print", &print,
               "all; features: a --config file for compute-fbank-feats; units: a units.txt");
+  po.AddPlaces([](Places *places) { places->Print("the description"); });
   if (!po.Parse(argc, argv, 1, 1, InputArgs{1})) return 0;
   if (print != "all" && print != "features" && print != "units") {
     throw UsageError("--print=", print, ": expected all, features or units");

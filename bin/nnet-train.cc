@@ -1,4 +1,3 @@
-#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
@@ -11,6 +10,7 @@
 #include "train/training-run.h"
 #include "util/io.h"
 #include "util/options.h"
+#include "util/places.h"
 #include "util/tally.h"
 
 namespace u2moe {
@@ -44,8 +44,11 @@ int Run(int argc, char *argv[]) {
     throw UsageError("--dev-feats and --dev-tokens go together");
 
   // A result that cannot be written is better found before the training than after it.
-  if (!IsPipe(po.Arg(3)) && !std::filesystem::exists(po.Arg(3)) && po.Arg(3) != "-")
+  const Place result = FindPlace(po.Arg(3), false);
+  if (result.known && result.fd < 0 &&
+      (result.type == 0 || S_ISREG(result.type) || S_ISDIR(result.type))) {
     Output probe(po.Arg(3));
+  }
 
   ModelInfo info;
   std::unique_ptr<AsrModel> model = ReadModel(po.Arg(0), &info);

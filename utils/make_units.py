@@ -8,7 +8,7 @@ stands for the space between words. White space of any kind separates words, as 
 """
 import sys
 
-from u2moe_script import Error, run, say, usage_error, warn
+from u2moe_script import Error, run, say, separate_places, usage_error, warn
 from u2moe_text import TextWatch, read_entries, split_words
 
 WORD_MARK = '\u2581'
@@ -35,6 +35,7 @@ def main():
         return
     if len(args) != 1 or args[0].startswith('--'):
         usage_error('expected one argument, the text' + (f', not {" ".join(args)}' if args else ''))
+    separate_places([args[0]])
     for i, unit in enumerate(make_units(args[0])):
         print(unit, i)
 

@@ -19,6 +19,9 @@ stop_stage=1000
 current_stage=
 last_stage=  # that begin_stage was asked about
 stages_run=0
+# A recipe that goes on as another one: how that is called, and how many stages it has before the first one here.
+called_as=${U2MOE_CALLED_AS:-$0}
+stages_before=${U2MOE_STAGES_BEFORE:-0}
 
 say() { echo "$me: $*" >&2; }
 die() {
@@ -27,7 +30,7 @@ die() {
 }
 usage_error() {
   local text="$*. "
-  say "error: ${text/%\?. /? }Try '$0 --help'."
+  say "error: ${text/%\?. /? }Try '$called_as --help'."
   exit 2
 }
 
@@ -96,17 +99,59 @@ parse_options() {
   args=("$@")
 }
 
+# For steps, which find tools and conf/ by the recipe in whose folder they run.
+enter_recipe() {
+  [[ -e path.sh ]] || die "no path.sh in $PWD: steps run in the folder of a recipe, such as egs/fsdd"
+  . ./path.sh
+}
+
+# What would else be found out after hours of training.
+check_choices() { # <models> <seeds> <chunks>
+  local seed chunk list word seen
+  for seed in $2; do
+    [[ $seed =~ ^[0-9]+$ ]] || usage_error "--seeds are numbers, not '$seed'"
+  done
+  for chunk in $3; do
+    [[ $chunk == -1 || $chunk =~ ^[1-9][0-9]*$ ]] || usage_error "--chunks are -1 or numbers above 0, not '$chunk'"
+  done
+  for list in "models $1" "seeds $2" "chunks $3"; do
+    seen=" "
+    for word in ${list#* }; do
+      [[ $seen != *" $word "* ]] || usage_error "--${list%% *} names '$word' twice"
+      seen+="$word "
+    done
+    [[ $seen != " " ]] || usage_error "--${list%% *} must name one at least"
+  done
+}
+
+# The folder of a recipe's results, which it makes and whose parts it may make anew. Ends where they are somebody else's:
+# --dir . beside one's own data would remove that.
+take_folder() { # <folder> <what the results are made from>
+  local name was=
+  # "ark,scp:a,b" parts at commas, run-jobs replaces JOB.
+  [[ $(realpath -m "$1") != *,* && $(realpath -m "$1") != *JOB* ]] ||
+    die "the folder of the results, $(realpath -m "$1"), has a comma or JOB in its path, which has a meaning of its own in" \
+      "tables and jobs: give another folder (--dir)"
+  if [[ -e $1/made-from ]]; then
+    was=$(< "$1/made-from")
+    [[ $was == "$2" ]] || die "what is in $1 was made from $was, not from $2: give another folder (--dir), or remove that one"
+  fi
+  for name in conf corpus data dump exp measure path.sh plan.txt; do
+    [[ -n $was || ! -e $1/$name ]] || die "$1/$name is there and is not of this recipe: give another folder (--dir)"
+  done
+  mkdir -p "$1"
+  printf '%s\n' "$2" > "$1/made-from"
+}
+
 # Prints "<model>/<seed>,...", each model with each seed, as JOB of run-jobs.
 list_runs() { # <models> <seeds>
   local model seed list=
   for seed in $2; do
-    [[ $seed =~ ^[0-9]+$ ]] || usage_error "--seeds are numbers, not '$seed'"
     for model in $1; do
       [[ -s conf/$model.conf ]] || usage_error "--models: there is no conf/$model.conf"
       list+=${list:+,}$model/$seed
     done
   done
-  [[ -n $list ]] || usage_error "--models and --seeds must name one at least"
   echo "$list"
 }
 
@@ -117,7 +162,7 @@ begin_stage() { # <n> <title>
   if (($1 < stage || $1 > stop_stage)); then return 1; fi
   current_stage=$1
   stages_run=$((stages_run + 1))
-  say "stage $1: $2 ($(duration $((SECONDS - recipe_start))) since start)"
+  say "stage $(($1 + stages_before)): $2 ($(duration $((SECONDS - recipe_start))) since start)"
 }
 
 need_file() { # <file> <what makes it>
@@ -132,11 +177,15 @@ need_commands() { # <command>...
   done
 }
 
-# Runs a command with its stderr at the end of a log, which an error quotes.
+# Runs a command with its stderr at the end of a log. An error quotes what it warned of, and names the log if that stays.
 logged() { # <log> <command>...
-  local log=$1
+  local log=$1 size why
+  size=$(stat -c %s "$log" 2> /dev/null || echo 0)
   shift
-  "$@" 2>> "$log" || die "$1 failed; $log ends: $(tail -n 2 "$log")"
+  if "$@" 2>> "$log"; then return; fi
+  why=$(tail -c "+$((size + 1))" "$log" | grep -aE '^(WARNING|ERROR) ' | tail -n 5) || why=$(tail -n 2 "$log")
+  if [[ -n $scratch && $log == "$scratch"/* ]]; then die "$1 failed: $why"; fi
+  die "$1 failed; $log ends: $why"
 }
 
 # From <base>.logp and <base>.encoder to <base>.text: prefix beam search, and rescoring by the model's decoders.
@@ -176,7 +225,7 @@ decode_runs() { # <utt2label, by which routing counts>
       "exp/JOB/log/decode.$set.log" decode.sh --chunks "$chunks" \
       --max-failures "$max_failures" dump "$set" exp/JOB
     run-jobs --title="scoring $set" JOB="$runs" "exp/JOB/log/score.$set.log" \
-      score.sh --mode "$([[ $max_failures == 0 ]] && echo strict || echo all)" "data/$set/text" "$set" exp/JOB
+      score.sh --chunks "$chunks" --mode "$([[ $max_failures == 0 ]] && echo strict || echo all)" "data/$set/text" "$set" exp/JOB
   done
   run-jobs --title=routing JOB="$runs" exp/JOB/log/routing.log \
     routing.sh --max-failures "$max_failures" --labels "data/$first/$1" dump "$first" exp/JOB
@@ -199,13 +248,15 @@ on_exit() {
     return # the rest is for ends of its own
   fi
   if ((status != 0)) && [[ -n $current_stage ]]; then
-    say "stage $current_stage failed with exit status $status." \
-      "After mending the cause, go on with: $0 --stage $current_stage (and the same other options)"
-    if [[ ${max_failures-} == 0 ]]; then
+    say "stage $((current_stage + stages_before)) failed with exit status $status." \
+      "After mending the cause, go on with: $called_as --stage $((current_stage + stages_before)) (and the same other options)"
+    # Stage 1 makes the data; what can be wrong there is another matter.
+    if [[ ${max_failures-} == 0 && $current_stage != 1 && $status != 2 ]]; then
       say "if it was a few utterances that a tool could not take, --max-failures 1% (or a count) goes on without them"
     fi
   elif ((status == 0 && stages_run == 0)) && [[ -n $last_stage ]]; then
-    say "error: nothing was done: no stage from $stage to $stop_stage; the last one is $last_stage"
+    say "error: nothing was done: no stage from $((stage + stages_before)) to" \
+      "$((stop_stage + stages_before)); the last one is $((last_stage + stages_before))"
     exit 2
   fi
 }

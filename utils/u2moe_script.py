@@ -6,17 +6,22 @@ when they are complete. Nobody of us shows a traceback for what a user has given
     if __name__ == '__main__':
         run(main)
 """
+import signal
+
+# Until run() takes over, a script that reads its modules has nothing to tidy up: Ctrl-C ends it without a traceback.
+if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
 import argparse
 import contextlib
 import errno
 import json
 import os
 import re
-import signal
 import stat
 import sys
 
-from u2moe_text import BYTE_ORDER_MARK, BadText, printable
+from u2moe_text import BYTE_ORDER_MARK, BadText, printable, refuse_mark
 
 PROG = os.environ.get('DATA_DIR_TOOL') or os.path.basename(sys.argv[0])
 NUMBER = re.compile(r'[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?\Z')
@@ -176,6 +181,9 @@ def read_text(path):
 def text_lines(path):
     """The lines of a file without their ends; nothing but \\n ends one."""
     lines = read_text(path).split('\n')
+    for number_of_line, line in enumerate(lines, 1):
+        if line[:1] == '\ufeff':
+            refuse_mark(line[:2].encode('utf-8', 'replace'), f'{path}:{number_of_line}')
     return lines[:-1] if not lines[-1] else lines
 
 
@@ -199,6 +207,35 @@ def expecting(what):
     except (LookupError, TypeError, AttributeError, ValueError, ArithmeticError) as e:
         detail = f'there is no {e}' if isinstance(e, KeyError) else str(e)
         raise Error(f'{what} ({detail})') from None
+
+
+def separate_places(inputs, outputs=(), prints=True):
+    """Ends the script, before it opens anything, where two outputs have one place, an output is an input, or a pipe is
+    read twice. inputs, outputs: paths, None for standard input or for what is not given as an output; prints: standard
+    output is one more output. As util/places.h does for the tools."""
+    def place(path, fd):
+        try:
+            st = os.fstat(fd) if path is None else os.stat(path)
+        except OSError:
+            st = None
+        name = ('standard input', 'standard output')[fd] if path is None else f"'{path}'"
+        return name, path and os.path.realpath(path), st
+
+    def same(a, b):
+        if a[2] and b[2]:
+            return (a[2].st_dev, a[2].st_ino) == (b[2].st_dev, b[2].st_ino) and not stat.S_ISCHR(a[2].st_mode)
+        return a[1] is not None and a[1] == b[1]
+
+    read = [place(path, 0) for path in inputs]
+    written = [place(path, 1) for path in outputs if path is not None] + [place(None, 1)] * prints
+    for i, output in enumerate(written):
+        if any(same(output, other) for other in written[:i]):
+            usage_error(f'{output[0]} would be written twice; give each output a place of its own')
+        if any(x[2] and stat.S_ISREG(x[2].st_mode) and same(output, x) for x in read):
+            usage_error(f'{output[0]} is read and written; give the output another name')
+    for i, x in enumerate(read):
+        if x[2] and not stat.S_ISREG(x[2].st_mode) and any(same(x, other) for other in read[:i]):
+            usage_error(f'{x[0]} is read twice; put one of the two into a file')
 
 
 @contextlib.contextmanager
@@ -278,9 +315,9 @@ def place_of(e):
 def run(main):
     """Calls main() and ends the script: 0 or what it returns, 1 for an Error or what the system refuses, 2 for a
     UsageError; each with a message, but not where the reader of our output has gone (`| head`)."""
-    for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(name) != signal.SIG_IGN:
-            signal.signal(name, stopped)
+    taken = [name for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP) if signal.getsignal(name) != signal.SIG_IGN]
+    for name in taken:
+        signal.signal(name, stopped)
     own_streams()
     status, message, by = 1, None, None
     try:
@@ -307,6 +344,8 @@ def run(main):
         message = 'error: out of memory'
     except Exception as e:  # of a kind nobody has thought of: still one line, with the place for who mends it
         message = f'error: {type(e).__name__} at {place_of(e)}: {e}; are all files given of the kind that --help tells?'
+    for name in taken:  # nothing is left to tidy up
+        signal.signal(name, signal.SIG_DFL)
     try:
         sys.stdout.flush()
     except OSError:

@@ -60,6 +60,14 @@ class BadText(ValueError):
     """What is wrong with a line, with file and line."""
 
 
+def refuse_mark(line, where):
+    """Raises BadText if a line of bytes, without the byte order mark of its file, begins with one. Alone before a space
+    it may be a symbol."""
+    if line.startswith(BYTE_ORDER_MARK) and line[3:4] not in (b' ', b'\t'):
+        raise BadText(f'{where}: a byte order mark (EF BB BF) in the middle of the file, as two files with marks leave it '
+                      r"when they are joined; remove it: sed -i 's/\xEF\xBB\xBF//' FILE")
+
+
 def read_entries(path):
     """Yields (key, value) for the lines of a table of text, both str; a key ends at ASCII white space, a line at \\n.
     Blank lines and a byte order mark are passed over. Raises BadText for what is not text, OSError for no file."""
@@ -67,6 +75,7 @@ def read_entries(path):
         for number, line in enumerate(f, 1):
             if number == 1 and line.startswith(BYTE_ORDER_MARK):
                 line = line[len(BYTE_ORDER_MARK):]
+            refuse_mark(line, f'{path}:{number}')
             if b'\0' in line:
                 raise BadText(f'{path}:{number}: a zero byte; this is not a text file')
             key, value = (line.split(None, 1) + [b'', b''])[:2]

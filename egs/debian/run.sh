@@ -19,6 +19,7 @@ cd "$(dirname "$0")"
 . ./path.sh
 . "$U2MOE_ROOT/utils/recipe.sh"
 . ../own-data/cmd.sh
+. ../own-data/local/check_options.sh
 all="be bg ca cs da el en es fr it nl ro ru"
 langs=$all
 packages=
@@ -41,9 +42,11 @@ done
 if [[ $dir == out ]]; then dir=$PWD/out; elif [[ $dir != /* ]]; then dir=$here/$dir; fi
 if [[ -n $packages && $packages != /* ]]; then packages=$here/$packages; fi
 [[ -z $packages || -d $packages/usr ]] || usage_error "--packages: there is no folder '$packages/usr'"
+check_options ../own-data/conf
 need_commands python3 gnuplot nnet-train # now, not when the report is due
 # What is made for one folder is kept apart from what is made for another.
 corpus=$dir/corpus
+take_folder "$dir" "$(realpath -m "$corpus")"
 
 if begin_stage 1 "packages"; then
   if [[ -z $packages ]]; then local/fetch.sh --langs "$langs" corpus; else say "those in $packages are taken"; fi
@@ -69,6 +72,8 @@ if ((stop_stage >= 3)); then
   last_stage=7
   stages_run=$((stages_run + 1)) # the other recipe says whether its stages are there
   need_file "$corpus/data/train/wav.scp" "make the data directories first (--stage 2)"
+  current_stage= # the other recipe says which one failed
+  export U2MOE_CALLED_AS=$0 U2MOE_STAGES_BEFORE=2
   ../own-data/run.sh --data "$corpus" --dir "$dir" --models "$models" --size "$size" --epochs "$epochs" \
     --learning-rate "$learning_rate" --seeds "$seeds" --chunks "$chunks" --units "$units" --max-failures "$max_failures" \
     --nj "$nj" --train-jobs "$train_jobs" --cut "$cut" --stage "$begin" --stop-stage $((stop_stage - 2))

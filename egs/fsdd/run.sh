@@ -37,6 +37,7 @@ fi
 : "${seeds:=777 778 779}" "${chunks:=-1 4 8 16}"
 
 if [[ -n $data && $data != /* ]]; then data=$here/$data; fi
+check_choices "$models" "$seeds" "$chunks"
 runs=$(list_runs "$models" "$seeds")
 need_commands python3 gnuplot nnet-train # now, not when the report is due
 read -ra sets <<< "train dev $tests"

@@ -6,6 +6,7 @@
 #                       directory. wav.scp and text in each; segments, utt2spk, utt2lang, utt2<anything> if there.
 #                       wav.scp: commands, or paths: absolute, from the working directory, from the folder of wav.scp
 #                       or from those above it; any format of libsndfile, any sampling rates
+#   --train train       the name of the directory to train on
 #   --dev NAME, --tests "NAME ..."   default: dev or valid; all test*, eval*. What there is none of is split off
 #                       train: by speaker where possible, and no text on both sides
 #   --size small        tiny, small or base: conf/<size>
@@ -28,7 +29,9 @@ cd "$(dirname "$0")"
 . ./path.sh
 . "$U2MOE_ROOT/utils/recipe.sh"
 . ./cmd.sh
+. local/check_options.sh
 data=
+train=train
 dev=
 tests=
 size=
@@ -46,32 +49,27 @@ chunks="-1 16"
 dir=
 split_seed=1
 cut=false
+given=0
+for option in "$@"; do
+  if [[ $option == --data || $option == --data=* ]]; then given=$((given + 1)); fi
+done
+((given < 2)) || usage_error "--data is one folder; utils/combine_data.sh joins data directories"
 parse_options "$@"
 [[ ${#args[@]} -eq 0 ]] || usage_error "unknown argument '${args[0]}'"
-if $cut; then : "${size:=tiny}" "${epochs:=2}"; fi
-: "${size:=small}"
-[[ $size == tiny || $size == small || $size == base ]] || usage_error "--size is tiny, small or base, not '$size'"
-[[ $units != bpe ]] || usage_error "--units bpe: word pieces are not here yet; --units char takes letters"
-[[ $units == char ]] || usage_error "--units is char, not '$units'"
-[[ -z $epochs || $epochs =~ ^[1-9][0-9]*$ ]] || usage_error "--epochs is a number above 0, not '$epochs'"
-[[ $max_failures =~ ^[0-9]+(\.[0-9]+)?%?$ ]] || usage_error "--max-failures is a count or a share like 5%, not '$max_failures'"
+check_options conf
 [[ $sample_frequency =~ ^[0-9]+$ ]] || usage_error "--sample-frequency is a whole number of Hz, not '$sample_frequency'"
-[[ -z $learning_rate || $learning_rate =~ ^[0-9]*\.?[0-9]+(e-?[0-9]+)?$ ]] || usage_error "--learning-rate is a number, not '$learning_rate'"
-for n in nj train_jobs; do
-  [[ ${!n} =~ ^[1-9][0-9]*$ ]] || usage_error "--${n//_/-} is a number above 0, not '${!n}'"
-done
-for m in $models; do
-  [[ -s conf/$size/$m.conf ]] || usage_error "--models: there is no conf/$size/$m.conf"
+for n in min_seconds max_seconds max_letters_per_second; do
+  [[ ${!n} =~ ^[0-9]*\.?[0-9]+$ ]] || usage_error "--${n//_/-} is a number, not '${!n}'"
 done
 [[ -n $data ]] || usage_error "--data DIR is needed: the folder of the data directories"
 if [[ $data != /* ]]; then data=$here/$data; fi
 [[ -d $data ]] || usage_error "--data: no folder '$data'"
-if [[ -z $dir ]]; then dir=out/$(basename "$(realpath "$data")"); elif [[ $dir != /* ]]; then dir=$here/$dir; fi
+if [[ -z $dir ]]; then dir=$PWD/out/$(basename "$(realpath "$data")"); elif [[ $dir != /* ]]; then dir=$here/$dir; fi
 need_commands python3 gnuplot nnet-train # now, not when the report is due
 recipe=$PWD
-mkdir -p "$dir"
+found=$("$recipe/local/find_sets.sh" --train "$train" --dev "$dev" --tests "$tests" "$data") || exit 1
+take_folder "$dir" "$(realpath "$data")"
 printf '# Sourced by the steps: where the tools are.\n. %q\n' "$recipe/path.sh" > "$dir/path.sh"
-found=$("$recipe/local/find_sets.sh" --dev "$dev" --tests "$tests" "$data") || exit 1
 cd "$dir"
 dir=$PWD
 
@@ -92,11 +90,18 @@ read_set() { # <folder> <name>
   audio_facts.sh --nj "$nj" "data/$2"
   filter_utts.sh --min-seconds "$min_seconds" --max-seconds "$max_seconds" \
     --max-letters-per-second "$max_letters_per_second" --labels "$labels" "data/$2"
+  if [[ -e data/$2/segments ]]; then # of recordings with several channels they must name one
+    awk 'NR == FNR { channels[$1] = $3; next } NF == 4 && channels[$2] > 1 { $5 = 0 } { print }' \
+      "data/$2/reco2audio" "data/$2/segments" > "data/$2/segments.tmp"
+    mv "data/$2/segments.tmp" "data/$2/segments"
+  fi
 }
 split_off() { # <name> <share>: out of train
+  (($(wc -l < data/train/utt2spk) >= 2)) || die "too few utterances: one to train on must remain beside dev and test sets"
   rm -rf data/whole && mv data/train data/whole
   split_off_set.sh --share "$2" --seed "$split_seed" data/whole data/train "data/$1"
   if [[ -e data/whole/dropped ]]; then cat data/whole/dropped >> data/train/dropped; fi
+  mv data/whole/log data/train
   rm -rf data/whole
 }
 # One epoch on a few utterances, for the plan.
@@ -110,8 +115,11 @@ measure() {
   subset_data_dir.sh --first measure/data/train 1 measure/data/dev
   (
     cd measure
-    features.sh --nj "$nj" --fbank-opts "$fbank_opts" --max-failures "$max_failures" data dump train dev
-    for m in $models; do train.sh --epochs 1 --average 1 --max-failures "$max_failures" dump "exp/$m/${seeds%% *}"; done
+    # || exit: within a condition, as here, the shell goes on after an error.
+    features.sh --nj "$nj" --fbank-opts "$fbank_opts" --max-failures "$max_failures" data dump train dev || exit
+    for m in $models; do
+      train.sh --epochs 1 --average 1 --max-failures "$max_failures" dump "exp/$m/${seeds%% *}" || exit
+    done
   ) > measure/log 2>&1 || die "the trial on a few utterances failed; $dir/measure/log ends: $(tail -n 3 measure/log)"
 }
 

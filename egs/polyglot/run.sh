@@ -40,6 +40,7 @@ if $cut; then
 fi
 : "${train:=2000}" "${dev:=120}" "${test:=150}" "${chunks:=-1 16 4}"
 
+check_choices "$models" "$seeds" "$chunks"
 runs=$(list_runs "$models" "$seeds")
 need_commands python3 gnuplot nnet-train # now, not when the report is due
 

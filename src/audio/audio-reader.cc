@@ -74,7 +74,7 @@ std::string AudioReader::Where() const {
   return raw_ ? raw_recordings_->Where() : recordings_->Where();
 }
 
-Utterance AudioReader::Value() {
+AudioUtterance AudioReader::Value() {
   if (raw_) return Deliver(ReadPcm(*raw_, raw_recordings_->Take()));
   if (!segments_) return Deliver(recordings_->Take());
   Segment segment = segments_->Value();
@@ -83,8 +83,8 @@ Utterance AudioReader::Value() {
   return Deliver(CutSegment(opts_.segment, segment, wave), wave.sample_rate);
 }
 
-Utterance AudioReader::Deliver(ConstView samples, float rate) const {
-  Utterance utterance;
+AudioUtterance AudioReader::Deliver(ConstView samples, float rate) const {
+  AudioUtterance utterance;
   utterance.duration = static_cast<double>(samples.Cols()) / rate;
   utterance.too_short = utterance.duration < opts_.min_duration;
   if (!utterance.too_short) {
@@ -93,7 +93,7 @@ Utterance AudioReader::Deliver(ConstView samples, float rate) const {
   return utterance;
 }
 
-Utterance AudioReader::Deliver(WaveData wave) const {
+AudioUtterance AudioReader::Deliver(WaveData wave) const {
   const ConstView samples = SelectChannel(wave, opts_.channel);
   const bool as_it_is = wave.NumChannels() == 1 && wave.sample_rate == sample_frequency_ &&
                         wave.Duration() >= opts_.min_duration;

@@ -26,7 +26,7 @@ struct AudioOptions {
   void Check() const;  // throws UsageError
 };
 
-struct Utterance {
+struct AudioUtterance {
   Tensor samples;          // [1, n], in the int16 range, at the wanted rate
   double duration = 0;     // s, before resampling
   bool too_short = false;  // shorter than min_duration; then without samples
@@ -45,12 +45,12 @@ class AudioReader {
   const std::string &Key() const;
   std::string Where() const;  // the entry's place, for messages
   // Once for each; throws DataError, and Next may then be called.
-  Utterance Value();
+  AudioUtterance Value();
   void Close();  // throws Error if a pipe failed
 
  private:
-  Utterance Deliver(ConstView samples, float rate) const;
-  Utterance Deliver(WaveData wave) const;
+  AudioUtterance Deliver(ConstView samples, float rate) const;
+  AudioUtterance Deliver(WaveData wave) const;
 
   const AudioOptions opts_;
   const float sample_frequency_;

@@ -19,7 +19,7 @@ void CtcGreedySearch::Step(ConstView logp) {
     const auto best_group = std::max_element(maxima.begin(), maxima.end());
     int64_t arg = frames_.GroupColumns(static_cast<size_t>(best_group - maxima.begin())).first;
     while (x[arg] != *best_group) ++arg;
-    best_.score += x[arg];
+    best_.acoustic_score += x[arg];
     if (arg != frames_.Blank()) {
       if (arg != previous_) {
         best_.tokens.push_back(static_cast<int32_t>(arg));

@@ -257,7 +257,7 @@ std::vector<CtcHypothesis> CtcPrefixBeamSearch::NBest(int n) const {
   std::vector<CtcHypothesis> result;
   for (size_t i = 0; i < hyps_.size() && i < static_cast<size_t>(std::max(n, 0)); ++i) {
     CtcHypothesis h;
-    h.score = hyps_[i].total;
+    h.acoustic_score = hyps_[i].total;
     for (int32_t k = hyps_[i].node; k != 0; k = nodes_[static_cast<size_t>(k)].parent) {
       h.tokens.push_back(nodes_[static_cast<size_t>(k)].token);
     }

@@ -7,21 +7,56 @@
 namespace u2moe {
 namespace {
 
-struct Method {
-  const char *name;
-  std::unique_ptr<CtcSearch> (*make)(const CtcSearchOptions &);
+class GreedyResource : public SearchResource {
+ public:
+  explicit GreedyResource(const CtcSearchOptions &opts) : opts_(opts) {}
+
+  std::unique_ptr<CtcSearch> NewSearch() const override {
+    return std::make_unique<CtcGreedySearch>(opts_.blank, opts_.blank_penalty);
+  }
+  static void Check(const CtcSearchOptions &opts) {
+    if (opts.nbest == 1) return;
+    throw UsageError("--nbest=", opts.nbest,
+                     ": greedy search has one hypothesis; use --method=prefix-beam");
+  }
+  static std::string Describe(const CtcSearchOptions &) { return ""; }
+
+ private:
+  CtcSearchOptions opts_;
 };
 
-const Method kMethods[] = {
-    {"greedy",
-     [](const CtcSearchOptions &o) -> std::unique_ptr<CtcSearch> {
-       return std::make_unique<CtcGreedySearch>(o.blank, o.blank_penalty);
-     }},
-    {"prefix-beam",
-     [](const CtcSearchOptions &o) -> std::unique_ptr<CtcSearch> {
-       return std::make_unique<CtcPrefixBeamSearch>(o.beam, o.blank, o.blank_penalty);
-     }},
+class PrefixBeamResource : public SearchResource {
+ public:
+  explicit PrefixBeamResource(const CtcSearchOptions &opts) : opts_(opts) {}
+
+  std::unique_ptr<CtcSearch> NewSearch() const override {
+    return std::make_unique<CtcPrefixBeamSearch>(opts_.prefix_beam.beam, opts_.blank,
+                                                 opts_.blank_penalty);
+  }
+  static void Check(const CtcSearchOptions &opts) { opts.prefix_beam.Check(opts.nbest); }
+  static std::string Describe(const CtcSearchOptions &opts) { return opts.prefix_beam.ToString(); }
+
+ private:
+  CtcSearchOptions opts_;
 };
+
+// A method is a row: its name, its own options, its resource.
+struct Method {
+  const char *name;
+  void (*check)(const CtcSearchOptions &);
+  std::string (*describe)(const CtcSearchOptions &);
+  std::unique_ptr<const SearchResource> (*make)(const CtcSearchOptions &);
+};
+
+template <class Resource>
+constexpr Method Row(const char *name) {
+  return {name, Resource::Check, Resource::Describe,
+          [](const CtcSearchOptions &opts) -> std::unique_ptr<const SearchResource> {
+            return std::make_unique<Resource>(opts);
+          }};
+}
+
+const Method kMethods[] = {Row<GreedyResource>("greedy"), Row<PrefixBeamResource>("prefix-beam")};
 
 const Method *FindMethod(const std::string &name) {
   for (const Method &m : kMethods) {
@@ -38,10 +73,23 @@ std::string CtcSearchMethods() {
   return names;
 }
 
-void CtcSearchOptions::Register(OptionParser *po) {
-  po->Register("method", &method, "search: " + CtcSearchMethods());
+void PrefixBeamOptions::Register(OptionParser *po) {
   po->Register("beam", &beam,
                "prefixes kept per frame, and tokens tried per frame (prefix-beam only)");
+}
+
+void PrefixBeamOptions::Check(int32_t nbest) const {
+  if (beam < 1) throw UsageError("--beam=", beam, ": must be at least 1");
+  if (nbest > beam) {
+    throw UsageError("--nbest=", nbest, ": more than --beam=", beam, " hypotheses are never kept");
+  }
+}
+
+std::string PrefixBeamOptions::ToString() const { return Cat(", beam ", beam); }
+
+void CtcSearchOptions::Register(OptionParser *po) {
+  po->Register("method", &method, "search: " + CtcSearchMethods());
+  prefix_beam.Register(po);
   po->Register("nbest", &nbest,
                "hypotheses written per utterance, at most --beam; above 1 the keys are "
                "<utterance>-<n>, n from 1 (best)");
@@ -52,37 +100,29 @@ void CtcSearchOptions::Register(OptionParser *po) {
 }
 
 void CtcSearchOptions::Check() const {
-  if (!FindMethod(method)) {
+  const Method *own = FindMethod(method);
+  if (own == nullptr) {
     throw UsageError("--method=", method, ": unknown; known methods are ", CtcSearchMethods());
   }
-  if (beam < 1) throw UsageError("--beam=", beam, ": must be at least 1");
   if (nbest < 1) throw UsageError("--nbest=", nbest, ": must be at least 1");
   if (blank < 0) throw UsageError("--blank=", blank, ": must not be negative");
   if (!(blank_penalty >= 0 && blank_penalty < 1e6f)) {
     throw UsageError("--blank-penalty=", blank_penalty, ": must be a number from 0 up");
   }
-  if (method == "greedy" && nbest > 1) {
-    throw UsageError("--nbest=", nbest,
-                     ": greedy search has one hypothesis; use --method=prefix-beam");
-  }
-  if (method == "prefix-beam" && nbest > beam) {
-    throw UsageError("--nbest=", nbest, ": more than --beam=", beam, " hypotheses are never kept");
-  }
+  own->check(*this);
 }
 
 std::string CtcSearchOptions::ToString() const {
-  std::string s = "method " + method;
-  if (method != "greedy") s += Cat(", beam ", beam);
+  const Method *own = FindMethod(method);
+  std::string s = "method " + method + (own == nullptr ? "" : own->describe(*this));
   s += Cat(", blank ", blank);
   if (blank_penalty > 0) s += Cat(", blank penalty ", blank_penalty);
   return s;
 }
 
-std::unique_ptr<CtcSearch> MakeCtcSearch(const CtcSearchOptions &opts) {
+std::unique_ptr<const SearchResource> MakeSearchResource(const CtcSearchOptions &opts) {
   opts.Check();
-  std::unique_ptr<CtcSearch> search = FindMethod(opts.method)->make(opts);
-  search->Begin();
-  return search;
+  return FindMethod(opts.method)->make(opts);
 }
 
 std::vector<CtcHypothesis> CtcDecode(ConstView logp, int nbest, CtcSearch *search) {

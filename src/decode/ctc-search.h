@@ -1,8 +1,8 @@
 // Searches over CTC log-posteriors. Every search is begin / step / end with one step loop, so a
 // live stream and a whole utterance run the same code:
 //
-//   std::unique_ptr<CtcSearch> search = MakeCtcSearch(opts);
-//   search->Begin();
+//   const std::unique_ptr<const SearchResource> resource = MakeSearchResource(opts);
+//   const std::unique_ptr<CtcSearch> search = resource->NewSearch();  // in each thread
 //   while (more) { search->Step(chunk); show(search->NBest(1)); }
 //   std::vector<CtcHypothesis> nbest = search->End(opts.nbest);
 #ifndef U2MOE_DECODE_CTC_SEARCH_H_
@@ -18,12 +18,22 @@
 
 namespace u2moe {
 
+struct PrefixBeamOptions {
+  int32_t beam = 10;
+
+  void Register(OptionParser *po);
+  void Check(int32_t nbest) const;
+  std::string ToString() const;
+};
+
+// What all methods have, and what each has of its own. Those of the methods that are not chosen are
+// not looked at.
 struct CtcSearchOptions {
   std::string method = "prefix-beam";
-  int32_t beam = 10;
   int32_t nbest = 1;
   int32_t blank = 0;
   float blank_penalty = 0;
+  PrefixBeamOptions prefix_beam;
 
   void Register(OptionParser *po);
   void Check() const;  // throws UsageError; an unknown method lists the known ones
@@ -33,10 +43,14 @@ struct CtcSearchOptions {
 struct CtcHypothesis {
   std::vector<int32_t> tokens;
   std::vector<int32_t> times;  // one frame per token, counted from Begin(), not decreasing
-  double score = 0;            // natural logarithm of a probability; see the search
+  // Natural logarithms of probabilities; see the search. What a method without a language model
+  // finds has no score of one.
+  double acoustic_score = 0, language_score = 0;
+
+  double Score() const { return acoustic_score + language_score; }
 };
 
-// A search with state. Not for several threads at once; make one per thread.
+// A search with state, after Begin(). Not for several threads at once: each has one of its own.
 class CtcSearch {
  public:
   virtual ~CtcSearch() = default;
@@ -59,8 +73,16 @@ class CtcSearch {
   virtual std::vector<CtcHypothesis> End(int n) = 0;
 };
 
-// The search that opts.method names, after Begin(). Throws UsageError as opts.Check().
-std::unique_ptr<CtcSearch> MakeCtcSearch(const CtcSearchOptions &opts);
+// What the searches of all utterances and threads share and none of them changes: the settings, and
+// what a method reads once, such as a graph. It must outlive its searches.
+class SearchResource {
+ public:
+  virtual ~SearchResource() = default;
+  virtual std::unique_ptr<CtcSearch> NewSearch() const = 0;
+};
+
+// That of the method that opts.method names. Throws UsageError as opts.Check().
+std::unique_ptr<const SearchResource> MakeSearchResource(const CtcSearchOptions &opts);
 
 // Whole utterances: Begin, one Step over all frames, End.
 std::vector<CtcHypothesis> CtcDecode(ConstView logp, int nbest, CtcSearch *search);

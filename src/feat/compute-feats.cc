@@ -154,7 +154,7 @@ int ComputeFeats(const ComputeFeatsOptions &opts, float sample_frequency, const 
     job->key = reader.Key();
     job->place = reader.Where();
     job->Try([&] {
-      Utterance utterance = reader.Value();
+      AudioUtterance utterance = reader.Value();
       job->samples = std::move(utterance.samples);
       job->audio_seconds = utterance.duration;
       job->too_short = utterance.too_short;

@@ -30,4 +30,34 @@ std::map<std::string, std::string> ReadFbankConfig(const std::string &path) {
   return features;
 }
 
+FbankOptions FbankOptionsOf(const std::map<std::string, std::string> &features) {
+  if (features.empty()) {
+    throw DataError(
+        "the model does not say which features it takes; nnet-init --fbank-config and nnet-import "
+        "store that");
+  }
+  OptionParser po("");
+  FbankOptions opts;
+  opts.frame.dither = 0;
+  opts.Register(&po);
+  opts.mel.vtln.Register(&po);
+  bool subtract_mean = false;
+  float vtln_warp = 1;
+  po.Register("subtract-mean", &subtract_mean, "");
+  po.Register("vtln-warp", &vtln_warp, "");
+  try {
+    for (const auto &[name, value] : features) po.Set(name, value);
+    opts.Check();
+  } catch (const UsageError &e) {
+    throw DataError("the model's feature options: ", e.what());
+  }
+  if (subtract_mean || vtln_warp != 1) {
+    throw DataError("the model's features are made with ",
+                    subtract_mean ? "subtract-mean, which needs whole utterances"
+                                  : "vtln-warp, which live features do not have",
+                    "; compute them with compute-fbank-feats");
+  }
+  return opts;
+}
+
 }  // namespace u2moe

@@ -46,6 +46,12 @@ struct FeatureTool {
 // passed over. Throws UsageError, naming the file, for what the tool would refuse.
 std::map<std::string, std::string> ReadFbankConfig(const std::string &path);
 
+// The way back, from what a model stores (ModelInfo::features): the options of Fbank and of
+// LiveFeatures. Options that are absent have their defaults, but for the dither, which is 0. Throws
+// DataError if there is none at all, for one that is unknown or bad, and for what frames by
+// themselves do not have: the mean of an utterance subtracted, a speaker's warp.
+FbankOptions FbankOptionsOf(const std::map<std::string, std::string> &features);
+
 }  // namespace u2moe
 
 #endif  // U2MOE_FEAT_FEATURE_TOOL_H_

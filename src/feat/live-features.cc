@@ -16,18 +16,24 @@
 
 namespace u2moe {
 
-double ComputeLiveFeatures(AudioStream *audio, const FbankOptions &opts,
+Tensor LiveFeatures::Accept(ConstView samples) {
+  num_samples_ += samples.Cols();
+  return fbank_.Accept(resampler_.Accept(samples));
+}
+
+Tensor LiveFeatures::Flush() {
+  const Tensor head = fbank_.Accept(resampler_.Flush()), tail = fbank_.Flush();
+  Tensor all(head.Rows() + tail.Rows(), Dim());
+  std::copy_n(tail.Data(), tail.Size(), std::copy_n(head.Data(), head.Size(), all.Data()));
+  return all;
+}
+
+double ComputeLiveFeatures(AudioStream *audio, const FbankOptions &opts, const RateOptions &rate,
                            const std::function<Tensor(Tensor)> &transform, uint64_t dither_seed,
                            int64_t piece_frames, const std::function<void(ConstView)> &emit) {
   CHECK_GE(piece_frames, 1);
-  const float rate = audio->SampleRate(), wanted = opts.frame.sample_frequency;
-  if (rate != wanted) {
-    throw DataError("sampled at ", RateText(rate), " Hz, wanted are ", RateText(wanted),
-                    " Hz (--sample-frequency); live audio is not resampled here, but on its way "
-                    "it is by: sox - -t wav -r ",
-                    RateText(wanted), " -");
-  }
-  OnlineFbank fbank(opts, dither_seed);
+  rate.Check(audio->SampleRate(), opts.frame.sample_frequency);
+  LiveFeatures features(opts, audio->SampleRate(), dither_seed);
   Tensor piece;
   int64_t filled = 0;
   const auto add = [&](Tensor banks) {
@@ -43,11 +49,11 @@ double ComputeLiveFeatures(AudioStream *audio, const FbankOptions &opts,
     }
   };
   for (std::vector<float> samples; audio->Read(&samples);) {
-    add(fbank.Accept(ConstView(samples.data(), 1, static_cast<int64_t>(samples.size()))));
+    add(features.Accept(ConstView(samples.data(), 1, static_cast<int64_t>(samples.size()))));
   }
-  add(fbank.Flush());
+  add(features.Flush());
   if (filled > 0) emit(piece.View().RowRange(0, filled));
-  return static_cast<double>(fbank.NumSamples()) / audio->SampleRate();
+  return features.Seconds();
 }
 
 void LiveOptions::Register(OptionParser *po) {
@@ -80,11 +86,10 @@ void WriteLiveFeatures(const LiveOptions &live, const FbankOptions &fbank, const
                      audio_rxfilename);
   }
   if (opts.subtract_mean || opts.vtln_warp != 1 || !opts.vtln_map.empty() ||
-      !opts.write_utt2dur.empty() || !opts.audio.segments.empty() || opts.audio.min_duration > 0 ||
-      opts.audio.rate.allow_downsample || opts.audio.rate.allow_upsample) {
+      !opts.write_utt2dur.empty() || !opts.audio.segments.empty() || opts.audio.min_duration > 0) {
     throw UsageError(
         "--online-frames goes without --subtract-mean, --vtln-warp, --vtln-map, --write-utt2dur, "
-        "--segments, --min-duration, --allow-downsample and --allow-upsample");
+        "--segments and --min-duration");
   }
   std::optional<PcmFormat> raw;
   if (!opts.audio.raw_pcm.empty()) raw = PcmFormat::Parse(opts.audio.raw_pcm);
@@ -97,8 +102,8 @@ void WriteLiveFeatures(const LiveOptions &live, const FbankOptions &fbank, const
   try {
     AudioStream audio(&input.Stream(), raw, opts.audio.channel);
     const uint64_t seed = SubSeed(static_cast<uint64_t>(opts.seed), live.online_key);
-    const double seconds =
-        ComputeLiveFeatures(&audio, fbank, transform, seed, live.online_frames, emit);
+    const double seconds = ComputeLiveFeatures(&audio, fbank, opts.audio.rate, transform, seed,
+                                               live.online_frames, emit);
     LOG_INFO << seconds << " s of audio in " << number << " pieces.";
   } catch (const DataError &e) {
     throw Error(audio_rxfilename, ": ", e.what());

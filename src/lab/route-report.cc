@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <nlohmann/json.hpp>
@@ -15,6 +16,7 @@
 #include "moe/router-registry.h"
 #include "pipeline/encode.h"
 #include "util/io.h"
+#include "util/place.h"
 
 namespace u2moe {
 namespace {
@@ -191,7 +193,12 @@ void RouteReport::WriteJson(std::ostream &os) const {
 
 void RouteReport::WritePlot(const std::string &png_path) const {
   // gnuplot says nothing of a disk that is full, so its file gets its name when it is whole.
-  const std::string temporary = Cat(png_path, ".tmp-", getpid());
+  // It begins beside its place, or, as gnuplot knows neither our pipes nor descriptors, elsewhere.
+  const Place place = FindPlace(png_path, false);
+  const bool beside = place.fd < 0 && !place.path.empty() && (place.type == 0 || place.IsFile());
+  const std::string temporary =
+      Cat(beside ? place.path : (std::filesystem::temp_directory_path() / "u2moe-plot").string(),
+          ".tmp-", getpid());
   const SignalCleanup cleanup(temporary);
   std::string cause, whole;
   try {

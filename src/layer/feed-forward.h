@@ -35,8 +35,6 @@ class FeedForward {
   virtual void Backward(const Context &ctx, ConstView x, const FeedForwardTape &tape, ConstView dy,
                         FeedForward *grad, View dx, RoutingGradients *routing) const = 0;
   virtual void VisitParams(ParamVisitor *v) = 0;
-  // Parameters that one frame uses: all of a dense block, the router and K experts of a mixture.
-  virtual int64_t NumActiveParams() const = 0;
   // For all forwards from now on; nothing for a dense block.
   virtual void SetPolicy(const MixturePolicy &) {}
 };
@@ -53,7 +51,6 @@ class DenseFeedForward : public FeedForward {
   void Backward(const Context &ctx, ConstView x, const FeedForwardTape &tape, ConstView dy,
                 FeedForward *grad, View dx, RoutingGradients *routing) const override;
   void VisitParams(ParamVisitor *v) override;
-  int64_t NumActiveParams() const override;
 
   // Inference with packed weights on the rows of x that `rows` names, whose results go where it
   // says, times its factors; hidden [>= rows.count, F] is memory for the hidden activations.

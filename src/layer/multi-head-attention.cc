@@ -26,14 +26,16 @@ void MultiHeadAttention::Forward(const Context &ctx, const AttentionMask &mask, 
   linear_q_.Forward(ctx, x, t.q);
   ForwardAll(ctx, memory, {{&linear_k_, t.k}, {&linear_v_, t.v}});
   if (tape != nullptr) t.probs.resize(static_cast<size_t>(x_shape.NumSequences()));
+  CachedVector<AttentionSequence> sequences;
   for (int b = 0; b < x_shape.NumSequences(); ++b) {
     const int m = key_index[static_cast<size_t>(b)];
-    AttentionForward(ctx, num_heads_, mask, x_shape.Rows<const float>(t.q.View(), b),
-                     memory_shape.Rows<const float>(t.k.View(), m),
-                     memory_shape.Rows<const float>(t.v.View(), m), ConstView(),
-                     x_shape.Rows(t.context.View(), b),
-                     tape != nullptr ? &t.probs[static_cast<size_t>(b)] : nullptr);
+    sequences.push_back({x_shape.Rows<const float>(t.q.View(), b),
+                         memory_shape.Rows<const float>(t.k.View(), m),
+                         memory_shape.Rows<const float>(t.v.View(), m), ConstView(),
+                         x_shape.Rows(t.context.View(), b),
+                         tape != nullptr ? &t.probs[static_cast<size_t>(b)] : nullptr});
   }
+  AttentionForward(ctx, num_heads_, mask, sequences);
   linear_out_.Forward(ctx, t.context, out);
 }
 
@@ -70,19 +72,24 @@ void MultiHeadAttention::Backward(const Context &ctx, ConstView x, const RaggedS
   Tensor dcontext(ctx, x.Rows(), dim), dq(ctx, x.Rows(), dim);
   Tensor dk = Tensor::Zeros(ctx, memory.Rows(), dim), dv = Tensor::Zeros(ctx, memory.Rows(), dim);
   linear_out_.Backward(ctx, t.context, dy, &grad->linear_out_, dcontext);
+  // Several hypotheses may share one utterance's keys, so their gradients are summed.
+  RaggedShape key_shape;
+  for (const int m : key_index) key_shape.Append(memory_shape.Length(m));
+  Tensor dk_each(ctx, key_shape.TotalRows(), dim), dv_each(ctx, key_shape.TotalRows(), dim);
+  CachedVector<AttentionGradient> sequences;
   for (int b = 0; b < x_shape.NumSequences(); ++b) {
     const int m = key_index[static_cast<size_t>(b)];
-    const int64_t num_keys = memory_shape.Length(m);
-    // Several hypotheses may share one utterance's keys, so their gradients are summed.
-    Tensor dk_b(ctx, num_keys, dim), dv_b(ctx, num_keys, dim);
-    AttentionBackward(ctx, num_heads_, x_shape.Rows<const float>(t.q.View(), b),
-                      memory_shape.Rows<const float>(t.k.View(), m),
-                      memory_shape.Rows<const float>(t.v.View(), m),
-                      t.probs[static_cast<size_t>(b)],
-                      x_shape.Rows<const float>(dcontext.View(), b), x_shape.Rows(dq.View(), b),
-                      dk_b, dv_b, View());
-    AddTo(ctx, 1, dk_b, memory_shape.Rows(dk.View(), m));
-    AddTo(ctx, 1, dv_b, memory_shape.Rows(dv.View(), m));
+    sequences.push_back(
+        {x_shape.Rows<const float>(t.q.View(), b), memory_shape.Rows<const float>(t.k.View(), m),
+         memory_shape.Rows<const float>(t.v.View(), m), &t.probs[static_cast<size_t>(b)],
+         x_shape.Rows<const float>(dcontext.View(), b), x_shape.Rows(dq.View(), b),
+         key_shape.Rows(dk_each.View(), b), key_shape.Rows(dv_each.View(), b), View()});
+  }
+  AttentionBackward(ctx, num_heads_, sequences);
+  for (int b = 0; b < x_shape.NumSequences(); ++b) {
+    const int m = key_index[static_cast<size_t>(b)];
+    AddTo(ctx, 1, key_shape.Rows(dk_each.View(), b), memory_shape.Rows(dk.View(), m));
+    AddTo(ctx, 1, key_shape.Rows(dv_each.View(), b), memory_shape.Rows(dv.View(), m));
   }
   linear_q_.Backward(ctx, x, dq, &grad->linear_q_, dx);
   linear_k_.Backward(ctx, memory, dk, &grad->linear_k_, dmemory);

@@ -81,18 +81,20 @@ void RelPositionAttention::Forward(const Context &ctx, const AttentionMask &mask
     t.kp = Tensor(ctx, rows, dim);
     t.key_bias = Tensor(ctx, rows, num_heads_);
     if (tape != nullptr) t.probs.resize(static_cast<size_t>(shape.NumSequences()));
+    CachedVector<RelPositionKeys> keys;
+    CachedVector<AttentionSequence> sequences;
     for (int b = 0; b < shape.NumSequences(); ++b) {
       const ConstView p =
           t.p.View().RowRange(positions.begin[static_cast<size_t>(b)], shape.Length(b));
-      RelPositionKeysForward(ctx, num_heads_, shape.Rows<const float>(t.k.View(), b), p,
-                             pos_bias_u_, pos_bias_v_, shape.Rows(t.kp.View(), b),
-                             shape.Rows(t.key_bias.View(), b));
-      AttentionForward(
-          ctx, num_heads_, mask, shape.Rows<const float>(t.q.View(), b),
-          shape.Rows<const float>(t.kp.View(), b), shape.Rows<const float>(t.v.View(), b),
-          shape.Rows<const float>(t.key_bias.View(), b), shape.Rows(t.context.View(), b),
-          tape != nullptr ? &t.probs[static_cast<size_t>(b)] : nullptr);
+      const View kp = shape.Rows(t.kp.View(), b), key_bias = shape.Rows(t.key_bias.View(), b);
+      keys.push_back({shape.Rows<const float>(t.k.View(), b), p, kp, key_bias});
+      sequences.push_back({shape.Rows<const float>(t.q.View(), b), kp,
+                           shape.Rows<const float>(t.v.View(), b), key_bias,
+                           shape.Rows(t.context.View(), b),
+                           tape != nullptr ? &t.probs[static_cast<size_t>(b)] : nullptr});
     }
+    RelPositionKeysForward(ctx, num_heads_, pos_bias_u_, pos_bias_v_, keys);
+    AttentionForward(ctx, num_heads_, mask, sequences);
   }
   linear_out_.Forward(ctx, t.context, out);
 }
@@ -119,19 +121,22 @@ Tensor RelPositionAttention::ProjectedPositions(const Context &ctx,
 void RelPositionAttention::ForwardCached(const Context &ctx, const RaggedShape &shape,
                                          const PositionRows &positions,
                                          Span<AttentionCache *> caches, Tape *t) const {
+  CachedVector<RelPositionKeys> keys;
+  CachedVector<AttentionSequence> sequences;
   for (int b = 0; b < shape.NumSequences(); ++b) {
     AttentionCache *cache = caches[static_cast<size_t>(b)];
     const int64_t past = cache->Rows(), length = shape.Length(b);
     const AttentionCache::Views all = cache->Extend(ctx, length, t->q.Cols(), num_heads_);
     const AttentionCache::Views added = all.RowRange(past, length);
     CopyTo(ctx, shape.Rows(t->v.View(), b), added.values);
-    RelPositionKeysForward(ctx, num_heads_, shape.Rows<const float>(t->k.View(), b),
-                           t->p.View().RowRange(positions.begin[static_cast<size_t>(b)], length),
-                           pos_bias_u_, pos_bias_v_, added.keys, added.key_biases);
-    AttentionForward(ctx, num_heads_, AttentionMask::Full(),
-                     shape.Rows<const float>(t->q.View(), b), all.keys, all.values, all.key_biases,
-                     shape.Rows(t->context.View(), b), nullptr);
+    keys.push_back({shape.Rows<const float>(t->k.View(), b),
+                    t->p.View().RowRange(positions.begin[static_cast<size_t>(b)], length),
+                    added.keys, added.key_biases});
+    sequences.push_back({shape.Rows<const float>(t->q.View(), b), all.keys, all.values,
+                         all.key_biases, shape.Rows(t->context.View(), b)});
   }
+  RelPositionKeysForward(ctx, num_heads_, pos_bias_u_, pos_bias_v_, keys);
+  AttentionForward(ctx, num_heads_, AttentionMask::Full(), sequences);
 }
 
 void RelPositionAttention::Backward(const Context &ctx, ConstView x, const RaggedShape &shape,
@@ -142,21 +147,23 @@ void RelPositionAttention::Backward(const Context &ctx, ConstView x, const Ragge
       dkp(ctx, rows, dim), dkey_bias(ctx, rows, num_heads_);
   Tensor dp = Tensor::Zeros(ctx, t.p.Rows(), dim);
   linear_out_.Backward(ctx, t.context, dy, &grad->linear_out_, dcontext);
+  CachedVector<AttentionGradient> sequences;
+  CachedVector<RelPositionKeysGradient> keys;
   for (int b = 0; b < shape.NumSequences(); ++b) {
-    AttentionBackward(ctx, num_heads_, shape.Rows<const float>(t.q.View(), b),
-                      shape.Rows<const float>(t.kp.View(), b),
-                      shape.Rows<const float>(t.v.View(), b), t.probs[static_cast<size_t>(b)],
-                      shape.Rows<const float>(dcontext.View(), b), shape.Rows(dq.View(), b),
-                      shape.Rows(dkp.View(), b), shape.Rows(dv.View(), b),
-                      shape.Rows(dkey_bias.View(), b));
     const int64_t begin = positions.begin[static_cast<size_t>(b)];
-    RelPositionKeysBackward(ctx, num_heads_, shape.Rows<const float>(t.k.View(), b),
-                            t.p.View().RowRange(begin, shape.Length(b)), pos_bias_u_, pos_bias_v_,
-                            shape.Rows<const float>(dkp.View(), b),
-                            shape.Rows<const float>(dkey_bias.View(), b), shape.Rows(dk.View(), b),
-                            dp.View().RowRange(begin, shape.Length(b)), grad->pos_bias_u_,
-                            grad->pos_bias_v_);
+    sequences.push_back(
+        {shape.Rows<const float>(t.q.View(), b), shape.Rows<const float>(t.kp.View(), b),
+         shape.Rows<const float>(t.v.View(), b), &t.probs[static_cast<size_t>(b)],
+         shape.Rows<const float>(dcontext.View(), b), shape.Rows(dq.View(), b),
+         shape.Rows(dkp.View(), b), shape.Rows(dv.View(), b), shape.Rows(dkey_bias.View(), b)});
+    keys.push_back(
+        {shape.Rows<const float>(t.k.View(), b), t.p.View().RowRange(begin, shape.Length(b)),
+         shape.Rows<const float>(dkp.View(), b), shape.Rows<const float>(dkey_bias.View(), b),
+         shape.Rows(dk.View(), b), dp.View().RowRange(begin, shape.Length(b))});
   }
+  AttentionBackward(ctx, num_heads_, sequences);
+  RelPositionKeysBackward(ctx, num_heads_, pos_bias_u_, pos_bias_v_, keys, grad->pos_bias_u_,
+                          grad->pos_bias_v_);
   linear_pos_.Backward(ctx, positions.table, dp, &grad->linear_pos_, View());
   Tensor dx_part(ctx, rows, dim);
   linear_q_.Backward(ctx, x, dq, &grad->linear_q_, dx);

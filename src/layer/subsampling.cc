@@ -99,6 +99,26 @@ Subsampling::Packed Subsampling::PackForInference(const Context &ctx, WeightForm
 
 void Subsampling::Forward(const Context &ctx, const Packed &packed, ConstView x,
                           const RaggedShape &shape, View y, Tape *tape) const {
+  // What the convolutions make of a frame is some hundred times as large. At inference, where a row
+  // does not depend on its company, sequences go through in groups, so that memory does not grow
+  // with the batch.
+  constexpr int64_t kFramesTogether = 1024;
+  const bool split = tape == nullptr && !packed.packed_conv.empty();
+  if (split && shape.NumSequences() > 1 && shape.TotalRows() > kFramesTogether) {
+    const RaggedShape out_shape = OutShape(shape);
+    for (int begin = 0, end; begin < shape.NumSequences(); begin = end) {
+      RaggedShape group;
+      for (end = begin; end < shape.NumSequences() &&
+                        (end == begin || group.TotalRows() + shape.Length(end) <= kFramesTogether);
+           ++end) {
+        group.Append(shape.Length(end));
+      }
+      Forward(ctx, packed, x.RowRange(shape.Begin(begin), group.TotalRows()), group,
+              y.RowRange(out_shape.Begin(begin), out_shape.Begin(end) - out_shape.Begin(begin)),
+              nullptr);
+    }
+    return;
+  }
   // The planes of all sequences lie one after another; a frame of the input is `in_freq` rows of 1
   // channel.
   ConstView plane = x.Reshape(x.Rows() * x.Cols(), 1);

@@ -9,11 +9,11 @@ constexpr float kFeedForwardScale = 0.5f;
 
 }  // namespace
 
-ConformerBlock::ConformerBlock(const EncoderConfig &c, int index, MixtureShared *shared)
+ConformerBlock::ConformerBlock(const EncoderConfig &c, int32_t block, MixtureShared *shared)
     : dropout_(c.dropout),
       feed_forward_macaron_(
-          MakeFeedForward(c.model_dim, c.FeedForwardOf(index, true), c.dropout, shared)),
-      feed_forward_(MakeFeedForward(c.model_dim, c.FeedForwardOf(index, false), c.dropout, shared)),
+          MakeFeedForward(c.model_dim, c.FeedForwardOf(block, true), c.dropout, shared)),
+      feed_forward_(MakeFeedForward(c.model_dim, c.FeedForwardOf(block, false), c.dropout, shared)),
       self_attn_(c.model_dim, c.num_heads),
       conv_module_(c.model_dim, c.conv_kernel, c.causal, c.conv_norm == ConvNorm::kBatchNorm,
                    c.ffn.activation),

@@ -49,7 +49,7 @@ class ConformerBlock {
   };
 
   // The block of this number, from 0. shared: what the mixtures of all blocks share.
-  ConformerBlock(const EncoderConfig &config, int index, MixtureShared *shared);
+  ConformerBlock(const EncoderConfig &config, int32_t block, MixtureShared *shared);
 
   // x [sum T, D] in, the block's output out. index: the number of this block, for the caches of
   // streams. routes: for both feed-forwards, but for their numbers. running: where batch norm moves
@@ -69,9 +69,6 @@ class ConformerBlock {
   }
   void VisitParams(ParamVisitor *v);
   // Parameters of both feed-forwards that one frame uses.
-  int64_t NumFeedForwardActiveParams() const {
-    return feed_forward_macaron_->NumActiveParams() + feed_forward_->NumActiveParams();
-  }
 
  private:
   float dropout_;

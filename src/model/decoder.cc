@@ -269,10 +269,4 @@ void Decoder::SetSkipGates(const std::vector<float> &gates) {
   CHECK_EQ(mixture, gates.size());
 }
 
-int64_t Decoder::NumFeedForwardActiveParams() const {
-  int64_t n = 0;
-  for (const Block &block : blocks_) n += block.feed_forward->NumActiveParams();
-  return n;
-}
-
 }  // namespace u2moe

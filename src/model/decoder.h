@@ -71,7 +71,6 @@ class Decoder {
                 const RaggedShape &encoder_shape, const Tape &tape, ConstView dlogits,
                 Decoder *grad, View dencoder_out) const;
   void VisitParams(ParamVisitor *v);
-  int64_t NumFeedForwardActiveParams() const;
   // For all forwards from now on: MixturePolicy::skip_gate of each mixture; empty: none.
   void SetSkipGates(const std::vector<float> &gates);
 

@@ -223,10 +223,4 @@ void Encoder::VisitParams(ParamVisitor *v) {
   v->Scope("shared", &shared_);
 }
 
-int64_t Encoder::NumFeedForwardActiveParams() const {
-  int64_t n = 0;
-  for (const ConformerBlock &block : blocks_) n += block.NumFeedForwardActiveParams();
-  return n;
-}
-
 }  // namespace u2moe

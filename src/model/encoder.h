@@ -64,7 +64,6 @@ class Encoder {
   void SetPolicy(const ExpertPolicy &policy, const Linear *ctc_head, int32_t blank);
   StreamState NewStream() const;
   void VisitParams(ParamVisitor *v);
-  int64_t NumFeedForwardActiveParams() const;
 
  private:
   PositionRows Positions(const Context &ctx, const ForwardMode &mode, const RaggedShape &shape,

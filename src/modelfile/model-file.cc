@@ -269,12 +269,12 @@ std::unique_ptr<AsrModel> ReadModel(const std::string &rxfilename, ModelInfo *in
                     ToString(formats.begin()->second.format),
                     "); this needs the float32 model that nnet-quantize made it from");
   }
-  const double least_bytes =
-      MinModelFloats(own.config) * (formats.empty() ? sizeof(float) : 0.5);  // of int4
-  if (least_bytes > static_cast<double>(file.DataBytes())) {
+  const double least_values =
+      MinModelFloats(own.config) * (formats.empty() ? 1 : 0.5);  // of int4, two in a byte
+  if (least_values > file.NumValues()) {
     throw DataError(rxfilename, ": its config asks for ", MinModelFloats(own.config),
-                    " parameters or more, but it holds ", file.DataBytes(),
-                    " bytes; the model file is damaged");
+                    " parameters or more, but it holds ", file.NumValues(),
+                    " values; the model file is damaged");
   }
   auto model = std::make_unique<AsrModel>(own.config);
   const auto policy = file.Metadata().find("experts");
@@ -297,7 +297,7 @@ std::unique_ptr<AsrModel> ReadModel(const std::string &rxfilename, ModelInfo *in
   const auto read = [&](const ParamInfo &param, Tensor *tensor) {
     const std::string &name = param.name;
     check(name);
-    Tensor floats = file.Floats(name);
+    Tensor floats = file.AsFloats(name);
     if (floats.Shape() != tensor->Shape()) {
       throw DataError(rxfilename, ": the tensor ", name, " has shape ", floats.ShapeString(),
                       ", but its config asks for ", tensor->ShapeString());

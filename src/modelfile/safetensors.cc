@@ -252,6 +252,16 @@ std::shared_ptr<char> SafetensorsFile::Hold(const std::string &name,
   return owner;
 }
 
+double SafetensorsFile::NumValues() const {
+  double sum = 0;
+  for (const auto &item : entries_) {
+    double size = 1;
+    for (const int64_t dim : item.second.shape) size *= static_cast<double>(dim);
+    sum += size;
+  }
+  return sum;
+}
+
 Tensor SafetensorsFile::Floats(const std::string &name) const {
   auto it = entries_.find(name);
   if (it == entries_.end()) throw DataError(name_, ": has no tensor ", name);

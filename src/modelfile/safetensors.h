@@ -35,7 +35,8 @@ class SafetensorsFile {
   const std::string &Name() const { return name_; }
   const std::map<std::string, SafetensorsEntry> &Entries() const { return entries_; }
   const std::map<std::string, std::string> &Metadata() const { return metadata_; }
-  int64_t DataBytes() const { return data_bytes_; }
+  // The number of values of all entries, of whatever type.
+  double NumValues() const;
 
   // The floats of an F32 entry of 1 to 4 dimensions, borrowed from the mapping, which the tensor
   // keeps alive (copied where the file does not align them to 4 bytes). Throws DataError for other

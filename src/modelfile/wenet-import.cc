@@ -71,9 +71,9 @@ class Section {
       if (std::abs(value - supported) <= 1e-4f * supported) return;
     }
     if (value == supported) return;
-    throw DataError(source_, ": ", prefix_, key, "=", json(value).dump(),
+    throw DataError(source_, ": ", prefix_, key, "=", Text(value),
                     object_.contains(key) ? "" : " (the default)", " is not supported; only ",
-                    json(supported).dump(), " is");
+                    Text(supported), " is");
   }
   template <class T>
   void Only(const char *key, T supported) {
@@ -106,6 +106,11 @@ class Section {
   const json &Object() const { return object_; }
 
  private:
+  template <class T>
+  static std::string Text(const T &value) {
+    if constexpr (std::is_same_v<T, float>) return NumberToString(value);  // not 9.9999997e-06
+    return json(value).dump();
+  }
   std::string source_, prefix_;
   json object_ = json::object();
   std::set<std::string> seen_;
@@ -307,6 +312,23 @@ std::optional<int32_t> IdOf(const std::vector<std::string> &units, const std::st
   return static_cast<int32_t>(it - units.begin());
 }
 
+// The units of the configuration, unless those of a file are given, which must be the same then.
+std::vector<std::string> ReadModelUnits(const json &config, const std::string &source,
+                                        const std::vector<std::string> &file,
+                                        const std::string &file_name) {
+  const std::vector<std::string> own = ReadConfigUnits(config, source);
+  if (file.empty() || own.empty()) return file.empty() ? own : file;
+  const auto at = [](const std::vector<std::string> &units, size_t i) {
+    return i < units.size() ? Printable(units[i], 80) : "missing";
+  };
+  for (size_t i = 0; i < std::max(own.size(), file.size()); ++i) {
+    if (i < own.size() && i < file.size() && own[i] == file[i]) continue;
+    throw DataError(source, ": the unit ", i, " is ", at(own, i), " by units, but ", at(file, i),
+                    " by ", file_name, "; do the files belong together?");
+  }
+  return file;
+}
+
 // units: the model's, of the file units_name.
 void ReadTokens(const std::string &source, Section *top, const std::vector<std::string> &units,
                 const std::string &units_name, ModelOptions *o) {
@@ -326,7 +348,7 @@ void ReadTokens(const std::string &source, Section *top, const std::vector<std::
     Fact fact(source, Cat("the id of ", name));
     fact.Add(key, GetOptional(top, key));
     fact.Add(in_special, GetOptional(&special, name));
-    if (!fact.Value()) fact.Add("WeNet's default, the last unit,", o->vocab_size - 1);
+    if (!fact.Value()) fact.Add("WeNet's default (the last unit)", o->vocab_size - 1);
     fact.Add(units_name, IdOf(units, name));
     fact.Add(units_name + " (<sos/eos>)", IdOf(units, "<sos/eos>"));
     return *fact.Value();
@@ -440,6 +462,7 @@ void ReadCmvn(const json &config, WenetConfig *result) {
 json ReadConfigJson(const std::string &rxfilename) {
   Input input(rxfilename);
   std::ostringstream bytes;
+  input.SkipByteOrderMark();
   bytes << input.Stream().rdbuf();
   input.Close();
   const std::string text = bytes.str();
@@ -492,7 +515,7 @@ WenetConfig ReadWenetConfig(const std::string &config_rxfilename,
 
   ModelOptions o;
   o.feature_dim = top.Get("input_dim", 80);
-  result.info.units = units.empty() ? ReadConfigUnits(config, source) : units;
+  result.info.units = ReadModelUnits(config, source, units, units_rxfilename);
   const std::string units_name = units.empty() ? "units" : units_rxfilename;
   Fact size(source, "the number of units");
   size.Add("output_dim", GetOptional(&top, "output_dim"));

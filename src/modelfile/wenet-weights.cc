@@ -22,33 +22,29 @@ bool PassOver(const WenetConfig &config, const std::string &name) {
           StartsWith(name, "decoder.right_decoder."));
 }
 
-constexpr char kModule[] = "module.";
-
-// "module." if all names begin so, as torch's DataParallel writes them, else "".
+// What all names begin with before WeNet's own: "module." as torch's DataParallel writes them,
+// "_orig_mod." as torch.compile does, "model." of a trainer around it, several of these; or "".
 std::string CommonPrefix(const SafetensorsFile &file) {
-  const std::string *with = nullptr, *without = nullptr;
-  for (const auto &item : file.Entries())
-    (StartsWith(item.first, kModule) ? with : without) = &item.first;
+  const std::string known = "ctc.ctc_lo.weight";  // which every model has
+  std::string prefix;
+  const std::string *with = nullptr;
+  for (const auto &item : file.Entries()) {
+    const std::string &name = item.first;
+    if (name == known) return "";
+    if (!EndsWith(name, "." + known)) continue;
+    with = &name;
+    prefix = name.substr(0, name.size() - known.size());
+  }
   if (with == nullptr) return "";
-  if (without != nullptr) {
-    throw DataError(file.Name(), ": the tensor ", Printable(*with, 200),
-                    " has the prefix module. of DataParallel, but ", Printable(*without, 200),
+  for (const auto &item : file.Entries()) {
+    if (StartsWith(item.first, prefix)) continue;
+    throw DataError(file.Name(), ": the tensor ", Printable(*with, 200), " has the prefix ",
+                    Printable(prefix, 200), ", but ", Printable(item.first, 200),
                     " has not; save the weights of one model, under one kind of names");
   }
-  LOG_INFO << file.Name() << ": all names begin with module., as DataParallel writes them; read "
-           << "without it";
-  return kModule;
-}
-
-// The number of values in a file, of any type.
-double NumValues(const SafetensorsFile &file) {
-  double sum = 0;
-  for (const auto &item : file.Entries()) {
-    double size = 1;
-    for (const int64_t dim : item.second.shape) size *= static_cast<double>(dim);
-    sum += size;
-  }
-  return sum;
+  LOG_INFO << file.Name() << ": all names begin with " << Printable(prefix, 200)
+           << ", as DataParallel, torch.compile and trainers write them; read without it";
+  return prefix;
 }
 
 // Which setting of the configuration the shape of a tensor follows from, where it is one that
@@ -62,11 +58,31 @@ std::string SettingOf(const std::string &name) {
   return "";
 }
 
+// The statistics of the weights are in the model: what the configuration says of them agrees.
+void CompareCmvn(const WenetConfig &config, const std::string &weights, AsrModel *model) {
+  if (!config.needs_cmvn) {
+    LOG_WARN << weights << ": has encoder.global_cmvn tensors, but " << config.source
+             << " asks for no CMVN (cmvn); the tensors are used";
+  }
+  if (!config.cmvn) return;
+  ForEachParam(model, [&](const std::string &name, Tensor *tensor, const ParamInit &, bool) {
+    if (!StartsWith(name, "encoder.global_cmvn.")) return;
+    const bool means = EndsWith(name, ".mean");
+    const std::vector<double> &values = means ? config.cmvn->mean : config.cmvn->istd;
+    for (size_t i = 0; i < values.size(); ++i) {
+      const double theirs = tensor->Data()[i];
+      if (std::abs(theirs - values[i]) <= 1e-3 * std::max(1.0, std::abs(values[i]))) continue;
+      throw DataError(config.source, ": cmvn.", means ? "mean" : "istd", "[", i, "] is ", values[i],
+                      ", but ", theirs, " by ", weights, "; do the two belong together?");
+    }
+  });
+}
+
 }  // namespace
 
 std::unique_ptr<AsrModel> ImportWenet(const WenetConfig &config, const std::string &weights) {
   const SafetensorsFile file(weights);
-  if (MinModelFloats(config.info.config) > NumValues(file)) {
+  if (MinModelFloats(config.info.config) > file.NumValues()) {
     throw DataError(weights, ": too small for the model of ", config.source,
                     "; do the two belong together?");
   }
@@ -118,7 +134,9 @@ std::unique_ptr<AsrModel> ImportWenet(const WenetConfig &config, const std::stri
     LOG_INFO << weights << ": " << count << " tensors of " << type
              << (type == "F64" ? " rounded to float32" : " read as float32, without any loss");
   }
-  if (!has_cmvn) {
+  if (has_cmvn) {
+    CompareCmvn(config, weights, model.get());
+  } else {
     if (config.cmvn) {
       SetGlobalCmvn(*config.cmvn, config.source, model.get());
     } else if (config.needs_cmvn) {

@@ -26,9 +26,6 @@ class FullBank : public ExpertBank {
                 ConstView dy, ExpertBank *grad, View dx,
                 std::vector<float> *dslot_gate) const override;
   void VisitParams(ParamVisitor *v) override;
-  int64_t NumActiveParams(int num_choices) const override {
-    return num_choices * experts_[0].NumActiveParams();
-  }
 
  private:
   // With packed weights, straight into out.

@@ -68,10 +68,4 @@ void SharedRoutedBank::VisitParams(ParamVisitor *v) {
     v->Scope("shared_experts." + std::to_string(i), ParamRole::kExpert, &shared_[i]);
 }
 
-int64_t SharedRoutedBank::NumActiveParams(int num_choices) const {
-  int64_t n = routed_.NumActiveParams(num_choices);
-  for (const DenseFeedForward &expert : shared_) n += expert.NumActiveParams();
-  return n;
-}
-
 }  // namespace u2moe

@@ -26,7 +26,6 @@ class SharedRoutedBank : public ExpertBank {
                 ConstView dy, ExpertBank *grad, View dx,
                 std::vector<float> *dslot_gate) const override;
   void VisitParams(ParamVisitor *v) override;
-  int64_t NumActiveParams(int num_choices) const override;
 
  private:
   FullBank routed_;

@@ -24,6 +24,7 @@ class MixtureShared {
     return &dynamic_cast<Holder<T> &>(*part).value;
   }
   void VisitParams(ParamVisitor *v) {
+    // All of them are routers' so far.
     for (auto &[name, part] : parts_) v->Scope(name, ParamRole::kRouter, part.get());
   }
 

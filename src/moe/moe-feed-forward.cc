@@ -78,12 +78,8 @@ void MoeFeedForward::Backward(const Context &ctx, ConstView x, const FeedForward
 
 void MoeFeedForward::VisitParams(ParamVisitor *v) {
   v->In(ParamRole::kRouter, [&] { router_->VisitParams(v); });
-  const double share = static_cast<double>(router_->NumChoices()) / NumExperts();
+  const double share = static_cast<double>(router_->NumChoices()) / bank_->NumExperts();
   v->In(ParamUse(ParamRole::kExpert, share), [&] { bank_->VisitParams(v); });
-}
-
-int64_t MoeFeedForward::NumActiveParams() const {
-  return router_->NumParams() + bank_->NumActiveParams(router_->NumChoices());
 }
 
 }  // namespace u2moe

@@ -27,7 +27,6 @@ class MoeFeedForward : public FeedForward {
   void Backward(const Context &ctx, ConstView x, const FeedForwardTape &tape, ConstView dy,
                 FeedForward *grad, View dx, RoutingGradients *routing) const override;
   void VisitParams(ParamVisitor *v) override;
-  int64_t NumActiveParams() const override;
   void SetPolicy(const MixturePolicy &policy) override { policy_ = policy; }
   int NumExperts() const { return bank_->NumExperts(); }
 

@@ -25,7 +25,6 @@ class RmoeRouter : public Router {
   // Throws UsageError where another mixture has a state of another width.
   RmoeRouter(const RouterConfig &config, MixtureShared *shared);
   void VisitParams(ParamVisitor *v) override;
-  int64_t NumParams() const override { return project_.NumParams() + out_.NumParams(); }
 
  protected:
   void Logits(const Context &ctx, const RouteInput &input, View logits,

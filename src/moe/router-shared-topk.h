@@ -22,7 +22,6 @@ class SharedTopKRouter : public Router {
   // Throws UsageError where another mixture shares a router for another number of experts.
   SharedTopKRouter(const RouterConfig &config, MixtureShared *shared);
   void VisitParams(ParamVisitor *) override {}
-  int64_t NumParams() const override { return 0; }
 
  protected:
   void Logits(const Context &ctx, const RouteInput &input, View logits,

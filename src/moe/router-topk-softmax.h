@@ -16,7 +16,6 @@ class TopKSoftmaxRouter : public Router {
 
   explicit TopKSoftmaxRouter(const RouterConfig &config) : TopKSoftmaxRouter(kTraits, config) {}
   void VisitParams(ParamVisitor *v) override { v->Scope("gate", &gate_); }
-  int64_t NumParams() const override { return gate_.NumParams(); }
 
  protected:
   // For those whose logits are W x too.

@@ -79,7 +79,6 @@ class Router {
   virtual void Gate(int64_t begin, int64_t end, Routes *routes) const;
   // This router's own parameters; those that it shares are visited elsewhere, once.
   virtual void VisitParams(ParamVisitor *v) = 0;
-  virtual int64_t NumParams() const = 0;
 
  protected:
   // logits [T, E]; moves input.call.state->depth on.

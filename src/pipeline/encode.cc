@@ -6,6 +6,7 @@
 #include <map>
 #include <utility>
 
+#include "base/check.h"
 #include "base/error.h"
 #include "pipeline/stream-scheduler.h"
 
@@ -17,28 +18,53 @@ double FrameShiftSeconds(const ModelInfo &info) {
   return ms > 0 ? ms / 1000 : 0.01;
 }
 
+void CheckLength(const Encoder &encoder, int64_t num_frames) {
+  if (encoder.OutLength(num_frames) > 0) return;
+  throw DataError(num_frames, " feature frames are too few; the model needs at least ",
+                  encoder.WindowLength(1));
+}
+
 namespace {
 
 void CheckUtterance(const Encoder &encoder, ConstView feats) {
-  if (encoder.OutLength(feats.Rows()) == 0) {
-    throw DataError(feats.Rows(), " feature frames are too few; the model needs at least ",
-                    encoder.WindowLength(1));
-  }
+  CheckLength(encoder, feats.Rows());
   encoder.CheckFeatureDim(feats);
   CheckFinite("features", feats);
 }
 
-// As a whole, under a chunk mask.
+// As wholes, under a chunk mask. feats: of all sequences one after another.
 Tensor EncodeMasked(const Context &ctx, const Encoder &encoder, ConstView feats,
-                    const EncodeOptions &opts) {
-  CheckUtterance(encoder, feats);
+                    const RaggedShape &shape, const EncodeOptions &opts, RaggedShape *out_shape) {
   ForwardMode mode;
   mode.mask = AttentionMask::Chunk(opts.chunk_size, opts.num_left_chunks);
   Tensor out;
-  RaggedShape shape;
-  encoder.Forward(ctx, mode, feats, RaggedShape::Single(feats.Rows()), &out, &shape, nullptr,
-                  nullptr);
+  encoder.Forward(ctx, mode, feats, shape, &out, out_shape, nullptr, nullptr);
   return out;
+}
+
+// Calls utterance.done with what fn() returns, or with the DataError that it throws.
+template <class Fn>
+void Deliver(const Utterance &utterance, Fn fn) {
+  Tensor out;
+  std::exception_ptr failure;
+  try {
+    out = fn();
+    CheckComputed("encoder output", out, utterance.feats);
+  } catch (const DataError &) {
+    failure = std::current_exception();
+    out = Tensor();
+  }
+  utterance.done(std::move(out), failure);
+}
+
+void EncodeAlone(const Context &ctx, const Encoder &encoder, const EncodeOptions &opts,
+                 const Utterance &utterance) {
+  Deliver(utterance, [&] {
+    CheckUtterance(encoder, utterance.feats);
+    RaggedShape shape;
+    return EncodeMasked(ctx, encoder, utterance.feats, RaggedShape::Single(utterance.feats.Rows()),
+                        opts, &shape);
+  });
 }
 
 // An utterance on its way through the scheduler.
@@ -50,35 +76,35 @@ struct Live {
 
 }  // namespace
 
+float LargestMagnitude(ConstView x) {
+  float largest = 0;
+  for (int64_t i = 0; i < x.Rows(); ++i) {
+    for (int64_t j = 0; j < x.Cols(); ++j) largest = std::max(largest, std::abs(x(i, j)));
+  }
+  return largest;
+}
+
+void CheckComputed(const std::string &what, ConstView out, float largest) {
+  try {
+    CheckFinite(what, out);
+  } catch (const DataError &) {
+    throw DataError(what, ": not finite, from features of up to ", largest,
+                    "; look at these features, or at the model's weights if all utterances fail");
+  }
+}
+
 void CheckComputed(const std::string &what, ConstView out, ConstView feats) {
   try {
     CheckFinite(what, out);
   } catch (const DataError &) {
-    float largest = 0;
-    for (int64_t t = 0; t < feats.Rows(); ++t) {
-      for (int64_t d = 0; d < feats.Cols(); ++d) {
-        largest = std::max(largest, std::abs(feats(t, d)));
-      }
-    }
-    throw DataError(what, ": not finite, from features of up to ", largest,
-                    "; look at these features, or at the model's weights if all utterances fail");
+    CheckComputed(what, out, LargestMagnitude(feats));
   }
 }
 
 void EncodeUtterances(const Context &ctx, const Encoder &encoder, const EncodeOptions &opts,
                       int streams, const std::function<bool(Utterance *)> &next) {
   if (!opts.streaming) {
-    for (Utterance u; next(&u);) {
-      Tensor out;
-      std::exception_ptr failure;
-      try {
-        out = EncodeMasked(ctx, encoder, u.feats, opts);
-        CheckComputed("encoder output", out, u.feats);
-      } catch (const DataError &) {
-        failure = std::current_exception();
-      }
-      u.done(std::move(out), failure);
-    }
+    for (Utterance u; next(&u);) EncodeAlone(ctx, encoder, opts, u);
     return;
   }
   StreamScheduler scheduler(ctx, encoder, opts, streams);
@@ -131,6 +157,46 @@ void EncodeUtterances(const Context &ctx, const Encoder &encoder, const EncodeOp
       } else {
         feed(item.id, &l);
       }
+    }
+  }
+}
+
+void EncodeBatch(const Context &ctx, const Encoder &encoder, const EncodeOptions &opts,
+                 Span<Utterance> batch) {
+  CHECK(!opts.streaming);
+  RaggedShape shape, out_shape;
+  CachedVector<int> place;  // in the ragged batch; -1: not in it
+  int count = 0;
+  for (const Utterance &u : batch) {
+    bool good = true;
+    try {
+      CheckUtterance(encoder, u.feats);
+    } catch (const DataError &) {
+      good = false;
+    }
+    place.push_back(good ? count++ : -1);
+    if (good) shape.Append(u.feats.Rows());
+  }
+  Tensor out;
+  if (count > 1) {
+    Tensor all(shape.TotalRows(), encoder.FeatureDim());
+    for (size_t i = 0; i < batch.size(); ++i) {
+      if (place[i] < 0) continue;
+      const View rows = shape.Rows(all.View(), place[i]);
+      for (int64_t t = 0; t < rows.Rows(); ++t)
+        std::copy_n(batch[i].feats.Row(t), rows.Cols(), rows.Row(t));
+    }
+    try {
+      out = EncodeMasked(ctx, encoder, all, shape, opts, &out_shape);
+    } catch (const DataError &) {  // of which one, each tells alone
+    }
+  }
+  for (size_t i = 0; i < batch.size(); ++i) {
+    if (out.Empty() || place[i] < 0) {
+      EncodeAlone(ctx, encoder, opts, batch[i]);
+    } else {
+      Deliver(batch[i],
+              [&] { return Tensor::Copy(out_shape.Rows<const float>(out.View(), place[i])); });
     }
   }
 }

@@ -26,9 +26,22 @@ struct Utterance {
 void EncodeUtterances(const Context &ctx, const Encoder &encoder, const EncodeOptions &opts,
                       int streams, const std::function<bool(Utterance *)> &next);
 
+// Encodes whole utterances in one ragged batch, so that weights are read once for all of them, the
+// experts of a mixture above all. For a model that is ready for inference each gets the bits that
+// it gets alone, and its own DataError, in whatever company and order; done is called in the order
+// of the batch. Memory grows with the frames of all. Not for opts.streaming.
+void EncodeBatch(const Context &ctx, const Encoder &encoder, const EncodeOptions &opts,
+                 Span<Utterance> batch);
+
 // Throws DataError, naming the first value of `out` that is not finite, and the largest feature
 // that it was computed from: features of 1e30 are finite, their squares are not.
 void CheckComputed(const std::string &what, ConstView out, ConstView feats);
+// The same where the features are gone: `largest` is the largest magnitude among them.
+void CheckComputed(const std::string &what, ConstView out, float largest);
+float LargestMagnitude(ConstView x);  // of finite numbers; 0 where there are none
+
+// Throws DataError if so many feature frames are too few for one encoder frame.
+void CheckLength(const Encoder &encoder, int64_t num_frames);
 
 // One utterance. Throws the DataErrors named above.
 Tensor EncodeUtterance(const Context &ctx, const Encoder &encoder, ConstView feats,

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <cstdio>
 #include <nlohmann/json.hpp>
+#include <unordered_map>
+#include <vector>
 
 #include "base/error.h"
 #include "util/unicode.h"
@@ -27,6 +29,9 @@ std::string Counts(const EditCounts &c) {
              c.RefLength(), ", ", c.insertions, " ins, ", c.deletions, " del, ", c.substitutions,
              " sub ]");
 }
+
+// Of each Edit, in Kaldi's words.
+constexpr const char *kEditNames[] = {"correct", "substitution", "deletion", "insertion"};
 
 // Columns of a unit, at least one for what was done to it.
 size_t Width(const std::string &s) { return std::max<size_t>(DisplayWidth(s), 1); }
@@ -148,6 +153,33 @@ void WritePerUtterance(std::ostream &os, const WerResult &result) {
     os << u.key << " #csid " << u.counts.correct << ' ' << u.counts.substitutions << ' '
        << u.counts.insertions << ' ' << u.counts.deletions << '\n';
     if (u.missing) os << u.key << " #missing\n";
+  }
+}
+
+void WriteEdits(std::ostream &os, const WerResult &result, AlignRule rule) {
+  Aligner aligner(AlignRule::kKaldiText);
+  std::unordered_map<std::string, int32_t> numbers;
+  const auto number = [&](const std::vector<std::string> &words) {
+    std::vector<int32_t> ids;
+    for (const std::string &w : words) {
+      ids.push_back(numbers.emplace(w, static_cast<int32_t>(numbers.size())).first->second);
+    }
+    return ids;
+  };
+  const auto shown = [](const std::string &word) { return word == " " ? "<space>" : word; };
+  for (const ScoredUtterance &u : result.utterances) {
+    std::vector<Edit> edits = u.edits;
+    if (rule == AlignRule::kKaldi) aligner.Align(number(u.ref), number(u.hyp), &edits);
+    size_t i = 0, j = 0;
+    for (const Edit edit : edits) {
+      os << kEditNames[static_cast<size_t>(edit)];
+      if (edit != Edit::kInsertion) os << ' ' << shown(u.ref.at(i++));
+      if (edit != Edit::kDeletion) {
+        const std::string &word = u.hyp.at(j++);
+        if (edit != Edit::kCorrect) os << ' ' << shown(word);
+      }
+      os << '\n';
+    }
   }
 }
 

@@ -46,6 +46,12 @@ void WriteWerJson(std::ostream &os, const WerReport &report);
 // hypothesis.
 void WritePerUtterance(std::ostream &os, const WerResult &result);
 
+// One line per edit, as Kaldi's compute-wer writes them into its third argument: "correct a",
+// "substitution a b", "deletion a", "insertion b". The result needs its alignment; with kKaldi the
+// lines follow Kaldi's other rule (kKaldiText), as Kaldi's do, so that kinds of edits may differ
+// from the summary's, though never their number.
+void WriteEdits(std::ostream &os, const WerResult &result, AlignRule rule);
+
 // "no difference", "the second is better" or "the first is better", by the interval of the
 // difference.
 std::string Verdict(const BootstrapResult &bootstrap);

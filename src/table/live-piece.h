@@ -12,7 +12,7 @@ namespace u2moe {
 
 struct LivePiece {
   std::string utterance;
-  int64_t number = 1;  // from 1
+  int64_t number = 1;  // from 1; 0, with an empty value: the recording broke off, it has no end
 
   std::string Key() const;
   // Nothing if the key is not one of a piece.

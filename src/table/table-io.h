@@ -12,16 +12,11 @@
 #include <utility>
 
 #include "util/io.h"
+#include "util/script-reader.h"
 #include "util/table-specifier.h"
 
 namespace u2moe {
 namespace internal {
-
-struct ScriptEntry {
-  std::string key, xfilename, range;
-  int64_t line = 0;
-  int64_t earlier_line = 0;  // where the same key stands too; 0: nowhere
-};
 
 // Says what option p leaves out.
 void WarnAbsent(const std::exception_ptr &error);
@@ -32,22 +27,6 @@ std::string KeyTwice(const std::string &key, const std::string &first);
 // Of one value in a file of its own: throws Error with the cause, a pipe's status, and what to do
 // if the file is an archive.
 [[noreturn]] void FailObject(Input *input, const std::string &cause);
-
-// The lines "key xfilename" of a script file, one after another.
-class ScriptReader {
- public:
-  explicit ScriptReader(const Rspecifier &spec);
-  bool Next(ScriptEntry *entry);  // false at the end, where a pipe's status has been checked
-  const std::string &Name() const { return input_.Name(); }
-  void Close() { input_.Close(); }
-
- private:
-  Input input_;
-  bool sorted_;
-  std::string previous_key_;
-  int64_t line_ = 0;
-  std::unordered_map<size_t, int64_t> lines_;  // by the key's hash; not needed if sorted
-};
 
 // Opens the values that script lines point to. An archive stays open for the next line's offset.
 class ScriptValueSource {

@@ -7,8 +7,11 @@
 #include <cstdint>
 #include <exception>
 #include <functional>
+#include <limits>
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/error.h"
@@ -62,35 +65,69 @@ struct UtteranceJob {
 // The number of entries of a script file, for the time left; 0 where it cannot be known beforehand.
 int64_t CountEntries(const std::string &rspecifier);
 
+// How many jobs one call of work has in hand at once.
+struct Together {
+  int32_t streams = 1;       // at most so many, which come and go
+  double batch_seconds = 0;  // above 0: all of a batch of at most so much audio
+
+  void Check(bool streaming) const;  // throws UsageError for --streams and --batch-seconds
+};
+
+// Divides utterances of these lengths into batches of at most max_seconds, of about equal length
+// and a whole number per thread where they are enough for that; an utterance that is longer is a
+// batch of its own. Returns the places of each batch's utterances, longest first.
+std::vector<std::vector<size_t>> PlanBatches(const std::vector<double> &seconds, double max_seconds,
+                                             int threads);
+
 // Reads utterances with read(Job *), false at the end; computes them on several threads; and then
 // calls write(Job *) in the order of reading. read and write run in the calling thread. Each thread
 // calls work(next) once per group, and takes jobs of the group from next() until that gives null;
-// it may have up to `together` of them in hand at once. Where the result of a job does not depend
-// on the others, nor do results and their order depend on threads and groups. At most 8 * threads *
-// together utterances are held. DataErrors of read and work (through Job::Try) and of write are
-// counted in the tally. The time of work counts in the speed report: of groups, and of
-// utterances that were computed alone.
+// it may have up to together.streams of them in hand at once. With together.batch_seconds it calls
+// work(next) once per batch (PlanBatches), and takes all jobs of the batch. Where the result of a
+// job does not depend on the others, nor do results and their order depend on threads, groups and
+// batches. At most 8 * threads * streams utterances are held, or one batch for each thread.
+// DataErrors of read and work (through Job::Try) and of write are counted in the tally. The time of
+// work counts in the speed report: of groups, and of utterances that were computed alone.
 template <class Job>
-void ForEachGroup(const ThreadOptions &opts, int together, SpeedReport *speed,
+void ForEachGroup(const ThreadOptions &opts, const Together &together, SpeedReport *speed,
                   UtteranceTally *tally, Progress *progress, const std::function<bool(Job *)> &read,
                   const std::function<void(const std::function<Job *()> &)> &work,
                   const std::function<void(Job *)> &write) {
-  const size_t at_once = static_cast<size_t>(opts.threads) * static_cast<size_t>(together);
-  const size_t group = at_once > 1 ? at_once * 8 : 1;
+  const size_t threads = static_cast<size_t>(opts.threads);
+  const bool in_batches = together.batch_seconds > 0;
+  const size_t at_once = threads * static_cast<size_t>(together.streams);
+  const size_t group = in_batches ? 1024 * threads : at_once > 1 ? at_once * 8 : 1;
+  // A little less than all threads' batches, so that those of equal length are small enough.
+  const double group_seconds = !in_batches ? std::numeric_limits<double>::infinity()
+                               : threads > 1
+                                   ? together.batch_seconds * static_cast<double>(threads) * 0.875
+                                   : together.batch_seconds;
   std::unique_ptr<ThreadPool> pool;
   if (opts.threads > 1) pool = std::make_unique<ThreadPool>(opts.threads);
-  for (bool more = true; more;) {
+  std::optional<Job> ahead;  // the first of the next group
+  for (bool more = true; more || ahead;) {
     std::vector<Job> jobs;
-    jobs.reserve(group);
+    jobs.reserve(in_batches ? 16 : group);
+    double seconds = 0;
     while (jobs.size() < group) {
       Job job;
-      more = read(&job);
-      if (!more) break;
+      if (ahead) {
+        job = std::move(*ahead);
+        ahead.reset();
+      } else {
+        more = more && read(&job);
+        if (!more) break;
+      }
+      if (!jobs.empty() && seconds + job.audio_seconds > group_seconds) {
+        ahead = std::move(job);
+        break;
+      }
+      seconds += job.audio_seconds;
       jobs.push_back(std::move(job));
     }
     // The longest first, so that no thread is left alone with it at the end of the group.
     std::vector<Job *> order;
-    double seconds = 0;
+    seconds = 0;
     for (Job &job : jobs) {
       if (job.error) continue;
       order.push_back(&job);
@@ -101,19 +138,33 @@ void ForEachGroup(const ThreadOptions &opts, int together, SpeedReport *speed,
     });
     if (!order.empty()) {
       SpeedReport::Scope scope(speed, seconds);
-      std::atomic<size_t> taken{0};
-      const std::function<Job *()> next = [&]() -> Job * {
-        const size_t i = taken++;
-        return i < order.size() ? order[i] : nullptr;
-      };
-      const auto run = [&](int64_t) {
-        const StageScope stage(Stage::kOther);
-        work(next);
-      };
-      if (pool) {
-        pool->ParallelFor(opts.threads, run);
+      std::vector<std::vector<Job *>> lists;
+      if (in_batches) {
+        std::vector<double> lengths;
+        for (const Job *job : order) lengths.push_back(job->audio_seconds);
+        for (const std::vector<size_t> &batch :
+             PlanBatches(lengths, together.batch_seconds, opts.threads)) {
+          lists.emplace_back();
+          for (const size_t i : batch) lists.back().push_back(order[i]);
+        }
       } else {
-        run(0);
+        lists.push_back(std::move(order));
+      }
+      std::vector<std::atomic<size_t>> taken(lists.size());
+      for (std::atomic<size_t> &n : taken) n = 0;
+      const auto run = [&](int64_t call) {
+        const size_t list = in_batches ? static_cast<size_t>(call) : 0;
+        const StageScope stage(Stage::kOther);
+        work([&, list]() -> Job * {
+          const size_t i = taken[list]++;
+          return i < lists[list].size() ? lists[list][i] : nullptr;
+        });
+      };
+      const int64_t calls = in_batches ? static_cast<int64_t>(lists.size()) : opts.threads;
+      if (pool) {
+        pool->ParallelFor(calls, run);
+      } else {
+        for (int64_t call = 0; call < calls; ++call) run(call);
       }
     }
     for (Job &job : jobs) {
@@ -144,7 +195,7 @@ void ForEachUtterance(const ThreadOptions &opts, SpeedReport *speed, UtteranceTa
       job->seconds = timer.Elapsed();
     }
   };
-  ForEachGroup<Job>(opts, 1, speed, tally, progress, read, all, write);
+  ForEachGroup<Job>(opts, Together(), speed, tally, progress, read, all, write);
 }
 
 }  // namespace u2moe

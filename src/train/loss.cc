@@ -87,11 +87,9 @@ LossSums ComputeLoss(const Context &ctx, const AsrModel &model, const TrainBatch
     Tensor dlogits;
     if (grad) dlogits = Tensor(ctx, logp.Rows(), logp.Cols());
     double sum = 0;
-    for (int b = 0; b < shape.NumSequences(); ++b) {
-      const double loss =
-          CtcLoss(ctx, shape.Rows(logp.View(), b), batch.labels[static_cast<size_t>(b)],
-                  config.blank, static_cast<float>(weight / opts.utterance_divisor),
-                  grad ? shape.Rows(dlogits.View(), b) : View());
+    for (const double loss :
+         CtcLosses(ctx, logp, shape, batch.labels, config.blank,
+                   static_cast<float>(weight / opts.utterance_divisor), dlogits)) {
       if (std::isinf(loss)) {
         ++*num_infinite;
       } else {

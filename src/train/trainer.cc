@@ -57,7 +57,7 @@ void TrainOptions::Check() const {
   if (epochs < 1) throw UsageError("--epochs=", epochs, ": expected at least 1");
   if (batch_size < 1) throw UsageError("--batch-size=", batch_size, ": expected at least 1");
   if (bucket_size < 1) throw UsageError("--bucket-size=", bucket_size, ": expected at least 1");
-  if (!(learning_rate > 0))
+  if (!(learning_rate > 0 && std::isfinite(learning_rate)))
     throw UsageError("--learning-rate=", learning_rate, ": expected a positive number");
   if (warmup_steps < 0) throw UsageError("--warmup-steps=", warmup_steps, ": expected 0 or more");
   if (!(grad_clip >= 0)) throw UsageError("--grad-clip=", grad_clip, ": expected 0 or more");

@@ -90,7 +90,9 @@ class CheckpointDir {
   // Number of complete epochs of the same run, with their log lines; 0 where there are none. The
   // folder is ours from then on.
   int Open(bool resume, std::vector<std::string> *log_lines) {
-    fs::create_directories(path_);
+    std::error_code error;
+    fs::create_directories(path_, error);
+    if (error) throw Error("cannot make the folder --exp-dir=", path_, ": ", error.message());
     Lock();
     for (const auto &entry : fs::directory_iterator(path_)) {  // of a run that was killed
       const std::string name = entry.path().filename().string();

@@ -37,6 +37,7 @@ void RefuseStrangeName(const std::string &name, bool reading) {
   if (!reading && name.back() == '|') {
     throw UsageError("'", name, "' would read from a command; to write to one, write '| command'");
   }
+  if (!reading) RefuseOffset(name);
   const bool table = StartsWith(name, "ark:") || StartsWith(name, "ark,") ||
                      StartsWith(name, "scp:") || StartsWith(name, "scp,");
   if (table && access(name.c_str(), F_OK) != 0) {
@@ -109,6 +110,13 @@ FileAndOffset SplitOffset(const std::string &rxfilename) {
   return {rxfilename, -1};
 }
 
+void RefuseOffset(const std::string &wxfilename) {
+  if (IsPipe(wxfilename) || SplitOffset(wxfilename).offset < 0) return;
+  throw UsageError(
+      "the output name '", wxfilename, "' ends in ':' and digits, which is a place ",
+      "within a file, and a file of that name could not be read; give it another name");
+}
+
 bool IsPipe(const std::string &name) {
   return !name.empty() && (name.front() == '|' || name.back() == '|');
 }
@@ -155,7 +163,11 @@ struct Input::Impl {
 
   void SkipByteOrderMark() {
     const std::string_view head = buffer->Peek(3);
-    if (head == kByteOrderMark) stream.ignore(3);
+    if (head == kByteOrderMark) {
+      stream.ignore(3);
+      RefuseByteOrderMark(buffer->Peek(3), Cat(name, ", byte 3"));
+      return;
+    }
     if (StartsWith(head, "\xff\xfe") || StartsWith(head, "\xfe\xff")) {
       throw Error(name, ": begins with UTF-16's byte order mark; convert it: iconv -f UTF-16 -t ",
                   "UTF-8");
@@ -307,6 +319,12 @@ struct Output::Impl {
   void Check() {
     if (!stream.good() || buffer->LastError() != 0) {
       const int error = buffer->LastError();
+      if (child && error == EPIPE) {  // why the command is gone says more
+        closed = true;
+        file.Close();
+        const std::string status = DescribeStatus(child->Wait());
+        if (!status.empty()) throw Error("the command '", CommandOf(name), "' ", status);
+      }
       throw Error("cannot write ", name, ": ", error != 0 ? std::strerror(error) : "write failed");
     }
   }

@@ -20,6 +20,9 @@ struct FileAndOffset {
 };
 FileAndOffset SplitOffset(const std::string &rxfilename);
 
+// Throws UsageError for an output that whoever reads it would take for "file:offset".
+void RefuseOffset(const std::string &wxfilename);
+
 bool IsPipe(const std::string &xfilename);  // "command |" or "| command"
 
 // UTF-8's, which may stand at the beginning of a text, and nowhere else.
@@ -43,8 +46,8 @@ class Input {
   // Moves to a byte of a regular file; throws Error past its end or for anything else than a file.
   void Seek(int64_t offset);
 
-  // At the beginning of a text: passes over the byte order mark of UTF-8; throws Error for that of
-  // UTF-16.
+  // At the beginning of a text: passes over the byte order mark of UTF-8; throws Error for a second
+  // one after it, and for that of UTF-16.
   void SkipByteOrderMark();
 
   // Closes. Throws Error if reading had failed or if the command ended with a non-zero status; a

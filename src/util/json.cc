@@ -30,7 +30,8 @@ json ParseJson(std::string_view text, const std::string &source, int max_depth) 
         break;
       case json::parse_event_t::key:
         if (!open.back().insert(parsed.get<std::string>()).second) {
-          throw DataError(source, ": the key \"", parsed.get<std::string>(), "\" stands twice");
+          throw DataError(source, ": the key \"", Printable(parsed.get<std::string>(), 80),
+                          "\" stands twice");
         }
         break;
       default:
@@ -41,7 +42,7 @@ json ParseJson(std::string_view text, const std::string &source, int max_depth) 
   try {
     return json::parse(text.begin(), text.end(), watch);
   } catch (const json::exception &e) {
-    throw DataError(source, ": not valid JSON: ", e.what());
+    throw DataError(source, ": not valid JSON: ", Printable(e.what(), 400));
   }
 }
 

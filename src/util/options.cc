@@ -137,7 +137,7 @@ struct OptionParser::Impl {
         best = &row;
       }
     }
-    throw UsageError(where, "unknown option --", name,
+    throw UsageError(where, "unknown option --", Printable(name, 200),
                      best ? "; did you mean --" + best->name + "?" : std::string());
   }
 
@@ -154,7 +154,7 @@ struct OptionParser::Impl {
       po::store(parsed, map);
       po::notify(map);
     } catch (const po::error &) {
-      throw UsageError(where, "--", row->name, "=", option.value[0], ": expected ",
+      throw UsageError(where, "--", row->name, "=", Printable(option.value[0], 200), ": expected ",
                        row->type == "bool"  ? "true or false"
                        : row->type == "int" ? "a whole number that is not too large"
                                             : "a number");
@@ -292,6 +292,10 @@ void OptionParser::CheckPlaces(InputArgs inputs) const {
 
 bool OptionParser::WasGiven(const std::string &name) const { return impl_->given.count(name) > 0; }
 
+void OptionParser::Set(const std::string &name, const std::string &value) {
+  impl_->Store(impl_->ParseOption(name + "=" + value, ""), "");
+}
+
 void OptionParser::ReadConfigFile(const std::string &path) {
   std::optional<Input> input;
   const auto next = [&](int number, std::string *line) {
@@ -320,7 +324,7 @@ void OptionParser::ReadConfigFile(const std::string &path) {
     const std::string where = Cat(path, ":", number, ": ");
     if (line.compare(0, 2, "--") == 0) line.erase(0, 2);
     if (line.find('=') == std::string::npos && !impl_->Known(NormalizeName(line))) {
-      throw UsageError(where, "expected name=value, found '", line, "'");
+      throw UsageError(where, "expected name=value, found '", Printable(line, 200), "'");
     }
     const po::option option = impl_->ParseOption(line, where);
     if (option.string_key == "config") {

@@ -74,6 +74,8 @@ class OptionParser {
   // True if --name was given on the command line or in a configuration file.
   bool WasGiven(const std::string &name) const;
 
+  // As --name=value on the command line, for settings that are kept elsewhere. Throws UsageError.
+  void Set(const std::string &name, const std::string &value);
   // Reads a configuration file of name=value lines (a leading -- is allowed, # starts a comment)
   // into the registered variables, as --config does. Throws UsageError with file and line.
   void ReadConfigFile(const std::string &path);

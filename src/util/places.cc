@@ -10,6 +10,7 @@
 #include <unordered_set>
 
 #include "util/io.h"
+#include "util/script-reader.h"
 #include "util/table-specifier.h"
 
 namespace u2moe {
@@ -43,6 +44,24 @@ uint64_t IdOf(const Place &place) {
   const uint64_t mixed = (static_cast<uint64_t>(place.inode) + 0x9e3779b97f4a7c15u) *
                          (2 * static_cast<uint64_t>(place.device) + 1);
   return mixed ^ (mixed >> 29);
+}
+
+// The lines of a script that can be read a second time. What is wrong with one, whoever reads it
+// next says.
+void ForEachLine(const std::string &script,
+                 const std::function<void(const std::string &, const std::string &)> &fn) {
+  try {
+    if (!S_ISREG(FindPlace(script, true).type) || script == "-") return;
+    Rspecifier spec;
+    spec.rxfilename = script;
+    internal::ScriptReader reader(spec);
+    for (internal::ScriptEntry entry; reader.Next(&entry);) {
+      fn(Cat(script, ":", entry.line, " (key '", entry.key, "')"), entry.xfilename);
+    }
+  } catch (const PlaceError &) {
+    throw;
+  } catch (const Error &) {
+  }
 }
 
 struct Register {
@@ -85,7 +104,9 @@ void Places::WriteFile(const std::string &what, const std::string &name, bool in
 void Places::Read(const std::string &what, const std::string &name) {
   if (!IsTable(name)) return ReadFile(what, name);
   try {
-    ReadFile(what, ParseRspecifier(name).rxfilename);
+    const Rspecifier spec = ParseRspecifier(name);
+    ReadFile(what, spec.rxfilename);
+    if (spec.is_script) input_scripts_.push_back(spec.rxfilename);
   } catch (const UsageError &) {
   }
 }
@@ -98,13 +119,38 @@ void Places::Write(const std::string &what, const std::string &name) {
   } catch (const UsageError &) {
     return;
   }
-  if (!spec.archive) return ReadFile(what, *spec.script);  // it says where the values go
+  if (!spec.archive) {  // the script says where the values go
+    output_scripts_.push_back(*spec.script);
+    return ReadFile(what, *spec.script);
+  }
   WriteFile(spec.script ? "the archive of " + what : what, *spec.archive, false);
   if (spec.script) WriteFile("the script of " + what, *spec.script, false);
 }
 
 void Places::WriteInPlace(const std::string &what, const std::string &name) {
   WriteFile(what, name, true);
+}
+
+// Each file that an output script names is complete before the next value is read, so that one
+// which a later line of an input script names would be lost before anybody could notice.
+void Places::CheckScripts() const {
+  std::unordered_map<uint64_t, std::string> read;
+  if (!output_scripts_.empty()) {
+    for (const std::string &script : input_scripts_) {
+      ForEachLine(script, [&](const std::string &where, const std::string &xfilename) {
+        const Place place = FindPlace(xfilename, true);
+        if (place.IsFile()) read.emplace(IdOf(place), Cat(xfilename, " of ", where));
+      });
+    }
+  }
+  if (read.empty()) return;
+  for (const std::string &script : output_scripts_) {
+    ForEachLine(script, [&](const std::string &where, const std::string &xfilename) {
+      const Place place = FindPlace(xfilename, false);
+      const auto input = place.IsFile() ? read.find(IdOf(place)) : read.end();
+      if (input != read.end()) FailWritesOver(where, input->second);
+    });
+  }
 }
 
 void Places::Check() const {
@@ -126,6 +172,7 @@ void Places::Check() const {
       }
     }
   }
+  CheckScripts();
   for (const Entry &output : outputs_) {
     if (!output.in_place) PlaceRegister::Reserve(output.what, output.place);
   }

@@ -42,9 +42,11 @@ class Places {
     Place place;
     bool in_place;
   };
+  void CheckScripts() const;
   void ReadFile(const std::string &what, const std::string &name);
   void WriteFile(const std::string &what, const std::string &name, bool in_place);
   std::vector<Entry> inputs_, outputs_;
+  std::vector<std::string> input_scripts_, output_scripts_;
 };
 
 // What this process has read and is writing, from Watch on. Any thread may call. All throw

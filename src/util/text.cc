@@ -145,10 +145,16 @@ std::vector<TableLine> ReadTable(const std::string &rxfilename, int min_values, 
   for (int64_t number = 1; std::getline(input.Stream(), line); ++number) {
     const auto at = [&] { return Cat(rxfilename, ":", number, ": "); };
     std::string_view text = line;
-    // A unit may be that character.
-    if (keys == TableKeys::kNames) RefuseByteOrderMark(text, Cat(rxfilename, ":", number));
+    // A unit may be that character, but not begin with it.
+    constexpr size_t kMark = sizeof kByteOrderMark - 1;
+    if (keys == TableKeys::kNames || (text.size() > kMark && !IsSpace(text[kMark]))) {
+      RefuseByteOrderMark(text, Cat(rxfilename, ":", number));
+    }
     if (!IsValidUtf8(text)) {
       throw Error(at(), "not UTF-8: ", Printable(text), "; convert the file with iconv -t UTF-8");
+    }
+    if (text.find('\0') != text.npos) {
+      throw Error(at(), "a zero byte, so it is not text: ", Printable(text));
     }
     text = Trim(text);
     if (text.empty()) continue;

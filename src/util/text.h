@@ -59,7 +59,7 @@ enum class TableKeys { kNames, kSymbols };
 // Reads lines "key value...", with at least min_values and at most max_values values (-1: any
 // number). Lines end at \n only. Blank lines and a byte order mark are skipped. Throws Error with
 // file:line for a wrong number of values, a key seen before, a name that holds what names may not,
-// or bytes that are not UTF-8.
+// zero bytes, or bytes that are not UTF-8.
 std::vector<TableLine> ReadTable(const std::string &rxfilename, int min_values = 0,
                                  int max_values = -1, TableKeys keys = TableKeys::kNames);
 

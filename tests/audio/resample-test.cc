@@ -2,7 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <cstdio>
+#include <utility>
+#include <vector>
 
 #include "base/error.h"
 #include "support/test-util.h"
@@ -70,6 +74,73 @@ TEST(Resample, LengthsAndRefusals) {
   EXPECT_THROW(Resample(Tensor::Zeros(1, 1), 48000, 8000), DataError);
   EXPECT_THROW(Resample(x, 8000, 1), DataError);
   EXPECT_THROW(Resample(x, 0, 8000), DataError);
+}
+
+// All that comes out of pieces of these sizes in turn.
+std::vector<float> InPieces(ConstView x, double from, double to, const std::vector<int64_t> &sizes,
+                            int64_t *before_end) {
+  StreamingResampler stream(from, to);
+  std::vector<float> all;
+  const auto add = [&](const Tensor &y) {
+    EXPECT_TRUE(y.Rows() == 1);
+    all.insert(all.end(), y.Data(), y.Data() + y.Size());
+  };
+  size_t i = 0;
+  for (int64_t begin = 0; begin < x.Cols(); ++i) {
+    const int64_t n = std::min(sizes[i % sizes.size()], x.Cols() - begin);
+    add(stream.Accept(x.ColRange(begin, n)));
+    begin += n;
+  }
+  *before_end = static_cast<int64_t>(all.size());
+  add(stream.Flush());
+  EXPECT_THROW(stream.Flush(), Error);
+  return all;
+}
+
+TEST(StreamingResampler, AsTheWholeForAnyPieces) {
+  Rng rng(6);
+  double worst = 0;
+  for (const auto &[from, to] : {std::pair<double, double>{8000, 16000},
+                                 {44100, 16000},
+                                 {48000, 16000},
+                                 {16000, 8000},
+                                 {11025, 8000},
+                                 {16000, 44100},
+                                 {16000, 16000},
+                                 {22050, 16001}}) {
+    for (const int64_t n : {1, 2, 17, 399, 1600, 5003, 30000}) {
+      const Tensor x = RandomTensor(&rng, 1, n, 3000);
+      if (std::llround(static_cast<double>(n) * to / from) == 0) continue;
+      const Tensor want = Resample(x, from, to);
+      for (const std::vector<int64_t> &sizes :
+           {std::vector<int64_t>{1}, {7, 1, 160}, {480}, {1000, 0, 3}, {100000}}) {
+        SCOPED_TRACE(Cat(n, " samples from ", from, " to ", to, " in pieces of ", sizes[0]));
+        if (n > 6000 && sizes.size() == 1 && sizes[0] == 1 && from != 44100) continue;
+        int64_t before_end = 0;
+        const std::vector<float> got = InPieces(x, from, to, sizes, &before_end);
+        ASSERT_EQ(static_cast<int64_t>(got.size()), want.Cols());
+        worst = std::max(worst, MaxAbsDiff(ConstView(got.data(), 1, want.Cols()), want));
+        // What is held back: the filter's half, and what is computed in blocks.
+        if (n == 30000) {
+          EXPECT_GE(static_cast<double>(before_end), 0.7 * static_cast<double>(want.Cols()));
+        }
+      }
+    }
+  }
+  std::printf("  pieces and whole differ by at most %.1e of an int16 step\n", worst);
+  EXPECT_LE(worst, 2e-2);
+}
+
+TEST(StreamingResampler, EqualRatesAndRefusals) {
+  const Tensor x = Tensor::Copy(Tones(8000).View().RowRange(0, 1));
+  StreamingResampler same(8000, 8000);
+  EXPECT_EQ(MaxAbsDiff(same.Accept(x), x), 0);
+  EXPECT_EQ(same.Flush().Cols(), 0);
+  StreamingResampler empty(44100, 16000);
+  EXPECT_EQ(empty.Accept(Tensor(1, 0)).Cols(), 0);
+  EXPECT_EQ(empty.Flush().Cols(), 0);
+  EXPECT_THROW(StreamingResampler(8000, 1), DataError);
+  EXPECT_THROW(StreamingResampler(0, 8000), DataError);
 }
 
 TEST(Resample, OnlyWhenAllowed) {

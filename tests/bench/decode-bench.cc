@@ -76,8 +76,9 @@ int Run(int argc, char *argv[]) {
     for (const char *method : {"greedy", "prefix-beam"}) {
       CtcSearchOptions opts;
       opts.method = method;
-      opts.beam = beam;
-      const auto search = MakeCtcSearch(opts);
+      opts.prefix_beam.beam = beam;
+      const auto resource = MakeSearchResource(opts);
+      const auto search = resource->NewSearch();
       size_t length = 0;
       print(method, BestSeconds([&] { length = CtcDecode(x, 1, search.get())[0].tokens.size(); }));
       if (sum < 0 || length > static_cast<size_t>(frames)) return 1;

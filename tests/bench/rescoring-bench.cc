@@ -60,9 +60,9 @@ Labels SearchedList(Rng *rng, int size) {
   }
   LogSoftmaxForward(Context(), x, x);
   CtcSearchOptions opts;
-  opts.beam = opts.nbest = size;
+  opts.prefix_beam.beam = opts.nbest = size;
   Labels labels;
-  for (CtcHypothesis &h : CtcDecode(x, size, MakeCtcSearch(opts).get())) {
+  for (CtcHypothesis &h : CtcDecode(x, size, MakeSearchResource(opts)->NewSearch().get())) {
     labels.push_back(std::move(h.tokens));
   }
   return labels;

@@ -1,13 +1,16 @@
 // One model at the paper's scale in one format of weights: seconds of computing per second of audio
-// of whole utterances, of one live stream and of many together, on each number of threads, beside
-// the sgemm of the same run. Peak memory is the process's, so each model has a process of its own.
+// of whole utterances, alone and in batches, of one live stream and of many together, on each
+// number of threads, beside the sgemm and the copies of the same run. Peak memory is the process's,
+// so each model has a process of its own.
 #include <sys/resource.h>
 
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <functional>
 #include <limits>
 #include <map>
@@ -52,12 +55,13 @@ namespace {
 
 struct BenchOptions {
   std::string json;
-  double seconds = 10;
+  double seconds = 10, batch_seconds = 60;
   int32_t streams = 16, max_threads = 2, rounds = 5;
   int64_t seed = 1;
 
   void Register(OptionParser *po) {
     po->Register("seconds", &seconds, "of audio of each utterance and each stream");
+    po->Register("batch-seconds", &batch_seconds, "of audio of the utterances in a batch");
     po->Register("streams", &streams, "live streams that advance together");
     po->Register("max-threads", &max_threads, "measure 1, 2, 4, ... threads up to this many");
     po->Register("rounds", &rounds, "measurements of each mode, after one that warms up");
@@ -68,7 +72,11 @@ struct BenchOptions {
     if (!(seconds >= 1) || streams < 1 || max_threads < 1 || rounds < 1) {
       throw UsageError("--seconds, --streams, --max-threads and --rounds must be at least 1");
     }
+    if (!(batch_seconds >= seconds && batch_seconds <= 3600)) {
+      throw UsageError("--batch-seconds must be from --seconds to 3600");
+    }
   }
+  int BatchSize() const { return static_cast<int>(batch_seconds / seconds); }
 };
 
 // What one core's OpenBLAS reaches with the rows of 40 s, in GFLOP/s; the best of some calls.
@@ -84,6 +92,22 @@ double SgemmGflops(const Context &ctx) {
     best = std::min(best, ThreadCpuSeconds() - begin);
   }
   return 2e-9 * kRows * kOut * kIn / best;
+}
+
+// Bytes that one thread's memcpy reads and writes in a second, beyond all caches, in GB; the best
+// of some calls.
+double CopyGigabytes() {
+  constexpr size_t kBytes = size_t{128} << 20;
+  const std::vector<char> from(kBytes, 1);
+  std::vector<char> to(kBytes);
+  double best = std::numeric_limits<double>::infinity();
+  for (int i = 0; i < 6; ++i) {
+    const double begin = ThreadCpuSeconds();
+    std::memcpy(to.data(), from.data(), kBytes);
+    best = std::min(best, ThreadCpuSeconds() - begin);
+    if (to[static_cast<size_t>(i)] != 1) throw Error("the copy is no copy");
+  }
+  return 2e-9 * kBytes / best;
 }
 
 double PeakMegabytes() {
@@ -126,16 +150,29 @@ double EncoderGflop(AsrModel *model, int64_t frames) {
 struct Mode {
   std::string name;
   EncodeOptions encode;
-  int streams = 1;
+  int streams = 1;  // or utterances in one batch
+};
+
+// Weights of the encoder's and CTC head's linear maps in memory, in MB.
+struct WeightBytes {
+  double experts = 0, others = 0;
+  int num_experts = 0;
+
+  // What a step reads that uses so many experts of each mixture.
+  double Read(double distinct_experts) const {
+    return others + (num_experts == 0 ? 0 : experts * distinct_experts / num_experts);
+  }
 };
 
 class Bench {
  public:
-  Bench(const AsrModel &model, const BenchOptions &opts, double frame_shift)
-      : model_(model), opts_(opts) {
+  Bench(const AsrModel &model, const WeightBytes &weights, const BenchOptions &opts,
+        double frame_shift)
+      : model_(model), weights_(weights), opts_(opts) {
     Rng rng(static_cast<uint64_t>(opts.seed));
     frames_ = static_cast<int64_t>(opts.seconds / frame_shift + 0.5);
-    feats_ = RandomRows(&rng, frames_ + kApart * (opts.streams - 1), model.Encoder().FeatureDim());
+    feats_ = RandomRows(&rng, frames_ + kApart * (std::max(opts.streams, opts.BatchSize()) - 1),
+                        model.Encoder().FeatureDim());
   }
 
   // All modes in turn, round after round, so that what else the machine does falls on all alike.
@@ -155,6 +192,8 @@ class Bench {
       for (size_t i = 0; i < kNumStages; ++i) {
         if (cell.stages[i] > 0) stages[StageName(static_cast<Stage>(i))] = cell.stages[i];
       }
+      const double distinct = Experts(cell.mode), megabytes = weights_.Read(distinct);
+      const double seconds = cell.rtfs[0] * opts_.seconds * cell.mode.streams * cell.threads;
       rows.push_back(
           {{"mode", cell.mode.name},
            {"chunk_size", cell.mode.encode.chunk_size},
@@ -166,7 +205,9 @@ class Bench {
            {"stages", stages},
            {"system_allocations", cell.allocations},
            {"small_allocations", cell.news / cell.threads / cell.mode.streams},
-           {"distinct_experts", Experts(cell.mode)}});
+           {"distinct_experts", distinct},
+           {"megabytes_read", megabytes},  // of weights, in a step of one thread
+           {"gigabytes_per_second", 1e-3 * megabytes * Steps(cell.mode) * cell.threads / seconds}});
     }
     return rows;
   }
@@ -204,7 +245,14 @@ class Bench {
   void Run(const Mode &mode) const {
     const Context ctx;
     if (!mode.encode.streaming) {
-      model_.CtcLogProbs(ctx, EncodeUtterance(ctx, model_, Feats(0), mode.encode));
+      std::vector<Utterance> batch;
+      for (int i = 0; i < mode.streams; ++i) {
+        batch.push_back({Feats(i), [&](Tensor out, std::exception_ptr error) {
+                           if (error) std::rethrow_exception(error);
+                           model_.CtcLogProbs(ctx, out);
+                         }});
+      }
+      EncodeBatch(ctx, model_.Encoder(), mode.encode, batch);
       return;
     }
     StreamScheduler scheduler(ctx, model_.Encoder(), mode.encode, mode.streams);
@@ -220,7 +268,14 @@ class Bench {
     }
   }
 
-  // Per router and step; a step is a whole utterance or a chunk of every stream.
+  // A step reads the weights once: a whole utterance, a batch, or a chunk of every stream.
+  double Steps(const Mode &mode) const {
+    if (!mode.encode.streaming) return 1;
+    return std::ceil(static_cast<double>(model_.Encoder().OutLength(frames_)) /
+                     mode.encode.chunk_size);
+  }
+
+  // Per router and step.
   double Experts(const Mode &mode) const {
     const Context ctx;
     const Encoder &encoder = model_.Encoder();
@@ -231,8 +286,12 @@ class Bench {
     RaggedShape out_shape;
     if (!mode.encode.streaming) {
       RaggedShape shape;
-      shape.Append(frames_);
-      encoder.Forward(ctx, forward, Feats(0), shape, &out, &out_shape, nullptr, nullptr);
+      Tensor batch(frames_ * mode.streams, feats_.Cols());
+      for (int i = 0; i < mode.streams; ++i) {
+        shape.Append(frames_);
+        std::copy_n(Feats(i).Data(), Feats(i).Size(), shape.Rows(batch.View(), i).Data());
+      }
+      encoder.Forward(ctx, forward, batch, shape, &out, &out_shape, nullptr, nullptr);
       return experts.Mean();
     }
     forward.max_cache = mode.encode.MaxCache();
@@ -284,31 +343,35 @@ class Bench {
 
   static constexpr int64_t kApart = 7;  // frames
   const AsrModel &model_;
+  WeightBytes weights_;
   BenchOptions opts_;
   int64_t frames_ = 0;
   Tensor feats_;
 };
 
-// Weights of the encoder's and CTC head's linear maps in memory: kind 0: all but the experts, 1:
-// the experts. A step reads the first, and the share of the second that its distinct experts are.
-double WeightMegabytes(AsrModel *model, int kind) {
-  double bytes = 0;
+// Of the encoder's and CTC head's linear maps, in memory. A step reads the experts that its rows
+// chose, and all the others.
+WeightBytes WeightBytesOf(AsrModel *model) {
+  WeightBytes weights;
+  weights.num_experts = model->Config().encoder.ffn.num_experts;
   const auto add = [&](const ParamInfo &info, Tensor *weight, PackedMatrix *packed) {
-    if ((info.use.role == ParamRole::kExpert) != (kind == 1)) return;
-    bytes += static_cast<double>(
-        packed->Empty() ? weight->Size() * static_cast<int64_t>(sizeof(float)) : packed->Bytes());
+    const int64_t bytes =
+        packed->Empty() ? weight->Size() * static_cast<int64_t>(sizeof(float)) : packed->Bytes();
+    (info.use.role == ParamRole::kExpert ? weights.experts : weights.others) +=
+        1e-6 * static_cast<double>(bytes);
   };
   for (const auto piece : {AsrModel::Piece::kEncoder, AsrModel::Piece::kCtc}) {
     AsrModel::Alone alone{model, piece};
     ForEachParamOrPacked(
         &alone, [](const ParamInfo &, Tensor *) {}, add);
   }
-  return bytes / 1e6;
+  return weights;
 }
 
 int Run(int argc, char *argv[]) {
   OptionParser po(
-      "Speed of a model on random features: whole utterances, one live stream, many streams.\n\n"
+      "Speed of a model on random features: whole utterances, batches of them, one live stream, "
+      "many streams.\n\n"
       "Usage: scale-bench [options] <model>\n"
       "  e.g. scale-bench --precision=int8 --json=moe-1b.int8.json moe-1b.safetensors\n");
   BenchOptions opts;
@@ -328,6 +391,7 @@ int Run(int argc, char *argv[]) {
   chunks.Check();
   if (chunks.chunk_size < 1) throw UsageError("live streams need a --chunk-size");
 
+  const double copy_gigabytes = CopyGigabytes();  // before the model: peak memory is the process's
   const Context ctx;
   ModelInfo info;
   std::string precision;
@@ -338,7 +402,8 @@ int Run(int argc, char *argv[]) {
   chunks.CheckModel(model->Config().encoder);
 
   routing.Apply(ctx, static_cast<uint64_t>(opts.seed), model.get());
-  Bench bench(*model, opts, FrameShiftSeconds(info));
+  const WeightBytes weights = WeightBytesOf(model.get());
+  Bench bench(*model, weights, opts, FrameShiftSeconds(info));
   nlohmann::ordered_json report = {{"model", po.Arg(0)},
                                    {"precision", precision},
                                    {"experts", model->Policy().ToString()},
@@ -346,26 +411,37 @@ int Run(int argc, char *argv[]) {
                                    {"audio_seconds", opts.seconds},
                                    {"rounds", opts.rounds},
                                    {"load_seconds", load_seconds},
-                                   {"weight_megabytes", WeightMegabytes(model.get(), 0)},
-                                   {"expert_megabytes", WeightMegabytes(model.get(), 1)},
+                                   {"weight_megabytes", weights.others},
+                                   {"expert_megabytes", weights.experts},
                                    {"gflop", EncoderGflop(model.get(), bench.Frames())},
-                                   {"sgemm_gflops", SgemmGflops(ctx)}};
-  report["rows"] = bench.Measure(
-      {{"whole", EncodeOptions(), 1}, {"chunks", chunks, 1}, {"streams", chunks, opts.streams}});
+                                   {"sgemm_gflops", SgemmGflops(ctx)},
+                                   {"copy_gigabytes", copy_gigabytes},
+                                   {"batch_size", opts.BatchSize()}};
+  report["rows"] = bench.Measure({{"whole", EncodeOptions(), 1},
+                                  {"batch", EncodeOptions(), opts.BatchSize()},
+                                  {"chunks", chunks, 1},
+                                  {"streams", chunks, opts.streams}});
   report["rescoring_rtf"] = bench.RescoringRtf();
   report["peak_megabytes"] = PeakMegabytes();
 
   std::printf("%s, %s, %.1f s of audio, %d rounds, %s\n", po.Arg(0).c_str(), precision.c_str(),
               opts.seconds, opts.rounds, report["machine"].get<std::string>().c_str());
-  std::printf("load %.3f s, peak %.0f MB, sgemm %.1f GFLOP/s, rescoring 10 x 30 RTF %.4f\n",
-              load_seconds, report["peak_megabytes"].get<double>(),
-              report["sgemm_gflops"].get<double>(), report["rescoring_rtf"].get<double>());
-  std::printf("%-8s %7s %9s %9s %9s %8s\n", "mode", "threads", "RTF", "median", "CPU", "experts");
+  std::printf(
+      "load %.3f s, peak %.0f MB, sgemm %.1f GFLOP/s, copies %.1f GB/s, rescoring 10 x 30 RTF "
+      "%.4f\n",
+      load_seconds, report["peak_megabytes"].get<double>(), report["sgemm_gflops"].get<double>(),
+      copy_gigabytes, report["rescoring_rtf"].get<double>());
+  // of copy: the weights read, of the bytes that a copy reads and writes in that time; where it is
+  // near 1, bytes bind.
+  std::printf("%-8s %7s %9s %9s %9s %8s %9s %7s %8s\n", "mode", "threads", "RTF", "median", "CPU",
+              "experts", "MB read", "GB/s", "of copy");
   for (const auto &row : report["rows"]) {
-    std::printf("%-8s %7d %9.4f %9.4f %9.4f %8.2f\n", row["mode"].get<std::string>().c_str(),
-                row["threads"].get<int>(), row["rtf"]["min"].get<double>(),
-                row["rtf"]["p50"].get<double>(), row["cpu_rtf"]["min"].get<double>(),
-                row["distinct_experts"].get<double>());
+    std::printf("%-8s %7d %9.4f %9.4f %9.4f %8.2f %9.0f %7.2f %8.2f\n",
+                row["mode"].get<std::string>().c_str(), row["threads"].get<int>(),
+                row["rtf"]["min"].get<double>(), row["rtf"]["p50"].get<double>(),
+                row["cpu_rtf"]["min"].get<double>(), row["distinct_experts"].get<double>(),
+                row["megabytes_read"].get<double>(), row["gigabytes_per_second"].get<double>(),
+                row["gigabytes_per_second"].get<double>() / copy_gigabytes);
   }
   if (opts.json.empty()) return 0;
   Output out(opts.json);

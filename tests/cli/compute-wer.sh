@@ -61,6 +61,28 @@ check_fails "an unknown mode" 2 'known modes are strict, present, all' compute-w
 check_fails "an unknown alignment" 2 'known rules are kaldi, sclite' compute-wer --align=x "ark:$tmp/ref" "ark:$tmp/hyp"
 check_fails "too few arguments" 2 argument compute-wer "ark:$tmp/ref"
 
+# Kaldi's third argument: what was done to each word, in align-text's alignment.
+check_equal "edits, before the summary" "$(wer --text "ark:$tmp/ref" "ark:$tmp/hyp" -)" 'correct THE
+substitution CAT BAT
+correct SAT
+insertion ON
+deletion A
+correct B
+%WER 60.00 [ 3 / 5, 1 ins, 1 del, 1 sub ]
+%SER 66.67 [ 2 / 3 ]
+Scored 3 sentences, 0 not present in hyp.'
+check_equal "edits in a file" "$(wer --mode=present "ark:$tmp/ref" "ark:$tmp/short" "$tmp/edits" | head -n 1; tr '\n' ' ' <"$tmp/edits")" \
+  '%WER 50.00 [ 1 / 2, 0 ins, 1 del, 0 sub ] [PARTIAL]
+deletion A correct B '
+printf 'u1 a b\n' >"$tmp/ab"
+printf 'u1 b a\n' >"$tmp/ba"
+check_equal "edits of a tie, as Kaldi's" "$(wer "ark:$tmp/ab" "ark:$tmp/ba" - | head -n 2 | tr '\n' ' ')" 'substitution a b substitution b a '
+check_equal "edits in sclite's alignment" "$(wer --align=sclite --cer ark:"$tmp/cref" ark:"$tmp/chyp" - | head -n 3 | tr '\n' ' ')" \
+  'correct Ä correct B deletion <space> '
+check_fails "edits over an input" 2 'argument 3' compute-wer "ark:$tmp/ref" "ark:$tmp/hyp" "$tmp/hyp"
+check_fails "edits and a report in one place" 2 'json' compute-wer --json=- "ark:$tmp/ref" "ark:$tmp/hyp" -
+check_fails "four arguments" 2 '4 arguments' compute-wer "ark:$tmp/ref" "ark:$tmp/hyp" "$tmp/edits" x
+
 golden_ref=$(golden_path wer/ref.txt)
 if [ -n "$golden_ref" ]; then
   golden_hyp=${golden_ref%ref.txt}hyp.txt
@@ -101,6 +123,8 @@ check_fails "a second hypothesis of other utterances" 1 'no hypothesis' \
   compute-wer --compare="ark:$tmp/short" "ark:$tmp/ref" "ark:$tmp/hyp"
 check_fails "an utterance without speaker" 1 'u1 is not in' \
   compute-wer --bootstrap --utt2spk=<(echo u2 s) "ark:$tmp/ref" "ark:$tmp/hyp"
+check_fails "a table of speakers without one" 1 'empty-utt2spk: no utterances' \
+  bash -c 'printf "\xef\xbb\xbf \n" >"$0/empty-utt2spk"; compute-wer --bootstrap --utt2spk="$0/empty-utt2spk" "ark:$0/ref" "ark:$0/hyp"' "$tmp"
 check_fails "a report that cannot be written" 1 'none/x' compute-wer --per-utt="$tmp/none/x" "ark:$tmp/ref" "ark:$tmp/hyp"
 check_fails "a full disk" 1 'write' bash -c 'compute-wer "$1" "$2" >/dev/full' - "ark:$tmp/ref" "ark:$tmp/hyp"
 printf 'u1\n' >"$tmp/nothing"

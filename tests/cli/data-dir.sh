@@ -88,7 +88,7 @@ bad_cut "segments without wav.scp" 'bad/wav.scp is missing, and segments needs i
 bad_cut "a channel" 'bad/reco2file_and_channel:1: needs .*A or B' 'sed -i "1s/A/C/" bad/reco2file_and_channel'
 sed 's/5.5/-1/' cut/segments > t && cp -r cut open && mv t open/segments
 check "a segment up to the end" validate open
-rm -rf bad && cp -r good bad && sed -i '2s/ /\t/; 4s/$/ /' bad/text
+rm -rf bad && cp -r good bad && sed -i '2s/ /\t/; 4s/$/  /' bad/text
 check "tabs and spaces at the end are no errors" validate bad
 cp .check.err warnings
 check "but named" bash -c 'grep -q "warning: bad/text:2: a tab" "$0" && grep -q "warning: bad/text:4: a space at" "$0"' warnings

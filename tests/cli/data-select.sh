@@ -111,6 +111,12 @@ printf '%s\n' 'a-1 1 x' 'a-2 3 x' 'a-3 1 x' | make many
 check_fails "too many" 1 '2 of 3 utterances would be left out; --max-share 0.5 allows 1' \
   "$utils/filter_utts.sh" --min-seconds 2 --max-share 0.5 many
 check_equal "and nothing was written" "$(wc -l < many/text)" 3
+mkdir -p channel && printf 'r 8000 2 9 sound\n' > channel/reco2audio && printf 'r x.wav\n' > channel/wav.scp
+printf 'a-%s r 1 2 %s\n' 0 0 1 1 2 2 > channel/segments && echo "a-3 r 3.25 3.35" >> channel/segments
+printf 'a-%s a\n' 0 1 2 3 | tee channel/text > channel/utt2spk
+"$utils/filter_utts.sh" channel 2> /dev/null
+check_equal "what extract-segments would not cut out" "$(cat channel/dropped)" \
+  $'a-2 its segment names a channel that the recording has not\na-3 its segment is not longer than 0.1 s'
 # The trainer agrees about where letters no longer fit: 11 encoder frames.
 printf '%s\n' 'a-1 0.5 abcdefghijk' 'a-2 0.5 abcdefghijkl' 'a-3 0.5 abcdefghii' 'a-4 0.5 abcdefghiij' 'a-5 0.5 abcde ghijk' | make edge
 python3 -c 'print("\n".join(f"{u}  [\n" + " 0 1 2 3 4 5 6 7\n" * 48 + "]" for u in ["a-%d" % i for i in range(1, 6)]))' > edge.ark
@@ -167,6 +173,23 @@ check_equal "the others with reasons" "$(sort clean/dropped)" \
 u3 text has two lines for it that differ
 u4 its text holds the word mark ▁
 u9 it has no text"
+# Whatever names and texts hold: what is left passes the check that the steps make.
+mkdir -p hidden
+printf 'u1 <s> one \x01two </s>\nu2 #0 </s>\nu3 mirë\xe1\xa0\x8e\nu\xc2\xa04 a\nu\xff5 a\nu6 a\nu7 a\nu8 a\nu9 a\0b\n' > hidden/text
+printf 'u%b r-%b 0 1\n' 1 1 2 1 3 1 '\xc2\xa04' 1 '\xff5' 1 6 '\xe2\x80\x8b6' 7 1 8 8 9 1 > hidden/segments
+printf 'r-%b true |\n' 1 '\xe2\x80\x8b6' > hidden/wav.scp && printf 'r-8 cat caf\xe9.wav |\n' >> hidden/wav.scp
+printf 'u%b %b\n' 1 z 2 z 3 a '\xc2\xa04' a '\xff5' a 6 a 7 'a\xc2\xad' 8 a 9 a > hidden/utt2spk
+printf 'u1 Z\xfcrich West\nu3 x\n' > hidden/utt2place
+check "odd names and symbols" bash -c '"$0" hidden seen 2> clean.log' "$utils/clean_data_dir.sh"
+check_equal "words without symbols and control characters" "$(cat seen/text)" $'u1 one two\nu3 mirë\nu9 a b'
+check_equal "names that nobody sees" "$(LC_ALL=C sort seen/dropped)" \
+  'u2 its text is empty
+u6 its recording holds what nobody sees (U+200B ZERO WIDTH SPACE)
+u7 its speaker holds what nobody sees (U+00AD SOFT HYPHEN)
+u8 the path of its audio is not UTF-8 (cat caf\xe9.wav |)
+u\u{A0}4 its name holds what nobody sees (U+00A0 NO-BREAK SPACE)
+u\xff5 its name is not UTF-8 (u\xff5)'
+check "what is left is a good data directory" "$utils/validate_data_dir.sh" --no-feats --no-spk-sort seen
 printf '\xff\xfeu\0' > odd/text
 check_fails "UTF-16" 1 'odd/text: this is UTF-16.*iconv' "$utils/clean_data_dir.sh" odd clean2
 check_fails "no audio table" 1 'no wav.scp' "$utils/clean_data_dir.sh" some clean2

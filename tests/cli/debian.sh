@@ -83,6 +83,16 @@ said "the counts" '^en +20 '
 line=$(grep -a RECORDING "$tmp/out" | tail -n 1)
 check_equal "the last line decodes a recording" "$(eval "${line/RECORDING/\"$stamps/chat_desc_fr.ogg\"}" | cut -d ' ' -f 1)" chat_desc_fr.ogg
 
+rm "$tmp/result here/dump/units.txt"
+check_fails "what stopped is said in this recipe's stages" 1 'stage 5 failed .*go on with: .*debian/run.sh --stage 5 ' \
+  "$recipe/run.sh" --packages "$tree" --langs "en cs fr ru" --cut true --epochs 1 --dir "$tmp/result here" --stage 5
+for wrong in "size big" "chunks x" "epochs 0" "units bpe" "max-failures few" "models mine"; do # before anything is fetched
+  check_fails "--$wrong" 2 "^run.sh: error: --${wrong% *}.*debian/run.sh --help" "$recipe/run.sh" "--${wrong% *}" "${wrong#* }"
+done
+mkdir -p mine/corpus && touch mine/corpus/speech
+check_fails "somebody's folder" 1 "mine/corpus is there and is not of this recipe" "$recipe/run.sh" --packages "$tree" --dir mine
+check "which stays" test -e mine/corpus/speech
+
 # Fetching. An apt-get of our own makes small packages.
 mkdir -p bin made
 cat > bin/apt-get << 'EOF2'

@@ -98,6 +98,19 @@ printf '%sdelta-order=1\n' "$mark" >conf
 check_equal "before a configuration" "$(add-deltas --config=conf ark:f ark:- 2>/dev/null | feat-to-dim ark:- - 2>/dev/null)" 4
 printf '%sA 0\n▁ 1\n' "$mark" >units
 check_equal "before units and a text" "$(printf '%su A A\r\n' "$mark" | text-to-tokens units ark:- ark,t:- 2>/dev/null)" "u 0 1 0 "
+# Two marks, as two files make them of which the first is empty.
+for file in marked.ints marked.scp segments list conf units; do { printf %s "$mark"; cat $file; } >two.$file; done
+twice='byte 3: a byte order mark .* in the middle'
+check_fails "two marks before an archive" 1 "two.marked.ints, $twice" copy-int-vector ark:two.marked.ints ark:x
+check_fails "from a pipe" 1 "$twice" copy-int-vector "ark:cat two.marked.ints |" ark:x
+check_fails "by key" 1 "two.marked.ints, $twice" apply-cmvn --utt2spk=ark:two.marked.ints ark:f ark:f ark:x
+check_fails "before a script" 1 "two.marked.scp, $twice" copy-feats scp:two.marked.scp ark:x
+check_fails "before segments" 1 "two.segments, $twice" extract-feature-segments ark:f two.segments ark:x
+check_fails "before a list" 1 "two.list, $twice" subset-feats --include=two.list ark:f ark:x
+check_fails "before a configuration" 2 "two.conf, $twice" add-deltas --config=two.conf ark:f ark:x
+check_fails "before units" 1 "two.units, $twice" text-to-tokens two.units ark:marked.ints ark:x
+printf '%s%s{}' "$mark" "$mark" >two.json && : >weights
+check_fails "before JSON" 1 "two.json, $twice" nnet-import two.json weights x
 for order in UTF-16LE UTF-16BE; do
   bom='\xff\xfe' && [ $order = UTF-16BE ] && bom='\xfe\xff'
   { printf '%b' "$bom"; printf 'a 1\n' | iconv -t $order; } >wide
@@ -119,6 +132,35 @@ cat list <(printf '%sb\n' "$mark") >joined
 check_fails "of a list" 1 'joined:2: a byte order mark' subset-feats --include=joined ark:f ark:x
 cat conf <(printf '%sdelta-window=1\n' "$mark") >joined
 check_fails "of a configuration" 2 'joined:2: a byte order mark' add-deltas --config=joined ark:f ark:x
+cat units <(printf '%sB 2\n' "$mark") >joined
+check_fails "of units" 1 'joined:3: a byte order mark' text-to-tokens joined ark:marked.ints ark:x
+printf 'A 0\n%s 1\n▁ 2\n' "$mark" >odd.units
+check_equal "but it may be a unit" "$(printf 'u A%sA\n' "$mark" | text-to-tokens odd.units ark:- ark,t:- 2>/dev/null)" "u 0 1 0 "
+if command -v python3 >/dev/null; then
+  printf '%s%sa s\nb s\n' "$mark" "$mark" >two.map && printf 'a s\n%sb s\n' "$mark" >joined
+  for tool in make_units.py utt2spk_to_spk2utt.pl spk2utt_to_utt2spk.pl 'filter_scp.pl list' 'sym2int.pl odd.units'; do
+    # shellcheck disable=SC2086
+    check_fails "two marks, ${tool% *}" 1 'two.map:1: a byte order mark' "$root/utils/"$tool two.map
+    # shellcheck disable=SC2086
+    check_fails "a mark in the middle, ${tool% *}" 1 'joined:2: a byte order mark' "$root/utils/"$tool joined
+  done
+  check_fails "as a list" 1 'joined:2: a byte order mark' "$root/utils/filter_scp.pl" joined two.map
+  check_fails "in parts" 1 'joined:2: a byte order mark' "$root/utils/split_scp.pl" joined p1 p2
+  check "which are not written" test ! -e p1
+fi
+
+# Zero bytes and what nobody sees, in what is read line by line.
+printf 'a 1\nb\0 2\n' >zero
+printf 'A 0\nB\0 1\n' >zero.units
+printf 'a\nb x\0\n' >zero.list
+check_fails "a zero byte in units" 1 'zero.units:2: a zero byte, so it is not text: B\\x00' text-to-tokens zero.units ark:marked.ints ark:x
+check_fails "in a list" 1 'zero.list:2: a zero byte' subset-feats --include=zero.list ark:f ark:x
+check_fails "in a speaker" 1 'zero:2: a zero byte' compute-wer --bootstrap --utt2spk=zero ark:marked.ints ark:marked.ints
+printf 'delta-order=1\0\n' >zero.conf
+check_fails "in a configuration" 2 'zero.conf:1: --delta-order=1\\x00: expected a whole number' add-deltas --config=zero.conf ark:f ark:x
+printf '\xe2\x80\x8bdelta-order=1\n' >zero.conf
+check_fails "an invisible character in one" 2 'zero.conf:1: unknown option --\\u\{200B\}delta-order; did you mean' add-deltas --config=zero.conf ark:f ark:x
+check_fails "a no-break space on the command line" 2 '--delta-order=1\\u\{A0\}: expected a whole' add-deltas $'--delta-order=1\xc2\xa0' ark:f ark:x
 
 # CRLF.
 sed 's/$/\r/' f >crlf.f

@@ -105,6 +105,9 @@ for kind in whole parts; do
     silent "$kind: $name" "$dir"
   }
   made make_fbank m fbank --nj 2 m
+  make_units.py m/text > m.units 2> /dev/null
+  text-to-tokens m.units ark:m/text ark:m.tokens 2> /dev/null
+  made tokens-to-text m tokens-to-text m.units ark:m.tokens ark,t:m/text
   made compute_cmvn_stats m compute_cmvn_stats.sh m
   rm m/utt2dur
   made get_utt2dur m get_utt2dur.sh m

@@ -61,6 +61,7 @@ try shared-topk --router=shared-topk --z-weight=0.001
 try noisy-topk --router=noisy-topk --router-noise=2
 try shared-experts --bank=shared-plus-routed --shared-experts=1
 try mixed --router=rmoe --layers='0.macaron:num-experts=0;1.last:num-experts=6,bank=shared-plus-routed,shared-experts=2'
+try kinds --layers='0.last:router=switch,experts-per-frame=1;1.macaron:router=noisy-topk'
 
 refused() { # NAME REGEX options...
   local name=$1 regex=$2

@@ -94,6 +94,10 @@ if command -v gnuplot >/dev/null; then
   check_equal "is a PNG" "$(head -c 4 "$tmp/it's a plot.png" | tail -c 3)" PNG
   check_fails "a plot in a folder that is not there" 1 'cannot write .*/none/x.png: .*does the folder exist' \
     stats --plot="$tmp/none/x.png" "$tmp/moe" "ark:$tmp/feats"
+  check "a plot into a command" stats --plot="| cat >'$tmp/piped.png'" "$tmp/moe" "ark:$tmp/feats"
+  check "into a descriptor" bash -c 'moe-route-stats --plot=/dev/fd/7 "$1" "$2" 7>"$0/fd.png"' "$tmp" "$tmp/moe" "ark:$tmp/feats"
+  check "are the same" bash -c 'cmp "$0/piped.png" "$0/fd.png" && cmp "$0/fd.png" "$0/it'"'"'s a plot.png"' "$tmp"
+  check_equal "nothing is left over" "$(find "$tmp" "${TMPDIR:-/tmp}" -maxdepth 1 -name "*u2moe-plot*"; compgen -G "$tmp/*.tmp-*")" ""
   mkdir "$tmp/disk"
   full_disk() { # nothing under the final name, nothing temporary
     unshare -rm bash -c 'mount -t tmpfs -o size=4k tmpfs "$1" || exit 77

@@ -54,6 +54,20 @@ done
 check "wide products were computed" test -s "$tmp/logp.ops.1"
 check "3 threads for each product give the same" cmp "$tmp/logp.ops.1" "$tmp/logp.ops.3"
 rm -f "$tmp/wide"
+# Whole utterances in batches.
+for seconds in 0.3 3 1000; do
+  for threads in 1 3; do
+    check "batches of $seconds s, $threads threads" forward --threads=$threads --batch-seconds=$seconds --chunk-size=4 "$model" "scp:$tmp/many.scp" \
+      "ark:$tmp/logp.batch" "ark:$tmp/enc.batch"
+    check "are the same" cmp "$tmp/logp.1" "$tmp/logp.batch"
+    check "in both outputs" cmp "$tmp/enc.1" "$tmp/enc.batch"
+  done
+done
+for _ in $(seq 25); do cat "$tmp/many.ark"; done >"$tmp/long.ark"
+check_peak "batches bound the memory of 18 minutes" 100 nnet-forward --batch-seconds=20 "$model" "ark:$tmp/long.ark" ark:/dev/null
+rm -f "$tmp/long.ark"
+check_fails "batches of streams" 2 'with --streaming use --streams' nnet-forward --batch-seconds=10 --streaming "$model" "scp:$tmp/many.scp" "ark:$tmp/x"
+check_fails "batches of no length" 2 '--batch-seconds=-1' nnet-forward --batch-seconds=-1 "$model" "scp:$tmp/many.scp" "ark:$tmp/x"
 check "3 threads give the same log-posteriors" cmp "$tmp/logp.1" "$tmp/logp.3"
 check "3 threads give the same encoder outputs" cmp "$tmp/enc.1" "$tmp/enc.3"
 check_equal "the order is that of the input" "$(text "ark:$tmp/logp.3" | awk '/\[/ { print $1 }')" "$(cut -d ' ' -f 1 "$tmp/many.scp")"

@@ -49,6 +49,12 @@ if [ -n "$moe" ]; then
   awk '{ if ($1 == "<sos/eos>") $2 = 5; else if ($2 == 5) $2 = 2; print }' "$dir/units.txt" >"$tmp/moved.txt"
   check_fails "another <sos/eos> in the units" 1 'the id of <sos> is 2 by .*, but 5 by .*moved.txt' \
     nnet-import --units="$tmp/moved.txt" "$tmp/k1.json" "$moe" "$tmp/x.safetensors"
+  sed 's/^<blank> /q /' "$dir/units.txt" >"$tmp/noblank.txt"
+  check_fails "a unit with the id of <blank>" 0 'config.json: the id 0 is that of <blank>, <sos> or <eos>, but of q by the units' \
+    nnet-import --units="$tmp/noblank.txt" "$dir/config.json" "$moe" "$tmp/q.safetensors"
+  sed 's/"cmvn": "global_cmvn"/"cmvn": null/' "$dir/config.json" >"$tmp/nocmvn.json"
+  check_fails "CMVN in the weights alone" 0 'has encoder.global_cmvn tensors, but .*nocmvn.json asks for no CMVN' \
+    nnet-import --units="$dir/units.txt" "$tmp/nocmvn.json" "$moe" "$tmp/q.safetensors"
   check_fails "the arguments exchanged" 1 'not valid JSON' nnet-import "$moe" "$dir/config.json" "$tmp/x.safetensors"
   head -n 20 "$dir/units.txt" >"$tmp/few.txt"
   check_fails "too few units" 1 'the number of units is 30 by output_dim, but 20 by .*few.txt' \

@@ -50,6 +50,11 @@ check "trains again, elsewhere" train "${dev[@]}" --epochs=6 --average=2 --exp-d
 check "the same bytes" cmp "$tmp/a" "$tmp/b"
 check "a complete training again" train "${dev[@]}" --epochs=6 --average=2 --exp-dir="$tmp/exp" "${data[@]}" "$tmp/again"
 check "gives the same bytes" cmp "$tmp/a" "$tmp/again"
+mkdir "$tmp/folder"
+check_fails "a result that is a folder is found before the training" 1 'cannot write .*/folder: it is a directory' train --epochs=1 "${data[@]}" "$tmp/folder"
+check_equal "before" "$(grep -c 'epoch 1' "$tmp/.check.err")" 0
+check_fails "a folder for checkpoints below a file" 1 'cannot make the folder --exp-dir=.*/feats/x: Not a directory' train --epochs=1 --exp-dir="$tmp/feats/x" "${data[@]}" "$tmp/never"
+check_fails "an infinite learning rate" 2 '--learning-rate=inf: expected a positive number' train --learning-rate=inf "${data[@]}" "$tmp/never"
 check "without folder and dev data" train --epochs=1 "${data[@]}" "$tmp/plain"
 check "with two threads" train --epochs=1 --threads=2 "${data[@]}" "$tmp/threads"
 check "features from a pipe" bash -o pipefail -c \

@@ -23,7 +23,7 @@ for ((i = 0; i < 40; ++i)); do
   u=s$((i % 4))-$(printf %02d $i)
   text="${words[i % 10]} ${words[i * 3 % 10]} ${words[i / 4]}"
   printf '%s\t%s\r\n' "$u" "$text" >> "$train/text"
-  echo "$u s$((i % 4))" >> "$train/utt2spk"
+  echo "$u voice$((9 - i % 4))" >> "$train/utt2spk" # in another order than utterances
   echo "$u $([ $((i % 2)) = 0 ] && echo en || echo xx)" >> "$train/utt2lang"
   case $((i % 8)) in
     0) speak en "$text" "$train/wav/$u.wav" -r 16000 && echo "$u $train/wav/$u.wav" ;;
@@ -64,8 +64,8 @@ parts=$corpus/test_parts
 sox "$test/wav/t0-0.wav" "$test/wav/t1-1.wav" "$parts/both.wav"
 echo "both both.wav" > "$parts/wav.scp"
 length=$(soxi -D "$test/wav/t0-0.wav")
-printf 'p-1 both 0 %s\np-2 both %s -1\np-3 both 90 91\n' "$length" "$length" > "$parts/segments"
-printf 'p-1 one ten\np-2 two nine\np-3 nothing\n' > "$parts/text"
+printf 'p-1 both 0 %s\np-2 both %s -1\np-3 both 90 91\np-4 both 0 1 1\n' "$length" "$length" > "$parts/segments"
+printf 'p-1 one ten\np-2 two nine\np-3 nothing\np-4 nobody\n' > "$parts/text"
 
 check "from data to report" bash -c '"$0" --data "$1" --cut true --epochs 1 --nj 2 > "$2" 2> "$3"' \
   "$run" "$corpus" "$tmp/out" "$tmp/err"
@@ -77,6 +77,9 @@ said "carriage returns" 'mended: carriage returns in text'
 said "an empty text" '1 of [0-9]+ utterances left out: its text is empty: s0-empty'
 said "no such file" 'left out: there is no such audio file: s0-absent'
 said "unreadable audio" 'left out: its audio cannot be read: s0-broken'
+said "and why" 'WARNING .*again.wav|WARNING .*broken.wav.*it is text'
+check "the log of which stays" grep -q 'broken.wav.*it is text' "$out"/data/train/log/audio_facts.*.log
+said "a channel that is not there" 'names a channel that the recording has not: p-4'
 said "silent audio" 'left out: its audio is silent: s0-silent'
 said "too many letters" 'left out: more letters than encoder frames: s0-long'
 said "a segment outside" 'left out: its segment lies outside the recording: p-3'
@@ -102,6 +105,13 @@ line=$(grep -a RECORDING "$tmp/out" | tail -n 1)
 cp "$test/wav/t0-0.wav" "new one.wav"
 check_equal "the last line decodes a recording" "$(eval "${line/RECORDING/\"new one.wav\" \"$corpus/wav/s2-02.ogg\"}" |
   cut -d ' ' -f 1 | tr '\n' ' ')" "new_one.wav s2-02.ogg "
+cp "$test/wav/t0-0.wav" ./-new.wav
+echo "no audio" > junk.wav
+decode() { eval "${line/.sh\' /.sh\' --max-failures $1 } $2"; } # <tolerance> <recordings as the shell has them>
+line=${line%RECORDING}
+check_fails "what is no recording is named, with the reason" 1 'failed: .*utterance junk.wav: .*it is text' decode 0 junk.wav
+check_equal "others are decoded all the same if one may fail" "$(decode 1 "junk.wav -new.wav" 2> /dev/null | cut -d ' ' -f 1)" "-new.wav"
+check_fails "and it is named" 0 'utterance junk.wav: .*it is text' decode 1 "junk.wav -new.wav"
 check "a report again" "$run" --data "$corpus" --cut true --epochs 1 --stage 5
 check "stage 3 finds its work done" bash -c '"$0" --data "$1" --cut true --epochs 1 --stage 3 --stop-stage 3 2>&1 |
   { ! grep -q "begins anew"; }' "$run" "$corpus"
@@ -128,6 +138,44 @@ check "with a tolerance it goes on" few --stage 4 --max-failures 1
 check_equal "and it counts as an error" "$(sed -n 's/^b #csid //p' "$clone/egs/own-data/out/few/exp/dense/777/decode/test/-1/rescoring.wer.per_utt")" \
   "0 0 0 1"
 
+# Segments of one recording stand in all three sets: it counts once.
+mkdir parts
+sox -M -v 0.9 "$test/wav/t0-0.wav" "$test/wav/t0-0.wav" parts/one.wav
+echo "one one.wav" > parts/wav.scp
+for i in 0 1 2 3 4 5 6 7; do
+  echo "u$i one 0 0.$((i + 2))" >> parts/segments
+  echo "u$i ${words[i]:0:2}" >> parts/text
+done
+check "segments of one recording" bash -c '"$0" --data parts --cut true --stop-stage 1 --models dense > "$1" 2>&1' "$run" "$tmp/out"
+said "seconds of utterances" '^  recorded at 16000 Hz \(4 s\)$'
+said "one recording" '^  1 recordings have several channels'
+
+# Nobody else's files are touched.
+mkdir -p mine/data && cp -r alone mine/data/train
+mine() { (cd mine && "$run" --models dense --stop-stage 1 --cut true "$@"); }
+check_fails "results beside one's own data" 1 'mine/./data is there and is not of this recipe' mine --data . --dir .
+check_fails "in that folder itself" 1 'mine/./data is there and is not of this recipe' mine --data data --dir .
+check "both leave them alone" test -s mine/data/train/wav.scp
+mkdir -p other && cp -r few other
+for name in a,b JOBs; do
+  check_fails "results in $name" 1 "/$name/x, has a comma or JOB in its path" "$run" --data few --cut true --dir "$name/x"
+done
+check_fails "another corpus of the same name" 1 'out/few was made from .*/here/few, not from .*/here/other/few' \
+  "$run" --data other/few --cut true
+# find_sets
+sets() { (cd "$clone/egs/own-data" && local/find_sets.sh "$@" | cut -f 1,2 | tr '\t\n' ': '); }
+check_equal "what to train on can be named" "$(sets --train test "$corpus")" "train:train test:test_parts "
+mkdir -p both/data && cp -r alone both/train && cp -r alone both/data/train
+check_equal "the nearer one" "$(cd "$clone/egs/own-data" && local/find_sets.sh "$tmp/here/both" | cut -f 3)" "$tmp/here/both/train"
+check_fails "a test set twice" 1 "names 'test' twice" sets --tests "test test" "$corpus"
+check_fails "one directory has no others" 1 'is itself a data directory.*--train alone' "$run" --data alone --dev dev
+check_fails "two corpora" 2 'data is one folder.*combine_data' "$run" --data alone --data few
+printf '%s\n' "$(sed -n 2p alone/wav.scp)" > single.scp && mkdir single && mv single.scp single/wav.scp && cp alone/text single
+check_fails "one utterance" 1 'too few utterances' "$run" --data single --cut true
+# Before anything is done, not after hours.
+for wrong in "chunks:x" "chunks:-1 -1" "chunks:" "seeds:1 2 1" "models:moe moe" "learning-rate:0" "min-seconds:x" "models: "; do
+  check_fails "--$wrong" 2 "^run.sh: error: --${wrong%%:*} " "$run" --data "$corpus" "--${wrong%%:*}" "${wrong#*:}"
+done
 check_fails "word pieces" 2 'word pieces are not here yet' "$run" --data "$corpus" --units bpe
 check_fails "a size" 2 "size is tiny, small or base, not 'big'" "$run" --data "$corpus" --size big
 check_fails "a model" 2 'no conf/small/mine.conf' "$run" --data "$corpus" --models mine

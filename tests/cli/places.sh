@@ -26,7 +26,7 @@ copy-feats-to-htk ark:@i
 copy-matrix ark:@i ark:@o
 copy-int-vector ark:@i ark:@o
 copy-vector ark:@i ark:@o
-ctc-decode --times=ark:@o --stats=@o ark:@i ark:@o ark:@o
+ctc-decode --times=ark:@o --partial=ark:@o --stats=@o ark:@i ark:@o ark:@o
 extract-feature-segments ark:@i @i ark:@o
 extract-segments scp:@i @i ark:@o
 feat-stats --json=@o ark:@i
@@ -40,7 +40,7 @@ nnet-average @i @i @o
 nnet-copy @i @o
 nnet-forward --stats=@o @i ark:@i ark:@o ark:@o
 nnet-import --units=@i --cmvn=@i @i @i @o
-nnet-info @i
+nnet-info @i PRINTS
 nnet-init --units=@i --cmvn=@i --fbank-config=@i @i @o
 nnet-quantize @i @o PRINTS
 nnet-train --dev-feats=ark:@i --dev-tokens=ark:@i @i ark:@i ark:@i @o
@@ -197,6 +197,27 @@ check_equal "nothing appears" "$(compgen -G 'o[12]')" ""
 check_equal "the input is whole" "$(cat f)" "$(feats)"
 check "an output script whose lines differ" copy-feats ark:f scp:out.scp
 check_equal "its files" "$(compgen -G 'o[12]' | xargs)" "o1 o2"
+# Each file of an output script is complete before the next value is read.
+feats >m1 && copy-feats ark:f scp:out.scp 2>/dev/null && cp o2 o2.was
+printf 'a o1\nb o2\n' >in.scp && ln -s o2 o2_soft
+for over in o2 ./o2 d/../o2 o2_soft; do
+  printf 'a %s\nb o3\n' "$over" >out.scp
+  check_fails "a file that a later line reads, as $over" 2 "out.scp:1 \(key 'a'\) would be written over an input, o2 of in.scp:2" copy-feats scp:in.scp scp:out.scp
+done
+check_fails "of another tool, as an offset" 2 "would be written over an input, o2:0 of in2.scp:1" bash -c 'echo "b o2:0" >in2.scp; copy-matrix scp:in2.scp scp:out.scp'
+check "it is still there" cmp o2 o2.was
+printf 'a o3\nb o4\n' >out.scp
+check "a script to a script" copy-feats scp:in.scp scp:out.scp
+for stream in /dev/stdout /dev/fd/1 /proc/self/fd/1 ./fifo; do
+  check_fails "a script of a stream, $stream" 2 'script lines cannot point into a stream' copy-feats ark:f "ark,scp:$stream,o5.scp"
+done
+# A name with an offset is a place within a file, for whoever reads it.
+check_fails "the script of an archive as outputs" 2 "raw.scp:1: the output name 'raw.ark:[0-9]+' ends in ':' and digits" copy-feats ark:f scp:raw.scp
+for name in ark:o5:12 ark,scp:o5:1,o5.scp ark,t,scp:o5,o5:2; do
+  check_fails "an offset in an output, $name" 2 "the output name 'o5:[0-9]+' ends in ':' and digits" copy-feats ark:f "$name"
+done
+check_fails "in a report" 2 "the output name 'o5:7' ends" feat-stats --json=o5:7 ark:f
+check_equal "nothing appears" "$(compgen -G 'o5*'; compgen -G 'raw.ark:*')" ""
 printf 'a -\nb -\n' >in.scp
 check_fails "two lines that are standard input" 2 'standard input is read twice' bash -c 'copy-feats scp:in.scp ark:x <o1'
 check_fails "a line of a script on standard input" 2 'standard input is read twice' bash -c 'copy-feats scp:- ark:x <in.scp'
@@ -209,4 +230,39 @@ check_fails "training: the result is a checkpoint" 2 "exp-dir's epoch-2.safetens
 check_fails "training: a checkpoint is the start" 2 "epoch-2.safetensors would be written over an input" \
   nnet-train --epochs=2 --exp-dir=e e/../e/epoch-2.safetensors ark:f ark:t m
 check_fails "a printed table into the file that is an output" 2 'the table of statistics' bash -c 'feat-stats --json=out ark:f >out'
+cp f f_was
+check_fails "what is printed, appended to the input" 2 'the description would be written over an input' bash -c 'nnet-info f >>f'
+check "the input is whole" cmp f f_was
 check "statistics as JSON alone" bash -c 'feat-stats --json=/dev/stdout ark:f | python3 -m json.tool >/dev/null'
+
+# The scripts in Python.
+if ! command -v python3 >/dev/null; then
+  skip "scripts" "no python3"
+  exit 0
+fi
+script() { local name=$1; shift; "$root/utils/$name" "$@"; }
+printf 'a s\nb s\nc t\nd t\n' >t && cp t t.was && ln -s t t_soft && ln t t_hard && echo '{}' >stats.json && cp stats.json stats.was
+while read -r name words; do
+  # shellcheck disable=SC2086
+  check_fails "$name $words" 2 "error: .*(would be written twice|is read and written)" script "$name" $words
+done <<END
+split_scp.pl t p p
+split_scp.pl t p ./p
+split_scp.pl t p $tmp/d/../p
+split_scp.pl t t p
+split_scp.pl t p t_soft
+split_scp.pl t_soft t_hard p
+split_scp.pl --utt2spk=t f p ./t
+split_scp.pl -j 2 1 t t
+rtf-report --json=stats.json a=stats.json
+rtf-report --json=./stats.json a=f,$tmp/stats.json
+END
+for command in 'split_scp.pl -j 2 0 t' 'filter_scp.pl t t' 'filter_scp.pl f t' 'utt2spk_to_spk2utt.pl t' 'spk2utt_to_utt2spk.pl t' 'sym2int.pl t f' \
+  'make_units.py t' 'int2sym.pl f t_soft'; do
+  check_fails "appended to its input: $command" 2 'standard output is read and written' bash -c "'$root/utils/'$command >>t"
+done
+check "the inputs are whole" bash -c 'cmp t t.was && cmp stats.json stats.was && [ ! -e p ]'
+for command in 'filter_scp.pl /dev/stdin' 'filter_scp.pl /dev/fd/0 /dev/stdin' 'sym2int.pl /dev/stdin' 'int2sym.pl /proc/self/fd/0 /dev/stdin'; do
+  check_fails "standard input twice: $command" 2 'is read twice; put one of the two into a file' bash -c "cat t | '$root/utils/'$command"
+done
+check_equal "once is enough" "$(cut -d' ' -f1 t | script filter_scp.pl /dev/stdin t | cmp - t && script split_scp.pl t p1 p2 && cat p1 p2 | cmp - t && echo good)" good

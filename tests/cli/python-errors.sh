@@ -191,6 +191,22 @@ for signal in INT TERM HUP; do
   check_equal "SIG$signal: status, words, files" "$status $(cat err) $(find . -name 'slow.out*' | wc -l)" \
     "$((128 + $(kill -l $signal)))  0"
 done
+# Also while the modules are read, which takes a moment on a slow disk.
+cat > early.py << 'EOP'
+import os, signal, sys
+sys.path.append(sys.argv[1])
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name == sys.argv[2]:
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Finder())
+import u2moe_script
+EOP
+for module in u2moe_text argparse; do
+  status=0
+  env --default-signal=INT bash -c 'python3 early.py "$@"' - "$root/utils" $module 2> err || status=$?
+  check_equal "SIGINT before $module is read" "$status $(grep -c Traceback err)" "130 0"
+done
 # A file keeps its access rights and its place behind a link; a failure keeps the old one.
 mkdir store
 echo old > store/part && chmod 664 store/part && ln -s store/part link && ln -s store/new dangling

@@ -58,6 +58,10 @@ for recipe in polyglot fsdd; do
     "$root/egs/$recipe/run.sh" --models "moe no-such"
   check_fails "egs/$recipe/run.sh: no seed" 2 'must name one at least' \
     "$root/egs/$recipe/run.sh" --seeds " "
+  # Found out before, not after the training.
+  check_fails "egs/$recipe/run.sh: a chunk size" 2 "chunks are -1 or numbers above 0, not '0'" \
+    "$root/egs/$recipe/run.sh" --chunks "-1 0"
+  check_fails "egs/$recipe/run.sh: a seed twice" 2 "seeds names '7' twice" "$root/egs/$recipe/run.sh" --seeds "7 8 7"
   check "egs/$recipe/run.sh --help" bash -c '"$0" --help | grep -q -e --stage' "$root/egs/$recipe/run.sh"
   check_fails "egs/$recipe/run.sh with a wrong option" 2 'no option --stages' \
     "$root/egs/$recipe/run.sh" --stages 1
@@ -65,7 +69,18 @@ done
 for step in "$root"/utils/steps/*.sh; do
   check_fails "$(basename "$step") without arguments" 2 'needed' \
     bash -c 'cd "$0" && "$1"' "$tmp/egs/x" "$step"
+  check "$(basename "$step") --help, from anywhere" bash -c 'cd / && "$0" --help | grep -q Usage' "$step"
 done
+check_fails "a step outside of a recipe" 1 'score.sh: error: no path.sh in /: steps run in the folder of a recipe' \
+  bash -c 'cd / && "$0" text test exp' "$root/utils/steps/score.sh"
+
+# Scores of a chunk size of another time, when the set had fewer utterances, stop nothing.
+mkdir -p "$tmp/egs/x/exp/decode/set"/{-1,4}
+printf 'u1 a\nu2 b\n' | tee "$tmp/egs/x/text" > "$tmp/egs/x/exp/decode/set/-1/greedy.text"
+echo "u1 a" > "$tmp/egs/x/exp/decode/set/4/greedy.text"
+check "scores of the chunk sizes asked for" bash -c 'cd "$0" && "$1" --chunks -1 text set exp && [ -s exp/decode/set/-1/greedy.wer ]' \
+  "$tmp/egs/x" "$root/utils/steps/score.sh"
+check_fails "of all" 1 'u2' bash -c 'cd "$0" && "$1" text set exp' "$tmp/egs/x" "$root/utils/steps/score.sh"
 
 # Killed alone, by its number: what it has started ends too, through a step and through run-jobs.
 cat > "$tmp/egs/x/long.sh" << 'EOF'

@@ -185,3 +185,41 @@ done <<'LIST'
 --num-mel-bins=500|--num-mel-bins=500 is too many for this --frame-length
 --frame-length=1|--num-mel-bins=23 is too many for this --frame-length: .* a 16-point spectrum
 LIST
+
+# Paths that hold from the data directory, or from one above it, in the scripts that write the table elsewhere.
+mkdir -p "my corpus/data/part one" "my corpus/wavs"
+cp x.wav "my corpus/wavs/x y.wav"
+cp x.wav "my corpus/data/part one/z.wav"
+dir="my corpus/data/part one"
+cat >"$dir/wav.scp" <<LIST
+u1 z.wav
+u2 wavs/x y.wav
+u3 cat "wavs/x y.wav" |
+u4 cat z.wav | cat |
+u5 $tmp/x.wav
+u6 cat x.wav |
+u7 x.wav
+LIST
+for i in 1 2 3 4 5 6 7; do echo "u$i s$i"; done >"$dir/utt2spk"
+sed 's/ .*/ a b/' "$dir/utt2spk" >"$dir/text"
+utt2spk_to_spk2utt.pl "$dir/utt2spk" >"$dir/spk2utt"
+check_fails "validate: says where they hold" 1 'part one/wav.scp:1: "u1": no file "z.wav" in .*, but in .*part one; utils/wav_paths.sh' \
+  validate_data_dir.sh --no-feats "$dir"
+check "get_utt2dur: finds them" get_utt2dur.sh "$dir"
+check_equal "get_utt2dur: all of them" "$(cut -d' ' -f2 "$dir/utt2dur" | sort | uniq -c | xargs)" "7 1"
+check "copy_data_dir" copy_data_dir.sh --validate-opts --no-feats "$dir" copied/there
+check "subset_data_dir" subset_data_dir.sh "$dir" 7 small/there
+check "split_data" split_data.sh "$dir" 1
+check "combine_data" combine_data.sh both/there "$dir"
+check "perturb_data_dir_speed" perturb_data_dir_speed.sh 0.5 "$dir" slow/there
+for made in copied/there small/there "$dir/split1/1" both/there; do
+  check "$made: holds from here" wav-to-duration "scp:$made/wav.scp" ark,t:dur
+  check_equal "$made: what held stays as it was" "$(tail -n 3 "$made/wav.scp")" "$(tail -n 3 "$dir/wav.scp")"
+done
+check_equal "slow/there: what is read" "$(grep -c "'$tmp/my corpus/[^']*/z.wav'\|'$tmp/my corpus'\|'$tmp/my corpus/[^']*' && cat z" slow/there/wav.scp)" 3
+if command -v sox >/dev/null; then
+  check "slow/there: holds from here" wav-to-duration scp:slow/there/wav.scp ark,t:dur
+  check_equal "slow/there: at half the speed" "$(cut -d' ' -f2 dur | sort | uniq -c | xargs)" "7 2"
+else
+  skip "slow/there: holds from here" "no sox"
+fi

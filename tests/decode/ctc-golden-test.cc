@@ -19,13 +19,13 @@ using nlohmann::json;
 CtcSearchOptions Options(const std::string &method, int beam) {
   CtcSearchOptions opts;
   opts.method = method;
-  opts.beam = beam;
+  opts.prefix_beam.beam = beam;
   opts.nbest = method == "greedy" ? 1 : beam;
   return opts;
 }
 
 std::vector<CtcHypothesis> Decode(const CtcSearchOptions &opts, ConstView logp) {
-  return CtcDecode(logp, opts.nbest, MakeCtcSearch(opts).get());
+  return CtcDecode(logp, opts.nbest, MakeSearchResource(opts)->NewSearch().get());
 }
 
 std::map<std::string, Tensor> ReadMatrices(const std::string &path) {
@@ -43,7 +43,7 @@ void ExpectNBest(const std::vector<CtcHypothesis> &got, const json &want, const 
   for (size_t i = 0; i < got.size(); ++i) {
     EXPECT_EQ(got[i].tokens, want["tokens"][i].get<Ids>()) << what << " hypothesis " << i;
     EXPECT_EQ(got[i].times, want["times"][i].get<Ids>()) << what << " hypothesis " << i;
-    *worst = std::max(*worst, Deviation(got[i].score, want["scores"][i]));
+    *worst = std::max(*worst, Deviation(got[i].Score(), want["scores"][i]));
   }
 }
 
@@ -98,7 +98,7 @@ TEST(CtcGolden, TinyCasesAgainstAllPathsAndWenet) {
     const json &tokens = entry.value()["exact_tokens"];
     ASSERT_EQ(all.size(), tokens.size()) << entry.key();
     std::map<Ids, double> scores;
-    for (const CtcHypothesis &h : all) scores[h.tokens] = h.score;
+    for (const CtcHypothesis &h : all) scores[h.tokens] = h.Score();
     for (size_t i = 0; i < tokens.size(); ++i) {
       worst = std::max(
           worst, Deviation(scores.at(tokens[i].get<Ids>()), entry.value()["exact_logprob"][i]));
@@ -134,7 +134,7 @@ TEST(CtcGolden, ModelDecodes) {
         for (size_t i = 0; i < nbest.size(); ++i) {
           EXPECT_EQ(nbest[i].tokens, want["nbest"][i]["tokens"].get<Ids>()) << what;
           EXPECT_EQ(nbest[i].times, want["nbest"][i]["times"].get<Ids>()) << what;
-          worst = std::max(worst, Deviation(nbest[i].score, want["nbest"][i]["ctc_score"]));
+          worst = std::max(worst, Deviation(nbest[i].Score(), want["nbest"][i]["ctc_score"]));
         }
         const json &penalised = want["blank_penalty_2"];
         for (const char *method : {"greedy", "prefix-beam"}) {
@@ -146,7 +146,7 @@ TEST(CtcGolden, ModelDecodes) {
           } else {
             const json &beam = penalised["ctc_prefix_beam_search"];
             EXPECT_EQ(best.tokens, beam["tokens"].get<Ids>()) << what;
-            worst = std::max(worst, Deviation(best.score, beam["score"]));
+            worst = std::max(worst, Deviation(best.Score(), beam["score"]));
           }
         }
         ++num_utterances;

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 #include <map>
+#include <thread>
 
 #include "base/rng.h"
 #include "support/test-util.h"
@@ -18,13 +19,13 @@ using Ids = std::vector<int32_t>;
 CtcSearchOptions Options(const std::string &method, int beam, int nbest) {
   CtcSearchOptions opts;
   opts.method = method;
-  opts.beam = beam;
+  opts.prefix_beam.beam = beam;
   opts.nbest = nbest;
   return opts;
 }
 
 std::vector<CtcHypothesis> Decode(const CtcSearchOptions &opts, ConstView logp) {
-  return CtcDecode(logp, opts.nbest, MakeCtcSearch(opts).get());
+  return CtcDecode(logp, opts.nbest, MakeSearchResource(opts)->NewSearch().get());
 }
 
 Tensor FromProbabilities(const std::vector<std::vector<double>> &rows) {
@@ -93,7 +94,7 @@ TEST(CtcPrefixBeam, HandWorkedTable) {
   ASSERT_EQ(nbest.size(), want.size());
   for (size_t i = 0; i < want.size(); ++i) {
     EXPECT_EQ(nbest[i].tokens, want[i].first) << i;
-    EXPECT_NEAR(std::exp(nbest[i].score), want[i].second, 1e-6) << i;
+    EXPECT_NEAR(std::exp(nbest[i].Score()), want[i].second, 1e-6) << i;
     EXPECT_EQ(nbest[i].times.size(), nbest[i].tokens.size());
   }
   // The best single alignment of (a) is -a-, that of (a a) is a-a, the only one.
@@ -107,7 +108,7 @@ TEST(CtcPrefixBeam, PrefixesMergeThatGreedyKeepsApart) {
   EXPECT_EQ(Decode(Options("greedy", 1, 1), logp)[0].tokens, Ids{});
   const auto nbest = Decode(Options("prefix-beam", 2, 2), logp);
   EXPECT_EQ(nbest[0].tokens, Ids{1});
-  EXPECT_NEAR(std::exp(nbest[0].score), .64, 1e-6);
+  EXPECT_NEAR(std::exp(nbest[0].Score()), .64, 1e-6);
 }
 
 TEST(CtcGreedy, HandWorkedTable) {
@@ -115,7 +116,7 @@ TEST(CtcGreedy, HandWorkedTable) {
   ASSERT_EQ(nbest.size(), 1u);
   EXPECT_EQ(nbest[0].tokens, Ids{1});
   EXPECT_EQ(nbest[0].times, Ids{1});
-  EXPECT_NEAR(std::exp(nbest[0].score), .5 * .5 * .6, 1e-6);
+  EXPECT_NEAR(std::exp(nbest[0].Score()), .5 * .5 * .6, 1e-6);
 }
 
 TEST(CtcGreedy, RepeatsBlanksAndTimes) {
@@ -141,9 +142,9 @@ TEST(CtcPrefixBeam, EqualsAllPathsWhenNothingIsPruned) {
         for (size_t i = 0; i < nbest.size(); ++i) {
           const auto found = want.find(nbest[i].tokens);
           ASSERT_TRUE(found != want.end());
-          EXPECT_NEAR(nbest[i].score, std::log(found->second), 1e-6);
+          EXPECT_NEAR(nbest[i].Score(), std::log(found->second), 1e-6);
           if (i > 0) {
-            EXPECT_GE(nbest[i - 1].score, nbest[i].score);
+            EXPECT_GE(nbest[i - 1].Score(), nbest[i].Score());
           }
           EXPECT_TRUE(std::is_sorted(nbest[i].times.begin(), nbest[i].times.end()));
         }
@@ -263,7 +264,7 @@ TEST(CtcPrefixBeam, EqualsTheNaiveSearchBitForBit) {
     for (size_t i = 0; i < got.size(); ++i) {
       ASSERT_EQ(got[i].tokens, want[i].tokens) << n << " " << i;
       ASSERT_EQ(got[i].times, want[i].Times()) << n << " " << i;
-      ASSERT_EQ(got[i].score, want[i].Total()) << n << " " << i;
+      ASSERT_EQ(got[i].Score(), want[i].Total()) << n << " " << i;
     }
   }
 }
@@ -293,7 +294,7 @@ TEST(CtcSearch, TiesAreBrokenTheSameWayEverywhere) {
   // The blank last: now labels 0 and 1 come before it.
   opts.blank = 3;
   EXPECT_EQ(Decode(opts, logp)[0].tokens, Ids{0});
-  EXPECT_EQ(Decode(Options("greedy", 1, 1), logp)[0].score, 2 * std::log(.25f));
+  EXPECT_EQ(Decode(Options("greedy", 1, 1), logp)[0].Score(), 2 * std::log(.25f));
 }
 
 TEST(CtcSearch, StepByStepEqualsWhole) {
@@ -303,7 +304,8 @@ TEST(CtcSearch, StepByStepEqualsWhole) {
     const CtcSearchOptions opts = Options(method, 8, method == std::string("greedy") ? 1 : 8);
     const auto whole = Decode(opts, logp);
     for (int64_t chunk : {1, 4, 16, 66, 67}) {
-      auto search = MakeCtcSearch(opts);
+      const auto resource = MakeSearchResource(opts);
+      auto search = resource->NewSearch();
       search->Step(logp.View().RowRange(0, 5));  // forgotten by Begin
       search->Begin();
       for (int64_t begin = 0; begin < logp.Rows(); begin += chunk) {
@@ -316,7 +318,7 @@ TEST(CtcSearch, StepByStepEqualsWhole) {
       for (size_t i = 0; i < got.size(); ++i) {
         EXPECT_EQ(got[i].tokens, whole[i].tokens);
         EXPECT_EQ(got[i].times, whole[i].times);
-        EXPECT_EQ(got[i].score, whole[i].score);
+        EXPECT_EQ(got[i].Score(), whole[i].Score());
       }
     }
   }
@@ -328,7 +330,7 @@ TEST(CtcSearch, NoFramesGiveTheEmptyHypothesis) {
     ASSERT_EQ(nbest.size(), 1u);
     EXPECT_TRUE(nbest[0].tokens.empty());
     EXPECT_TRUE(nbest[0].times.empty());
-    EXPECT_EQ(nbest[0].score, 0);
+    EXPECT_EQ(nbest[0].Score(), 0);
   }
 }
 
@@ -365,7 +367,7 @@ TEST(CtcSearch, BlankPenaltyEqualsThePenalisedLogit) {
       ASSERT_EQ(got.size(), want.size());
       for (size_t i = 0; i < got.size(); ++i) {
         EXPECT_EQ(got[i].tokens, want[i].tokens) << method << " " << penalty;
-        EXPECT_NEAR(got[i].score, want[i].score, 2e-4) << method << " " << penalty;
+        EXPECT_NEAR(got[i].Score(), want[i].Score(), 2e-4) << method << " " << penalty;
       }
     }
   }
@@ -379,7 +381,8 @@ TEST(CtcSearch, BadInputIsADataErrorAndBeginRecovers) {
     for (float penalty : {0.f, 1.f}) {
       CtcSearchOptions opts = Options(method, 3, 1);
       opts.blank_penalty = penalty;
-      auto search = MakeCtcSearch(opts);
+      const auto resource = MakeSearchResource(opts);
+      auto search = resource->NewSearch();
       for (float bad_value : {nan, inf, 5.f}) {
         for (int64_t column : {0, 1, 49}) {
           Tensor bad = Tensor::Copy(good);
@@ -411,7 +414,36 @@ TEST(CtcPrefixBeam, ImpossibleTokensAreNeverKept) {
   const auto nbest = Decode(Options("prefix-beam", 10, 10), logp);
   ASSERT_EQ(nbest.size(), 1u);  // (1 1) would need a blank between
   EXPECT_EQ(nbest[0].tokens, Ids{1});
-  EXPECT_NEAR(nbest[0].score, 0, 1e-6);
+  EXPECT_NEAR(nbest[0].Score(), 0, 1e-6);
+}
+
+TEST(SearchResource, OneForAllThreadsAndUtterances) {
+  Rng rng(23);
+  std::vector<Tensor> logp;
+  for (int u = 0; u < 6; ++u) logp.push_back(RandomLogp(&rng, 20 + u, 30, 2.f));
+  for (const char *method : {"greedy", "prefix-beam"}) {
+    const CtcSearchOptions opts = Options(method, 8, method == std::string("greedy") ? 1 : 8);
+    const auto resource = MakeSearchResource(opts);
+    std::vector<std::vector<CtcHypothesis>> got(2 * logp.size());
+    std::vector<std::thread> threads;
+    for (size_t thread = 0; thread < 2; ++thread) {
+      threads.emplace_back([&, thread] {
+        const auto search = resource->NewSearch();  // used again and again
+        for (size_t u = 0; u < logp.size(); ++u)
+          got[2 * u + thread] = CtcDecode(logp[u], opts.nbest, search.get());
+      });
+    }
+    for (std::thread &thread : threads) thread.join();
+    for (size_t i = 0; i < got.size(); ++i) {
+      const auto want = Decode(opts, logp[i / 2]);
+      ASSERT_EQ(got[i].size(), want.size());
+      for (size_t n = 0; n < want.size(); ++n) {
+        EXPECT_EQ(got[i][n].tokens, want[n].tokens) << method;
+        EXPECT_EQ(got[i][n].times, want[n].times) << method;
+        EXPECT_EQ(got[i][n].Score(), want[n].Score()) << method;
+      }
+    }
+  }
 }
 
 TEST(CtcSearchOptions, Check) {
@@ -420,6 +452,7 @@ TEST(CtcSearchOptions, Check) {
   EXPECT_THROW(Options("prefix-beam", 4, 5).Check(), UsageError);
   EXPECT_THROW(Options("prefix-beam", 4, 0).Check(), UsageError);
   EXPECT_THROW(Options("greedy", 4, 2).Check(), UsageError);
+  EXPECT_NO_THROW(Options("greedy", 0, 1).Check());  // another method's option
   CtcSearchOptions opts;
   opts.blank = -1;
   EXPECT_THROW(opts.Check(), UsageError);

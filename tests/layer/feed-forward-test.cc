@@ -86,10 +86,5 @@ TEST(DenseFeedForward, DropoutOnlyWithSeeds) {
       1e-5);
 }
 
-TEST(DenseFeedForward, CountsItsParameters) {
-  EXPECT_EQ(DenseFeedForward(4, 6, Activation::kSwish, true, 0).NumActiveParams(), 2 * 24 + 6 + 4);
-  EXPECT_EQ(DenseFeedForward(4, 6, Activation::kSwish, false, 0).NumActiveParams(), 2 * 24);
-}
-
 }  // namespace
 }  // namespace u2moe

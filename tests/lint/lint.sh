@@ -55,6 +55,23 @@ awk -v max_lines=$max_lines -v max_main_lines=$max_main_lines '
     if (in_src && !(folder in known)) say(1, "src/" folder " is not in tests/lint/include-order.txt")
   }
   { lines = FNR }
+  # Types of one name in one namespace: a program with both would take either for the other, without a word from the
+  # linker. Unnamed namespaces are a file each, mains are programs of their own.
+  FNR == 1 { depth = 0; unnamed = 0; space = "" }
+  /^ *(inline )?namespace( [A-Za-z0-9_:]+)? \{$/ {
+    space_at[++depth] = space
+    if ($1 == "namespace" && $2 == "{") ++unnamed_at[depth]; else space = space "::" $(NF - 1)
+    if (unnamed_at[depth]) ++unnamed
+  }
+  /^ *\}  \/\/ namespace/ && depth > 0 {
+    if (unnamed_at[depth]) { --unnamed; delete unnamed_at[depth] }
+    space = space_at[depth--]
+  }
+  in_src && !unnamed && /^(class|struct|union|enum( class)?) [A-Za-z0-9_]+[^;:]*( : [^;]*)?\{/ {
+    type = $2 == "class" ? $3 : $2
+    if ((space, type) in defined) say(FNR, "a type " type " is in " defined[space, type] " too; names are unique in a namespace")
+    else defined[space, type] = FILENAME
+  }
   FILENAME ~ /\.h$/ && $1 == "#ifndef" && guard_state == 0 { guard_state = $2 == guard ? 1 : -1 }
   FILENAME ~ /\.h$/ && $1 == "#define" && guard_state == 1 { guard_state = $2 == guard ? 2 : -1 }
   /^#include "/ {

@@ -143,6 +143,40 @@ TEST(ModelFile, WrongTensorsAreNamed) {
   EXPECT_NE(error.find("[2, 4]"), std::string::npos) << error;
 }
 
+// What people do to halve a model.
+TEST(ModelFile, OtherTypesOfNumbers) {
+  const std::string path = WriteSmall("good");
+  const SafetensorsFile file(path);
+  const auto write = [&](const std::string &dtype, size_t bytes) {
+    std::vector<SafetensorsItem> items;
+    for (const auto &[name, entry] : file.Entries()) {
+      const Tensor t = file.Floats(name);
+      const auto held = std::make_shared<std::string>();
+      for (int64_t i = 0; i < t.Size(); ++i) {  // little-endian: the upper bytes come last
+        held->append(reinterpret_cast<const char *>(t.Data() + i) + 4 - bytes, bytes);
+      }
+      items.push_back({name, dtype, entry.shape,
+                       [held] { return std::shared_ptr<const void>(held, held->data()); }});
+    }
+    WriteSafetensors(PathOf("other"), items, file.Metadata());
+    return PathOf("other");
+  };
+  ForEachParam(ReadModel(write("BF16", 2), nullptr).get(), [&](const std::string &name, Tensor *t,
+                                                               const ParamInit &, bool) {
+    const Tensor whole = file.Floats(name);
+    for (int64_t i = 0; i < t->Size(); ++i) {
+      EXPECT_NEAR(t->Data()[i], whole.Data()[i], std::abs(whole.Data()[i]) / 128) << name;
+    }
+  });
+  for (const char *dtype : {"I8", "F8_E5M2"}) {
+    write(dtype, 1);
+    const std::string error = ReadError(PathOf("other"));
+    EXPECT_NE(error.find(std::string("has type ") + dtype + "; save it as float32"),
+              std::string::npos)
+        << error;
+  }
+}
+
 TEST(ModelFile, WrongMetadataIsRefused) {
   const std::string path = WriteSmall("good");
   SafetensorsFile file(path);

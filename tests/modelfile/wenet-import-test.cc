@@ -249,6 +249,15 @@ TEST(WenetConfig, NotJson) {
       EXPECT_NE(std::string(e.what()).find("yaml.safe_load"), std::string::npos) << e.what();
     }
   }
+  for (const std::string &text : {std::string("\xff\xfe{\0", 4), std::string("{\"\xe9\": 1}")}) {
+    WriteFile(path, text);
+    try {
+      ReadWenetConfig(path, {});
+      ADD_FAILURE();
+    } catch (const DataError &e) {
+      EXPECT_TRUE(IsValidUtf8(e.what())) << e.what();
+    }
+  }
   WriteFile(path, R"({"encoder": "conformer", "encoder": "conformer"})");
   EXPECT_THROW(ReadWenetConfig(path, {}), DataError);
 }
@@ -328,6 +337,15 @@ TEST(ImportWenet, CmvnFromTheConfiguration) {
   config["cmvn"] = {{"mean", std::vector<double>(20, 2.5)}, {"istd", std::vector<double>(20, 0.5)}};
   EXPECT_EQ(cmvn(ReadConfig(config), "mean"), std::vector<float>(20, 2.5f));
   EXPECT_EQ(cmvn(ReadConfig(config), "istd"), std::vector<float>(20, 0.5f));
+  // Weights that hold them too must agree.
+  w.tensors["encoder.global_cmvn.mean"] = Tensor::Zeros({20});
+  w.tensors["encoder.global_cmvn.istd"] = Tensor::Zeros({20});
+  std::fill_n(w.tensors["encoder.global_cmvn.mean"].Data(), 20, 2.5001f);
+  std::fill_n(w.tensors["encoder.global_cmvn.istd"].Data(), 20, 0.5f);
+  EXPECT_EQ(w.Error(ReadConfig(config)), "");
+  w.tensors["encoder.global_cmvn.istd"].Data()[7] = 0.6f;
+  EXPECT_NE(w.Error(ReadConfig(config)).find("cmvn.istd[7] is 0.5, but 0.6 by "),
+            std::string::npos);
   config["cmvn"]["mean"] = std::vector<double>(19, 2.5);
   EXPECT_THROW(ImportWenet(ReadConfig(config), w.Write()), DataError);
 }
@@ -395,6 +413,16 @@ TEST(WenetConfig, PlacesThatDisagree) {
   expect(error(config, {}), {"7 by output_dim", "8 by vocab_size"});
   config = SmallConfig();
   expect(error(config, {"<blank>", "a"}), {"7 by output_dim", "2 by units.txt"});
+  // The list of the configuration and that of the file, of which one would win.
+  config["units"] = units;
+  EXPECT_EQ(error(config, units), "");
+  std::vector<std::string> other = units;
+  std::swap(other[3], other[4]);
+  expect(error(config, other), {"the unit 3 is b by units, but c by units.txt"});
+  other = units;
+  other.pop_back();
+  expect(error(config, other), {"the unit 6 is <sos/eos> by units, but missing by units.txt"});
+  config = SmallConfig();
   config["cmvn"] = {{"mean", std::vector<double>(19, 0)}, {"istd", std::vector<double>(19, 1)}};
   expect(error(config, {}), {"cmvn has 19 dimensions", "input_dim is 20"});
   config = SmallConfig();
@@ -508,19 +536,23 @@ TEST(ImportWenet, OtherTypesOfNumbers) {
   }
 }
 
-TEST(ImportWenet, PrefixOfDataParallel) {
+TEST(ImportWenet, PrefixesOfWrappers) {
   const WenetConfig config = ReadConfig(SmallConfig());
   const SmallWeights plain(config);
   SmallWeights w = plain;
-  w.tensors.clear();
-  for (const auto &[name, t] : plain.tensors) w.tensors["module." + name] = t;
-  ForEachParam(ImportWenet(config, w.Write()).get(),
-               [&](const std::string &name, Tensor *t, const ParamInit &, bool) {
-                 EXPECT_EQ(MaxAbsDiff(*t, plain.tensors.at(name)), 0) << name;
-               });
-  w.tensors["ctc.ctc_lo.bias"] = plain.tensors.at("ctc.ctc_lo.bias");
+  for (const std::string prefix : {"module.", "_orig_mod.", "model.", "module._orig_mod."}) {
+    w.tensors.clear();
+    for (const auto &[name, t] : plain.tensors) w.tensors[prefix + name] = t;
+    ForEachParam(ImportWenet(config, w.Write()).get(),
+                 [&](const std::string &name, Tensor *t, const ParamInit &, bool) {
+                   EXPECT_EQ(MaxAbsDiff(*t, plain.tensors.at(name)), 0) << prefix << name;
+                 });
+  }
+  w.tensors["teacher.a"] = plain.tensors.at("ctc.ctc_lo.bias");
   const std::string error = w.Error(config);
-  EXPECT_NE(error.find("DataParallel, but ctc.ctc_lo.bias has not"), std::string::npos) << error;
+  EXPECT_NE(error.find("has the prefix module._orig_mod., but teacher.a has not"),
+            std::string::npos)
+      << error;
 }
 
 TEST(ImportWenet, CheckpointsOfPyTorch) {

@@ -248,10 +248,27 @@ TEST(MoeFeedForward, NoRowsAndNan) {
 TEST(MakeFeedForward, DenseOrMixture) {
   FeedForwardConfig config;
   config.hidden_dim = 6;
-  EXPECT_EQ(MakeFeedForward(4, config, 0, nullptr)->NumActiveParams(), 2 * 24 + 6 + 4);
+  const auto used_by_a_row = [&config] {
+    double n = 0;
+    const auto layer = MakeFeedForward(4, config, 0, nullptr);
+    ForEachParamOrPacked(
+        layer.get(),
+        [&n](const ParamInfo &info, Tensor *t) {
+          n += info.use.share * static_cast<double>(t->Size());
+        },
+        [&n](const ParamInfo &info, Tensor *t, PackedMatrix *) {
+          n += info.use.share * static_cast<double>(t->Size());
+        });
+    return n;
+  };
+  EXPECT_EQ(used_by_a_row(), 2 * 24 + 6 + 4);
   config.num_experts = 8;
-  EXPECT_EQ(MakeFeedForward(4, config, 0, nullptr)->NumActiveParams(),
-            8 * 4 + 2 * (2 * 24 + 6 + 4));
+  EXPECT_EQ(used_by_a_row(), 8 * 4 + 2 * (2 * 24 + 6 + 4));
+  config.bank = "shared-plus-routed";
+  config.num_shared_experts = 3;
+  EXPECT_EQ(used_by_a_row(), 8 * 4 + (2 + 3) * (2 * 24 + 6 + 4));
+  config.bank = "full";
+  config.num_shared_experts = 0;
   config.router = "none";
   EXPECT_THROW(MakeFeedForward(4, config, 0, nullptr), DataError);
 }

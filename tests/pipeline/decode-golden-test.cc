@@ -31,10 +31,10 @@ std::vector<CtcHypothesis> Search(const std::string &method, int beam, float bla
                                   ConstView logp) {
   CtcSearchOptions opts;
   opts.method = method;
-  opts.beam = beam;
+  opts.prefix_beam.beam = beam;
   opts.nbest = method == "greedy" ? 1 : beam;
   opts.blank_penalty = blank_penalty;
-  return CtcDecode(logp, opts.nbest, MakeCtcSearch(opts).get());
+  return CtcDecode(logp, opts.nbest, MakeSearchResource(opts)->NewSearch().get());
 }
 
 class DecodeGoldenTest : public testing::TestWithParam<std::string> {};
@@ -73,9 +73,9 @@ TEST_P(DecodeGoldenTest, AllModes) {
       for (size_t i = 0; i < nbest.size(); ++i) {
         EXPECT_EQ(nbest[i].tokens, want["nbest"][i]["tokens"].get<Ids>()) << what << " " << i;
         EXPECT_EQ(nbest[i].times, want["nbest"][i]["times"].get<Ids>()) << what << " " << i;
-        worst_ctc = std::max(worst_ctc, Deviation(nbest[i].score, want["nbest"][i]["ctc_score"]));
+        worst_ctc = std::max(worst_ctc, Deviation(nbest[i].Score(), want["nbest"][i]["ctc_score"]));
         hyps.push_back(nbest[i].tokens);
-        scores.push_back(nbest[i].score);
+        scores.push_back(nbest[i].Score());
       }
       const auto rescored = Rescore(scorer, opts, encoded, hyps, scores);
       const json &chosen = want["attention_rescoring"];

@@ -102,18 +102,18 @@ TEST_P(FsddParityTest, DecodersAndSearch) {
     }
 
     CtcSearchOptions search;
-    search.beam = search.nbest = 10;
-    const auto hyps =
-        CtcDecode(model_->CtcLogProbs(ctx_, encoded), 10, MakeCtcSearch(search).get());
+    search.prefix_beam.beam = search.nbest = 10;
+    const auto hyps = CtcDecode(model_->CtcLogProbs(ctx_, encoded), 10,
+                                MakeSearchResource(search)->NewSearch().get());
     ASSERT_EQ(hyps.size(), want["nbest"].size());
     std::vector<Ids> tokens;
     std::vector<double> scores;
     for (size_t i = 0; i < hyps.size(); ++i) {
       EXPECT_EQ(hyps[i].tokens, want["nbest"][i]["units"].get<Ids>()) << key << " " << i;
       EXPECT_EQ(hyps[i].times, want["nbest"][i]["times"].get<Ids>()) << key << " " << i;
-      worst_score = std::max(worst_score, Deviation(hyps[i].score, want["nbest"][i]["score"]));
+      worst_score = std::max(worst_score, Deviation(hyps[i].Score(), want["nbest"][i]["score"]));
       tokens.push_back(hyps[i].tokens);
-      scores.push_back(hyps[i].score);
+      scores.push_back(hyps[i].Score());
     }
     for (const char *weight : {"0.0", "0.3", "0.5"}) {
       RescoringOptions opts;

@@ -8,6 +8,7 @@
 #include "modelfile/model-file.h"
 #include "moe/router-registry.h"
 #include "pipeline/encode.h"
+#include "pipeline/live-session.h"
 #include "pipeline/stream-scheduler.h"
 #include "support/heap-calls.h"
 #include "support/small-model.h"
@@ -177,6 +178,39 @@ TEST_P(HeapCallsTest, Utterances) {
     }
     EXPECT_EQ(num_heap_calls - warm, 0) << opts.streaming << " " << opts.chunk_size;
   }
+}
+
+// Batches of lengths that were there before, whole and under a mask.
+TEST_P(HeapCallsTest, Batches) {
+  EncodeOptions whole, masked = Streaming();
+  masked.streaming = false;
+  std::vector<Utterance> batch;
+  for (const int64_t length : {300, 120, 777}) {
+    batch.push_back({Frames(length, length), [this](Tensor out, const std::exception_ptr &error) {
+                       ASSERT_FALSE(error);
+                       UseFrames(out);
+                     }});
+  }
+  for (const EncodeOptions &opts : {whole, masked}) {
+    int64_t warm = 0;
+    for (int round = 0; round < 5; ++round) {
+      if (round == 2) warm = num_heap_calls;
+      EncodeBatch(ctx_, model_->Encoder(), opts, batch);
+    }
+    EXPECT_EQ(num_heap_calls - warm, 0) << opts.chunk_size;
+  }
+}
+
+// A recording that is pushed in, as nnet-forward does it with live pieces.
+TEST_P(HeapCallsTest, LiveRecording) {
+  LiveEncoder live(ctx_, *model_, Streaming());
+  int64_t warm = 0;
+  for (int64_t fed = 0; live.NumFrames() < kWarm + 50 * kChunk; fed += 41) {
+    const LiveOutput out = live.Accept(Frames(fed, 41));
+    if (out.logp.Rows() > 0) sum_ += out.logp(0, 0);
+    if (live.NumFrames() <= kWarm) warm = num_heap_calls;
+  }
+  EXPECT_EQ(num_heap_calls - warm, 0) << "in 50 chunks";
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, HeapCallsTest, testing::ValuesIn(Cases()),

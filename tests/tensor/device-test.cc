@@ -100,6 +100,7 @@ TEST_F(DeviceTest, OpsRefuseMemoryOfTheHost) {
 }
 
 TEST_F(DeviceTest, TheHostMayNotTouch) {
+  testing::FLAGS_gtest_death_test_style = "threadsafe";
   Tensor there = host_.ToDevice(guarded_);
   EXPECT_DEATH(there(1, 1) = 3, kHint);
   EXPECT_DEATH(EXPECT_EQ(there(1, 1), 3), kHint);

@@ -269,6 +269,9 @@ TEST(Options, BadConfigFiles) {
     WriteFile(path, contents);
     return Tool().Failure({option.c_str()});
   };
+  EXPECT_EQ(failure("\u3000rate=0.5\n"),
+            path + ":1: unknown option --\\u{3000}rate; did you mean --rate?");
+  EXPECT_EQ(failure("rate\u00a00.5\n"), path + ":1: expected name=value, found 'rate\\u{A0}0.5'");
   EXPECT_EQ(failure("rate=1\nrat=0.5\n"), path + ":2: unknown option --rat; did you mean --rate?");
   EXPECT_EQ(failure("rate 0.5\n"), path + ":1: expected name=value, found 'rate 0.5'");
   EXPECT_EQ(failure("rate\n"), path + ":1: option --rate needs a value: --rate=VALUE");

@@ -8,6 +8,7 @@ steps/experts.sh says. Prints tables, writes --json, and removes each model when
 most 8 GB of --dir are in use. Nothing else should run on the machine meanwhile.
 
   e.g. tools/dev/bench_scale.py --models=dense-225m,moe-1b --precisions=int8 --rounds=3
+       tools/dev/bench_scale.py --models=dense-225m,moe-1b --precisions=int8 --policies=plain,skip0.9 --threads=1
 """
 import os
 import re
@@ -24,7 +25,7 @@ from u2moe_script import run as run_script
 
 MODELS = ['dense-225m', 'moe-1b', 'dense-1b']
 PRECISIONS = ['float32', 'bfloat16', 'int8', 'int4']
-MODES = ['whole', 'chunks', 'streams']
+MODES = ['whole', 'batch', 'chunks', 'streams']
 POLICY_OPTIONS = {'skip': 'skip', 'chunk': 'chunk-experts', 'budget': 'expert-budget'}
 
 
@@ -65,6 +66,7 @@ def measure(args, folder):
             out = f'{folder}/{model}.{precision}.json'
             for policy in policies(args, model):
                 run([args.bench, f'--rounds={args.rounds}', f'--seconds={args.seconds}', f'--max-threads={args.threads}',
+                     f'--batch-seconds={args.batch_seconds}',
                      *policy_options(policy), f'--json={out}', packed], stdout=subprocess.DEVNULL)
                 results[model, precision, policy] = read_json(out)
                 results[model, precision, policy]['file_megabytes'] = os.path.getsize(packed) / 1e6
@@ -89,25 +91,22 @@ def thread_counts(args):
     return [1 << i for i in range(args.threads.bit_length())]
 
 
-def touched(result, row):
-    """Megabytes of weights that one step reads."""
-    share = row['distinct_experts'] / 8 if row['distinct_experts'] else 0
-    return result['weight_megabytes'] + share * result['expert_megabytes']
-
-
 def tables(args, results):
     first = next(iter(results.values()))
     lines = [f"{first['machine']}; sgemm {min(r['sgemm_gflops'] for r in results.values()):.0f} to "
-             f"{max(r['sgemm_gflops'] for r in results.values()):.0f} GFLOP/s (M=1000, one thread)",
+             f"{max(r['sgemm_gflops'] for r in results.values()):.0f} GFLOP/s (M=1000, one thread), "
+             f"copies {min(r['copy_gigabytes'] for r in results.values()):.1f} to "
+             f"{max(r['copy_gigabytes'] for r in results.values()):.1f} GB/s read and written (memcpy, one thread)",
              f"{first['audio_seconds']:.0f} s of audio, {args.rounds} rounds, the least of each; encoder and CTC head; "
-             'chunks of 16, 4 to the left',
-             'distinct: experts per mixture and step (utterance, or chunk of all streams); MB read: of weights in a step; '
+             f"batches of {first['batch_size']} utterances; chunks of 16, 4 to the left",
+             'distinct: experts per mixture and step (utterance, batch, or chunk of all streams); MB read: of weights in a '
+             'step; of copy: these bytes, of what a copy moves in that time: bytes bind where it is near 1; '
              'allocs: of tensor memory + small ones, per utterance', '']
     width = max(len(p) for p in ['experts', *args.policies])
     head = f"{'model':11} {'weights':9} {'experts':{width}} {'mode':7}"
     for t in thread_counts(args):
         head += f" {f'RTF, {t} thr':>11}"
-    lines.append(head + f" {'distinct':>8} {'MB read':>8} {'allocs':>9}  stages, one thread")
+    lines.append(head + f" {'distinct':>8} {'MB read':>8} {'of copy':>7} {'allocs':>9}  stages, one thread")
     for (model, precision, policy), r in results.items():
         for mode in MODES:
             one = row_of(r, mode, 1)
@@ -118,7 +117,8 @@ def tables(args, results):
             shares = ', '.join(f'{100 * v / seconds:.0f} % {k}' for k, v in
                                sorted(one['stages'].items(), key=lambda x: -x[1]) if v / seconds >= 0.02)
             allocations = f"{one['system_allocations']}+{one['small_allocations']}"
-            lines.append(line + f" {one['distinct_experts']:8.2f} {touched(r, one):8.0f} "
+            lines.append(line + f" {one['distinct_experts']:8.2f} {one['megabytes_read']:8.0f} "
+                         f"{one['gigabytes_per_second'] / r['copy_gigabytes']:7.2f} "
                          f"{allocations:>9}  {shares}")
     lines += ['', f"{'model':11} {'weights':9} {'file MB':>8} {'peak MB':>8} {'load s':>7} {'rescoring':>10} "
               f"{'GFLOP/s':>8} {'of sgemm':>9}"]
@@ -149,6 +149,7 @@ def main():
                         help='how moe-1b uses its experts')
     parser.add_argument('--rounds', type=positive, default=1)
     parser.add_argument('--seconds', type=number(0.1), default=6)
+    parser.add_argument('--batch-seconds', type=number(0.1), default=60)
     parser.add_argument('--threads', type=positive, default=2)
     parser.add_argument('--dir', help='folder for the models; by default a temporary one')
     parser.add_argument('--json')

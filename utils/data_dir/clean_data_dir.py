@@ -6,9 +6,9 @@ Usage: utils/clean_data_dir.sh [--from <folder>] <data-dir> <new-data-dir>
 
 Reads wav.scp, segments, text, utt2spk (or spk2utt; without either, each utterance is its own speaker), and what tables
 of labels utt2* there are, where an utterance without a label gets "unlabelled". Mended: byte order marks, carriage returns, empty lines, order, paths of wav.scp,
-white space, letters not composed (NFC), invisible characters. Left out, with a line "utterance reason" in
+white space, letters not composed (NFC), invisible characters, symbols of language models (<s>). Left out, with a line "utterance reason" in
 <new-data-dir>/dropped: utterances without audio, text or segment, lines that say two things of one utterance, text
-that is not UTF-8.
+that is not UTF-8, names that hold what nobody sees.
 """
 import os
 import re
@@ -16,10 +16,12 @@ import unicodedata
 
 from shared import BYTE_ORDER_MARK, DataDir, Options, another_dir, die, read_bytes, run, say, segment_problems, show
 from dropped import Dropped
+from u2moe_text import is_invisible, key_problem, split_words
+from validate_data_dir import CONTROL
 from wav_paths import places_of, resolve
 
 WORD_MARK = '\u2581'
-JOINERS = '\u200c\u200d'  # these make a difference in Persian and in Indic scripts
+NO_WORDS = ('<s>', '</s>', '#0')  # have a meaning of their own in language models
 OWN = ('wav.scp', 'segments', 'text', 'utt2spk', 'spk2utt')
 NO_LABELS = ('utt2num_frames', 'utt2dur', 'utt2uniq', 'utt2warp')  # made of what was there another time
 NO_LABEL = b'unlabelled'
@@ -65,13 +67,42 @@ def clean_text(text, mended):
     composed = unicodedata.normalize('NFC', text)
     if composed != text:
         mended.add('texts with letters that were not composed')
-    visible = ''.join(c for c in composed if unicodedata.category(c) != 'Cf' or c in JOINERS)
-    if visible != composed:
+    shown = CONTROL.sub(' ', composed.replace('\0', ' '))
+    if shown != composed:
+        mended.add('texts with control characters')
+    # What is unassigned or for private use may be a letter that others know.
+    visible = ''.join(c for c in shown if not is_invisible(c) or unicodedata.category(c) in ('Cn', 'Co'))
+    if visible != shown:
         mended.add('texts with invisible characters')
-    words = ' '.join(visible.split())
+    words = split_words(visible)
+    if any(w in NO_WORDS for w in words):
+        mended.add('texts with symbols of language models')
+        words = [w for w in words if w not in NO_WORDS]
+    words = ' '.join(words)
     if WORD_MARK in words:
         return words, f'its text holds the word mark {WORD_MARK}'
     return words, None if words else 'its text is empty'
+
+
+def clean_label(label):
+    """One word of UTF-8."""
+    return b'_'.join(label.decode('utf-8', 'replace').encode('utf-8').split() or [NO_LABEL])
+
+
+def name_problem(utterance, recording, speaker, path):
+    """What tools could not take in the names (bytes) of an utterance, or None -> (reason, detail)."""
+    for what, name in (('name', utterance), ('recording', recording), ('speaker', speaker)):
+        try:
+            problem = key_problem(name.decode('utf-8'))
+        except UnicodeDecodeError:
+            return f'its {what} is not UTF-8', show(name)
+        if problem:
+            return f'its {what} holds what nobody sees', problem
+    try:
+        path.decode('utf-8')
+    except UnicodeDecodeError:
+        return 'the path of its audio is not UTF-8', show(path)
+    return None
 
 
 def speakers(tables, utterances, path):
@@ -139,6 +170,10 @@ def main():
         if u not in of:
             dropped.add(u, 'it has no speaker')
             continue
+        problem = name_problem(u, recording, of[u], resolved[recording])
+        if problem:
+            dropped.add(u, *problem)
+            continue
         double = next((n for n in sorted(twice) if u in twice[n] or n == 'wav.scp' and recording in twice[n]), None)
         if double:
             dropped.add(u, f'{double} has two lines for it that differ')
@@ -163,7 +198,7 @@ def main():
             without = [u for u in out['text'] if not table.get(u)]
             if without:
                 mended.add(f'utterances without a label in {name}', len(without))
-            out[name] = {u: u + b' ' + b'_'.join(table.get(u, b'').split() or [NO_LABEL]) for u in out['text']}
+            out[name] = {u: u + b' ' + clean_label(table.get(u, b'')) for u in out['text']}
     mended.tell(source)
     dropped.tell(source, len(utterances))
     os.makedirs(args.target, exist_ok=True)

@@ -27,7 +27,7 @@ class Dropped:
 
     def write(self, path, append=False):
         """Lines "utterance reason"; nothing is no file."""
-        lines = [u + b' ' + (reason + (f' ({d})' if d else '')).encode('utf-8')
+        lines = [show(u).encode('utf-8') + b' ' + (reason + (f' ({d})' if d else '')).encode('utf-8')
                  for reason, who in self.reasons.items() for u, d in who]
         if append and os.path.exists(path):
             lines = read_lines(path) + lines

@@ -9,7 +9,7 @@ Only the first word of each line of the list counts. Without a table stdin is re
 """
 import sys
 
-from shared import Options, die, lines_with_ends, positive, read_lines, run
+from shared import Options, die, lines_with_ends, positive, read_lines, run, separate_places
 
 
 def main():
@@ -19,6 +19,7 @@ def main():
     po.add_argument('list')
     po.add_argument('table', nargs='?')
     args = po.parse()
+    separate_places([args.list, args.table])
     keys = set()
     for number, line in enumerate(read_lines(args.list), 1):
         words = line.split(None, 1)

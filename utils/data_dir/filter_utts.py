@@ -13,11 +13,14 @@ Reads what is there: reco2audio (utils/steps/audio_facts.sh: drops recordings th
 segments, utt2num_frames (else frames follow from the durations), feats.scp. Where reco2audio is there, utt2dur is made
 anew. Appends "utterance reason" to <data-dir>/dropped.
 """
+import math
+
 from dropped import Dropped
 from shared import DataDir, Options, die, run, say, second_words
 from u2moe_script import number
 
 WORD_MARK = '\u2581'
+LEAST_SEGMENT = 0.1  # of extract-segments
 
 
 def encoder_frames(frames, subsampling):
@@ -60,10 +63,16 @@ class Facts:
             return 0, 'its audio is silent'
         seconds = float(facts[3])
         if segment:
+            if len(segment) == 5 and int(segment[4]) >= int(facts[2]):
+                return 0, 'its segment names a channel that the recording has not'
             start, end = float(segment[2]), float(segment[3])
             if start >= seconds or end > seconds + 0.5:  # as extract-segments has it
                 return 0, 'its segment lies outside the recording'
-            seconds = (seconds if end == -1 else min(end, seconds)) - start
+            end = seconds if end == -1 else min(end, seconds)
+            rate = int(facts[1])
+            if math.floor(end * rate) <= math.floor(start * rate) + math.floor(LEAST_SEGMENT * rate):
+                return 0, f'its segment is not longer than {LEAST_SEGMENT:g} s'
+            seconds = end - start
         return seconds, None
 
     def seconds(self, u):

@@ -132,7 +132,7 @@ def fix(path, extra_utt=(), extra_spk=(), drop_missing_audio=False):
     if not os.path.isfile(f'{path}/utt2spk'):
         die(f'no file {path}/utt2spk')
     names = [n for n in sorted(os.listdir(path)) if keyed_by(n) and n != 'spk2utt' and os.path.isfile(f'{path}/{n}')]
-    files = Files() if drop_missing_audio else None
+    files = Files(path) if drop_missing_audio else None
     data = DataDir(path, {name: clean_table(f'{path}/{name}', name, files) for name in names})
     total = len(data.utt2spk)
     utterances = common_utterances(data)

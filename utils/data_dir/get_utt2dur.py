@@ -15,6 +15,15 @@ from shared import (DataDir, NUMBER, Options, asked, die, is_number, run, say, s
                     warn, write_lines)
 
 
+def durations_of(data, recordings):
+    """As wav-to-duration finds them."""
+    wavs = data.tables.get('wav.scp', {})
+    with tempfile.NamedTemporaryFile(suffix='.scp') as scp:
+        scp.write(b''.join(wavs[r] + b'\n' for r in sorted(recordings) if r in wavs))
+        scp.flush()
+        return asked('wav-to-duration', f'scp:{scp.name}')
+
+
 def from_segments(data):
     data.check_segments()
     segments = {u: line.split() for u, line in data.tables['segments'].items()}
@@ -24,11 +33,7 @@ def from_segments(data):
     if open_ended and data.has('reco2dur'):
         ends = {key: value_of(line) for key, line in data.tables['reco2dur'].items()}
     if open_ended - set(ends):
-        with tempfile.NamedTemporaryFile(suffix='.scp') as scp:
-            wavs = data.tables.get('wav.scp', {})
-            scp.write(b''.join(wavs[r] + b'\n' for r in sorted(open_ended) if r in wavs))
-            scp.flush()
-            ends = asked('wav-to-duration', f'scp:{scp.name}')
+        ends = durations_of(data, open_ended)
     for recording in open_ended:
         if not is_number(ends.get(recording, b''), above=0):
             die(f'the length of recording "{show(recording)}", whose end a segment needs, is not known; look at '
@@ -41,6 +46,8 @@ def durations(data, frame_shift):
     path = data.path
     if data.has('segments'):
         return from_segments(data), 'segments'
+    if data.has('wav.scp') and data.moved:
+        return durations_of(data, data.tables['wav.scp']), 'wav.scp'
     if data.has('wav.scp'):
         return asked('wav-to-duration', f'scp:{path}/wav.scp'), 'wav.scp'
     if data.has('utt2num_frames'):

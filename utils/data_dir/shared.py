@@ -9,9 +9,9 @@ import subprocess
 import sys
 
 sys.path.append(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))  # utils
-from u2moe_script import (Error, Options, die, other_encoding, positive, read_bytes, run, say, usage_error, warn,
-                          writing)
-from u2moe_text import BYTE_ORDER_MARK, printable
+from u2moe_script import (Error, Options, die, other_encoding, positive, read_bytes, run, say, separate_places,
+                          usage_error, warn, writing)
+from u2moe_text import BYTE_ORDER_MARK, printable, refuse_mark
 
 NUMBER = re.compile(rb'[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?\Z')
 MOST = 10  # complaints of one kind about one file before the rest is only counted
@@ -89,6 +89,8 @@ def read_lines(path):
     lines = read_bytes(path).split(b'\n')
     if not lines[-1]:
         lines.pop()
+    for place, line in enumerate(lines, 1):
+        refuse_mark(line, f'{path}:{place}')
     return lines
 
 
@@ -101,6 +103,7 @@ def lines_with_ends(name, file):
             line = line[len(BYTE_ORDER_MARK):]
             if not line:
                 return
+        refuse_mark(line, f'{name}:{place}')
         yield place, line
 
 
@@ -181,11 +184,13 @@ def second_words(path, table, what):
 class DataDir:
     """The tables of a directory, {name: {key: line}}, that can be filtered and written together.
 
-    utt2spk decides which utterances there are, spk2utt follows from it.
+    utt2spk decides which utterances there are, spk2utt follows from it. Paths of wav.scp that hold from the directory,
+    not from the working directory, are whole ones here, as the tables are written elsewhere; `moved` tells that.
     """
 
     def __init__(self, path, tables=None):
         self.path = path
+        self.moved = False
         self.tables = {} if tables is None else tables
         if tables is None:
             if not os.path.isfile(f'{path}/utt2spk'):
@@ -198,7 +203,19 @@ class DataDir:
                         if len(line.split(None, 2)) < 2:
                             complaints.add(f'{path}/{name}', 'segments', place, segment_problems(line.split())[0])
             complaints.finish()
+            self.find_audio()
         self.utt2spk = second_words(f'{path}/utt2spk', self.tables['utt2spk'], 'utterance speaker')
+
+    def find_audio(self):
+        from wav_paths import from_here, places_of  # it imports us
+        places = places_of(f'{self.path}/wav.scp')
+        wavs = self.tables.get('wav.scp', {})
+        for key, line in wavs.items():
+            value = value_of(line)
+            new = from_here(value, places)
+            if new != value:
+                wavs[key] = key + b' ' + new
+                self.moved = True
 
     def has(self, name):
         return name in self.tables

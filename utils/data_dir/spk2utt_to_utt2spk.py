@@ -6,13 +6,14 @@ Without a file stdin is read.
 """
 import sys
 
-from shared import Complaints, Options, read_table, run, show
+from shared import Complaints, Options, read_table, run, separate_places, show
 
 
 def main():
     po = Options(__doc__)
     po.add_argument('spk2utt', nargs='?', default='/dev/stdin')
     args = po.parse()
+    separate_places([args.spk2utt])
     utt2spk, complaints = {}, Complaints()
     for number, (speaker, line) in enumerate(read_table(args.spk2utt, 'keep one line').items(), 1):
         utterances = line.split()[1:]

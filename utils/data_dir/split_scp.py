@@ -9,8 +9,8 @@ Usage: utils/split_scp.pl [--utt2spk=<utt2spk>] <table> <part-1> ... <part-N>
 import re
 import sys
 
-from shared import Options, die, even_parts, read_lines, read_table, run, second_words, show, speaker_parts, \
-    usage_error, write_lines
+from shared import Options, die, even_parts, read_lines, read_table, run, second_words, separate_places, show, \
+    speaker_parts, usage_error, write_lines
 
 
 def parts_of(path, parts, utt2spk_path):
@@ -45,6 +45,7 @@ def main():
     if not args.j:
         if not args.out:
             usage_error('a table and the files to write are needed')
+        separate_places([args.table] + [args.utt2spk] * bool(args.utt2spk), args.out, prints=False)
         for path, lines in zip(args.out, parts_of(args.table, len(args.out), args.utt2spk)):
             write_lines(path, lines)
         return
@@ -53,6 +54,7 @@ def main():
     parts, job = int(args.j[0]), int(args.j[1]) - args.one_based
     if not 0 <= job < parts or len(args.out) > 1:
         usage_error(f'-j {" ".join(args.j)}: there is no such part, or more than one file to write')
+    separate_places([args.table] + [args.utt2spk] * bool(args.utt2spk), args.out, prints=not args.out)
     lines = parts_of(args.table, parts, args.utt2spk)[job]
     if args.out:
         write_lines(args.out[0], lines)

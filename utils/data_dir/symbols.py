@@ -2,7 +2,7 @@
 import re
 import sys
 
-from shared import Complaints, Error, Options, lines_with_ends, read_lines, run, show, usage_error
+from shared import Complaints, Error, Options, lines_with_ends, read_lines, run, separate_places, show, usage_error
 
 
 def read_symbols(path):
@@ -38,6 +38,7 @@ def convert(doc, make_converter, add_options=None):
     po.add_argument('symbols')
     po.add_argument('text', nargs='?')
     args = po.parse()
+    separate_places([args.symbols, args.text])
     first, last = fields(args.f)
     one = make_converter(args)
     name, complaints = args.text or 'stdin', Complaints()

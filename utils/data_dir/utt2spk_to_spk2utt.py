@@ -6,13 +6,14 @@ Without a file stdin is read.
 """
 import sys
 
-from shared import Options, read_table, run, second_words, spk2utt_table
+from shared import Options, read_table, run, second_words, separate_places, spk2utt_table
 
 
 def main():
     po = Options(__doc__)
     po.add_argument('utt2spk', nargs='?', default='/dev/stdin')
     args = po.parse()
+    separate_places([args.utt2spk])
     utt2spk = second_words(args.utt2spk, read_table(args.utt2spk, 'keep one line'), 'utterance speaker')
     sys.stdout.buffer.write(b''.join(line + b'\n' for line in spk2utt_table(utt2spk).values()))
     sys.stdout.buffer.flush()

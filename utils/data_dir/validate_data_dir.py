@@ -19,6 +19,7 @@ from shared import (BYTE_ORDER_MARK, ESSENTIAL, MOST, Options, keyed_by, line_pr
                     spk2utt_table, value_of)
 from u2moe_script import other_encoding
 from u2moe_text import WHITE_SPACE, code_point_name, is_invisible, is_white_space
+from wav_paths import found_in, places_of
 
 # In transcripts: white space that is neither space nor tab divides words here and is part of them for other tools.
 ODD_SPACE = re.compile('[' + WHITE_SPACE.replace(' ', '').replace('\t', '') + ']')
@@ -76,7 +77,7 @@ def read_for_check(path, report):
 
 
 def check_bytes(path, lines, report, space_after=False):
-    """What can be wrong with a text file of any kind. space_after: as Kaldi's tools and ours write numbers."""
+    """What can be wrong with a text file of any kind. space_after: as Kaldi's tools and ours write words and numbers."""
     warnings = {}
     for number, line in enumerate(lines, 1):
         if not line.isascii():
@@ -171,8 +172,9 @@ def check_text(path, lines, non_print, report):
 class Files:
     """Whether the files are there that the values of a table name."""
 
-    def __init__(self):
+    def __init__(self, folder):
         self.known = {}
+        self.places = places_of(f'{folder}/wav.scp')
 
     def problem(self, value):
         value = value.strip()
@@ -188,12 +190,15 @@ class Files:
         text = f'no file "{show(path)}"'
         if not path.startswith(b'/'):
             text += f' in {os.getcwd()}'
+            place = found_in(os.fsdecode(path), self.places)
+            if place:
+                return f'{text}, but in {place}; utils/wav_paths.sh writes whole paths'
         return text + ('; a command needs a "|" at its end' if b' ' in value else '')
 
 
 def check_table(path, name, lines, args, files, report):
     """Returns {key: number of its line}."""
-    check_bytes(path, lines, report, name in ('utt2dur', 'utt2num_frames', 'reco2dur'))
+    check_bytes(path, lines, report, name in ('text', 'utt2dur', 'utt2num_frames', 'reco2dur'))
     keys = []
     for number, line in enumerate(lines, 1):
         words = line.split()
@@ -316,7 +321,7 @@ def check_presence(data, args, report):
 
 def validate(data, args):
     """Number of errors. Whatever is missing or wrong, the rest is checked too."""
-    report, files = Report(), Files()
+    report, files = Report(), Files(data)
     if not os.path.isdir(data):
         say(f"error: no directory '{data}'")
         return 1

@@ -67,6 +67,24 @@ def resolve(value, places):
     return value, False
 
 
+# What may be a relative file in a command, seen without taking quotes apart: most commands have none.
+MAYBE_RELATIVE = re.compile(r"""(?<![^\s'"|;&<>=])(?![-/])[^\s'"|;&<>=]*[./]""")
+
+
+def from_here(value, places):
+    """The value of a wav.scp line (bytes) as it is if it holds from the working directory or from nowhere, else
+    resolved. For those who write the line elsewhere."""
+    text = os.fsdecode(value.strip())
+    command = text.endswith('|')
+    if text.startswith('/') if not command else not MAYBE_RELATIVE.search(text):
+        return value
+    here, found = resolve(text, [os.getcwd()])
+    if here != text if command else found:
+        return value
+    new, found = resolve(text, places)
+    return os.fsencode(new) if found else value
+
+
 def resolved_lines(lines, places):
     """Lines of a wav.scp (bytes) -> (lines, keys whose audio is not there)."""
     out, lost = [], []

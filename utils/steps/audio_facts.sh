@@ -34,4 +34,9 @@ run-jobs --title="reading the audio of $(basename "$data")" --max-jobs="$nj" JOB
 cat "$log"/reco2audio.[0-9]* > "$data/reco2audio.tmp"
 mv "$data/reco2audio.tmp" "$data/reco2audio"
 rm -f "${parts[@]}" "$log"/reco2audio.[0-9]*
-say "$data/reco2audio: $(wc -l < "$data/reco2audio") of $lines recordings can be read"
+read=$(wc -l < "$data/reco2audio")
+say "$data/reco2audio: $read of $lines recordings can be read"
+if ((read < lines)); then
+  why=$(grep -ah '^WARNING ' "$log"/audio_facts.*.log | head -n 3) || true
+  say "$log/audio_facts.*.log say why the others cannot${why:+, first:}${why:+$'\n'}$why"
+fi

@@ -14,8 +14,7 @@
 # rescoring}.text and {forward,greedy,prefix,rescoring}.json with the time each took,
 # and rtf.txt, their table.
 set -euo pipefail
-. ./path.sh
-. "$U2MOE_ROOT/utils/recipe.sh"
+. "$(dirname "$0")/../recipe.sh"
 chunks="-1 16"
 beam=10
 ctc_weight=0.5
@@ -23,6 +22,7 @@ reverse_weight=0.3
 threads=1
 max_failures=0
 parse_options "$@"
+enter_recipe
 [[ ${#args[@]} -eq 3 ]] || usage_error "a dump folder, a set and a model folder are needed"
 dump=${args[0]} set=${args[1]} exp=${args[2]}
 model=$exp/final.safetensors

@@ -17,8 +17,7 @@
 # Reads <model-dir>/final.safetensors and, to calibrate, <dump-dir>/dev. Errors of all models and sets
 # are pooled. RTF is processor time of the encoder over the length of the audio.
 set -euo pipefail
-. ./path.sh
-. "$U2MOE_ROOT/utils/recipe.sh"
+. "$(dirname "$0")/../recipe.sh"
 chunk=-1
 policies="skip0.25 skip0.5 skip0.75 skip1 chunk2 chunk3 chunk4 budget2 budget3 budget4 exit0.9 exit0.99 exit0.999
   skip0.5+chunk4 skip0.75+chunk4 skip0.75+chunk3 skip0.75+chunk2 skip0.75+budget3 skip0.75+exit0.99 skip0.75+chunk4+exit0.99"
@@ -28,6 +27,7 @@ rounds=3
 nj=$(nproc)
 folder=experts
 parse_options "$@"
+enter_recipe
 [[ ${#args[@]} -ge 4 ]] || usage_error "dump, data and model folders and a set are needed"
 dump=${args[0]} data=${args[1]}
 read -ra models <<< "${args[2]}"

@@ -13,13 +13,13 @@
 # with feats.scp, tokens, and fbank.N.json with the time it took. Utterances of train and dev whose letters do not fit
 # into their frames are left out and counted (utils/filter_utts.sh); letters that training has not become <unk>.
 set -euo pipefail
-. ./path.sh
-. "$U2MOE_ROOT/utils/recipe.sh"
+. "$(dirname "$0")/../recipe.sh"
 nj=$(nproc)
 train_dither=0
 fbank_opts=
 max_failures=0
 parse_options "$@"
+enter_recipe
 [[ ${#args[@]} -ge 3 ]] || usage_error "a data folder, a dump folder and sets are needed"
 data=${args[0]} dump=${args[1]}
 sets=("${args[@]:2}")
@@ -30,7 +30,8 @@ mkdir -p "$dump"
 for set in train "${sets[@]}"; do need_file "$data/$set/utt2spk" "make the data first (--stage 1)"; done
 for set in "${sets[@]}"; do
   need_file "$data/$set/text" "the transcripts of the set"
-  copy_data_dir.sh "$data/$set" "$dump/$set" # checks it too
+  # Checks it too; that names of utterances begin with their speaker is nothing that these steps need.
+  copy_data_dir.sh --validate-opts --no-spk-sort "$data/$set" "$dump/$set"
   # The copy is elsewhere, so paths relative to the folder would not hold.
   wav_paths.sh "$data/$set/wav.scp" "$dump/$set/wav.scp"
 done

@@ -11,12 +11,12 @@
 # Reads <model-dir>/final.safetensors. Writes <model-dir>/precision/<chunk>/: models, texts, scores
 # and table.txt. RTF is processor time of the encoder over the length of the audio.
 set -euo pipefail
-. ./path.sh
-. "$U2MOE_ROOT/utils/recipe.sh"
+. "$(dirname "$0")/../recipe.sh"
 chunk=-1
 weights="float32 bfloat16 int8 int4"
 what="all"
 parse_options "$@"
+enter_recipe
 [[ ${#args[@]} -ge 4 ]] || usage_error "dump, data and model folders and a set are needed"
 dump=${args[0]} data=${args[1]} exp=${args[2]}
 sets=("${args[@]:3}")

@@ -7,11 +7,11 @@
 # Counts encoder frames and, in the decoders, the tokens of the transcripts. Writes
 # <model-dir>/routing.{txt,json,png}; the text also counts by label.
 set -euo pipefail
-. ./path.sh
-. "$U2MOE_ROOT/utils/recipe.sh"
+. "$(dirname "$0")/../recipe.sh"
 labels=
 max_failures=0
 parse_options "$@"
+enter_recipe
 [[ ${#args[@]} -eq 3 ]] || usage_error "a dump folder, a set and a model folder are needed"
 dump=${args[0]} set=${args[1]} exp=${args[2]}
 need_file "$exp/info.json" "train the model first (--stage 3)"

@@ -3,18 +3,26 @@
 #
 # Usage: score.sh [options] <text> <set> <model-dir>
 #   e.g. score.sh data/test_clean/text test_clean exp/moe/777
+#   --chunks ""     chunk sizes to score; default: all that are there
 #   --mode strict   what has no result is an error; all: it counts as no words at all (compute-wer --help)
 #
 # Writes <model-dir>/decode/<set>/<chunk>/<mode>.{wer,cer}: words, and characters without spaces; with
 # .json for programs and .per_utt with the alignment of each utterance beside each.
 set -euo pipefail
-. ./path.sh
-. "$U2MOE_ROOT/utils/recipe.sh"
+. "$(dirname "$0")/../recipe.sh"
+chunks=
 mode=strict
 parse_options "$@"
+enter_recipe
 [[ ${#args[@]} -eq 3 ]] || usage_error "a text, a set and a model folder are needed"
 text=${args[0]} set=${args[1]} exp=${args[2]}
-for hyp in "$exp/decode/$set"/*/*.text; do
+texts=()
+# Results of other chunks may be of other data.
+for chunk in ${chunks:-'*'}; do
+  # shellcheck disable=SC2206  # a pattern
+  texts+=("$exp/decode/$set"/$chunk/*.text)
+done
+for hyp in "${texts[@]}"; do
   base=${hyp%.text}
   need_file "$hyp" "decode first (--stage 4)"
   for unit in wer cer; do

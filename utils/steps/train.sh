@@ -13,13 +13,13 @@
 # log.jsonl, final.safetensors (the average) and info.json. A run that was cut off goes on after its last
 # whole epoch, unless data or settings have changed since.
 set -euo pipefail
-. ./path.sh
-. "$U2MOE_ROOT/utils/recipe.sh"
+. "$(dirname "$0")/../recipe.sh"
 epochs=
 average=5
 threads=1
 max_failures=0
 parse_options "$@"
+enter_recipe
 [[ ${#args[@]} -eq 2 ]] || usage_error "a dump folder and a model folder are needed"
 dump=${args[0]} exp=${args[1]}
 seed=${exp##*/}

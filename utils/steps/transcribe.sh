@@ -5,6 +5,7 @@
 #   e.g. transcribe.sh exp/moe/777/final.safetensors talk.ogg
 #   --chunk-size -1   encoder frames; -1 sees the whole recording, others stream, in little memory
 #   --channel 0       of recordings with several
+#   --max-failures 0  how many of several recordings may fail: a count, or a share like 5%
 #
 # Any format that libsndfile reads, at any sampling rate. Prints a line "name text" for each. Units and feature options
 # are those that the model file holds.
@@ -13,6 +14,7 @@ utils=$(cd "$(dirname "$0")/.." && pwd)
 export PATH=$utils/../build/${U2MOE_FLAVOUR:-cpu}/bin:$utils:$PATH
 chunk_size=-1
 channel=0
+max_failures=0
 parse_options "$@"
 [[ ${#args[@]} -ge 2 ]] || usage_error "a model and recordings are needed"
 model=${args[0]}
@@ -24,18 +26,19 @@ scratch=$(mktemp -d)
 declare -A count # recordings of a name
 for recording in "${args[@]:1}"; do
   need_file "$recording" "a recording"
-  name=$(basename "$recording")
+  name=$(basename -- "$recording")
   name=${name//[[:space:]]/_}
   if [[ -v count[$name] ]]; then name+=-$((++count[$name])); else count[$name]=1; fi
-  echo "$name $(realpath "$recording")" >> "$scratch/wav.scp"
+  echo "$name $(realpath -- "$recording")" >> "$scratch/wav.scp"
 done
 streaming=false
 if ((chunk_size > 0)); then streaming=true; fi
 logged "$scratch/log" nnet-info --print=features "$model" > "$scratch/fbank.conf"
 logged "$scratch/log" nnet-info --print=units "$model" > "$scratch/units.txt"
-logged "$scratch/log" compute-fbank-feats --config="$scratch/fbank.conf" --dither=0 --channel="$channel" \
+logged "$scratch/log" compute-fbank-feats --max-failures="$max_failures" --config="$scratch/fbank.conf" --dither=0 --channel="$channel" \
   --allow-downsample=true --allow-upsample=true "scp:$scratch/wav.scp" "ark:$scratch/feats"
-logged "$scratch/log" nnet-forward --chunk-size="$chunk_size" --streaming=$streaming "$model" "ark:$scratch/feats" \
-  "ark:$scratch/all.logp" "ark:$scratch/all.encoder"
+logged "$scratch/log" nnet-forward --max-failures="$max_failures" --chunk-size="$chunk_size" --streaming=$streaming "$model" \
+  "ark:$scratch/feats" "ark:$scratch/all.logp" "ark:$scratch/all.encoder"
 rescored_text "$model" "$scratch/units.txt" "$scratch/all"
+grep -a '^WARNING ' "$scratch/log" >&2 || true # such as a recording that failed
 cat "$scratch/all.text"

@@ -16,34 +16,39 @@ parse_options "$@"
 folder=${args[0]%/}
 [[ -d $folder ]] || die "no folder '$folder'"
 if [[ -e $folder/wav.scp ]]; then
+  [[ -z $dev$tests ]] || die "$folder is itself a data directory; --dev and --tests name others beside it: give" \
+    "the folder above as --data, and --train $(basename "$(realpath "$folder")")"
   printf 'train\ttrain\t%s\n' "$folder"
   exit 0
 fi
 base=
 for candidate in "$folder" "$folder/data"; do
-  if [[ -e $candidate/$train/wav.scp ]]; then base=$candidate; fi
+  if [[ -z $base && -e $candidate/$train/wav.scp ]]; then base=$candidate; fi
 done
 [[ -n $base ]] || die "neither $folder/$train/wav.scp nor $folder/data/$train/wav.scp nor $folder/wav.scp is there:" \
-  "--data names a folder of Kaldi data directories, with wav.scp and text in each"
+  "--data names a folder of Kaldi data directories, with wav.scp and text in each, and --train the one to train on"
 printf 'train\ttrain\t%s\n' "$base/$train"
 if [[ -z $dev ]]; then
   for name in dev valid validation cv; do
-    if [[ -z $dev && -e $base/$name/wav.scp ]]; then dev=$name; fi
+    if [[ -z $dev && $name != "$train" && -e $base/$name/wav.scp ]]; then dev=$name; fi
   done
 elif [[ ! -e $base/$dev/wav.scp ]]; then
   die "--dev: no $base/$dev/wav.scp"
 fi
 if [[ -n $dev ]]; then printf 'dev\tdev\t%s\n' "$base/$dev"; fi
 if [[ -n $tests ]]; then
+  seen=" "
   for name in $tests; do
+    [[ $seen != *" $name "* ]] || die "--tests names '$name' twice"
+    seen+="$name "
     [[ -e $base/$name/wav.scp ]] || die "--tests: no $base/$name/wav.scp"
     printf 'test\t%s\t%s\n' "$name" "$base/$name"
   done
 else
   for path in "$base"/{test,eval}*/wav.scp; do
-    if [[ -e $path ]]; then
+    if [[ -e $path && $path != "$base/$train/wav.scp" ]]; then
       path=${path%/wav.scp}
-      [[ $path != *[[:space:]]* || ${path##*/} != *[[:space:]]* ]] || die "the name of '$path' holds a space"
+      [[ ${path##*/} != *[[:space:]]* ]] || die "the name of '$path' holds a space"
       printf 'test\t%s\t%s\n' "${path##*/}" "$path"
     fi
   done

@@ -56,18 +56,22 @@ def describe_sets(args, out):
 
 
 def describe_audio(args, out, rate):
-    seconds, stereo = collections.Counter(), 0
+    seconds, stereo = collections.Counter(), set()
     for name in args.sets:
-        for facts in table(f'{args.data}/{name}/reco2audio').values():
-            hz, channels, length, _ = facts.split()
-            seconds[int(hz)] += float(length)
-            stereo += channels != '1'
+        folder = f'{args.data}/{name}'
+        facts = {recording: line.split() for recording, line in table(f'{folder}/reco2audio').items()}
+        segments = {u: line.split()[0] for u, line in table(f'{folder}/segments').items()}
+        for u, length in table(f'{folder}/utt2dur').items():
+            seconds[int(facts[segments.get(u, u)][0])] += float(length)
+        # Sets that were split off have parts of the same recordings.
+        waves = table(f'{folder}/wav.scp')
+        stereo |= {waves[recording] for recording, fact in facts.items() if fact[1] != '1'}
     out.append('  recorded at ' + ', '.join(f'{hz} Hz ({hours(s)})' for hz, s in sorted(seconds.items())))
     down, up = (sum(s for hz, s in seconds.items() if test(hz)) for test in (lambda x: x > rate, lambda x: x < rate))
     todo = [f'{hours(s)} are resampled {where}' for s, where in ((down, 'down'), (up, 'up')) if s]
     out.append(f'  features at {rate} Hz' + (': ' + ', '.join(todo) if todo else '; nothing has to be resampled'))
     if stereo:
-        out.append(f'  {stereo} recordings have several channels: the first is taken, unless segments names another')
+        out.append(f'  {len(stereo)} recordings have several channels: the first is taken, unless segments names another')
 
 
 def overlap(args, out):
