@@ -72,12 +72,10 @@ void RouteRecorder::OnRoute(ConstView logits, Span<int32_t> experts, Span<float>
 }
 
 void RouteReport::Add(const std::string &layer, const RouteRecorder::Decision &d, int64_t chunk,
-                      const std::string &group) {
-  const bool encoder = layer.find("encoder.") == 0;
-  const std::string &router = (encoder ? config_.encoder.ffn : config_.decoder.ffn).router;
+                      const std::string &group, const FeedForwardConfig &mixture) {
   RouteStats one(static_cast<int>(d.logits.Cols()),
                  static_cast<int>(static_cast<int64_t>(d.experts.size()) / d.logits.Rows()),
-                 RouterTraitsOf(router).gates_sum_to_one);
+                 RouterTraitsOf(mixture.router).gates_sum_to_one);
   one.Add(d.logits, d.experts, d.gates, chunk);
   if (stats_.count(layer) == 0) layers_.push_back(layer);
   stats_[layer].Add(one);
@@ -123,13 +121,22 @@ std::vector<RouteRecorder::Decision> RouteReport::AddUtterance(
     const Context &ctx, const AsrModel &model, ConstView feats, const AttentionMask &mask,
     const std::vector<int32_t> *tokens, const std::string &group) {
   UtteranceRoutes routes = RouteUtterance(ctx, model, feats, mask, tokens, false);
-  const auto add = [&](const std::vector<std::string> &names,
+  using Mixtures = std::vector<const FeedForwardConfig *>;
+  Mixtures encoder, left, right;
+  config_.encoder.ForEachMixture(
+      [&](int32_t, bool, const FeedForwardConfig &c) { encoder.push_back(&c); });
+  config_.decoder.ForEachMixture(false,
+                                 [&](int32_t, const FeedForwardConfig &c) { left.push_back(&c); });
+  config_.decoder.ForEachMixture(true,
+                                 [&](int32_t, const FeedForwardConfig &c) { right.push_back(&c); });
+  const auto add = [&](const std::vector<std::string> &names, const Mixtures &mixtures,
                        const std::vector<RouteRecorder::Decision> &decisions, int64_t chunk) {
-    for (size_t i = 0; i < decisions.size(); ++i) Add(names[i], decisions[i], chunk, group);
+    for (size_t i = 0; i < decisions.size(); ++i)
+      Add(names[i], decisions[i], chunk, group, *mixtures[i]);
   };
-  add(EncoderMixtureNames(config_), routes.encoder, mask.chunk);
-  add(DecoderMixtureNames(config_, false), routes.left, 0);
-  add(DecoderMixtureNames(config_, true), routes.right, 0);
+  add(EncoderMixtureNames(config_), encoder, routes.encoder, mask.chunk);
+  add(DecoderMixtureNames(config_, false), left, routes.left, 0);
+  add(DecoderMixtureNames(config_, true), right, routes.right, 0);
   ++num_utterances_;
   return std::move(routes.encoder);
 }

@@ -9,7 +9,8 @@
 #include "base/log.h"
 #include "model/config-fields.h"
 #include "model/layer-list.h"
-#include "moe/feed-forward-config.h"
+#include "moe/bank-registry.h"
+#include "moe/router-registry.h"
 #include "util/json.h"
 #include "util/options.h"
 #include "util/text.h"
@@ -18,6 +19,19 @@ namespace u2moe {
 namespace {
 
 using nlohmann::json;
+
+// Beside the names of the registries, so that none is forgotten.
+const char *RouterDoc() {
+  static const std::string doc =
+      Cat("how experts are chosen: ", Join(RouterNames(), ", "),
+          ". switch takes one expert per frame and learns; rmoe remembers from layer to layer; "
+          "shared-topk is one for all layers; noisy-topk explores in training");
+  return doc.c_str();
+}
+const char *BankDoc() {
+  static const std::string doc = Cat("the experts of a mixture: ", Join(BankNames(), ", "));
+  return doc.c_str();
+}
 
 // The one list of the options: fn(name, value, description) for each.
 template <class Options, class Fn>
@@ -39,16 +53,16 @@ void VisitOptions(Options *o, Fn fn) {
   fn("num-experts", &o->num_experts,
      "experts of each feed-forward block, encoder and decoders; 0: dense");
   fn("experts-per-frame", &o->experts_per_frame, "experts that work on one frame");
-  fn("router", &o->router, "how experts are chosen: topk-softmax");
+  fn("router", &o->router, RouterDoc());
   fn("activation", &o->activation,
      "activation of the encoder's feed-forward blocks: swish or relu");
   fn("ffn-bias", &o->ffn_bias, "biases in the encoder's feed-forward blocks");
-  fn("bank", &o->bank, "how the experts of a mixture keep their parameters: full");
+  fn("bank", &o->bank, BankDoc());
   fn("shared-experts", &o->shared_experts,
      "experts of each mixture that work on every frame, beside those that the router chooses");
-  fn("router-dim", &o->router_dim,
-     "width of what a router keeps for itself, where it does; 0: the router's own default");
-  fn("router-noise", &o->router_noise, "training: scale of the noise of a noisy router");
+  fn("router-dim", &o->router_dim, "width of the state of rmoe; 0: a quarter of model-dim");
+  fn("router-noise", &o->router_noise,
+     "training: deviation of the noise of noisy-topk, times the number of experts");
   fn("balance-weight", &o->balance_weight,
      "training: weight of the loss that evens the load of experts");
   fn("z-weight", &o->z_weight, "training: weight of the loss that keeps a router's logits small");
@@ -116,7 +130,7 @@ void CheckFfn(const std::string &where, const std::string &prefix, const FeedFor
   };
   range("hidden-dim", ffn.hidden_dim, 1, 1 << 20);
   range("num-experts", ffn.num_experts, 0, 1 << 14);
-  CheckMixture(ffn, where + prefix);
+  CheckMixture(ffn, where, prefix);
 }
 
 // What lists of layers depend on.
@@ -394,7 +408,9 @@ void CheckCanLearn(const ModelConfig &c, const std::string &source) {
     throw UsageError(source, ": ", where, prefix, "experts-per-frame=1 with ", prefix,
                      "num-experts=", ffn.num_experts,
                      ": its router gets no gradient, as a softmax over one logit is constant; such "
-                     "a model can only be run, so train one with 2 or more experts per frame");
+                     "a model can only be run, so train one with 2 or more experts per frame, or "
+                     "with ",
+                     prefix, "router=switch");
   };
   c.encoder.ForEachMixture([&](int32_t block, bool macaron, const FeedForwardConfig &ffn) {
     const bool differ = !c.encoder.layers.empty();
