@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "base/signal-cleanup.h"
+#include "moe/router-registry.h"
 #include "pipeline/encode.h"
 #include "util/io.h"
 
@@ -74,8 +75,11 @@ void RouteRecorder::OnRoute(ConstView logits, Span<int32_t> experts, Span<float>
 
 void RouteReport::Add(const std::string &layer, const RouteRecorder::Decision &d, int64_t chunk,
                       const std::string &group) {
+  const bool encoder = layer.find("encoder.") == 0;
+  const std::string &router = (encoder ? config_.encoder.ffn : config_.decoder.ffn).router;
   RouteStats one(static_cast<int>(d.logits.Cols()),
-                 static_cast<int>(static_cast<int64_t>(d.experts.size()) / d.logits.Rows()));
+                 static_cast<int>(static_cast<int64_t>(d.experts.size()) / d.logits.Rows()),
+                 RouterTraitsOf(router).gates_sum_to_one);
   one.Add(d.logits, d.experts, d.gates, chunk);
   if (stats_.count(layer) == 0) layers_.push_back(layer);
   stats_[layer].Add(one);

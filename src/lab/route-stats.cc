@@ -6,9 +6,10 @@
 
 namespace u2moe {
 
-RouteStats::RouteStats(int num_experts, int num_choices)
+RouteStats::RouteStats(int num_experts, int num_choices, bool gates_sum_to_one)
     : num_experts_(num_experts),
       num_choices_(num_choices),
+      gates_sum_to_one_(gates_sum_to_one),
       counts_(static_cast<size_t>(num_experts), 0),
       pairs_(static_cast<size_t>(num_experts * num_experts), 0),
       gates_(static_cast<size_t>(num_choices), 0) {}
@@ -45,7 +46,8 @@ void RouteStats::Add(ConstView logits, Span<int32_t> experts, Span<float> gates,
     }
     for (size_t i = base + n; i < base + k; ++i)
       CHECK(experts[i] < 0 && gates[i] == 0) << "row " << t << " has a gap or a gate for no expert";
-    CHECK(n == 0 || std::abs(sum - 1) < 1e-4) << "the gates of row " << t << " sum to " << sum;
+    CHECK(n == 0 || (sum < 1 + 1e-4 && (!gates_sum_to_one_ || sum > 1 - 1e-4)))
+        << "the gates of row " << t << " sum to " << sum;
     num_slots_ += static_cast<int64_t>(n);
     num_single_ += n == 1 && k > 1;
     num_exited_ += n == 0;
@@ -66,7 +68,7 @@ void RouteStats::Add(ConstView logits, Span<int32_t> experts, Span<float> gates,
 }
 
 void RouteStats::Add(const RouteStats &o) {
-  if (num_experts_ == 0) *this = RouteStats(o.num_experts_, o.num_choices_);
+  if (num_experts_ == 0) *this = RouteStats(o.num_experts_, o.num_choices_, o.gates_sum_to_one_);
   CHECK(o.num_experts_ == num_experts_ && o.num_choices_ == num_choices_);
   num_rows_ += o.num_rows_;
   num_slots_ += o.num_slots_;

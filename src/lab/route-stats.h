@@ -16,10 +16,12 @@ namespace u2moe {
 class RouteStats {
  public:
   RouteStats() = default;
-  RouteStats(int num_experts, int num_choices);
+  // gates_sum_to_one: whether the router's gates do, see RouterTraits.
+  RouteStats(int num_experts, int num_choices, bool gates_sum_to_one = true);
 
   // Adds rows as RouteSink::OnRoute reports them. Throws Error unless each row has at most K
-  // distinct experts, the empty places behind them, and gates that sum to 1, or no expert at all.
+  // distinct experts, the empty places behind them, and gates that sum to 1 (or to no more, where
+  // the router's do not), or no expert at all.
   // chunk_size: how many rows in succession are one chunk for DistinctPerChunk; <= 0: all rows of
   // the call.
   void Add(ConstView logits, Span<int32_t> experts, Span<float> gates, int64_t chunk_size);
@@ -56,6 +58,7 @@ class RouteStats {
 
  private:
   int num_experts_ = 0, num_choices_ = 0;
+  bool gates_sum_to_one_ = true;
   int64_t num_rows_ = 0, num_chunks_ = 0, distinct_ = 0, num_slots_ = 0;
   int64_t num_single_ = 0, num_exited_ = 0;  // rows with one expert only; with none
   std::vector<int64_t> counts_, pairs_;      // [E], [E * E]

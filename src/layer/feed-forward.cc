@@ -70,7 +70,8 @@ void DenseFeedForward::Forward(const Context &ctx, ConstView x, const LayerOutpu
 }
 
 void DenseFeedForward::Backward(const Context &ctx, ConstView x, const FeedForwardTape &tape,
-                                ConstView dy, FeedForward *grad, View dx) const {
+                                ConstView dy, FeedForward *grad, View dx,
+                                RoutingGradients *) const {
   const auto &t = dynamic_cast<const DenseTape &>(tape);
   BackwardRows(ctx, x, t.before, t.after, t.mask, dy, &dynamic_cast<DenseFeedForward &>(*grad), dx);
 }

@@ -13,6 +13,8 @@
 
 namespace u2moe {
 
+struct RoutingGradients;  // moe/routing-state.h
+
 // What the backward of a feed-forward block needs from its forward.
 struct FeedForwardTape {
   virtual ~FeedForwardTape() = default;
@@ -28,9 +30,10 @@ class FeedForward {
   virtual void Forward(const Context &ctx, ConstView x, const LayerOutput &out,
                        std::unique_ptr<FeedForwardTape> *tape, DropoutSeeds *dropout,
                        const RouteCall &routes) const = 0;
-  // dx [R, D] overwritten; adds to *grad, which must be of the same type and shape.
+  // dx [R, D] overwritten; adds to *grad, which must be of the same type and shape. routing: what
+  // passes from mixture to mixture against the order of forward; null where nothing did.
   virtual void Backward(const Context &ctx, ConstView x, const FeedForwardTape &tape, ConstView dy,
-                        FeedForward *grad, View dx) const = 0;
+                        FeedForward *grad, View dx, RoutingGradients *routing) const = 0;
   virtual void VisitParams(ParamVisitor *v) = 0;
   // Parameters that one frame uses: all of a dense block, the router and K experts of a mixture.
   virtual int64_t NumActiveParams() const = 0;
@@ -48,7 +51,7 @@ class DenseFeedForward : public FeedForward {
                std::unique_ptr<FeedForwardTape> *tape, DropoutSeeds *dropout,
                const RouteCall &routes) const override;
   void Backward(const Context &ctx, ConstView x, const FeedForwardTape &tape, ConstView dy,
-                FeedForward *grad, View dx) const override;
+                FeedForward *grad, View dx, RoutingGradients *routing) const override;
   void VisitParams(ParamVisitor *v) override;
   int64_t NumActiveParams() const override;
 

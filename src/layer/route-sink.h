@@ -6,6 +6,7 @@
 
 #include "base/span.h"
 #include "tensor/allocator.h"
+#include "tensor/ragged.h"
 #include "tensor/view.h"
 
 namespace u2moe {
@@ -34,15 +35,31 @@ struct MixturePolicy {
   int expert_budget = 0;  // distinct experts that the rows of a chunk may use; 0: any number
 };
 
-// What goes with the rows of one call to a mixture.
+// What a router may know of a sequence beside its rows.
+struct SequenceFacts {
+  uint64_t seed = 0;      // of the utterance in this part of the network, for what is random
+  int64_t first = 0;      // the position of the first row: of a stream's chunk not 0
+  bool training = false;  // whether what is random in training happens
+};
+
+struct RoutingState;  // moe/routing-state.h
+
+// What goes with the rows of one call to a mixture. Only those who need them look at the sequences:
+// rows of a token tree, for one, belong to none.
 struct RouteCall {
   RouteCall(RouteSink *sink = nullptr) : sink(sink) {}  // NOLINT(runtime/explicit)
   RouteSink *sink;                                      // null: nobody listens
+  int mixture = 0;  // the number of the feed-forward in its part of the network
   // The rows behind the last row of each chunk, rising, the number of rows last; empty: there
   // are no chunks, and no limits to their experts.
   Span<int64_t> chunk_ends;
   // For each row, whether it is done with experts and gets none; null: no row is.
   const CachedVector<bool> *exited = nullptr;
+  // The sequences that the rows belong to, with what is known of each; null and empty: nothing is.
+  const RaggedShape *shape = nullptr;
+  Span<SequenceFacts> sequences;
+  // What passes from mixture to mixture in this forward; null: nothing may.
+  RoutingState *state = nullptr;
 };
 
 }  // namespace u2moe

@@ -7,12 +7,18 @@ namespace {
 
 constexpr float kFeedForwardScale = 0.5f;
 
+const FeedForwardConfig &FeedForwardOf(const EncoderConfig &c, int /*block*/, bool /*macaron*/) {
+  return c.ffn;
+}
+
 }  // namespace
 
-ConformerBlock::ConformerBlock(const EncoderConfig &c)
+ConformerBlock::ConformerBlock(const EncoderConfig &c, int index, MixtureShared *shared)
     : dropout_(c.dropout),
-      feed_forward_macaron_(MakeFeedForward(c.model_dim, c.ffn, c.dropout)),
-      feed_forward_(MakeFeedForward(c.model_dim, c.ffn, c.dropout)),
+      feed_forward_macaron_(
+          MakeFeedForward(c.model_dim, FeedForwardOf(c, index, true), c.dropout, shared)),
+      feed_forward_(
+          MakeFeedForward(c.model_dim, FeedForwardOf(c, index, false), c.dropout, shared)),
       self_attn_(c.model_dim, c.num_heads),
       conv_module_(c.model_dim, c.conv_kernel, c.causal, c.conv_norm == ConvNorm::kBatchNorm,
                    c.ffn.activation),
@@ -32,11 +38,13 @@ void ConformerBlock::Forward(const Context &ctx, const ForwardMode &mode, const 
     attention_caches.push_back(&block.attention);
     convolution_caches.push_back(&block.convolution);
   }
+  RouteCall call = routes;
+  call.mixture = 2 * index;
   SublayerForward(ctx, norm_ff_macaron_, kFeedForwardScale, dropout_, mode.dropout, x,
                   tape ? &tape->macaron : nullptr, [&](ConstView in, const LayerOutput &out) {
                     const StageScope stage(Stage::kFeedForward);
                     feed_forward_macaron_->Forward(
-                        ctx, in, out, tape ? &tape->macaron_ffn : nullptr, mode.dropout, routes);
+                        ctx, in, out, tape ? &tape->macaron_ffn : nullptr, mode.dropout, call);
                   });
   SublayerForward(ctx, norm_mha_, 1, dropout_, mode.dropout, x, tape ? &tape->attention : nullptr,
                   [&](ConstView in, const LayerOutput &out) {
@@ -51,11 +59,12 @@ void ConformerBlock::Forward(const Context &ctx, const ForwardMode &mode, const 
                                          tape ? &tape->convolution_inner : nullptr,
                                          running ? &running->conv_module_ : nullptr);
                   });
+  call.mixture = 2 * index + 1;
   SublayerForward(ctx, norm_ff_, kFeedForwardScale, dropout_, mode.dropout, x,
                   tape ? &tape->ffn : nullptr, [&](ConstView in, const LayerOutput &out) {
                     const StageScope stage(Stage::kFeedForward);
                     feed_forward_->Forward(ctx, in, out, tape ? &tape->final_ffn : nullptr,
-                                           mode.dropout, routes);
+                                           mode.dropout, call);
                   });
   Tensor y(ctx, x->Rows(), x->Cols());
   norm_final_.Forward(ctx, *x, y, tape ? &tape->final_stats : nullptr);
@@ -65,12 +74,12 @@ void ConformerBlock::Forward(const Context &ctx, const ForwardMode &mode, const 
 
 void ConformerBlock::Backward(const Context &ctx, const RaggedShape &shape,
                               const PositionRows &positions, const Tape &tape, ConformerBlock *grad,
-                              Tensor *dx) const {
+                              Tensor *dx, RoutingGradients *routing) const {
   norm_final_.Backward(ctx, tape.final_x, tape.final_stats, *dx, &grad->norm_final_, *dx);
   SublayerBackward(ctx, norm_ff_, kFeedForwardScale, tape.ffn, &grad->norm_ff_, dx,
                    [&](ConstView dy, View dn) {
                      feed_forward_->Backward(ctx, tape.ffn.normed, *tape.final_ffn, dy,
-                                             grad->feed_forward_.get(), dn);
+                                             grad->feed_forward_.get(), dn, routing);
                    });
   SublayerBackward(ctx, norm_conv_, 1, tape.convolution, &grad->norm_conv_, dx,
                    [&](ConstView dy, View dn) {
@@ -85,7 +94,8 @@ void ConformerBlock::Backward(const Context &ctx, const RaggedShape &shape,
   SublayerBackward(ctx, norm_ff_macaron_, kFeedForwardScale, tape.macaron, &grad->norm_ff_macaron_,
                    dx, [&](ConstView dy, View dn) {
                      feed_forward_macaron_->Backward(ctx, tape.macaron.normed, *tape.macaron_ffn,
-                                                     dy, grad->feed_forward_macaron_.get(), dn);
+                                                     dy, grad->feed_forward_macaron_.get(), dn,
+                                                     routing);
                    });
 }
 

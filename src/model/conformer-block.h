@@ -10,6 +10,8 @@
 #include "model/model-config.h"
 #include "model/stream-state.h"
 #include "model/sublayer.h"
+#include "moe/feed-forward-factory.h"
+#include "moe/routing-state.h"
 #include "tensor/allocator.h"
 
 namespace u2moe {
@@ -20,7 +22,13 @@ struct ForwardMode {
   DropoutSeeds *dropout = nullptr;      // null: no dropout
   RouteSink *routes = nullptr;          // null: nobody listens
   CachedVector<StreamState *> streams;  // empty: whole utterances
-  bool window_is_chunk = true;          // of a stream; false: without chunks, it is an utterance
+  // Of each sequence, for routers; of streams the first positions are filled in. Empty: nothing is
+  // known.
+  Span<SequenceFacts> sequences;
+  // Keeps the routers' decisions for losses on them, see moe/aux-loss.h; must live until backward
+  // is done. Null: nobody wants them.
+  RoutingState *routing = nullptr;
+  bool window_is_chunk = true;  // of a stream; false: without chunks, it is an utterance
   // Receives what the CTC head sees where the policy lets frames exit, the block's output [R, D]
   // through the final norm; null: nobody wants it.
   Tensor *exit_out = nullptr;
@@ -40,17 +48,19 @@ class ConformerBlock {
     Tensor final_x, final_stats;
   };
 
-  explicit ConformerBlock(const EncoderConfig &config);
+  // shared: what the mixtures of all blocks share.
+  ConformerBlock(const EncoderConfig &config, int index, MixtureShared *shared);
 
   // x [sum T, D] in, the block's output out. index: the number of this block, for the caches of
-  // streams. routes: for both feed-forwards. running: where batch norm moves its running statistics
-  // in training, or null.
+  // streams. routes: for both feed-forwards, but for their numbers. running: where batch norm moves
+  // its running statistics in training, or null.
   void Forward(const Context &ctx, const ForwardMode &mode, const RouteCall &routes, int index,
                const RaggedShape &shape, const PositionRows &positions, Tensor *x, Tape *tape,
                ConformerBlock *running) const;
   // dx in: gradient of the output; out: gradient of the input. Adds to grad.
   void Backward(const Context &ctx, const RaggedShape &shape, const PositionRows &positions,
-                const Tape &tape, ConformerBlock *grad, Tensor *dx) const;
+                const Tape &tape, ConformerBlock *grad, Tensor *dx,
+                RoutingGradients *routing) const;
   // From now on the weights stay as they are.
   void PrepareForInference() { self_attn_.PrepareForInference(); }
   void SetPolicies(const MixturePolicy &macaron, const MixturePolicy &last) {

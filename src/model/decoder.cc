@@ -28,6 +28,12 @@ DecoderInput MakeDecoderInput(const std::vector<std::vector<int32_t>> &labels,
   return input;
 }
 
+namespace {
+
+const FeedForwardConfig &FeedForwardOf(const DecoderConfig &c, int /*block*/) { return c.ffn; }
+
+}  // namespace
+
 Decoder::Decoder(const DecoderConfig &c, int num_blocks, int64_t dim, int64_t vocab_size)
     : dropout_(c.dropout),
       positional_dropout_(c.positional_dropout),
@@ -38,7 +44,7 @@ Decoder::Decoder(const DecoderConfig &c, int num_blocks, int64_t dim, int64_t vo
     Block b;
     b.self_attn = MultiHeadAttention(dim, c.num_heads);
     b.src_attn = MultiHeadAttention(dim, c.num_heads);
-    b.feed_forward = MakeFeedForward(dim, c.ffn, c.dropout);
+    b.feed_forward = MakeFeedForward(dim, FeedForwardOf(c, i), c.dropout, &shared_);
     b.norm1 = b.norm2 = b.norm3 = LayerNorm(dim);
     blocks_.push_back(std::move(b));
   }
@@ -56,8 +62,13 @@ std::vector<int> OwnIndex(const RaggedShape &shape) {
 
 template <class SelfAttention, class SourceAttention>
 void Decoder::ForwardBlocks(const Context &ctx, const SelfAttention &self,
-                            const SourceAttention &source, DropoutSeeds *dropout, RouteSink *routes,
-                            Tensor *x, std::vector<BlockTape> *tapes) const {
+                            const SourceAttention &source, DropoutSeeds *dropout,
+                            const RouteCall &routes, Tensor *x,
+                            std::vector<BlockTape> *tapes) const {
+  RoutingState own_routing;
+  RouteCall call = routes;
+  if (call.state == nullptr) call.state = &own_routing;
+  call.state->depth = Tensor();
   if (tapes != nullptr) tapes->resize(blocks_.size());
   for (size_t i = 0; i < blocks_.size(); ++i) {
     const Block &block = blocks_[i];
@@ -66,17 +77,18 @@ void Decoder::ForwardBlocks(const Context &ctx, const SelfAttention &self,
                     [&](ConstView in, const LayerOutput &out) { self(i, in, out, t); });
     SublayerForward(ctx, block.norm2, 1, dropout_, dropout, x, t ? &t->source : nullptr,
                     [&](ConstView in, const LayerOutput &out) { source(i, in, out, t); });
+    call.mixture = static_cast<int>(i);
     SublayerForward(ctx, block.norm3, 1, dropout_, dropout, x, t ? &t->ffn : nullptr,
                     [&](ConstView in, const LayerOutput &out) {
                       block.feed_forward->Forward(ctx, in, out, t ? &t->ffn_inner : nullptr,
-                                                  dropout, routes);
+                                                  dropout, call);
                     });
   }
 }
 
 void Decoder::Forward(const Context &ctx, const DecoderInput &input, ConstView encoder_out,
-                      const RaggedShape &encoder_shape, DropoutSeeds *dropout, RouteSink *routes,
-                      Tensor *logits, Tape *tape) const {
+                      const RaggedShape &encoder_shape, DropoutSeeds *dropout,
+                      const RouteCall &routes, Tensor *logits, Tape *tape) const {
   const int64_t rows = input.shape.TotalRows(), dim = embed_.Cols();
   Tensor x(ctx, rows, dim), positions(ctx, input.shape.MaxLength(), dim);
   EmbeddingForward(ctx, embed_, ListOnDevice<int32_t>(ctx, input.tokens),
@@ -97,13 +109,16 @@ void Decoder::Forward(const Context &ctx, const DecoderInput &input, ConstView e
     blocks_[i].src_attn.Forward(ctx, AttentionMask::Full(), in, input.shape, encoder_out,
                                 encoder_shape, input.memory, out, t ? &t->source_inner : nullptr);
   };
-  ForwardBlocks(ctx, self, source, dropout, routes, &x, tape != nullptr ? &tape->blocks : nullptr);
+  RouteCall call = routes;
+  call.shape = &input.shape;
+  ForwardBlocks(ctx, self, source, dropout, call, &x, tape != nullptr ? &tape->blocks : nullptr);
   Tensor after(ctx, rows, dim);
   after_norm_.Forward(ctx, x, after, tape != nullptr ? &tape->after_stats : nullptr);
   *logits = Tensor(ctx, rows, output_layer_.OutDim());
   output_layer_.Forward(ctx, after, *logits);
   if (tape != nullptr) {
     tape->input_mask = input_mask;
+    tape->routing = routes.state;
     tape->after_x = std::move(x);
     tape->after = std::move(after);
   }
@@ -141,7 +156,7 @@ Decoder::TreeScores Decoder::ScoreTree(const Context &ctx, const TokenTree &tree
   const auto source = [&](size_t i, ConstView in, const LayerOutput &out, BlockTape *) {
     blocks_[i].src_attn.ForwardProjected(ctx, in, memory[i], out);
   };
-  ForwardBlocks(ctx, self, source, nullptr, nullptr, &x, nullptr);
+  ForwardBlocks(ctx, self, source, nullptr, RouteCall(), &x, nullptr);
   after_norm_.Forward(ctx, x, x, nullptr);
 
   // The logits of some nodes at a time: they stay in the cache until their few entries are taken.
@@ -203,12 +218,15 @@ void Decoder::Backward(const Context &ctx, const DecoderInput &input, ConstView 
   Tensor dx(ctx, rows, dim);
   output_layer_.Backward(ctx, tape.after, dlogits, &grad->output_layer_, dx);
   after_norm_.Backward(ctx, tape.after_x, tape.after_stats, dx, &grad->after_norm_, dx);
+  RoutingGradients routing;
+  if (tape.routing != nullptr && tape.routing->collect) routing.state = tape.routing;
   for (size_t i = blocks_.size(); i-- > 0;) {
     const Block &block = blocks_[i];
     const BlockTape &t = tape.blocks[i];
     Block *g = &grad->blocks_[i];
     SublayerBackward(ctx, block.norm3, 1, t.ffn, &g->norm3, &dx, [&](ConstView dy, View dn) {
-      block.feed_forward->Backward(ctx, t.ffn.normed, *t.ffn_inner, dy, g->feed_forward.get(), dn);
+      block.feed_forward->Backward(ctx, t.ffn.normed, *t.ffn_inner, dy, g->feed_forward.get(), dn,
+                                   &routing);
     });
     SublayerBackward(ctx, block.norm2, 1, t.source, &g->norm2, &dx, [&](ConstView dy, View dn) {
       Tensor dmemory(ctx, encoder_out.Rows(), dim);
@@ -243,6 +261,7 @@ void Decoder::VisitParams(ParamVisitor *v) {
   v->Scope("output_layer", &output_layer_);
   for (size_t i = 0; i < blocks_.size(); ++i)
     v->Scope("decoders." + std::to_string(i), &blocks_[i]);
+  v->Scope("shared", &shared_);
 }
 
 void Decoder::SetSkipGates(const std::vector<float> &gates) {

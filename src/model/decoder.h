@@ -11,6 +11,8 @@
 #include "model/model-config.h"
 #include "model/sublayer.h"
 #include "model/token-tree.h"
+#include "moe/feed-forward-factory.h"
+#include "moe/routing-state.h"
 
 namespace u2moe {
 
@@ -38,14 +40,17 @@ class Decoder {
   struct Tape {
     DropoutMask input_mask;
     std::vector<BlockTape> blocks;
-    Tensor after_x, after_stats, after;  // input and output of the final norm
+    Tensor after_x, after_stats, after;     // input and output of the final norm
+    const RoutingState *routing = nullptr;  // RouteCall::state
   };
 
   Decoder(const DecoderConfig &config, int num_blocks, int64_t dim, int64_t vocab_size);
 
-  // logits [sum (labels+1), V], before log-softmax. encoder_out [sum T, D] with its shape.
+  // logits [sum (labels+1), V], before log-softmax. encoder_out [sum T, D] with its shape. routes:
+  // a sink, the facts of the input's sequences and a state, which must live until backward is done;
+  // the rest is filled in.
   void Forward(const Context &ctx, const DecoderInput &input, ConstView encoder_out,
-               const RaggedShape &encoder_shape, DropoutSeeds *dropout, RouteSink *routes,
+               const RaggedShape &encoder_shape, DropoutSeeds *dropout, const RouteCall &routes,
                Tensor *logits, Tape *tape) const;
   // One utterance's encoder_out [T, D] as each block attends to it.
   using Memory = std::vector<MultiHeadAttention::Memory>;
@@ -82,11 +87,12 @@ class Decoder {
   // block i, source(...) its attention to the encoder.
   template <class SelfAttention, class SourceAttention>
   void ForwardBlocks(const Context &ctx, const SelfAttention &self, const SourceAttention &source,
-                     DropoutSeeds *dropout, RouteSink *routes, Tensor *x,
+                     DropoutSeeds *dropout, const RouteCall &routes, Tensor *x,
                      std::vector<BlockTape> *tapes) const;
 
   float dropout_, positional_dropout_;
   Tensor embed_;  // [V, D]
+  MixtureShared shared_;
   std::vector<Block> blocks_;
   LayerNorm after_norm_;
   Linear output_layer_;

@@ -19,7 +19,7 @@ Encoder::Encoder(const EncoderConfig &c)
       cmvn_istd_({c.feature_dim}),
       embed_(c.feature_dim, c.model_dim, c.subsampling),
       after_norm_(c.model_dim) {
-  for (int i = 0; i < c.num_blocks; ++i) blocks_.emplace_back(c);
+  for (int i = 0; i < c.num_blocks; ++i) blocks_.emplace_back(c, i, &shared_);
 }
 
 PositionRows Encoder::Positions(const Context &ctx, const ForwardMode &mode,
@@ -88,6 +88,12 @@ void Encoder::Forward(const Context &ctx, const ForwardMode &mode, ConstView fea
     chunk_ends = ChunkEnds(mode, sub_shape);
     routes.chunk_ends = chunk_ends;
   }
+  const CachedVector<SequenceFacts> sequences = Sequences(mode);
+  RoutingState own_routing;
+  routes.shape = &sub_shape;
+  routes.sequences = sequences;
+  routes.state = mode.routing != nullptr ? mode.routing : &own_routing;
+  routes.state->depth = Tensor();
   CachedVector<bool> exited;
   for (size_t i = 0; i < blocks_.size(); ++i) {
     if (policy_.Exits() && i == static_cast<size_t>(policy_.exit_block)) {
@@ -113,6 +119,7 @@ void Encoder::Forward(const Context &ctx, const ForwardMode &mode, ConstView fea
     tape->shape = sub_shape;
     tape->positions = std::move(positions);
     tape->input_mask = input_mask;
+    tape->routing = mode.routing;
     tape->after_x = std::move(x);
   }
 }
@@ -126,6 +133,13 @@ CachedVector<int64_t> Encoder::ChunkEnds(const ForwardMode &mode, const RaggedSh
     ends.push_back(shape.End(b));
   }
   return ends;
+}
+
+CachedVector<SequenceFacts> Encoder::Sequences(const ForwardMode &mode) {
+  CachedVector<SequenceFacts> sequences(mode.sequences.begin(), mode.sequences.end());
+  if (sequences.empty()) sequences.resize(mode.streams.size());
+  for (size_t b = 0; b < mode.streams.size(); ++b) sequences[b].first = mode.streams[b]->offset;
+  return sequences;
 }
 
 CachedVector<bool> Encoder::FindBlanks(const Context &ctx, ConstView normed) const {
@@ -165,8 +179,11 @@ void Encoder::SetPolicy(const ExpertPolicy &policy, const Linear *ctc_head, int3
 void Encoder::Backward(const Context &ctx, const Tape &tape, Tensor *dout, Tensor *dexit,
                        Encoder *grad) const {
   after_norm_.Backward(ctx, tape.after_x, tape.after_stats, *dout, &grad->after_norm_, *dout);
+  RoutingGradients routing;
+  if (tape.routing != nullptr && tape.routing->collect) routing.state = tape.routing;
   for (size_t i = blocks_.size(); i-- > 0;) {
-    blocks_[i].Backward(ctx, tape.shape, tape.positions, tape.blocks[i], &grad->blocks_[i], dout);
+    blocks_[i].Backward(ctx, tape.shape, tape.positions, tape.blocks[i], &grad->blocks_[i], dout,
+                        &routing);
     if (dexit != nullptr && i == static_cast<size_t>(policy_.exit_block)) {
       after_norm_.Backward(ctx, tape.exit_x, tape.exit_stats, *dexit, &grad->after_norm_, *dexit);
       AddTo(ctx, 1, *dexit, *dout);
@@ -201,6 +218,7 @@ void Encoder::VisitParams(ParamVisitor *v) {
   v->Scope("after_norm", &after_norm_);
   for (size_t i = 0; i < blocks_.size(); ++i)
     v->Scope("encoders." + std::to_string(i), &blocks_[i]);
+  v->Scope("shared", &shared_);
 }
 
 int64_t Encoder::NumFeedForwardActiveParams() const {

@@ -21,7 +21,8 @@ class Encoder {
     DropoutMask input_mask;
     std::vector<ConformerBlock::Tape> blocks;
     Tensor after_x, after_stats;
-    Tensor exit_x, exit_stats;  // as these, where the policy lets frames exit
+    Tensor exit_x, exit_stats;              // as these, where the policy lets frames exit
+    const RoutingState *routing = nullptr;  // ForwardMode::routing
   };
 
   explicit Encoder(const EncoderConfig &config);
@@ -71,6 +72,8 @@ class Encoder {
 
   // The rows behind each chunk of each sequence.
   static CachedVector<int64_t> ChunkEnds(const ForwardMode &mode, const RaggedShape &shape);
+  // What the routers may know of each sequence.
+  static CachedVector<SequenceFacts> Sequences(const ForwardMode &mode);
   // For each row of a block's output after the final norm, whether it is surely blank.
   CachedVector<bool> FindBlanks(const Context &ctx, ConstView normed) const;
 
@@ -83,6 +86,7 @@ class Encoder {
   WeightFormat subsampling_format_ = WeightFormat::kFloat32;
   int64_t subsampling_group_size_ = 0;
   std::shared_ptr<const Subsampling::Packed> packed_;
+  MixtureShared shared_;
   std::vector<ConformerBlock> blocks_;
   LayerNorm after_norm_;
 };

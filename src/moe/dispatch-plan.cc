@@ -24,7 +24,7 @@ DispatchPlan MakeDispatchPlan(const Routes &routes, int num_experts) {
   for (size_t i = 0; i < routes.experts.size(); ++i) {
     if (routes.experts[i] == kNoExpert) continue;
     const size_t slot = static_cast<size_t>(next[static_cast<size_t>(routes.experts[i])]++);
-    plan.slot_frame[slot] = static_cast<int32_t>(i / static_cast<size_t>(routes.num_choices));
+    plan.slot_frame[slot] = static_cast<int32_t>(i / static_cast<size_t>(routes.max_slots));
     plan.slot_choice[slot] = static_cast<int32_t>(i);
     plan.slot_gate[slot] = routes.gates[i];
   }

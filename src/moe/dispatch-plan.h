@@ -3,17 +3,17 @@
 
 #include <cstdint>
 
-#include "moe/router.h"
+#include "moe/routes.h"
 #include "tensor/allocator.h"
 
 namespace u2moe {
 
-// Which frame goes to which expert, sorted by expert and then by frame: S = T*K slots, less those
-// that a policy left empty. Built once per forward, reused by backward. Dropless: every chosen
+// Which frame goes to which expert, sorted by expert and then by frame: S slots, the places of the
+// routes that are not empty. Built once per forward, reused by backward. Dropless: every chosen
 // (frame, expert) pair has a slot.
 struct DispatchPlan {
   CachedVector<int32_t> slot_frame;    // [S] source frame of each slot
-  CachedVector<int32_t> slot_choice;   // [S] index into the router's T*K lists
+  CachedVector<int32_t> slot_choice;   // [S] index into the lists of the routes
   CachedVector<float> slot_gate;       // [S] combine weight
   CachedVector<int32_t> expert_begin;  // [E+1] expert e owns slots [begin[e], begin[e+1])
 

@@ -3,40 +3,30 @@
 #include <algorithm>
 #include <numeric>
 
-#include "moe/router-topk-softmax.h"
-
 namespace u2moe {
 namespace {
 
 // Rows [begin, end) of routes, one chunk.
 struct Chunk {
+  const Router &router;
   Routes *routes;
   int64_t begin, end;
 
-  size_t K() const { return static_cast<size_t>(routes->num_choices); }
-  int NumExperts() const { return static_cast<int>(routes->logits.Cols()); }
-  size_t FirstSlot() const { return static_cast<size_t>(begin) * K(); }
-  size_t LastSlot() const { return static_cast<size_t>(end) * K(); }
+  int NumExperts() const { return router.NumExperts(); }
+  size_t FirstSlot() const { return routes->Begin(begin); }
+  size_t LastSlot() const { return routes->Begin(end); }
 };
 
-void Empty(Routes *routes, size_t first, size_t last) {
-  std::fill(routes->experts.begin() + static_cast<std::ptrdiff_t>(first),
-            routes->experts.begin() + static_cast<std::ptrdiff_t>(last), kNoExpert);
-  std::fill(routes->gates.begin() + static_cast<std::ptrdiff_t>(first),
-            routes->gates.begin() + static_cast<std::ptrdiff_t>(last), 0.0f);
+// Leaves a row its first n experts, whose gates are to be found.
+void Keep(size_t n, int64_t row, Routes *routes) {
+  std::fill(routes->experts.data() + routes->Begin(row) + n,
+            routes->experts.data() + routes->Begin(row + 1), kNoExpert);
 }
 
 // Each row takes as many experts as it had, of those that are open.
 void MoveTo(const CachedVector<bool> &open, const Chunk &c) {
-  const size_t k = c.K();
-  for (int64_t t = c.begin; t < c.end; ++t) {
-    const size_t base = static_cast<size_t>(t) * k;
-    size_t n = 0;
-    while (n < k && c.routes->experts[base + n] != kNoExpert) ++n;
-    n = TopKSoftmaxRow(c.routes->logits.View().Row(t), c.NumExperts(), &open, n,
-                       &c.routes->experts[base], &c.routes->gates[base]);
-    Empty(c.routes, base + n, base + k);
-  }
+  c.router.Select(c.begin, c.end, &open, c.routes);
+  c.router.Gate(c.begin, c.end, c.routes);
 }
 
 // By value, ties by index: std::stable_sort of rising indices, which would take memory.
@@ -82,19 +72,22 @@ void KeepToBudget(int budget, const Chunk &c) {
 
 }  // namespace
 
-void ApplyExpertPolicy(const MixturePolicy &policy, const RouteCall &call, Routes *routes) {
+void ApplyExpertPolicy(const MixturePolicy &policy, const RouteCall &call, const Router &router,
+                       Routes *routes) {
   const int64_t num_rows = routes->logits.Rows(), num_experts = routes->logits.Cols();
-  const size_t k = static_cast<size_t>(routes->num_choices);
   if (call.exited != nullptr) {
     CHECK_EQ(static_cast<int64_t>(call.exited->size()), num_rows);
-    for (size_t t = 0; t < call.exited->size(); ++t) {
-      if ((*call.exited)[t]) Empty(routes, t * k, (t + 1) * k);
+    for (int64_t t = 0; t < num_rows; ++t) {
+      if (!(*call.exited)[static_cast<size_t>(t)]) continue;
+      Keep(0, t, routes);
+      router.Gate(t, t + 1, routes);
     }
   }
-  for (size_t base = 0; base < routes->gates.size() && policy.skip_gate <= 1; base += k) {
-    if (routes->experts[base] == kNoExpert || routes->gates[base] < policy.skip_gate) continue;
-    routes->gates[base] = 1;
-    Empty(routes, base + 1, base + k);
+  for (int64_t t = 0; t < num_rows && policy.skip_gate <= 1; ++t) {
+    const size_t first = routes->Begin(t);
+    if (routes->experts[first] == kNoExpert || routes->gates[first] < policy.skip_gate) continue;
+    Keep(1, t, routes);
+    router.Gate(t, t + 1, routes);
   }
   const bool best = policy.chunk_experts > 0 && policy.chunk_experts < num_experts;
   const bool budget = policy.expert_budget > 0 && policy.expert_budget < num_experts;
@@ -102,29 +95,38 @@ void ApplyExpertPolicy(const MixturePolicy &policy, const RouteCall &call, Route
   CHECK_EQ(call.chunk_ends.back(), num_rows);
   int64_t begin = 0;
   for (const int64_t end : call.chunk_ends) {
-    const Chunk chunk{routes, begin, end};
+    const Chunk chunk{router, routes, begin, end};
     if (best) KeepBestExperts(policy.chunk_experts, chunk);
     if (budget) KeepToBudget(policy.expert_budget, chunk);
     begin = end;
   }
 }
 
-std::vector<double> SkipCost(const Routes &routes, const DispatchPlan &plan, ConstView out) {
-  const size_t k = static_cast<size_t>(routes.num_choices);
+std::vector<double> SkipCost(const Router &router, const Routes &routes, const DispatchPlan &plan,
+                             ConstView out) {
+  const int64_t num_rows = routes.logits.Rows();
+  Routes alone = routes;
+  for (int64_t t = 0; t < num_rows; ++t) Keep(std::min<size_t>(1, routes.NumExperts(t)), t, &alone);
+  router.Gate(0, num_rows, &alone);
   std::vector<int64_t> slot_of(routes.experts.size(), -1);
   for (size_t s = 0; s < plan.slot_choice.size(); ++s)
     slot_of[static_cast<size_t>(plan.slot_choice[s])] = static_cast<int64_t>(s);
-  std::vector<double> cost(routes.experts.size() / k, 0);
-  for (size_t t = 0; t < cost.size(); ++t) {
-    if (k < 2 || slot_of[t * k + 1] < 0) continue;
+  std::vector<double> cost(static_cast<size_t>(num_rows), 0);
+  for (int64_t t = 0; t < num_rows; ++t) {
+    const size_t begin = routes.Begin(t), n = routes.NumExperts(t);
+    if (n < 2) continue;
+    // y - y' = sum of gate_i * (out_i - out_0) + (sum of gate_i - gate of the first alone) * out_0.
+    double rest = 0;
+    if (!router.Traits().gates_sum_to_one) {
+      rest = -static_cast<double>(alone.gates[begin]);
+      for (size_t i = begin; i < begin + n; ++i) rest += routes.gates[i];
+    }
     for (int64_t d = 0; d < out.Cols(); ++d) {
-      // With all gates summing to 1, y - y' = sum of gate_i * (out_i - out_0).
-      double change = 0;
-      for (size_t i = 1; i < k && slot_of[t * k + i] >= 0; ++i) {
-        change += static_cast<double>(routes.gates[t * k + i]) *
-                  (out(slot_of[t * k + i], d) - out(slot_of[t * k], d));
-      }
-      cost[t] += change * change;
+      const float first = out(slot_of[begin], d);
+      double change = rest * first;
+      for (size_t i = begin + 1; i < begin + n; ++i)
+        change += static_cast<double>(routes.gates[i]) * (out(slot_of[i], d) - first);
+      cost[static_cast<size_t>(t)] += change * change;
     }
   }
   return cost;

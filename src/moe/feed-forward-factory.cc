@@ -4,13 +4,12 @@
 
 namespace u2moe {
 
-std::unique_ptr<FeedForward> MakeFeedForward(int64_t dim, const FeedForwardConfig &c,
-                                             float dropout) {
+std::unique_ptr<FeedForward> MakeFeedForward(int64_t dim, const FeedForwardConfig &c, float dropout,
+                                             MixtureShared *shared) {
   if (c.num_experts == 0) {
     return std::make_unique<DenseFeedForward>(dim, c.hidden_dim, c.activation, c.bias, dropout);
   }
-  return std::make_unique<MoeFeedForward>(dim, c.hidden_dim, c.num_experts, c.experts_per_frame,
-                                          c.router, c.activation, c.bias, dropout);
+  return std::make_unique<MoeFeedForward>(dim, c, dropout, shared);
 }
 
 }  // namespace u2moe

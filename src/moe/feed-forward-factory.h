@@ -3,24 +3,17 @@
 
 #include <cstdint>
 #include <memory>
-#include <string>
 
 #include "layer/feed-forward.h"
+#include "moe/feed-forward-config.h"
+#include "moe/mixture-shared.h"
 
 namespace u2moe {
 
-struct FeedForwardConfig {
-  int32_t hidden_dim = 2048;
-  int32_t num_experts = 0;  // 0: dense
-  int32_t experts_per_frame = 2;
-  std::string router = "topk-softmax";  // a row of moe/router-registry.cc
-  Activation activation = Activation::kSwish;
-  bool bias = true;
-};
-
-// Dense if config.num_experts is 0, else a mixture.
+// Dense if config.num_experts is 0, else a mixture. shared: of all mixtures of the same encoder or
+// decoder; null for one that stands alone.
 std::unique_ptr<FeedForward> MakeFeedForward(int64_t dim, const FeedForwardConfig &config,
-                                             float dropout);
+                                             float dropout, MixtureShared *shared);
 
 }  // namespace u2moe
 

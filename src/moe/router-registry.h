@@ -5,13 +5,17 @@
 #include <string>
 #include <vector>
 
+#include "moe/mixture-shared.h"
 #include "moe/router.h"
 
 namespace u2moe {
 
-// A router by its name in the model file; throws DataError listing the known names.
-std::unique_ptr<Router> MakeRouter(const std::string &name, int64_t dim, int num_experts,
-                                   int num_choices);
+// A router by its name in the model file; throws DataError listing the known names, and UsageError
+// for one whose numbers do not fit it or what is in `shared`.
+std::unique_ptr<Router> MakeRouter(const std::string &name, const RouterConfig &config,
+                                   MixtureShared *shared);
+// Without making one; throws the same DataError.
+const RouterTraits &RouterTraitsOf(const std::string &name);
 std::vector<std::string> RouterNames();
 
 }  // namespace u2moe

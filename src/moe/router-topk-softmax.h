@@ -2,7 +2,6 @@
 #define U2MOE_MOE_ROUTER_TOPK_SOFTMAX_H_
 
 #include <memory>
-#include <vector>
 
 #include "layer/linear.h"
 #include "moe/router.h"
@@ -13,28 +12,27 @@ namespace u2moe {
 // largest logits are kept, gates = softmax over the kept logits only.
 class TopKSoftmaxRouter : public Router {
  public:
-  TopKSoftmaxRouter(int64_t dim, int num_experts, int num_choices);
+  static constexpr RouterTraits kTraits{};
 
-  void Forward(const Context &ctx, ConstView x, Routes *routes) const override;
-  void Backward(const Context &ctx, ConstView x, const Routes &routes,
-                const std::vector<float> &dgates, Router *grad, View dx) const override;
-  void VisitParams(ParamVisitor *v) override;
+  explicit TopKSoftmaxRouter(const RouterConfig &config) : TopKSoftmaxRouter(kTraits, config) {}
+  void VisitParams(ParamVisitor *v) override { v->Scope("gate", &gate_); }
   int64_t NumParams() const override { return gate_.NumParams(); }
+
+ protected:
+  // For those whose logits are W x too.
+  TopKSoftmaxRouter(const RouterTraits &traits, const RouterConfig &config);
+  void Logits(const Context &ctx, const RouteInput &input, View logits,
+              std::unique_ptr<RouterTape> *tape) const override;
+  void LogitsBackward(const Context &ctx, ConstView x, const RouterTape *tape, ConstView dlogits,
+                      Router *grad, View dx, RoutingGradients *routing) const override;
 
  private:
   Linear gate_;
-  int num_choices_;
 };
 
-// The n largest of the logits [E] of one row (of those that allowed says; null: all), in falling
-// order, ties to the lower id, and the softmax over them. Returns how many there are, at most n.
-size_t TopKSoftmaxRow(const float *logits, int num_experts, const CachedVector<bool> *allowed,
-                      size_t n, int32_t *experts, float *gates);
-
-// The K largest of each row of logits [T, E], in falling order, ties to the lower id, and the
-// softmax over them. Fills routes->experts and gates. Throws DataError for logits that are not
-// finite.
-void TopKSoftmax(ConstView logits, int num_choices, Routes *routes);
+// The backward of logits = gate(x): adds to the weight of *grad and to dx.
+void AddLinearLogitsGradients(const Context &ctx, const Linear &gate, ConstView x,
+                              ConstView dlogits, Linear *grad, View dx);
 
 }  // namespace u2moe
 

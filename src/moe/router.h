@@ -1,41 +1,100 @@
+// A router chooses experts and their weights for each row: logits from the rows, a selection from
+// the logits, gates from both. The last two stand alone because policies call them again.
 #ifndef U2MOE_MOE_ROUTER_H_
 #define U2MOE_MOE_ROUTER_H_
 
 #include <cstdint>
 #include <memory>
-#include <vector>
 
+#include "base/span.h"
 #include "layer/param-visitor.h"
-#include "tensor/allocator.h"
+#include "layer/route-sink.h"
+#include "moe/routes.h"
+#include "moe/routing-state.h"
 #include "tensor/context.h"
 #include "tensor/tensor.h"
 
 namespace u2moe {
 
-// The decisions of a router for T frames: frame t goes to experts[t*K .. t*K+K), in falling order
-// of logit (ties: lower expert id first), combined with gates of the same positions. A router fills
-// all places; a policy may leave the last ones of a frame empty, with gate 0, see expert-policy.h.
-constexpr int32_t kNoExpert = -1;
-struct Routes {
-  int num_choices = 0;  // K
-  Tensor logits;        // [T, E], in the host's memory, as all of the routes
-  CachedVector<int32_t> experts;
-  CachedVector<float> gates;
+// What a router promises; the battery of tests/moe checks each of them.
+struct RouterTraits {
+  bool gates_sum_to_one = true;     // over the experts of each row that has any
+  bool learns_with_one = false;     // gradient reaches it where a row has one expert of several
+  bool depth_state = false;         // carries RoutingState::depth from mixture to mixture
+  bool shared = false;              // has parameters in the MixtureShared of its mixtures
+  bool rows_independent = true;     // no row sees another
+  bool memory_over_time = false;    // a row depends on earlier ones, which a stream must remember
+  bool may_stream = true;           // chunk by chunk it decides as on the whole under the mask
+  bool random_in_training = false;  // needs SequenceFacts there
+  int max_choices = INT32_MAX;      // experts per row that the registry allows
 };
 
-// Chooses experts and weights for each frame. Routers and their softmax are always float32.
+// What a router is made of.
+struct RouterConfig {
+  int64_t dim = 0;  // D, of the rows
+  int num_experts = 0, num_choices = 0;
+  int64_t state_dim = 0;  // FeedForwardConfig::router_dim, > 0
+  float noise = 0;        // FeedForwardConfig::router_noise
+};
+
+struct RouteInput {
+  ConstView x;  // [T, D]
+  const RouteCall &call;
+};
+
+// What a router's backward needs beside the rows and the routes.
+struct RouterTape {
+  virtual ~RouterTape() = default;
+};
+
+// Routers, their softmax and their weights are always float32.
 class Router {
  public:
+  Router(const RouterTraits &traits, const RouterConfig &config);
   virtual ~Router() = default;
-  // x [T, D].
-  virtual void Forward(const Context &ctx, ConstView x, Routes *routes) const = 0;
-  // dgates: d loss / d gates, in the order of routes.gates. dx [T, D] is ADDED to, as the experts'
-  // share is there already. Adds to *grad, of the same type. The gates are those of the routes,
-  // over the experts that are there.
-  virtual void Backward(const Context &ctx, ConstView x, const Routes &routes,
-                        const std::vector<float> &dgates, Router *grad, View dx) const = 0;
+
+  const RouterTraits &Traits() const { return traits_; }
+  int NumExperts() const { return num_experts_; }
+  int NumChoices() const { return num_choices_; }
+
+  // Logits, Select among all experts, Gate. tape: null at inference. Throws DataError for logits
+  // that are not finite.
+  void Route(const Context &ctx, const RouteInput &input, Routes *routes,
+             std::unique_ptr<RouterTape> *tape) const;
+  // dgates: d loss / d gates, in the order of routes.gates. dlogits [T, E] of the host, or empty:
+  // what else the logits receive. dx [T, D] is ADDED to, as the experts' share is there already.
+  // Adds to *grad, of the same type. The gates are those of the routes, over the experts that are
+  // there. routing may be null for routers without a state over depth.
+  void Backward(const Context &ctx, ConstView x, const Routes &routes, const RouterTape *tape,
+                Span<float> dgates, ConstView dlogits, Router *grad, View dx,
+                RoutingGradients *routing) const;
+
+  // Rows [begin, end) choose as many of the open experts (null: all) as they have now; where there
+  // are fewer, places become empty. By default those with the largest logits, in falling order,
+  // ties to the lower id.
+  virtual void Select(int64_t begin, int64_t end, const CachedVector<bool> *open,
+                      Routes *routes) const;
+  // Gates of rows [begin, end), which may have lost experts since Select. By default the softmax
+  // over the logits of the experts that are there.
+  virtual void Gate(int64_t begin, int64_t end, Routes *routes) const;
+  // This router's own parameters; those that it shares are visited elsewhere, once.
   virtual void VisitParams(ParamVisitor *v) = 0;
   virtual int64_t NumParams() const = 0;
+
+ protected:
+  // logits [T, E]; moves input.call.state->depth on.
+  virtual void Logits(const Context &ctx, const RouteInput &input, View logits,
+                      std::unique_ptr<RouterTape> *tape) const = 0;
+  // As Backward, from the logits on.
+  virtual void LogitsBackward(const Context &ctx, ConstView x, const RouterTape *tape,
+                              ConstView dlogits, Router *grad, View dx,
+                              RoutingGradients *routing) const = 0;
+  // dlogits [T, E], of the host, comes as zeros; of all rows.
+  virtual void GateBackward(const Routes &routes, Span<float> dgates, View dlogits) const;
+
+ private:
+  RouterTraits traits_;
+  int num_experts_, num_choices_;
 };
 
 }  // namespace u2moe

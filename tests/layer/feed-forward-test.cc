@@ -44,7 +44,7 @@ TEST(DenseFeedForward, IsTheReferenceWithItsGradients) {
           DropoutSeeds seeds(77), same_seeds(77);
           std::unique_ptr<FeedForwardTape> tape;
           layer.Forward(ctx, x, y, &tape, &seeds, nullptr);
-          layer.Backward(ctx, x, *tape, dy, &grad, dx);
+          layer.Backward(ctx, x, *tape, dy, &grad, dx, nullptr);
           EXPECT_TRUE(WrittenInside(&y) && WrittenInside(&dx));
 
           RefParams params = ParamsOf(&layer);

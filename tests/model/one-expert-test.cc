@@ -62,8 +62,7 @@ TEST(OneExpert, IsTheFirstOfTwo) {
   const std::string name = "decoder.left_decoder.decoders.0.feed_forward.";
   const Tensor gate = file.Floats(name + "gate.weight");
   const FeedForwardConfig ffn = model->Config().decoder.ffn;
-  MoeFeedForward mixture(gate.Cols(), ffn.hidden_dim, ffn.num_experts, ffn.experts_per_frame,
-                         ffn.router, ffn.activation, ffn.bias, 0);
+  MoeFeedForward mixture(gate.Cols(), ffn, 0, nullptr);
   ForEachParam(&mixture, [&](const std::string &n, Tensor *t, const ParamInit &, bool) {
     *t = file.Floats(name + n);
   });

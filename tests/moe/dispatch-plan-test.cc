@@ -9,7 +9,7 @@ namespace {
 
 TEST(DispatchPlan, SmallCase) {
   Routes routes;
-  routes.num_choices = 2;
+  routes.max_slots = 2;
   routes.experts = {2, 0, 0, 3, 3, 2};
   routes.gates = {.6f, .4f, .7f, .3f, .8f, .2f};
   const DispatchPlan plan = MakeDispatchPlan(routes, 5);
@@ -23,12 +23,12 @@ TEST(DispatchPlan, SmallCase) {
 
 TEST(DispatchPlan, NoFramesAndOneExpert) {
   Routes routes;
-  routes.num_choices = 2;
+  routes.max_slots = 2;
   DispatchPlan plan = MakeDispatchPlan(routes, 3);
   EXPECT_EQ(plan.NumSlots(), 0);
   EXPECT_EQ(plan.expert_begin, (CachedVector<int32_t>{0, 0, 0, 0}));
 
-  routes.num_choices = 1;
+  routes.max_slots = 1;
   routes.experts = {2, 2, 2};
   routes.gates = {1, 1, 1};
   plan = MakeDispatchPlan(routes, 4);
@@ -39,7 +39,7 @@ TEST(DispatchPlan, NoFramesAndOneExpert) {
 // Places that a policy left empty have no slot.
 TEST(DispatchPlan, EmptyPlaces) {
   Routes routes;
-  routes.num_choices = 2;
+  routes.max_slots = 2;
   routes.experts = {1, kNoExpert, kNoExpert, kNoExpert, 1, 0};
   routes.gates = {1, 0, 0, 0, .75f, .25f};
   const DispatchPlan plan = MakeDispatchPlan(routes, 3);
@@ -51,7 +51,7 @@ TEST(DispatchPlan, EmptyPlaces) {
 
 TEST(DispatchPlan, UnknownExpert) {
   Routes routes;
-  routes.num_choices = 1;
+  routes.max_slots = 1;
   routes.gates = {1};
   for (const int32_t expert : {-2, 4}) {
     routes.experts = {expert};
@@ -67,7 +67,7 @@ TEST(DispatchPlan, Properties) {
               k = static_cast<int>(rng.UniformInt(1, num_experts));
     const int64_t frames = rng.UniformInt(0, 40);
     Routes routes;
-    routes.num_choices = k;
+    routes.max_slots = k;
     std::vector<int32_t> ids;
     for (int32_t e = 0; e < num_experts; ++e) ids.push_back(e);
     for (int64_t t = 0; t < frames; ++t) {

@@ -11,6 +11,28 @@
 namespace u2moe {
 namespace {
 
+// What topk-softmax makes of logits.
+class Fixed : public TopKSoftmaxRouter {
+ public:
+  static RouterConfig Config(const Routes &r) {
+    RouterConfig c;
+    c.dim = 1;
+    c.num_experts = static_cast<int>(r.logits.Cols());
+    c.num_choices = 1;
+    return c;
+  }
+  explicit Fixed(const Routes &r) : TopKSoftmaxRouter(Config(r)) {}
+};
+
+void TopK(int num_choices, Routes *r) {
+  r->max_slots = num_choices;
+  r->experts.assign(r->Begin(r->logits.Rows()), 0);
+  r->gates.resize(r->experts.size());
+  const Fixed router(*r);
+  router.Select(0, r->logits.Rows(), nullptr, r);
+  router.Gate(0, r->logits.Rows(), r);
+}
+
 // Few distinct values, so that ties are frequent.
 Routes RandomRoutes(Rng *rng, int64_t rows, int num_experts, int num_choices, bool ties) {
   Routes r;
@@ -19,7 +41,7 @@ Routes RandomRoutes(Rng *rng, int64_t rows, int num_experts, int num_choices, bo
     for (int64_t i = 0; i < r.logits.Size(); ++i)
       r.logits.Data()[i] = static_cast<float>(rng->UniformInt(-1, 1));
   }
-  TopKSoftmax(r.logits, num_choices, &r);
+  TopK(num_choices, &r);
   return r;
 }
 
@@ -57,7 +79,7 @@ std::vector<Row> Naive(const MixturePolicy &p, const std::vector<int64_t> &ends,
   for (int32_t e = 0; e < num_experts; ++e) all.insert(e);
   std::vector<Row> rows;
   for (int64_t t = 0; t < r.logits.Rows(); ++t) {
-    Row row = Best(r, t, static_cast<size_t>(r.num_choices), all);
+    Row row = Best(r, t, static_cast<size_t>(r.max_slots), all);
     if (exited[static_cast<size_t>(t)]) row.clear();
     if (!row.empty() && static_cast<float>(Gates(r, t, row)[0]) >= p.skip_gate) row.resize(1);
     rows.push_back(row);
@@ -119,7 +141,7 @@ void ApplyToOneChunk(const MixturePolicy &policy, Routes *routes) {
   const std::vector<int64_t> ends = {routes->logits.Rows()};
   RouteCall call;
   call.chunk_ends = ends;
-  ApplyExpertPolicy(policy, call, routes);
+  ApplyExpertPolicy(policy, call, Fixed(*routes), routes);
 }
 
 TEST(ApplyExpertPolicy, IsTheNaiveOne) {
@@ -147,7 +169,7 @@ TEST(ApplyExpertPolicy, IsTheNaiveOne) {
       for (size_t t = 0; t < exited.size(); ++t) exited[t] = rng.Uniform() < 0.4;
       call.exited = &exited;
     }
-    ApplyExpertPolicy(p, call, &r);
+    ApplyExpertPolicy(p, call, Fixed(r), &r);
     const std::vector<Row> want = Naive(p, ends, exited, before);
     ASSERT_EQ(r.experts.size(), before.experts.size());
     for (int64_t t = 0; t < num_rows; ++t) {
@@ -193,7 +215,7 @@ TEST(ApplyExpertPolicy, WithoutChunksExpertsAreNotLimited) {
   Rng rng(4);
   const Routes plain = RandomRoutes(&rng, 12, 8, 2, true);
   Routes r = plain;
-  ApplyExpertPolicy({2, 2, 1}, {}, &r);
+  ApplyExpertPolicy({2, 2, 1}, {}, Fixed(r), &r);
   EXPECT_TRUE(SameBits(r, plain));
 }
 
@@ -201,7 +223,7 @@ TEST(ApplyExpertPolicy, ThresholdZeroIsTopOne) {
   Rng rng(33);
   Routes r = RandomRoutes(&rng, 9, 5, 3, true), top;
   top.logits = r.logits;
-  TopKSoftmax(top.logits, 1, &top);
+  TopK(1, &top);
   ApplyToOneChunk({0, 0, 0}, &r);
   for (size_t t = 0; t < 9; ++t) {
     EXPECT_EQ(r.experts[3 * t], top.experts[t]);
@@ -217,7 +239,7 @@ TEST(ApplyExpertPolicy, TiesGoToTheLowerId) {
   Routes r;
   r.logits = Tensor::Zeros(2, 4);
   r.logits(0, 3) = r.logits(0, 2) = 1;  // row 0: 2, 3; row 1: 0, 1
-  TopKSoftmax(r.logits, 2, &r);
+  TopK(2, &r);
   Routes best = r, budget = r;
   ApplyToOneChunk({2, 2, 0}, &best);
   EXPECT_EQ(best.experts, (CachedVector<int32_t>{0, 1, 0, 1}));
@@ -240,7 +262,7 @@ TEST(ApplyExpertPolicy, ChunksDoNotSeeOneAnother) {
   for (int64_t end : ends) {
     Routes part;
     part.logits = Tensor::Copy(all.logits.View().RowRange(begin, end - begin));
-    TopKSoftmax(part.logits, 2, &part);
+    TopK(2, &part);
     ApplyToOneChunk(p, &part);
     experts.insert(experts.end(), part.experts.begin(), part.experts.end());
     gates.insert(gates.end(), part.gates.begin(), part.gates.end());
@@ -248,9 +270,17 @@ TEST(ApplyExpertPolicy, ChunksDoNotSeeOneAnother) {
   }
   RouteCall call;
   call.chunk_ends = ends;
-  ApplyExpertPolicy(p, call, &all);
+  ApplyExpertPolicy(p, call, Fixed(all), &all);
   EXPECT_EQ(all.experts, experts);
   EXPECT_EQ(all.gates, gates);
+}
+
+FeedForwardConfig Config(int hidden_dim, int num_experts, int num_choices) {
+  FeedForwardConfig config;
+  config.hidden_dim = hidden_dim;
+  config.num_experts = num_experts;
+  config.experts_per_frame = num_choices;
+  return config;
 }
 
 struct Sink : RouteSink {
@@ -311,8 +341,8 @@ TEST(ExpertPolicy, MixtureIsTheReferenceWithItsGradients) {
         Case{{2, 0, 3}, nullptr}, Case{{2, 0, 1}, nullptr}, Case{{2, 0, 0}, &some},
         Case{{0.7f, 3, 2}, &some}, Case{{2, 0, 0}, &every}}) {
     SCOPED_TRACE(Cat(c.policy.skip_gate, " ", c.policy.chunk_experts, " ", c.policy.expert_budget));
-    MoeFeedForward layer(kDim, 4, 6, 2, "topk-softmax", Activation::kSwish, true, 0),
-        grad(kDim, 4, 6, 2, "topk-softmax", Activation::kSwish, true, 0);
+    MoeFeedForward layer(kDim, Config(4, 6, 2), 0, nullptr),
+        grad(kDim, Config(4, 6, 2), 0, nullptr);
     layer.SetPolicy(c.policy);
     RandomizeParams(&rng, &layer);
     FillParams(kGradStart, &grad);
@@ -324,7 +354,7 @@ TEST(ExpertPolicy, MixtureIsTheReferenceWithItsGradients) {
     call.exited = c.exited;
     std::unique_ptr<FeedForwardTape> tape;
     layer.Forward(ctx, x, y, &tape, nullptr, call);
-    layer.Backward(ctx, x, *tape, dy, &grad, dx);
+    layer.Backward(ctx, x, *tape, dy, &grad, dx, nullptr);
     EXPECT_TRUE(WrittenInside(&y) && WrittenInside(&dx));
 
     RefParams params = ParamsOf(&layer);
@@ -365,7 +395,7 @@ TEST(ExpertPolicy, SkipCostIsTheChangeOfTheOutput) {
   const Context ctx;
   Rng rng(36);
   for (int k : {1, 2, 3}) {
-    MoeFeedForward layer(4, 6, 5, k, "topk-softmax", Activation::kSwish, true, 0);
+    MoeFeedForward layer(4, Config(6, 5, k), 0, nullptr);
     RandomizeParams(&rng, &layer);
     const Tensor x = RandomTensor(&rng, 7, 4);
     Sink sink;

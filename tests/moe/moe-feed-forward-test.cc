@@ -20,8 +20,13 @@ struct Case {
 };
 
 MoeFeedForward Make(const Case &c) {
-  return MoeFeedForward(kDim, kHidden, c.num_experts, c.num_choices, "topk-softmax", c.activation,
-                        c.bias, c.dropout);
+  FeedForwardConfig config;
+  config.hidden_dim = kHidden;
+  config.num_experts = c.num_experts;
+  config.experts_per_frame = c.num_choices;
+  config.activation = c.activation;
+  config.bias = c.bias;
+  return MoeFeedForward(kDim, config, c.dropout, nullptr);
 }
 
 // The smallest distance to a tie of the chosen with the rejected, and of a hidden value of a chosen
@@ -103,7 +108,7 @@ TEST(MoeFeedForward, IsTheReferenceWithItsGradients) {
     std::unique_ptr<FeedForwardTape> tape;
     Sink sink;
     layer.Forward(ctx, x, y, &tape, &seeds, &sink);
-    layer.Backward(ctx, x, *tape, dy, &grad, dx);
+    layer.Backward(ctx, x, *tape, dy, &grad, dx, nullptr);
     EXPECT_TRUE(WrittenInside(&y) && WrittenInside(&dx));
 
     RefParams params = ParamsOf(&layer);
@@ -232,7 +237,7 @@ TEST(MoeFeedForward, NoRowsAndNan) {
   Tensor empty(0, kDim), y(0, kDim);
   std::unique_ptr<FeedForwardTape> tape;
   layer.Forward(ctx, empty, y, &tape, nullptr, nullptr);
-  layer.Backward(ctx, empty, *tape, y, &grad, y);
+  layer.Backward(ctx, empty, *tape, y, &grad, y, nullptr);
   EXPECT_EQ((*FindParam(&grad, "gate.weight"))(0, 0), kGradStart);
 
   Tensor x = RandomTensor(&rng, c.rows, kDim), out(c.rows, kDim);
@@ -243,11 +248,12 @@ TEST(MoeFeedForward, NoRowsAndNan) {
 TEST(MakeFeedForward, DenseOrMixture) {
   FeedForwardConfig config;
   config.hidden_dim = 6;
-  EXPECT_EQ(MakeFeedForward(4, config, 0)->NumActiveParams(), 2 * 24 + 6 + 4);
+  EXPECT_EQ(MakeFeedForward(4, config, 0, nullptr)->NumActiveParams(), 2 * 24 + 6 + 4);
   config.num_experts = 8;
-  EXPECT_EQ(MakeFeedForward(4, config, 0)->NumActiveParams(), 8 * 4 + 2 * (2 * 24 + 6 + 4));
+  EXPECT_EQ(MakeFeedForward(4, config, 0, nullptr)->NumActiveParams(),
+            8 * 4 + 2 * (2 * 24 + 6 + 4));
   config.router = "none";
-  EXPECT_THROW(MakeFeedForward(4, config, 0), DataError);
+  EXPECT_THROW(MakeFeedForward(4, config, 0, nullptr), DataError);
 }
 
 }  // namespace

@@ -1,180 +1,44 @@
-// What every router of the registry promises, then each router's own.
+// The registry, and what is topk-softmax's own; what all routers promise is in battery-test.cc.
 #include "moe/router.h"
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <limits>
-#include <set>
 
+#include "moe/feed-forward-config.h"
 #include "moe/router-registry.h"
-#include "moe/router-topk-softmax.h"
-#include "support/layer-test.h"
+#include "support/error-test.h"
+#include "support/op-test.h"
 
 namespace u2moe {
 namespace {
 
-struct Case {
-  int64_t rows, dim;
-  int num_experts, num_choices;
-};
-
-const Case kCases[] = {{1, 4, 2, 2},  {1, 5, 8, 2},  {37, 6, 8, 2},
-                       {16, 3, 4, 1}, {20, 7, 5, 5}, {0, 4, 4, 2}};
-
-class RouterTest : public testing::TestWithParam<std::string> {
- protected:
-  std::unique_ptr<Router> Make(const Case &c) {
-    std::unique_ptr<Router> router = MakeRouter(GetParam(), c.dim, c.num_experts, c.num_choices);
-    RandomizeParams(&rng_, router.get());
-    return router;
-  }
-  Context ctx_;
-  Rng rng_{1};
-};
-
-TEST_P(RouterTest, DistinctExpertsAndGatesThatSumToOne) {
-  for (const Case &c : kCases) {
-    const std::unique_ptr<Router> router = Make(c);
-    Routes routes;
-    router->Forward(ctx_, RandomTensor(&rng_, c.rows, c.dim), &routes);
-    const size_t k = static_cast<size_t>(c.num_choices);
-    ASSERT_EQ(routes.num_choices, c.num_choices);
-    CHECK_SHAPE(routes.logits, c.rows, c.num_experts);
-    ASSERT_EQ(routes.experts.size(), static_cast<size_t>(c.rows) * k);
-    ASSERT_EQ(routes.gates.size(), routes.experts.size());
-    for (int64_t t = 0; t < c.rows; ++t) {
-      std::set<int32_t> distinct;
-      double sum = 0;
-      for (size_t i = static_cast<size_t>(t) * k; i < (static_cast<size_t>(t) + 1) * k; ++i) {
-        const int32_t e = routes.experts[i];
-        ASSERT_TRUE(e >= 0 && e < c.num_experts) << e;
-        distinct.insert(e);
-        EXPECT_TRUE(routes.gates[i] >= 0 && routes.gates[i] <= 1) << routes.gates[i];
-        sum += routes.gates[i];
-        if (i > static_cast<size_t>(t) * k) {
-          EXPECT_GE(routes.logits(t, routes.experts[i - 1]), routes.logits(t, e));
-        }
-      }
-      EXPECT_EQ(distinct.size(), k);
-      EXPECT_NEAR(sum, 1, 1e-6);
-    }
-  }
+RouterConfig Config(int64_t dim, int num_experts, int num_choices) {
+  RouterConfig c;
+  c.dim = dim;
+  c.num_experts = num_experts;
+  c.num_choices = num_choices;
+  c.state_dim = 3;
+  return c;
 }
 
-TEST_P(RouterTest, FramesDoNotSeeEachOther) {
-  const Case c{23, 6, 8, 3};
-  const std::unique_ptr<Router> router = Make(c);
-  const Tensor x = RandomTensor(&rng_, c.rows, c.dim);
-  Routes routes, permuted;
-  router->Forward(ctx_, x, &routes);
-  std::vector<int64_t> order;
-  for (int64_t t = 0; t < c.rows; ++t) order.push_back(t);
-  rng_.Shuffle(&order);
-  Tensor y(c.rows, c.dim);
-  for (int64_t t = 0; t < c.rows; ++t)
-    std::copy_n(x.View().Row(order[static_cast<size_t>(t)]), c.dim, y.View().Row(t));
-  router->Forward(ctx_, y, &permuted);
-  for (int64_t t = 0; t < c.rows; ++t) {
-    for (int64_t i = 0; i < c.num_choices; ++i) {
-      const size_t to = static_cast<size_t>(t * c.num_choices + i),
-                   from = static_cast<size_t>(order[static_cast<size_t>(t)] * c.num_choices + i);
-      EXPECT_EQ(permuted.experts[to], routes.experts[from]);
-      EXPECT_NEAR(permuted.gates[to], routes.gates[from], 1e-6);
-    }
-  }
+// Routes of given logits: the router's weight is the unit matrix.
+Routes RoutesOf(const std::string &name, const Tensor &logits, int num_choices) {
+  const int n = static_cast<int>(logits.Cols());
+  const std::unique_ptr<Router> router = MakeRouter(name, Config(n, n, num_choices), nullptr);
+  ForEachParam(router.get(), [](const std::string &, Tensor *t, const ParamInit &, bool) {
+    t->SetZero();
+    for (int64_t i = 0; i < t->Rows(); ++i) (*t)(i, i) = 1;
+  });
+  Routes routes;
+  router->Route(Context(), {logits, RouteCall()}, &routes, nullptr);
+  return routes;
 }
-
-// Along random directions, in float32, where the chosen experts stay.
-TEST_P(RouterTest, GradientAlongDirections) {
-  int compared = 0;
-  for (const Case &c : kCases) {
-    if (c.rows == 0) continue;
-    const std::unique_ptr<Router> router = Make(c), grad = MakeRouter(GetParam(), c.dim,
-                                                                      c.num_experts, c.num_choices);
-    FillParams(kGradStart, grad.get());
-    const Tensor x = RandomTensor(&rng_, c.rows, c.dim),
-                 direction = RandomTensor(&rng_, c.rows, c.dim);
-    Routes routes;
-    router->Forward(ctx_, x, &routes);
-    std::vector<float> dgates;
-    for (size_t i = 0; i < routes.gates.size(); ++i)
-      dgates.push_back(static_cast<float>(rng_.Normal()));
-    Tensor dx(c.rows, c.dim);
-    std::fill_n(dx.Data(), dx.Size(), kGradStart);
-    router->Backward(ctx_, x, routes, dgates, grad.get(), dx);
-
-    std::vector<Tensor> steps;
-    std::vector<Tensor *> params;
-    double want = 0;
-    ForEachParam(router.get(), [&](const std::string &, Tensor *t, const ParamInit &, bool) {
-      params.push_back(t);
-      steps.push_back(RandomTensor(&rng_, t->Rows(), t->Cols()));
-    });
-    size_t n = 0;
-    ForEachParam(grad.get(), [&](const std::string &, Tensor *t, const ParamInit &, bool) {
-      for (int64_t i = 0; i < t->Size(); ++i)
-        want += (t->Data()[i] - kGradStart) * static_cast<double>(steps[n].Data()[i]);
-      ++n;
-    });
-    for (int64_t i = 0; i < dx.Size(); ++i)
-      want += (dx.Data()[i] - kGradStart) * static_cast<double>(direction.Data()[i]);
-
-    bool same = true;
-    const auto loss = [&](float h) {
-      Tensor moved = x;
-      for (int64_t i = 0; i < x.Size(); ++i) moved.Data()[i] += h * direction.Data()[i];
-      for (size_t p = 0; p < params.size(); ++p) {
-        for (int64_t i = 0; i < steps[p].Size(); ++i)
-          params[p]->Data()[i] += h * steps[p].Data()[i];
-      }
-      Routes there;
-      router->Forward(ctx_, moved, &there);
-      for (size_t p = 0; p < params.size(); ++p) {
-        for (int64_t i = 0; i < steps[p].Size(); ++i)
-          params[p]->Data()[i] -= h * steps[p].Data()[i];
-      }
-      same = same && there.experts == routes.experts;
-      double sum = 0;
-      for (size_t i = 0; i < dgates.size(); ++i)
-        sum += static_cast<double>(dgates[i]) * there.gates[i];
-      return sum;
-    };
-    const float h = 1e-3f;
-    const double got = (loss(h) - loss(-h)) / (2 * h);
-    if (!same) continue;
-    ++compared;
-    EXPECT_NEAR(got, want, 2e-3 * (1 + std::fabs(want))) << c.rows << " rows";
-  }
-  EXPECT_GE(compared, 3);
-}
-
-TEST_P(RouterTest, RefusesNan) {
-  for (const float bad :
-       {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
-    const Case c{9, 5, 4, 2};
-    const std::unique_ptr<Router> router = Make(c);
-    Tensor x = RandomTensor(&rng_, c.rows, c.dim);
-    x(6, 2) = bad;
-    Routes routes;
-    EXPECT_THROW(router->Forward(ctx_, x, &routes), DataError) << bad;
-  }
-}
-
-INSTANTIATE_TEST_SUITE_P(All, RouterTest, testing::ValuesIn(RouterNames()), [](const auto &info) {
-  std::string name = info.param;
-  std::replace(name.begin(), name.end(), '-', '_');
-  return name;
-});
 
 TEST(RouterRegistry, UnknownNameListsTheKnown) {
-  try {
-    MakeRouter("round-robin", 4, 4, 2);
-    FAIL();
-  } catch (const DataError &e) {
-    EXPECT_NE(std::string(e.what()).find("unknown router 'round-robin'; known: topk-softmax"),
-              std::string::npos)
-        << e.what();
-  }
+  EXPECT_EQ(ErrorOf([] { MakeRouter("round-robin", Config(4, 4, 2), nullptr); }),
+            "unknown router 'round-robin'; known: topk-softmax switch rmoe shared-topk noisy-topk");
 }
 
 TEST(TopKSoftmax, FallingOrderAndTiesToTheLowerId) {
@@ -184,17 +48,16 @@ TEST(TopKSoftmax, FallingOrderAndTiesToTheLowerId) {
     for (int64_t i = 0; i < 4; ++i) std::copy_n(rows[i], 4, t.View().Row(i));
     return t;
   }();
-  Routes routes;
-  TopKSoftmax(logits, 1, &routes);
+  Routes routes = RoutesOf("topk-softmax", logits, 1);
   EXPECT_EQ(routes.experts, (CachedVector<int32_t>{1, 0, 2, 0}));
   EXPECT_EQ(routes.gates, (CachedVector<float>{1, 1, 1, 1}));
-  TopKSoftmax(logits, 2, &routes);
+  routes = RoutesOf("topk-softmax", logits, 2);
   EXPECT_EQ(routes.experts, (CachedVector<int32_t>{1, 2, 0, 1, 2, 1, 0, 3}));
   EXPECT_EQ(routes.gates[0], .5f);
   EXPECT_NEAR(routes.gates[4], 1 / (1 + std::exp(-2.)), 1e-7);
-  TopKSoftmax(logits, 3, &routes);
+  routes = RoutesOf("topk-softmax", logits, 3);
   EXPECT_EQ(routes.experts, (CachedVector<int32_t>{1, 2, 0, 0, 1, 2, 2, 1, 3, 0, 3, 1}));
-  TopKSoftmax(logits, 4, &routes);
+  routes = RoutesOf("topk-softmax", logits, 4);
   EXPECT_EQ(routes.experts,
             (CachedVector<int32_t>{1, 2, 0, 3, 0, 1, 2, 3, 2, 1, 3, 0, 0, 3, 1, 2}));
 }
@@ -204,8 +67,7 @@ TEST(TopKSoftmax, LargeLogits) {
   logits(0, 0) = -3e38f;
   logits(0, 1) = 1e30f;
   logits(0, 2) = 3e38f;
-  Routes routes;
-  TopKSoftmax(logits, 3, &routes);
+  Routes routes = RoutesOf("topk-softmax", logits, 3);
   EXPECT_EQ(routes.experts, (CachedVector<int32_t>{2, 1, 0}));
   EXPECT_EQ(routes.gates, (CachedVector<float>{1, 0, 0}));
 }
@@ -217,9 +79,8 @@ TEST(TopKSoftmax, RefusesNanAnywhere) {
       Tensor logits(2, 4);
       for (int64_t i = 0; i < 8; ++i) logits.Data()[i] = static_cast<float>(i % 3);
       logits(1, at) = std::numeric_limits<float>::quiet_NaN();
-      Routes routes;
       try {
-        TopKSoftmax(logits, k, &routes);
+        RoutesOf("topk-softmax", logits, k);
         ADD_FAILURE() << "column " << at << ", " << k << " choices";
       } catch (const DataError &e) {
         EXPECT_NE(std::string(e.what()).find("frame 1"), std::string::npos) << e.what();
@@ -229,9 +90,70 @@ TEST(TopKSoftmax, RefusesNanAnywhere) {
 }
 
 TEST(TopKSoftmax, NumberOfChoices) {
-  EXPECT_THROW(TopKSoftmaxRouter(4, 3, 0), Error);
-  EXPECT_THROW(TopKSoftmaxRouter(4, 3, 4), Error);
-  EXPECT_EQ(TopKSoftmaxRouter(4, 3, 3).NumParams(), 12);
+  const auto make = [](int n) { return MakeRouter("topk-softmax", Config(4, 3, n), nullptr); };
+  EXPECT_THROW(make(0), Error);
+  EXPECT_THROW(make(4), Error);
+  EXPECT_EQ(make(3)->NumParams(), 12);
+}
+
+// By hand: p = softmax(0, log 3, 0) = (1/5, 3/5, 1/5).
+TEST(Switch, TheGateIsTheProbability) {
+  Tensor logits = Tensor::Zeros(2, 3);
+  logits(0, 1) = std::log(3.0f);
+  const Routes routes = RoutesOf("switch", logits, 1);
+  EXPECT_EQ(routes.experts, (CachedVector<int32_t>{1, 0}));
+  EXPECT_NEAR(routes.gates[0], .6, 1e-6);
+  EXPECT_NEAR(routes.gates[1], 1 / 3.0, 1e-6);
+  EXPECT_HAS(ErrorOf([] { MakeRouter("switch", Config(4, 4, 2), nullptr); }),
+             "the router 'switch' chooses at most 1 of the experts for a frame, not 2");
+}
+
+TEST(MixtureShared, PartsThatDoNotFitAreRefused) {
+  MixtureShared shared;
+  MakeRouter("rmoe", Config(4, 5, 2), &shared);
+  RouterConfig wide = Config(4, 5, 2);
+  wide.state_dim = 7;
+  EXPECT_HAS(ErrorOf([&] { MakeRouter("rmoe", wide, &shared); }), "states (rmoe) of 3 and of 7");
+  MakeRouter("rmoe", Config(4, 6, 3), &shared);  // another number of experts is its own affair
+  MakeRouter("shared-topk", Config(4, 5, 2), &shared);
+  EXPECT_HAS(ErrorOf([&] { MakeRouter("shared-topk", Config(4, 6, 2), &shared); }),
+             "mixtures of 5 and of 6 experts cannot share a router");
+}
+
+TEST(CheckMixture, NamesTheOption) {
+  FeedForwardConfig good;
+  good.num_experts = 4;
+  const auto check = [&](auto change) {
+    FeedForwardConfig c = good;
+    change(&c);
+    return ErrorOf([&] { CheckMixture(c, "decoder-"); });
+  };
+  using Config = FeedForwardConfig;
+  EXPECT_EQ(check([](Config *) {}), "(no error)");
+  EXPECT_HAS(check([](Config *c) { c->router = "x"; }),
+             "decoder-router=x is unknown; there is topk");
+  EXPECT_HAS(check([](Config *c) { c->bank = "x"; }), "decoder-bank=x is unknown; there is full");
+  EXPECT_HAS(check([](Config *c) { c->experts_per_frame = 5; }),
+             "decoder-experts-per-frame=5 is outside 1 to decoder-num-experts=4");
+  EXPECT_HAS(check([](Config *c) { c->router = "switch"; }),
+             "decoder-experts-per-frame=2 is outside 1 to 1, what decoder-router=switch takes");
+  EXPECT_HAS(check([](Config *c) { c->num_shared_experts = 1; }),
+             "decoder-shared-experts=1 does not go with decoder-bank=full");
+  EXPECT_HAS(check([](Config *c) { c->bank = "shared-plus-routed"; }),
+             "decoder-shared-experts=0 does not go");
+  EXPECT_HAS(check([](Config *c) { c->router_dim = -1; }), "decoder-router-dim=-1 is outside");
+  EXPECT_HAS(check([](Config *c) { c->z_weight = -1; }), "decoder-z-weight=-1 is not");
+}
+
+TEST(RouterCanLearn, AsItsTraitsSay) {
+  FeedForwardConfig c;
+  EXPECT_TRUE(RouterCanLearn(c));
+  c.num_experts = 4;
+  EXPECT_TRUE(RouterCanLearn(c));
+  c.experts_per_frame = 1;
+  EXPECT_FALSE(RouterCanLearn(c));
+  c.router = "switch";
+  EXPECT_TRUE(RouterCanLearn(c));
 }
 
 }  // namespace

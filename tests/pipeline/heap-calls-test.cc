@@ -2,8 +2,11 @@
 // and together, and of whole utterances.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "base/error.h"
 #include "modelfile/model-file.h"
+#include "moe/router-registry.h"
 #include "pipeline/encode.h"
 #include "pipeline/stream-scheduler.h"
 #include "support/heap-calls.h"
@@ -25,6 +28,7 @@ struct Case {
   WeightFormat format;
   ExpertPolicy policy;
   int32_t dim = 32;
+  std::string router = "topk-softmax", bank = "full";
 };
 
 std::ostream &operator<<(std::ostream &os, const Case &c) { return os << c.name; }
@@ -54,6 +58,12 @@ std::vector<Case> Cases() {
     cases.push_back({"moe_exit_" + name, 6, format, exit});
     cases.push_back({"moe_all_" + name, 6, format, all});
   }
+  for (const std::string &router : RouterNames()) {
+    std::string name = "moe_" + router;
+    std::replace(name.begin(), name.end(), '-', '_');
+    cases.push_back({name, 6, WeightFormat::kFloat32, chunk, 32, router});
+  }
+  cases.push_back({"moe_shared", 6, WeightFormat::kInt8, skip, 32, "rmoe", "shared-plus-routed"});
   return cases;
 }
 
@@ -61,7 +71,13 @@ std::unique_ptr<AsrModel> Model(const Case &c) {
   ModelOptions options = SmallModelOptions(kBlocks, c.num_experts);
   options.model_dim = c.dim;
   options.hidden_dim = 48;
-  auto model = std::make_unique<AsrModel>(options.Config());
+  ModelConfig config = options.Config();
+  FeedForwardConfig *ffn = &config.encoder.ffn;
+  ffn->router = c.router;
+  ffn->experts_per_frame = std::min(2, RouterTraitsOf(c.router).max_choices);
+  ffn->bank = c.bank;
+  ffn->num_shared_experts = c.bank == "full" ? 0 : 1;
+  auto model = std::make_unique<AsrModel>(config);
   InitModel(model.get(), 1);
   model->PrepareForInference(Context(), c.format);
   model->SetPolicy(c.policy);

@@ -1,0 +1,52 @@
+#include "moe/aux-loss.h"
+
+namespace u2moe {
+namespace {
+
+struct Row {
+  const char *name;
+  float AuxWeights::*weight;
+  double (*loss)(const RoutedLayer &layer, double scale, View dlogits);
+};
+
+// Adding a loss is its own file, a weight in AuxWeights and FeedForwardConfig, and one row here.
+constexpr Row kLosses[] = {
+    {"balance", &AuxWeights::balance, BalanceLoss},
+    {"z", &AuxWeights::z, ZLoss},
+};
+
+}  // namespace
+
+std::vector<AuxLoss> ComputeAuxLosses(double dlogits_scale, RoutingState *routing) {
+  std::vector<AuxLoss> losses;
+  for (const Row &row : kLosses) {
+    AuxLoss sum;
+    sum.name = row.name;
+    for (RoutedLayer &layer : routing->layers) {
+      const double weight = layer.weights.*row.weight;
+      if (weight == 0) continue;
+      const Tensor &logits = layer.routes.logits;
+      if (dlogits_scale != 0 && layer.dlogits.Empty())
+        layer.dlogits = Tensor::Zeros(logits.Rows(), logits.Cols());
+      const double loss = row.loss(layer, weight * dlogits_scale,
+                                   dlogits_scale != 0 ? layer.dlogits.View() : View());
+      sum.weighted += weight * loss;
+      sum.sum += loss;
+      ++sum.num_layers;
+    }
+    if (sum.num_layers > 0) losses.push_back(sum);
+  }
+  return losses;
+}
+
+std::vector<std::string> AuxLossNames() {
+  std::vector<std::string> names;
+  for (const Row &row : kLosses) names.emplace_back(row.name);
+  return names;
+}
+
+bool HasAuxLosses(const FeedForwardConfig &c) {
+  return c.num_experts > 0 && (c.balance_weight != 0 || c.z_weight != 0);
+}
+
+}  // namespace u2moe

@@ -1,0 +1,54 @@
+// The experts of a mixture: what becomes of the rows that a plan sends to them.
+#ifndef U2MOE_MOE_EXPERT_BANK_H_
+#define U2MOE_MOE_EXPERT_BANK_H_
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "layer/dropout-seeds.h"
+#include "layer/layer-output.h"
+#include "layer/param-visitor.h"
+#include "moe/dispatch-plan.h"
+#include "tensor/tensor.h"
+
+namespace u2moe {
+
+// What a bank promises; the battery of tests/moe checks it.
+struct BankTraits {
+  bool always_on = false;  // experts work on all rows, whatever the routes
+};
+
+// What a bank's backward needs from its forward.
+struct BankTape {
+  virtual ~BankTape() = default;
+};
+
+class ExpertBank {
+ public:
+  virtual ~ExpertBank() = default;
+
+  virtual BankTraits Traits() const = 0;
+  // Experts that a router chooses among.
+  virtual int NumExperts() const = 0;
+  // Whether the weights are packed: then there is inference only, without tape and slot_out.
+  virtual bool IsPacked() const = 0;
+  // x [T, D]; out receives for each row the sum over its slots of gate * expert(row), and whatever
+  // is always on. slot_out: receives [S, D] in the host's memory, what each slot's expert made of
+  // its row; null: nobody wants it.
+  virtual void Forward(const Context &ctx, ConstView x, const DispatchPlan &plan,
+                       const LayerOutput &out, std::unique_ptr<BankTape> *tape,
+                       DropoutSeeds *dropout, Tensor *slot_out) const = 0;
+  // dx [T, D] and dslot_gate [S], the gradient of the plan's gates, are overwritten; adds to *grad,
+  // of the same type and shape.
+  virtual void Backward(const Context &ctx, ConstView x, const DispatchPlan &plan,
+                        const BankTape &tape, ConstView dy, ExpertBank *grad, View dx,
+                        std::vector<float> *dslot_gate) const = 0;
+  virtual void VisitParams(ParamVisitor *v) = 0;
+  // Parameters that a row with that many routed experts uses.
+  virtual int64_t NumActiveParams(int num_choices) const = 0;
+};
+
+}  // namespace u2moe
+
+#endif  // U2MOE_MOE_EXPERT_BANK_H_

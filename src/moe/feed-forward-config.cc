@@ -1,0 +1,59 @@
+#include "moe/feed-forward-config.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "moe/bank-registry.h"
+#include "moe/router-registry.h"
+
+namespace u2moe {
+namespace {
+
+std::string List(const std::vector<std::string> &names) {
+  std::string list;
+  for (const std::string &name : names) list += (list.empty() ? "" : ", ") + name;
+  return list;
+}
+
+void CheckKnown(const std::string &option, const std::string &name,
+                const std::vector<std::string> &known) {
+  if (std::count(known.begin(), known.end(), name) > 0) return;
+  throw UsageError(option, "=", name, " is unknown; there is ", List(known));
+}
+
+}  // namespace
+
+void CheckMixture(const FeedForwardConfig &c, const std::string &prefix) {
+  CheckKnown(prefix + "router", c.router, RouterNames());
+  CheckKnown(prefix + "bank", c.bank, BankNames());
+  if (c.num_experts == 0) return;
+  const int most = std::min(c.num_experts, RouterTraitsOf(c.router).max_choices);
+  if (c.experts_per_frame < 1 || c.experts_per_frame > most) {
+    throw UsageError(prefix, "experts-per-frame=", c.experts_per_frame, " is outside 1 to ",
+                     most < c.num_experts
+                         ? Cat(most, ", what ", prefix, "router=", c.router, " takes")
+                         : Cat(prefix, "num-experts=", c.num_experts));
+  }
+  const bool shares = c.bank == "shared-plus-routed";
+  if (shares ? c.num_shared_experts < 1 || c.num_shared_experts > 1 << 10
+             : c.num_shared_experts != 0) {
+    throw UsageError(prefix, "shared-experts=", c.num_shared_experts, " does not go with ", prefix,
+                     "bank=", c.bank, ", which has ", shares ? "1 to 1024" : "0", " of them");
+  }
+  if (c.router_dim < 0 || c.router_dim > 1 << 16)
+    throw UsageError(prefix, "router-dim=", c.router_dim, " is outside 0 to 65536");
+  const std::pair<const char *, float> positive[] = {{"router-noise", c.router_noise},
+                                                     {"balance-weight", c.balance_weight},
+                                                     {"z-weight", c.z_weight}};
+  for (const auto &[name, value] : positive) {
+    if (!(value >= 0 && value < 1e6f))
+      throw UsageError(prefix, name, "=", value, " is not a number from 0 on");
+  }
+}
+
+bool RouterCanLearn(const FeedForwardConfig &c) {
+  return c.num_experts < 2 || c.experts_per_frame > 1 || RouterTraitsOf(c.router).learns_with_one;
+}
+
+}  // namespace u2moe

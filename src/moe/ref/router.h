@@ -1,0 +1,49 @@
+// Routers in plain loops. Experts are given, as lists [T * M] with -1 for none; a gate matrix
+// [T, E] is 0 where an expert was not chosen.
+#ifndef U2MOE_MOE_REF_ROUTER_H_
+#define U2MOE_MOE_REF_ROUTER_H_
+
+#include <cmath>
+#include <string>
+#include <vector>
+
+#include "layer/ref/linear.h"
+#include "ops/ref/gru.h"
+
+namespace u2moe {
+namespace ref {
+
+// sum_to_one: the softmax over the chosen experts; else their parts of the softmax over all.
+template <class Real>
+Matrix<Real> Gates(const Matrix<Real> &logits, const std::vector<int32_t> &experts,
+                   bool sum_to_one) {
+  Matrix<Real> gates(logits.rows, logits.cols);
+  for (int64_t t = 0; t < logits.rows; ++t) {
+    const size_t slots = experts.size() / static_cast<size_t>(logits.rows);
+    Real all = 0, chosen = 0;
+    for (int64_t e = 0; e < logits.cols; ++e) all += std::exp(logits(t, e));
+    for (size_t i = 0; i < slots; ++i) {
+      const int32_t e = experts[static_cast<size_t>(t) * slots + i];
+      if (e >= 0) chosen += gates(t, e) = std::exp(logits(t, e));
+    }
+    const Real sum = sum_to_one ? chosen : all;
+    for (int64_t e = 0; e < logits.cols; ++e) gates(t, e) /= sum > 0 ? sum : 1;
+  }
+  return gates;
+}
+
+// arXiv 2408.06793. *depth: the state before, without rows for none; becomes the one behind.
+template <class Real>
+Matrix<Real> RmoeLogits(const Params<Real> &p, const std::string &scope, const std::string &shared,
+                        const Matrix<Real> &x, Matrix<Real> *depth) {
+  const Matrix<Real> projected = Linear(p, scope + "gate.project.", x);
+  if (depth->rows == 0) *depth = Matrix<Real>(projected.rows, projected.cols);
+  *depth = Gru(Linear(p, shared + "gate.gru.input.", projected),
+               Linear(p, shared + "gate.gru.hidden.", *depth), *depth);
+  return Linear(p, scope + "gate.out.", *depth);
+}
+
+}  // namespace ref
+}  // namespace u2moe
+
+#endif  // U2MOE_MOE_REF_ROUTER_H_

@@ -1,0 +1,48 @@
+// What passes between the mixtures of one forward of an encoder or a decoder, and back.
+#ifndef U2MOE_MOE_ROUTING_STATE_H_
+#define U2MOE_MOE_ROUTING_STATE_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "moe/routes.h"
+#include "tensor/tensor.h"
+
+namespace u2moe {
+
+// Weights of the losses that a mixture asks for, see aux-loss.h; 0: not computed.
+struct AuxWeights {
+  float balance = 0, z = 0;
+};
+
+// What one mixture decided, kept for losses and counts. Rows that a policy left without experts
+// count nowhere.
+struct RoutedLayer {
+  int mixture = 0;  // RouteCall::mixture
+  Routes routes;    // as computed, after any policy
+  AuxWeights weights;
+  Tensor dlogits;  // [T, E] of the host, which backward adds to the gradient of the logits; empty:
+                   // nothing
+
+  // Rows of each expert [E].
+  std::vector<int64_t> Counts() const;
+};
+
+// A caller that wants the decisions makes one, sets collect, passes it to the forward and, if it
+// has gradients, keeps it until backward is done. Otherwise encoder and decoder have their own.
+struct RoutingState {
+  bool collect = false;             // whether the mixtures append to layers
+  std::vector<RoutedLayer> layers;  // in the order of the network
+  // What a router over depth carries from mixture to mixture, [T, P]; empty before the first.
+  Tensor depth;
+};
+
+// The same on the way back.
+struct RoutingGradients {
+  const RoutingState *state = nullptr;  // that of the forward if somebody collected; else null
+  Tensor ddepth;  // gradient of RoutingState::depth behind the mixture whose turn it is, or empty
+};
+
+}  // namespace u2moe
+
+#endif  // U2MOE_MOE_ROUTING_STATE_H_

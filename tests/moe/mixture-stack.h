@@ -1,0 +1,166 @@
+// Mixtures one upon another, x + mixture(x) each, with what they share and what passes from one to
+// the next: as encoder and decoders hold them, without the rest. And the same in double.
+#ifndef U2MOE_TESTS_MOE_MIXTURE_STACK_H_
+#define U2MOE_TESTS_MOE_MIXTURE_STACK_H_
+
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "layer/ref/feed-forward.h"
+#include "moe/aux-loss.h"
+#include "moe/feed-forward-factory.h"
+#include "moe/ref/aux-loss.h"
+#include "moe/ref/router.h"
+#include "moe/router-registry.h"
+#include "ops/elementwise.h"
+#include "support/layer-test.h"
+
+namespace u2moe {
+
+class MixtureStack {
+ public:
+  struct Tape {
+    std::vector<Tensor> x;  // what went into each
+    std::vector<std::unique_ptr<FeedForwardTape>> layers;
+  };
+
+  MixtureStack(int64_t dim, const FeedForwardConfig &config, int num_layers, float dropout = 0) {
+    for (int l = 0; l < num_layers; ++l)
+      layers_.push_back(MakeFeedForward(dim, config, dropout, &shared_));
+  }
+  // *x in place. routing: receives all decisions.
+  void Forward(const Context &ctx, RouteCall call, Tensor *x, Tape *tape, RoutingState *routing,
+               DropoutSeeds *dropout = nullptr) const {
+    if (tape != nullptr) tape->layers.resize(layers_.size());
+    *routing = RoutingState();
+    routing->collect = true;
+    call.state = routing;
+    for (size_t l = 0; l < layers_.size(); ++l) {
+      const Tensor in = *x;
+      call.mixture = static_cast<int>(l);
+      if (tape == nullptr) {
+        layers_[l]->Forward(ctx, in, LayerOutput::Add(1, *x), nullptr, dropout, call);
+      } else {
+        Tensor y(ctx, x->Rows(), x->Cols());
+        layers_[l]->Forward(ctx, in, y, &tape->layers[l], dropout, call);
+        AddTo(ctx, 1, y, *x);
+        tape->x.push_back(in);
+      }
+    }
+  }
+  // *dx in place.
+  void Backward(const Context &ctx, const Tape &tape, const RoutingState &routing, Tensor *dx,
+                MixtureStack *grad) const {
+    RoutingGradients gradients;
+    gradients.state = &routing;
+    for (size_t l = layers_.size(); l-- > 0;) {
+      Tensor dn(ctx, dx->Rows(), dx->Cols());
+      layers_[l]->Backward(ctx, tape.x[l], *tape.layers[l], *dx, grad->layers_[l].get(), dn,
+                           &gradients);
+      AddTo(ctx, 1, dn, *dx);
+    }
+  }
+  void SetPolicy(const MixturePolicy &policy) {
+    for (auto &layer : layers_) layer->SetPolicy(policy);
+  }
+  void VisitParams(ParamVisitor *v) {
+    for (size_t l = 0; l < layers_.size(); ++l) v->Scope(Cat("layers.", l), layers_[l].get());
+    v->Scope("shared", &shared_);
+  }
+  FeedForward *Layer(size_t l) { return layers_[l].get(); }
+
+ private:
+  MixtureShared shared_;
+  std::vector<std::unique_ptr<FeedForward>> layers_;
+};
+
+// How the tests know a router from outside. Every router has a row in kRefRouters.
+struct RefRouter {
+  const char *name;
+  // scope: of the mixture ("layers.0."); *depth: RoutingState::depth, without rows before the
+  // first.
+  RefMatrix (*logits)(const RefParams &params, const std::string &scope, const RefMatrix &x,
+                      RefMatrix *depth);
+  // The weight whose row e makes the logit of expert e, from "layers.0." on or from "shared." on.
+  const char *expert_rows;
+};
+
+inline RefMatrix LinearLogits(const RefParams &params, const std::string &scope, const RefMatrix &x,
+                              RefMatrix *) {
+  return ref::Linear(params, scope + "gate.", x);
+}
+
+inline constexpr RefRouter kRefRouters[] = {
+    {"topk-softmax", LinearLogits, "layers.0.gate.weight"},
+    {"switch", LinearLogits, "layers.0.gate.weight"},
+    {"rmoe",
+     [](const RefParams &params, const std::string &scope, const RefMatrix &x, RefMatrix *depth) {
+       return ref::RmoeLogits(params, scope, "shared.", x, depth);
+     },
+     "layers.0.gate.out.weight"},
+    {"shared-topk",
+     [](const RefParams &params, const std::string &, const RefMatrix &x, RefMatrix *) {
+       return ref::Linear(params, "shared.gate.", x);
+     },
+     "shared.gate.weight"},
+    {"noisy-topk", LinearLogits, "layers.0.gate.weight"},
+};
+
+inline const RefRouter &RefRouterOf(const std::string &name) {
+  for (const RefRouter &r : kRefRouters) {
+    if (name == r.name) return r;
+  }
+  throw Error("the router ", name, " has no row in kRefRouters");
+}
+
+inline std::vector<int32_t> ExpertsOf(const RoutedLayer &layer) {
+  return {layer.routes.experts.begin(), layer.routes.experts.end()};
+}
+
+// The stack in double, given which experts each layer took, and numbers that its logits receive
+// beside (the noise of training).
+struct RefStack {
+  RefMatrix y;
+  std::vector<RefMatrix> logits, gates;
+  double aux = 0;  // weighted sum of the losses
+};
+inline RefStack RefForward(const RefParams &params, const FeedForwardConfig &config,
+                           const RoutingState &routing, const std::vector<RefMatrix> &offsets,
+                           RefMatrix x) {
+  const RefRouter &router = RefRouterOf(config.router);
+  RefStack result;
+  RefMatrix depth;
+  for (size_t l = 0; l < routing.layers.size(); ++l) {
+    const std::string scope = Cat("layers.", l, ".");
+    const std::vector<int32_t> experts = ExpertsOf(routing.layers[l]);
+    RefMatrix logits = router.logits(params, scope, x, &depth);
+    for (size_t i = 0; i < logits.data.size(); ++i) logits.data[i] += offsets[l].data[i];
+    const RefMatrix gates =
+        ref::Gates(logits, experts, RouterTraitsOf(config.router).gates_sum_to_one);
+    RefMatrix y = x;
+    const auto add = [&](const std::string &name, int64_t e) {
+      const RefMatrix out =
+          ref::FeedForward(params, Cat(scope, name, "."), config.activation, x, RefMatrix());
+      for (int64_t t = 0; t < x.rows; ++t) {
+        for (int64_t d = 0; d < x.cols; ++d) y(t, d) += (e < 0 ? 1 : gates(t, e)) * out(t, d);
+      }
+    };
+    for (int32_t e = 0; e < gates.cols; ++e) {
+      if (std::count(experts.begin(), experts.end(), e) > 0) add(Cat("experts.", e), e);
+    }
+    for (int i = 0; i < config.num_shared_experts; ++i) add(Cat("shared_experts.", i), -1);
+    result.aux += config.balance_weight * ref::BalanceLoss(logits, experts) +
+                  config.z_weight * ref::ZLoss(logits, experts);
+    result.logits.push_back(logits);
+    result.gates.push_back(gates);
+    x = y;
+  }
+  result.y = x;
+  return result;
+}
+
+}  // namespace u2moe
+
+#endif  // U2MOE_TESTS_MOE_MIXTURE_STACK_H_
