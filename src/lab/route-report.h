@@ -75,7 +75,7 @@ class RouteReport {
   // The program for gnuplot.
   void WriteGnuplot(const std::string &png_path, std::ostream &os) const;
   void Add(const std::string &layer, const RouteRecorder::Decision &d, int64_t chunk,
-           const std::string &group);
+           const std::string &group, const FeedForwardConfig &mixture);
 
   ModelConfig config_;
   int64_t num_utterances_ = 0;

@@ -131,8 +131,10 @@ void ConvolutionModule::VisitParams(ParamVisitor *v) {
   v->Param("depthwise_conv.weight", &depthwise_weight_, init);
   v->Param("depthwise_conv.bias", &depthwise_bias_, init);
   if (batch_norm_) {
-    v->Param("norm.weight", &bn_gamma_, ParamInit::Constant(1));
-    v->Param("norm.bias", &bn_beta_, ParamInit::Constant(0));
+    v->In(ParamRole::kNorm, [&] {
+      v->Param("norm.weight", &bn_gamma_, ParamInit::Constant(1));
+      v->Param("norm.bias", &bn_beta_, ParamInit::Constant(0));
+    });
     v->Buffer("norm.running_mean", &bn_mean_, ParamInit::Constant(0));
     v->Buffer("norm.running_var", &bn_var_, ParamInit::Constant(1));
   } else {

@@ -26,8 +26,10 @@ class LayerNorm {
     LayerNormBackward(ctx, x, gamma_, stats, dy, dx, grad->gamma_, grad->beta_);
   }
   void VisitParams(ParamVisitor *v) {
-    v->Param("weight", &gamma_, ParamInit::Constant(1));
-    v->Param("bias", &beta_, ParamInit::Constant(0));
+    v->In(ParamRole::kNorm, [&] {
+      v->Param("weight", &gamma_, ParamInit::Constant(1));
+      v->Param("bias", &beta_, ParamInit::Constant(0));
+    });
   }
 
  private:

@@ -28,12 +28,6 @@ DecoderInput MakeDecoderInput(const std::vector<std::vector<int32_t>> &labels,
   return input;
 }
 
-namespace {
-
-const FeedForwardConfig &FeedForwardOf(const DecoderConfig &c, int /*block*/) { return c.ffn; }
-
-}  // namespace
-
 Decoder::Decoder(const DecoderConfig &c, int num_blocks, int64_t dim, int64_t vocab_size)
     : dropout_(c.dropout),
       positional_dropout_(c.positional_dropout),
@@ -42,9 +36,10 @@ Decoder::Decoder(const DecoderConfig &c, int num_blocks, int64_t dim, int64_t vo
       output_layer_(dim, vocab_size) {
   for (int i = 0; i < num_blocks; ++i) {
     Block b;
+    b.mixture = c.FeedForwardOf(i).num_experts > 0;
     b.self_attn = MultiHeadAttention(dim, c.num_heads);
     b.src_attn = MultiHeadAttention(dim, c.num_heads);
-    b.feed_forward = MakeFeedForward(dim, FeedForwardOf(c, i), c.dropout, &shared_);
+    b.feed_forward = MakeFeedForward(dim, c.FeedForwardOf(i), c.dropout, &shared_);
     b.norm1 = b.norm2 = b.norm3 = LayerNorm(dim);
     blocks_.push_back(std::move(b));
   }
@@ -247,30 +242,31 @@ void Decoder::Backward(const Context &ctx, const DecoderInput &input, ConstView 
 }
 
 void Decoder::Block::VisitParams(ParamVisitor *v) {
-  v->Scope("self_attn", &self_attn);
-  v->Scope("src_attn", &src_attn);
-  v->Scope("feed_forward", feed_forward.get());
+  v->Scope("self_attn", ParamRole::kAttention, &self_attn);
+  v->Scope("src_attn", ParamRole::kAttention, &src_attn);
+  v->Scope("feed_forward", ParamRole::kFeedForward, feed_forward.get());
   v->Scope("norm1", &norm1);
   v->Scope("norm2", &norm2);
   v->Scope("norm3", &norm3);
 }
 
 void Decoder::VisitParams(ParamVisitor *v) {
-  v->Param("embed.0.weight", &embed_, ParamInit::Normal(1));
+  v->In(ParamRole::kEmbedding, [&] { v->Param("embed.0.weight", &embed_, ParamInit::Normal(1)); });
   v->Scope("after_norm", &after_norm_);
-  v->Scope("output_layer", &output_layer_);
+  v->Scope("output_layer", ParamRole::kOutput, &output_layer_);
   for (size_t i = 0; i < blocks_.size(); ++i)
     v->Scope("decoders." + std::to_string(i), &blocks_[i]);
   v->Scope("shared", &shared_);
 }
 
 void Decoder::SetSkipGates(const std::vector<float> &gates) {
-  CHECK(gates.empty() || gates.size() == blocks_.size());
-  for (size_t i = 0; i < blocks_.size(); ++i) {
+  size_t mixture = 0;
+  for (Block &block : blocks_) {
     MixturePolicy policy;
-    if (!gates.empty()) policy.skip_gate = gates[i];
-    blocks_[i].feed_forward->SetPolicy(policy);
+    if (!gates.empty() && block.mixture) policy.skip_gate = gates.at(mixture++);
+    block.feed_forward->SetPolicy(policy);
   }
+  CHECK_EQ(mixture, gates.size());
 }
 
 int64_t Decoder::NumFeedForwardActiveParams() const {

@@ -1,6 +1,7 @@
 #include "model/encoder.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <numeric>
 #include <string>
@@ -164,16 +165,17 @@ void Encoder::SetPolicy(const ExpertPolicy &policy, const Linear *ctc_head, int3
   policy_ = policy;
   ctc_head_ = ctc_head;
   blank_ = blank;
-  CHECK(policy.encoder_skip.empty() || policy.encoder_skip.size() == 2 * blocks_.size());
-  for (size_t i = 0; i < blocks_.size(); ++i) {
-    MixturePolicy both[2];
-    for (size_t j = 0; j < 2; ++j) {
-      if (!policy.encoder_skip.empty()) both[j].skip_gate = policy.encoder_skip[2 * i + j];
-      both[j].chunk_experts = policy.chunk_experts;
-      both[j].expert_budget = policy.expert_budget;
-    }
-    blocks_[i].SetPolicies(both[0], both[1]);
-  }
+  const std::vector<float> &skip = policy.encoder_skip;
+  CHECK(skip.empty() || skip.size() == static_cast<size_t>(config_.NumMixtures()));
+  std::vector<std::array<MixturePolicy, 2>> both(blocks_.size());  // macaron, last
+  size_t mixture = 0;
+  config_.ForEachMixture([&](int32_t block, bool macaron, const FeedForwardConfig &) {
+    MixturePolicy *one = &both[static_cast<size_t>(block)][macaron ? 0 : 1];
+    if (!skip.empty()) one->skip_gate = skip[mixture++];
+    one->chunk_experts = policy.chunk_experts;
+    one->expert_budget = policy.expert_budget;
+  });
+  for (size_t i = 0; i < blocks_.size(); ++i) blocks_[i].SetPolicies(both[i][0], both[i][1]);
 }
 
 void Encoder::Backward(const Context &ctx, const Tape &tape, Tensor *dout, Tensor *dexit,
@@ -214,7 +216,7 @@ StreamState Encoder::NewStream() const {
 void Encoder::VisitParams(ParamVisitor *v) {
   v->Buffer("global_cmvn.mean", &cmvn_mean_, ParamInit::Constant(0));
   v->Buffer("global_cmvn.istd", &cmvn_istd_, ParamInit::Constant(1));
-  v->Scope("embed", &embed_);
+  v->Scope("embed", ParamRole::kSubsampling, &embed_);
   v->Scope("after_norm", &after_norm_);
   for (size_t i = 0; i < blocks_.size(); ++i)
     v->Scope("encoders." + std::to_string(i), &blocks_[i]);

@@ -17,7 +17,8 @@ constexpr Row kLosses[] = {
 
 }  // namespace
 
-std::vector<AuxLoss> ComputeAuxLosses(double dlogits_scale, RoutingState *routing) {
+std::vector<AuxLoss> ComputeAuxLosses(const Context &, double dlogits_scale,
+                                      RoutingState *routing) {
   std::vector<AuxLoss> losses;
   for (const Row &row : kLosses) {
     AuxLoss sum;

@@ -5,7 +5,7 @@
 //   routing.collect = true;
 //   mode.routing = &routing;                                   // or RouteCall::state
 //   model.Encoder().Forward(ctx, mode, ...);
-//   const auto losses = ComputeAuxLosses(scale, &routing);
+//   const auto losses = ComputeAuxLosses(ctx, scale, &routing);
 //   model.Encoder().Backward(ctx, tape, ...);                  // adds the gradients of the logits
 #ifndef U2MOE_MOE_AUX_LOSS_H_
 #define U2MOE_MOE_AUX_LOSS_H_
@@ -15,6 +15,7 @@
 
 #include "moe/feed-forward-config.h"
 #include "moe/routing-state.h"
+#include "tensor/context.h"
 
 namespace u2moe {
 
@@ -29,7 +30,8 @@ struct AuxLoss {
 // where no layer has a weight. They are of the rows of this forward (of a shard, not of the batch).
 // dlogits_scale: what the gradient of the weighted sums is multiplied by before it is ADDED to
 // layers' dlogits; 0: no gradient is wanted.
-std::vector<AuxLoss> ComputeAuxLosses(double dlogits_scale, RoutingState *routing);
+std::vector<AuxLoss> ComputeAuxLosses(const Context &ctx, double dlogits_scale,
+                                      RoutingState *routing);
 // All names of the registry, in its order.
 std::vector<std::string> AuxLossNames();
 // Whether a mixture of that configuration has losses.

@@ -44,6 +44,8 @@ class ExpertBank {
   virtual void Backward(const Context &ctx, ConstView x, const DispatchPlan &plan,
                         const BankTape &tape, ConstView dy, ExpertBank *grad, View dx,
                         std::vector<float> *dslot_gate) const = 0;
+  // Comes in the role of experts that a row uses as often as it is routed to them; other uses are
+  // the bank's to say.
   virtual void VisitParams(ParamVisitor *v) = 0;
   // Parameters that a row with that many routed experts uses.
   virtual int64_t NumActiveParams(int num_choices) const = 0;

@@ -18,9 +18,9 @@ RoutedLayer Layer(const Tensor &logits, const std::vector<int32_t> &experts, Aux
 
 TEST(AuxLoss, WithoutWeightsNothingIsComputed) {
   RoutingState routing;
-  EXPECT_TRUE(ComputeAuxLosses(1, &routing).empty());
+  EXPECT_TRUE(ComputeAuxLosses(Context(), 1, &routing).empty());
   routing.layers.push_back(Layer(Tensor::Zeros(2, 2), {0, 1}, {}));
-  EXPECT_TRUE(ComputeAuxLosses(1, &routing).empty());
+  EXPECT_TRUE(ComputeAuxLosses(Context(), 1, &routing).empty());
   EXPECT_TRUE(routing.layers[0].dlogits.Empty());
   EXPECT_EQ(AuxLossNames(), (std::vector<std::string>{"balance", "z"}));
   FeedForwardConfig config;
@@ -39,7 +39,7 @@ TEST(AuxLoss, KnownValues) {
   routing.layers.push_back(Layer(Tensor::Zeros(4, 4), {0, 1, 2, 3}, {0.5f, 0}));
   routing.layers.push_back(Layer(one, {2, 2, 2, 2}, {0.25f, 0}));
   routing.layers.push_back(Layer(Tensor::Zeros(2, 4), {0, 3}, {0, 2}));
-  const std::vector<AuxLoss> losses = ComputeAuxLosses(0, &routing);
+  const std::vector<AuxLoss> losses = ComputeAuxLosses(Context(), 0, &routing);
   ASSERT_EQ(losses.size(), 2u);
   EXPECT_EQ(losses[0].name, "balance");
   EXPECT_EQ(losses[0].num_layers, 2);
@@ -65,7 +65,7 @@ TEST(AuxLoss, AreTheReferenceWithTheirGradients) {
     routing.layers.push_back(Layer(x, experts[l], {0.3f * weight, 0.1f * weight}));
   }
   const double scale = 1.7;
-  const std::vector<AuxLoss> losses = ComputeAuxLosses(scale, &routing);
+  const std::vector<AuxLoss> losses = ComputeAuxLosses(Context(), scale, &routing);
   const auto total = [&] {
     double sum = 0;
     for (size_t l = 0; l < experts.size(); ++l) {
@@ -87,7 +87,7 @@ TEST(AuxLoss, NoRows) {
   layer.routes.logits = Tensor(0, 4);
   layer.weights = {1, 1};
   routing.layers.push_back(layer);
-  const std::vector<AuxLoss> losses = ComputeAuxLosses(1, &routing);
+  const std::vector<AuxLoss> losses = ComputeAuxLosses(Context(), 1, &routing);
   ASSERT_EQ(losses.size(), 2u);
   EXPECT_EQ(losses[0].weighted, 0);
   EXPECT_EQ(losses[1].weighted, 0);

@@ -75,7 +75,7 @@ void ExpectGradients(Rng *rng, const FeedForwardConfig &config, int64_t rows,
   RoutingState routing;
   MixtureStack::Tape tape;
   stack.Forward(ctx, call, &y, &tape, &routing);
-  ComputeAuxLosses(scale, &routing);
+  ComputeAuxLosses(Context(), scale, &routing);
   stack.Backward(ctx, tape, routing, &dx, &grad);
 
   RefParams params = ParamsOf(&stack);
@@ -308,7 +308,7 @@ bool OnDevice(const Subject &s) {
     RoutingState routing;
     MixtureStack::Tape tape;
     stack.Forward(ctx, call, rows, &tape, &routing);
-    ComputeAuxLosses(1, &routing);
+    ComputeAuxLosses(Context(), 1, &routing);
     stack.Backward(ctx, tape, routing, drows, grad);
   };
   run(cpu, here, &x, &dx, &grad_here);
@@ -510,8 +510,8 @@ bool Dropout(const Subject &s) {
   return true;
 }
 
-// In a file and out of it.
-bool SaveAndLoad(const Subject &s) {
+// All that a mixture is made of is visited, once.
+bool VisitedOnce(const Subject &s) {
   Rng rng(19);
   MixtureStack stack = RandomStack(&rng, s.config), other = RandomStack(&rng, s.config);
   std::map<std::string, Tensor> file;
@@ -542,7 +542,8 @@ constexpr Check kChecks[] = {{"gradients", Gradients},   {"top-one", TopOne},
                              {"nan", RefusesNan},        {"policies", Policies},
                              {"statistics", Statistics}, {"noise", Noise},
                              {"dropout", Dropout},       {"streams", Streams},
-                             {"models", Models},         {"visited-once", SaveAndLoad}};
+                             {"models", Models},         {"visited-once", VisitedOnce},
+                             {"roles", Roles},           {"file", Files}};
 
 // [subject][check]: "ok", "FAIL" or "-".
 std::map<std::string, std::map<std::string, std::string>> results;
