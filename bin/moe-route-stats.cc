@@ -54,7 +54,7 @@ int Run(int argc, char *argv[]) {
 
   ModelInfo info;
   std::unique_ptr<AsrModel> model = ReadModel(po.Arg(0), &info, PackedWeights::kAllow);
-  if (info.config.encoder.ffn.num_experts == 0 && info.config.decoder.ffn.num_experts == 0) {
+  if (!info.config.HasMixtures()) {
     throw UsageError(po.Arg(0), " is a dense model: it has no experts");
   }
   model->SetPolicy(experts.Apply(info.config, model->Policy()));

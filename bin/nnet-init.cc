@@ -41,7 +41,10 @@ int Run(int argc, char *argv[]) {
       "--seed=1 \\\n"
       "         conf/moe.conf exp/0.safetensors\n"
       "       nnet-init --preset=moe-1b --num-blocks=2 --model-dim=80 --units=units.txt "
-      "cut.safetensors\n");
+      "cut.safetensors\n"
+      "       nnet-init --preset=moe-1b --num-blocks=2 --model-dim=80 --units=units.txt \\\n"
+      "         --layers='all.macaron:num-experts=0;1.last:num-experts=4' "
+      "--decoder-layers=0:num-experts=0 mixed.safetensors\n");
   InitOptions given, file;
   given.Register(&po);
   if (!po.Parse(argc, argv, 1, 2, InputArgs{-1})) return 0;

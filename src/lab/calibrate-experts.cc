@@ -164,11 +164,11 @@ std::vector<SkipThreshold> ChooseSkipThresholds(
 }
 
 ExpertCalibrator::ExpertCalibrator(const AsrModel &model) : model_(model) {
-  const ModelConfig &c = model.Config();
   CHECK(model.Policy().IsPlain());
-  for (const FeedForwardConfig &ffn : {c.encoder.ffn, c.decoder.ffn}) {
-    if (ffn.num_experts > 0 && ffn.experts_per_frame > 1) return;
-  }
+  bool has_second = false;
+  model.Config().ForEachMixture(
+      [&](const FeedForwardConfig &ffn) { has_second |= ffn.experts_per_frame > 1; });
+  if (has_second) return;
   throw UsageError("the model has no mixture with a second expert per frame, so none to skip");
 }
 

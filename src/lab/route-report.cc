@@ -47,39 +47,16 @@ nlohmann::ordered_json ToJson(const std::string &name, const RouteStats &s) {
 
 }  // namespace
 
-std::vector<std::string> EncoderMixtureNames(const ModelConfig &config) {
-  std::vector<std::string> names;
-  if (config.encoder.ffn.num_experts == 0) return names;
-  for (int i = 0; i < config.encoder.num_blocks; ++i) {
-    for (const char *name : {"feed_forward_macaron", "feed_forward"})
-      names.push_back(Cat("encoder.encoders.", i, ".", name));
-  }
-  return names;
-}
-
-std::vector<std::string> DecoderMixtureNames(const ModelConfig &config, bool right) {
-  std::vector<std::string> names;
-  if (config.decoder.ffn.num_experts == 0) return names;
-  const int blocks = right ? config.decoder.num_reverse_blocks : config.decoder.num_blocks;
-  for (int i = 0; i < blocks; ++i) {
-    names.push_back(
-        Cat("decoder.", right ? "right" : "left", "_decoder.decoders.", i, ".feed_forward"));
-  }
-  return names;
-}
-
 void RouteRecorder::OnRoute(ConstView logits, Span<int32_t> experts, Span<float> gates) {
   decisions_.push_back(
       {Tensor::Copy(logits), {experts.begin(), experts.end()}, {gates.begin(), gates.end()}, {}});
 }
 
 void RouteReport::Add(const std::string &layer, const RouteRecorder::Decision &d, int64_t chunk,
-                      const std::string &group) {
-  const bool encoder = layer.find("encoder.") == 0;
-  const std::string &router = (encoder ? config_.encoder.ffn : config_.decoder.ffn).router;
+                      const std::string &group, const FeedForwardConfig &mixture) {
   RouteStats one(static_cast<int>(d.logits.Cols()),
                  static_cast<int>(static_cast<int64_t>(d.experts.size()) / d.logits.Rows()),
-                 RouterTraitsOf(router).gates_sum_to_one);
+                 RouterTraitsOf(mixture.router).gates_sum_to_one);
   one.Add(d.logits, d.experts, d.gates, chunk);
   if (stats_.count(layer) == 0) layers_.push_back(layer);
   stats_[layer].Add(one);
@@ -125,13 +102,22 @@ std::vector<RouteRecorder::Decision> RouteReport::AddUtterance(
     const Context &ctx, const AsrModel &model, ConstView feats, const AttentionMask &mask,
     const std::vector<int32_t> *tokens, const std::string &group) {
   UtteranceRoutes routes = RouteUtterance(ctx, model, feats, mask, tokens, false);
-  const auto add = [&](const std::vector<std::string> &names,
+  using Mixtures = std::vector<const FeedForwardConfig *>;
+  Mixtures encoder, left, right;
+  config_.encoder.ForEachMixture(
+      [&](int32_t, bool, const FeedForwardConfig &c) { encoder.push_back(&c); });
+  config_.decoder.ForEachMixture(false,
+                                 [&](int32_t, const FeedForwardConfig &c) { left.push_back(&c); });
+  config_.decoder.ForEachMixture(true,
+                                 [&](int32_t, const FeedForwardConfig &c) { right.push_back(&c); });
+  const auto add = [&](const std::vector<std::string> &names, const Mixtures &mixtures,
                        const std::vector<RouteRecorder::Decision> &decisions, int64_t chunk) {
-    for (size_t i = 0; i < decisions.size(); ++i) Add(names[i], decisions[i], chunk, group);
+    for (size_t i = 0; i < decisions.size(); ++i)
+      Add(names[i], decisions[i], chunk, group, *mixtures[i]);
   };
-  add(EncoderMixtureNames(config_), routes.encoder, mask.chunk);
-  add(DecoderMixtureNames(config_, false), routes.left, 0);
-  add(DecoderMixtureNames(config_, true), routes.right, 0);
+  add(EncoderMixtureNames(config_), encoder, routes.encoder, mask.chunk);
+  add(DecoderMixtureNames(config_, false), left, routes.left, 0);
+  add(DecoderMixtureNames(config_, true), right, routes.right, 0);
   ++num_utterances_;
   return std::move(routes.encoder);
 }
@@ -144,9 +130,16 @@ int RouteReport::NumDeadExperts() const {
 
 void RouteReport::WriteText(std::ostream &os) const {
   size_t width = 5;
+  int fewest = 0, most = 0;
+  for (const std::string &layer : layers_) {
+    const int experts = Stats(layer).NumExperts();
+    fewest = fewest == 0 ? experts : std::min(fewest, experts);
+    most = std::max(most, experts);
+  }
   for (const std::string &layer : layers_) width = std::max(width, layer.size());
   os << num_utterances_ << " utterances; share of the assignments per expert, % (even: "
-     << Format("%.1f", layers_.empty() ? 0 : 100.0 / Stats(layers_[0]).NumExperts())
+     << (fewest == most ? Format("%.1f", most == 0 ? 0 : 100.0 / most)
+                        : Cat(Format("%.1f", 100.0 / most), " to ", Format("%.1f", 100.0 / fewest)))
      << "); entropy 1 is even; load is against an even one\n";
   const auto row = [&](const std::string &name, const RouteStats &s) {
     os << name << std::string(width - std::min(width, name.size()), ' ');
@@ -206,7 +199,9 @@ void RouteReport::WritePlot(const std::string &png_path) const {
 }
 
 void RouteReport::WriteGnuplot(const std::string &png_path, std::ostream &os) const {
-  const int num_experts = layers_.empty() ? 1 : Stats(layers_[0]).NumExperts();
+  int num_experts = 1;
+  for (const std::string &layer : layers_)
+    num_experts = std::max(num_experts, Stats(layer).NumExperts());
   std::string quoted;  // gnuplot doubles a quote inside single quotes
   for (char c : png_path) quoted += c == '\'' ? std::string("''") : std::string(1, c);
   // The first layer on top, as in the table.
@@ -223,9 +218,12 @@ void RouteReport::WriteGnuplot(const std::string &png_path, std::ostream &os) co
      << "'-' using 1:2:(sprintf('%.2f', $3)) with labels notitle\n";
   for (int pass = 0; pass < 2; ++pass) {
     for (size_t i = 0; i < layers_.size(); ++i) {
-      for (int e = 0; e < num_experts; ++e) {
+      const int there = Stats(layers_[i]).NumExperts();
+      for (int e = 0; e < there; ++e)
         os << e << " " << height(i) << " " << Stats(layers_[i]).Load(e) << "\n";
-      }
+      // An image has all of its points.
+      for (int e = there; pass == 0 && e < num_experts; ++e)
+        os << e << " " << height(i) << " NaN\n";
     }
     os << "e\n";
   }

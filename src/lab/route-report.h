@@ -10,13 +10,9 @@
 
 #include "lab/route-stats.h"
 #include "model/asr-model.h"
+#include "model/mixture-names.h"
 
 namespace u2moe {
-
-// Names of the mixtures of a model in the order in which a RouteSink hears of them, as in the
-// parameter names: "encoder.encoders.0.feed_forward_macaron". Empty for a dense part.
-std::vector<std::string> EncoderMixtureNames(const ModelConfig &config);
-std::vector<std::string> DecoderMixtureNames(const ModelConfig &config, bool right);
 
 // Keeps what the routers decided in one forward.
 class RouteRecorder : public RouteSink {
@@ -75,7 +71,7 @@ class RouteReport {
   // The program for gnuplot.
   void WriteGnuplot(const std::string &png_path, std::ostream &os) const;
   void Add(const std::string &layer, const RouteRecorder::Decision &d, int64_t chunk,
-           const std::string &group);
+           const std::string &group, const FeedForwardConfig &mixture);
 
   ModelConfig config_;
   int64_t num_utterances_ = 0;

@@ -49,11 +49,11 @@ void ConvolutionModule::Forward(const Context &ctx, ConstView x, const RaggedSha
   const RaggedShape padded_shape = PaddedShape(shape);
   Tape local;
   Tape &t = tape != nullptr ? *tape : local;
-  t.before_glu = Tensor(x.Rows(), 2 * dim);
+  t.before_glu = Tensor(ctx, x.Rows(), 2 * dim);
   pointwise_conv1_.Forward(ctx, x, t.before_glu);
-  t.padded = Tensor(padded_shape.TotalRows(), dim);
-  t.conv = Tensor(x.Rows(), dim);
-  Tensor start = Tensor::Zeros(1, dim);  // the row that stands before the first frame
+  t.padded = Tensor(ctx, padded_shape.TotalRows(), dim);
+  t.conv = Tensor(ctx, x.Rows(), dim);
+  Tensor start = Tensor::Zeros(ctx, 1, dim);  // the row that stands before the first frame
   if (causal_) GluForward(ctx, pointwise_conv1_.Bias(), start);
   for (int b = 0; b < shape.NumSequences(); ++b) {
     const View padded = padded_shape.Rows(t.padded.View(), b);
@@ -68,17 +68,17 @@ void ConvolutionModule::Forward(const Context &ctx, ConstView x, const RaggedSha
     for (int64_t i = left + length; i < padded.Rows(); ++i)
       CopyTo(ctx, start, padded.RowRange(i, 1));
     if (cache != nullptr && left > 0) {
-      if (cache->next.Empty()) cache->next = Tensor(left, dim);
+      if (cache->next.Empty()) cache->next = Tensor(ctx, left, dim);
       CopyTo(ctx, padded.RowRange(length, left), cache->next);
     }
     DepthwiseConvForward(ctx, padded, depthwise_weight_, depthwise_bias_,
                          shape.Rows(t.conv.View(), b));
   }
-  t.normed = Tensor(x.Rows(), dim);
+  t.normed = Tensor(ctx, x.Rows(), dim);
   if (!batch_norm_) {
     layer_norm_.Forward(ctx, t.conv, t.normed, tape != nullptr ? &t.stats : nullptr);
   } else if (tape != nullptr) {
-    t.stats = Tensor(2, dim);
+    t.stats = Tensor(ctx, 2, dim);
     BatchNormForward(ctx, t.conv, bn_gamma_, bn_beta_, kBatchNormEps, kBatchNormMomentum,
                      running != nullptr ? running->bn_mean_.View() : View(),
                      running != nullptr ? running->bn_var_.View() : View(), t.normed, t.stats);
@@ -86,7 +86,7 @@ void ConvolutionModule::Forward(const Context &ctx, ConstView x, const RaggedSha
     BatchNormInference(ctx, t.conv, bn_gamma_, bn_beta_, bn_mean_, bn_var_, kBatchNormEps,
                        t.normed);
   }
-  if (tape != nullptr) t.activated = Tensor(x.Rows(), dim);
+  if (tape != nullptr) t.activated = Tensor(ctx, x.Rows(), dim);
   const View activated = tape != nullptr ? t.activated.View() : t.normed.View();
   ActivationForward(ctx, activation_, t.normed, activated);
   pointwise_conv2_.Forward(ctx, activated, out);
@@ -97,7 +97,7 @@ void ConvolutionModule::Backward(const Context &ctx, ConstView x, const RaggedSh
                                  View dx) const {
   const int64_t dim = x.Cols(), left = LeftPad();
   const RaggedShape padded_shape = PaddedShape(shape);
-  Tensor d(x.Rows(), dim);
+  Tensor d(ctx, x.Rows(), dim);
   pointwise_conv2_.Backward(ctx, t.activated, dy, &grad->pointwise_conv2_, d);
   ActivationBackward(ctx, activation_, t.normed, d, d);
   if (batch_norm_) {
@@ -105,10 +105,10 @@ void ConvolutionModule::Backward(const Context &ctx, ConstView x, const RaggedSh
   } else {
     layer_norm_.Backward(ctx, t.conv, t.stats, d, &grad->layer_norm_, d);
   }
-  Tensor dbefore_glu(x.Rows(), 2 * dim), dstart = Tensor::Zeros(1, dim);
+  Tensor dbefore_glu(ctx, x.Rows(), 2 * dim), dstart = Tensor::Zeros(ctx, 1, dim);
   for (int b = 0; b < shape.NumSequences(); ++b) {
     const int64_t length = shape.Length(b);
-    Tensor dpadded(length + kernel_ - 1, dim);
+    Tensor dpadded(ctx, length + kernel_ - 1, dim);
     DepthwiseConvBackward(ctx, padded_shape.Rows(t.padded.View(), b), depthwise_weight_,
                           shape.Rows<const float>(d.View(), b), dpadded, grad->depthwise_weight_,
                           grad->depthwise_bias_);
@@ -117,7 +117,7 @@ void ConvolutionModule::Backward(const Context &ctx, ConstView x, const RaggedSh
     AddSumOfRows(ctx, dpadded.View().RowRange(0, left), dstart);
   }
   if (causal_) {  // the rows before the first frame are GLU(bias), so the bias has a share in them
-    Tensor dbias(1, 2 * dim);
+    Tensor dbias(ctx, 1, 2 * dim);
     GluBackward(ctx, pointwise_conv1_.Bias(), dstart, dbias);
     AddTo(ctx, 1, dbias, *grad->pointwise_conv1_.MutableBias());
   }
@@ -131,8 +131,10 @@ void ConvolutionModule::VisitParams(ParamVisitor *v) {
   v->Param("depthwise_conv.weight", &depthwise_weight_, init);
   v->Param("depthwise_conv.bias", &depthwise_bias_, init);
   if (batch_norm_) {
-    v->Param("norm.weight", &bn_gamma_, ParamInit::Constant(1));
-    v->Param("norm.bias", &bn_beta_, ParamInit::Constant(0));
+    v->In(ParamRole::kNorm, [&] {
+      v->Param("norm.weight", &bn_gamma_, ParamInit::Constant(1));
+      v->Param("norm.bias", &bn_beta_, ParamInit::Constant(0));
+    });
     v->Buffer("norm.running_mean", &bn_mean_, ParamInit::Constant(0));
     v->Buffer("norm.running_var", &bn_var_, ParamInit::Constant(1));
   } else {

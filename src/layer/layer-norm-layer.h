@@ -16,7 +16,7 @@ class LayerNorm {
 
   // x, y [R, D]. stats, if not null, receives [R, 2] for Backward.
   void Forward(const Context &ctx, ConstView x, View y, Tensor *stats) const {
-    if (stats != nullptr) *stats = Tensor(x.Rows(), 2);
+    if (stats != nullptr) *stats = Tensor(ctx, x.Rows(), 2);
     LayerNormForward(ctx, x, gamma_, beta_, kEps, y,
                      stats != nullptr ? stats->View() : u2moe::View());
   }
@@ -26,8 +26,10 @@ class LayerNorm {
     LayerNormBackward(ctx, x, gamma_, stats, dy, dx, grad->gamma_, grad->beta_);
   }
   void VisitParams(ParamVisitor *v) {
-    v->Param("weight", &gamma_, ParamInit::Constant(1));
-    v->Param("bias", &beta_, ParamInit::Constant(0));
+    v->In(ParamRole::kNorm, [&] {
+      v->Param("weight", &gamma_, ParamInit::Constant(1));
+      v->Param("bias", &beta_, ParamInit::Constant(0));
+    });
   }
 
  private:

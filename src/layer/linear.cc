@@ -34,7 +34,7 @@ void Linear::Forward(const Context &ctx, ConstView x, const LayerOutput &out,
   Tensor own;
   View y = out.y;
   if (out.add) {
-    own = Tensor(y.Rows(), y.Cols());
+    own = Tensor(ctx, y.Rows(), y.Cols());
     y = own;
   }
   Gemm(ctx, 1, x, Trans::kNo, weight_, Trans::kYes, 0, y);

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "base/span.h"
 #include "layer/linear.h"
 #include "ops/attention.h"
 #include "tensor/ragged.h"
@@ -37,7 +38,7 @@ class MultiHeadAttention {
   void ForwardProjected(const Context &ctx, ConstView x, const Memory &memory,
                         const LayerOutput &out) const;
   // Self-attention of a tree: row i sees itself and its ancestors (ops/tree-attention.h).
-  void ForwardTree(const Context &ctx, const std::vector<int32_t> &parents, ConstView x,
+  void ForwardTree(const Context &ctx, Span<int32_t> parents, ConstView x,
                    const LayerOutput &out) const;
   // dx, dmemory overwritten; they must not be one. Adds to grad.
   void Backward(const Context &ctx, ConstView x, const RaggedShape &x_shape, ConstView memory,

@@ -9,7 +9,7 @@ namespace u2moe {
 namespace {
 
 void Project(const Context &ctx, const Linear &map, int64_t first, View out) {
-  Tensor table(out.Rows(), map.InDim());
+  Tensor table(ctx, out.Rows(), map.InDim());
   PositionTable(ctx, first, table);
   map.Forward(ctx, table, out);
 }
@@ -22,7 +22,7 @@ void PositionProjections::Rows(const Context &ctx, const Linear &map, int64_t fi
     const int64_t position = first + done, row = position % kPiece;
     const auto p = static_cast<size_t>(position / kPiece);
     std::call_once(once_[p], [&] {
-      Tensor piece(kPiece, out.Cols());
+      Tensor piece(ctx, kPiece, out.Cols());
       Project(ctx, map, position - row, piece);
       pieces_[p] = std::move(piece);
     });

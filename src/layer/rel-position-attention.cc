@@ -11,28 +11,33 @@ namespace {
 
 // Rows [begin, begin + n) of from to the beginning of a tensor of `capacity` rows: a new one, or
 // the same where it has so many.
-void MoveRows(int64_t begin, int64_t n, int64_t capacity, int64_t cols, Tensor *x) {
-  const float *rows = x->Data() + begin * cols;
+void MoveRows(const Context &ctx, int64_t begin, int64_t n, int64_t capacity, int64_t cols,
+              Tensor *x) {
   if (x->Rows() == capacity) {
-    std::copy(rows, rows + n * cols, x->Data());  // towards the front: may overlap
+    // Towards the front, begin > 0: in pieces, since a copy must not overlap.
+    for (int64_t done = 0; done < n; done += begin) {
+      const int64_t rows = std::min(begin, n - done);
+      CopyTo(ctx, x->View().RowRange(begin + done, rows), x->View().RowRange(done, rows));
+    }
     return;
   }
-  Tensor larger(capacity, cols);
-  std::copy(rows, rows + n * cols, larger.Data());
+  Tensor larger(ctx, capacity, cols);
+  if (n > 0) CopyTo(ctx, x->View().RowRange(begin, n), larger.View().RowRange(0, n));
   *x = std::move(larger);
 }
 
 }  // namespace
 
-AttentionCache::Views AttentionCache::Extend(int64_t n, int64_t dim, int num_heads) {
+AttentionCache::Views AttentionCache::Extend(const Context &ctx, int64_t n, int64_t dim,
+                                             int num_heads) {
   const int64_t needed = rows_ + n;
   if (begin_ + needed > keys_.Rows()) {
     // Moving the rows to the front pays only where it makes room for many chunks.
     const bool roomy = needed + std::max(n, needed / 4) <= keys_.Rows();
     const int64_t capacity = roomy ? keys_.Rows() : needed + std::max(n, needed / 2);
-    MoveRows(begin_, rows_, capacity, dim, &keys_);
-    MoveRows(begin_, rows_, capacity, dim, &values_);
-    MoveRows(begin_, rows_, capacity, num_heads, &key_biases_);
+    MoveRows(ctx, begin_, rows_, capacity, dim, &keys_);
+    MoveRows(ctx, begin_, rows_, capacity, dim, &values_);
+    MoveRows(ctx, begin_, rows_, capacity, num_heads, &key_biases_);
     begin_ = 0;
   }
   pending_ = n;
@@ -63,31 +68,33 @@ void RelPositionAttention::Forward(const Context &ctx, const AttentionMask &mask
   const int64_t rows = x.Rows(), dim = x.Cols();
   Tape local;
   Tape &t = tape != nullptr ? *tape : local;
-  t.q = Tensor(rows, dim);
-  t.k = Tensor(rows, dim);
-  t.v = Tensor(rows, dim);
-  t.context = Tensor(rows, dim);
+  t.q = Tensor(ctx, rows, dim);
+  t.k = Tensor(ctx, rows, dim);
+  t.v = Tensor(ctx, rows, dim);
+  t.context = Tensor(ctx, rows, dim);
   t.p = ProjectedPositions(ctx, positions);
   ForwardAll(ctx, x, {{&linear_q_, t.q}, {&linear_k_, t.k}, {&linear_v_, t.v}});
   if (!caches.empty()) {
     CHECK(tape == nullptr && mask.kind == AttentionMask::Kind::kFull);
     ForwardCached(ctx, shape, positions, caches, &t);
   } else {
-    t.kp = Tensor(rows, dim);
-    t.key_bias = Tensor(rows, num_heads_);
+    t.kp = Tensor(ctx, rows, dim);
+    t.key_bias = Tensor(ctx, rows, num_heads_);
     if (tape != nullptr) t.probs.resize(static_cast<size_t>(shape.NumSequences()));
+    CachedVector<RelPositionKeys> keys;
+    CachedVector<AttentionSequence> sequences;
     for (int b = 0; b < shape.NumSequences(); ++b) {
       const ConstView p =
           t.p.View().RowRange(positions.begin[static_cast<size_t>(b)], shape.Length(b));
-      RelPositionKeysForward(ctx, num_heads_, shape.Rows<const float>(t.k.View(), b), p,
-                             pos_bias_u_, pos_bias_v_, shape.Rows(t.kp.View(), b),
-                             shape.Rows(t.key_bias.View(), b));
-      AttentionForward(
-          ctx, num_heads_, mask, shape.Rows<const float>(t.q.View(), b),
-          shape.Rows<const float>(t.kp.View(), b), shape.Rows<const float>(t.v.View(), b),
-          shape.Rows<const float>(t.key_bias.View(), b), shape.Rows(t.context.View(), b),
-          tape != nullptr ? &t.probs[static_cast<size_t>(b)] : nullptr);
+      const View kp = shape.Rows(t.kp.View(), b), key_bias = shape.Rows(t.key_bias.View(), b);
+      keys.push_back({shape.Rows<const float>(t.k.View(), b), p, kp, key_bias});
+      sequences.push_back({shape.Rows<const float>(t.q.View(), b), kp,
+                           shape.Rows<const float>(t.v.View(), b), key_bias,
+                           shape.Rows(t.context.View(), b),
+                           tape != nullptr ? &t.probs[static_cast<size_t>(b)] : nullptr});
     }
+    RelPositionKeysForward(ctx, num_heads_, pos_bias_u_, pos_bias_v_, keys);
+    AttentionForward(ctx, num_heads_, mask, sequences);
   }
   linear_out_.Forward(ctx, t.context, out);
 }
@@ -95,14 +102,14 @@ void RelPositionAttention::Forward(const Context &ctx, const AttentionMask &mask
 Tensor RelPositionAttention::ProjectedPositions(const Context &ctx,
                                                 const PositionRows &positions) const {
   if (!positions.table.Empty()) {
-    Tensor p(positions.table.Rows(), linear_pos_.OutDim());
+    Tensor p(ctx, positions.table.Rows(), linear_pos_.OutDim());
     linear_pos_.Forward(ctx, positions.table, p);
     return p;
   }
   int64_t rows = 0;
   for (const PositionRows::Run &run : positions.runs) rows += run.count;
   CHECK(projections_ != nullptr || rows == 0) << "positions by name need PrepareForInference()";
-  Tensor p(rows, linear_pos_.OutDim());
+  Tensor p(ctx, rows, linear_pos_.OutDim());
   int64_t row = 0;
   for (const PositionRows::Run &run : positions.runs) {
     projections_->Rows(ctx, linear_pos_, run.first, p.View().RowRange(row, run.count));
@@ -114,46 +121,51 @@ Tensor RelPositionAttention::ProjectedPositions(const Context &ctx,
 void RelPositionAttention::ForwardCached(const Context &ctx, const RaggedShape &shape,
                                          const PositionRows &positions,
                                          Span<AttentionCache *> caches, Tape *t) const {
+  CachedVector<RelPositionKeys> keys;
+  CachedVector<AttentionSequence> sequences;
   for (int b = 0; b < shape.NumSequences(); ++b) {
     AttentionCache *cache = caches[static_cast<size_t>(b)];
     const int64_t past = cache->Rows(), length = shape.Length(b);
-    const AttentionCache::Views all = cache->Extend(length, t->q.Cols(), num_heads_);
+    const AttentionCache::Views all = cache->Extend(ctx, length, t->q.Cols(), num_heads_);
     const AttentionCache::Views added = all.RowRange(past, length);
     CopyTo(ctx, shape.Rows(t->v.View(), b), added.values);
-    RelPositionKeysForward(ctx, num_heads_, shape.Rows<const float>(t->k.View(), b),
-                           t->p.View().RowRange(positions.begin[static_cast<size_t>(b)], length),
-                           pos_bias_u_, pos_bias_v_, added.keys, added.key_biases);
-    AttentionForward(ctx, num_heads_, AttentionMask::Full(),
-                     shape.Rows<const float>(t->q.View(), b), all.keys, all.values, all.key_biases,
-                     shape.Rows(t->context.View(), b), nullptr);
+    keys.push_back({shape.Rows<const float>(t->k.View(), b),
+                    t->p.View().RowRange(positions.begin[static_cast<size_t>(b)], length),
+                    added.keys, added.key_biases});
+    sequences.push_back({shape.Rows<const float>(t->q.View(), b), all.keys, all.values,
+                         all.key_biases, shape.Rows(t->context.View(), b)});
   }
+  RelPositionKeysForward(ctx, num_heads_, pos_bias_u_, pos_bias_v_, keys);
+  AttentionForward(ctx, num_heads_, AttentionMask::Full(), sequences);
 }
 
 void RelPositionAttention::Backward(const Context &ctx, ConstView x, const RaggedShape &shape,
                                     const PositionRows &positions, const Tape &t, ConstView dy,
                                     RelPositionAttention *grad, View dx) const {
   const int64_t rows = x.Rows(), dim = x.Cols();
-  Tensor dcontext(rows, dim), dq(rows, dim), dk(rows, dim), dv(rows, dim), dkp(rows, dim),
-      dkey_bias(rows, num_heads_);
-  Tensor dp = Tensor::Zeros(t.p.Rows(), dim);
+  Tensor dcontext(ctx, rows, dim), dq(ctx, rows, dim), dk(ctx, rows, dim), dv(ctx, rows, dim),
+      dkp(ctx, rows, dim), dkey_bias(ctx, rows, num_heads_);
+  Tensor dp = Tensor::Zeros(ctx, t.p.Rows(), dim);
   linear_out_.Backward(ctx, t.context, dy, &grad->linear_out_, dcontext);
+  CachedVector<AttentionGradient> sequences;
+  CachedVector<RelPositionKeysGradient> keys;
   for (int b = 0; b < shape.NumSequences(); ++b) {
-    AttentionBackward(ctx, num_heads_, shape.Rows<const float>(t.q.View(), b),
-                      shape.Rows<const float>(t.kp.View(), b),
-                      shape.Rows<const float>(t.v.View(), b), t.probs[static_cast<size_t>(b)],
-                      shape.Rows<const float>(dcontext.View(), b), shape.Rows(dq.View(), b),
-                      shape.Rows(dkp.View(), b), shape.Rows(dv.View(), b),
-                      shape.Rows(dkey_bias.View(), b));
     const int64_t begin = positions.begin[static_cast<size_t>(b)];
-    RelPositionKeysBackward(ctx, num_heads_, shape.Rows<const float>(t.k.View(), b),
-                            t.p.View().RowRange(begin, shape.Length(b)), pos_bias_u_, pos_bias_v_,
-                            shape.Rows<const float>(dkp.View(), b),
-                            shape.Rows<const float>(dkey_bias.View(), b), shape.Rows(dk.View(), b),
-                            dp.View().RowRange(begin, shape.Length(b)), grad->pos_bias_u_,
-                            grad->pos_bias_v_);
+    sequences.push_back(
+        {shape.Rows<const float>(t.q.View(), b), shape.Rows<const float>(t.kp.View(), b),
+         shape.Rows<const float>(t.v.View(), b), &t.probs[static_cast<size_t>(b)],
+         shape.Rows<const float>(dcontext.View(), b), shape.Rows(dq.View(), b),
+         shape.Rows(dkp.View(), b), shape.Rows(dv.View(), b), shape.Rows(dkey_bias.View(), b)});
+    keys.push_back(
+        {shape.Rows<const float>(t.k.View(), b), t.p.View().RowRange(begin, shape.Length(b)),
+         shape.Rows<const float>(dkp.View(), b), shape.Rows<const float>(dkey_bias.View(), b),
+         shape.Rows(dk.View(), b), dp.View().RowRange(begin, shape.Length(b))});
   }
+  AttentionBackward(ctx, num_heads_, sequences);
+  RelPositionKeysBackward(ctx, num_heads_, pos_bias_u_, pos_bias_v_, keys, grad->pos_bias_u_,
+                          grad->pos_bias_v_);
   linear_pos_.Backward(ctx, positions.table, dp, &grad->linear_pos_, View());
-  Tensor dx_part(rows, dim);
+  Tensor dx_part(ctx, rows, dim);
   linear_q_.Backward(ctx, x, dq, &grad->linear_q_, dx);
   linear_k_.Backward(ctx, x, dk, &grad->linear_k_, dx_part);
   AddTo(ctx, 1, dx_part, dx);

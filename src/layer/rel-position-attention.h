@@ -30,7 +30,7 @@ class AttentionCache {
   int64_t Rows() const { return rows_; }
   // The rows of the cache and n new ones behind them, which the caller fills. They belong to the
   // cache only after Commit(): a forward that fails leaves it as it was.
-  Views Extend(int64_t n, int64_t dim, int num_heads);
+  Views Extend(const Context &ctx, int64_t n, int64_t dim, int num_heads);
   // Takes the new rows over and forgets all but the last max_rows (negative: none).
   void Commit(int64_t max_rows);
 

@@ -28,23 +28,6 @@ std::vector<KernelStride> Convolutions(int rate) {
   }
 }
 
-// [D, C*F] (torch flattens channel, then frequency) to [D, F*C] and back.
-void PackLinear(ConstView weight, int64_t channels, int64_t freqs, View packed) {
-  for (int64_t d = 0; d < weight.Rows(); ++d) {
-    for (int64_t c = 0; c < channels; ++c) {
-      for (int64_t f = 0; f < freqs; ++f) packed(d, f * channels + c) = weight(d, c * freqs + f);
-    }
-  }
-}
-
-void UnpackLinearAdd(ConstView packed, int64_t channels, int64_t freqs, View weight) {
-  for (int64_t d = 0; d < weight.Rows(); ++d) {
-    for (int64_t c = 0; c < channels; ++c) {
-      for (int64_t f = 0; f < freqs; ++f) weight(d, c * freqs + f) += packed(d, f * channels + c);
-    }
-  }
-}
-
 }  // namespace
 
 Subsampling::Subsampling(int64_t feature_dim, int64_t dim, int rate) : rate_(rate) {
@@ -90,11 +73,11 @@ RaggedShape Subsampling::OutShape(const RaggedShape &in) const {
 Subsampling::Packed Subsampling::Pack(const Context &ctx) const {
   Packed packed;
   for (size_t i = 0; i < shapes_.size(); ++i) {
-    packed.conv.emplace_back(shapes_[i].out_channels, shapes_[i].PatchSize());
-    Conv2dPackWeight(ctx, shapes_[i], weights_[i], packed.conv.back());
+    packed.conv.emplace_back(ctx, shapes_[i].out_channels, shapes_[i].PatchSize());
+    PackChannelsLast(ctx, shapes_[i].in_channels, weights_[i], packed.conv.back());
   }
-  packed.linear = Tensor(out_.OutDim(), out_.InDim());
-  PackLinear(out_.Weight(), shapes_.back().out_channels, Frequencies(), packed.linear);
+  packed.linear = Tensor(ctx, out_.OutDim(), out_.InDim());
+  PackChannelsLast(ctx, shapes_.back().out_channels, out_.Weight(), packed.linear);
   return packed;
 }
 
@@ -103,14 +86,14 @@ Subsampling::Packed Subsampling::PackForInference(const Context &ctx, WeightForm
   const Packed packed = Pack(ctx);
   Packed result;
   for (size_t i = 0; i < shapes_.size(); ++i) {
-    result.packed_conv.push_back(
-        PackedMatrix::Pack(packed.conv[i], i == 0 ? WeightFormat::kFloat32 : format, group_size));
+    result.packed_conv.push_back(PackedMatrix::Pack(
+        ctx, packed.conv[i], i == 0 ? WeightFormat::kFloat32 : format, group_size));
     const PackedMatrix &w = result.packed_conv.back();
     result.tiles.push_back(Conv2dTiles::Suit(shapes_[i], w.Format())
                                ? std::make_shared<const Conv2dTiles>(shapes_[i], w)
                                : nullptr);
   }
-  result.packed_linear = PackedMatrix::Pack(packed.linear, format, group_size);
+  result.packed_linear = PackedMatrix::Pack(ctx, packed.linear, format, group_size);
   return result;
 }
 
@@ -125,7 +108,7 @@ void Subsampling::Forward(const Context &ctx, const Packed &packed, ConstView x,
     const Conv2dShape &s = shapes_[i];
     RaggedShape out_times;
     for (int b = 0; b < times.NumSequences(); ++b) out_times.Append(s.OutTime(times.Length(b)));
-    Tensor out(out_times.TotalRows() * s.OutFreq(), s.out_channels);
+    Tensor out(ctx, out_times.TotalRows() * s.OutFreq(), s.out_channels);
     for (int b = 0; b < times.NumSequences(); ++b) {
       const ConstView in = plane.RowRange(times.Begin(b) * s.in_freq, times.Length(b) * s.in_freq);
       const View to =
@@ -140,7 +123,7 @@ void Subsampling::Forward(const Context &ctx, const Packed &packed, ConstView x,
     }
     if (packed.packed_conv.empty()) ActivationForward(ctx, Activation::kRelu, out, out);
     if (tape != nullptr) {
-      tape->planes.push_back(i == 0 ? Tensor::Copy(plane) : std::move(owner));
+      tape->planes.push_back(i == 0 ? Tensor::Copy(ctx, plane) : std::move(owner));
       tape->shapes.push_back(times);
     }
     owner = std::move(out);
@@ -167,12 +150,12 @@ void Subsampling::Backward(const Context &ctx, const Tape &tape, ConstView dy,
                            Subsampling *grad) const {
   const Tensor &last = tape.planes.back();
   const int64_t channels = shapes_.back().out_channels, frames = tape.shapes.back().TotalRows();
-  Tensor dplane(last.Rows(), last.Cols());
+  Tensor dplane(ctx, last.Rows(), last.Cols());
   const View dflat = dplane.View().Reshape(frames, Frequencies() * channels);
-  Tensor dlinear(out_.OutDim(), out_.InDim());
+  Tensor dlinear(ctx, out_.OutDim(), out_.InDim());
   Gemm(ctx, 1, dy, Trans::kYes, last.View().Reshape(frames, Frequencies() * channels), Trans::kNo,
        0, dlinear);
-  UnpackLinearAdd(dlinear, channels, Frequencies(), *grad->out_.MutableWeight());
+  UnpackChannelsLastAdd(ctx, channels, dlinear, *grad->out_.MutableWeight());
   AddSumOfRows(ctx, dy, *grad->out_.MutableBias());
   Gemm(ctx, 1, dy, Trans::kNo, tape.packed.linear, Trans::kNo, 0, dflat);
   for (size_t i = shapes_.size(); i-- > 0;) {
@@ -180,9 +163,9 @@ void Subsampling::Backward(const Context &ctx, const Tape &tape, ConstView dy,
     const RaggedShape &in = tape.shapes[i], &out = tape.shapes[i + 1];
     // ReLU's derivative depends on its output as on its input.
     ActivationBackward(ctx, Activation::kRelu, tape.planes[i + 1], dplane, dplane);
-    Tensor dpacked = Tensor::Zeros(s.out_channels, s.PatchSize());
+    Tensor dpacked = Tensor::Zeros(ctx, s.out_channels, s.PatchSize());
     Tensor dinput;
-    if (i > 0) dinput = Tensor(tape.planes[i].Rows(), s.in_channels);
+    if (i > 0) dinput = Tensor(ctx, tape.planes[i].Rows(), s.in_channels);
     for (int b = 0; b < in.NumSequences(); ++b) {
       const int64_t begin = in.Begin(b) * s.in_freq, rows = in.Length(b) * s.in_freq;
       Conv2dBackward(
@@ -190,7 +173,7 @@ void Subsampling::Backward(const Context &ctx, const Tape &tape, ConstView dy,
           dplane.View().RowRange(out.Begin(b) * s.OutFreq(), out.Length(b) * s.OutFreq()),
           i > 0 ? dinput.View().RowRange(begin, rows) : View(), dpacked, grad->biases_[i]);
     }
-    Conv2dUnpackWeightAdd(ctx, s, dpacked, grad->weights_[i]);
+    UnpackChannelsLastAdd(ctx, s.in_channels, dpacked, grad->weights_[i]);
     dplane = std::move(dinput);
   }
 }

@@ -1,6 +1,6 @@
 #include "model/asr-model.h"
 
-#include <string>
+#include <cmath>
 
 #include "base/stage-clock.h"
 #include "ops/softmax.h"
@@ -28,7 +28,7 @@ void AsrModel::SetPolicy(const ExpertPolicy &policy) {
 
 Tensor AsrModel::CtcLogProbs(const Context &ctx, ConstView encoder_out) const {
   const StageScope stage(Stage::kCtc);
-  Tensor logp(encoder_out.Rows(), ctc_.OutDim());
+  Tensor logp(ctx, encoder_out.Rows(), ctc_.OutDim());
   ctc_.Forward(ctx, encoder_out, logp);
   LogSoftmaxForward(ctx, logp, logp);
   return logp;
@@ -40,23 +40,41 @@ void AsrModel::PrepareForInference(const Context &ctx, WeightFormat format, int6
     if (format != WeightFormat::kFloat32) encoder_.SetSubsamplingFormat(format, group_size);
     encoder_.PrepareForInference(ctx);
   }
-  ForEachParamOrPacked(
-      this, [](const std::string &, Tensor *, bool) {},
-      [&](const std::string &name, Tensor *weight, PackedMatrix *packed) {
-        if (!packed->Empty() || name.find("encoder.embed.") == 0) return;
-        const bool decoders = name.find("decoder.") == 0;
-        if (part == (decoders ? ModelPart::kEncoder : ModelPart::kDecoders)) return;
-        const bool router = name.find(".gate.") != std::string::npos;
-        *packed = PackedMatrix::Pack(*weight, router ? WeightFormat::kFloat32 : format, group_size);
-        *weight = Tensor();
-      });
+  const auto pack = [&](const ParamInfo &info, Tensor *weight, PackedMatrix *packed) {
+    // The subsampling packs its own.
+    if (!packed->Empty() || info.use.role == ParamRole::kSubsampling) return;
+    *packed = PackedMatrix::Pack(
+        ctx, *weight, MayBeQuantized(info.use.role) ? format : WeightFormat::kFloat32, group_size);
+    *weight = Tensor();
+  };
+  for (const Piece piece : kPieces) {
+    const bool decoder = piece == Piece::kLeftDecoder || piece == Piece::kRightDecoder;
+    if (part == (decoder ? ModelPart::kEncoder : ModelPart::kDecoders)) continue;
+    Alone alone{this, piece};
+    ForEachParamOrPacked(
+        &alone, [](const ParamInfo &, Tensor *) {}, pack);
+  }
+}
+
+void AsrModel::VisitPiece(Piece piece, ParamVisitor *v) {
+  switch (piece) {
+    case Piece::kEncoder:
+      v->Scope("encoder", &encoder_);
+      break;
+    case Piece::kCtc:
+      v->Scope("ctc.ctc_lo", ParamRole::kOutput, &ctc_);
+      break;
+    case Piece::kLeftDecoder:
+      v->Scope("decoder.left_decoder", &left_decoder_);
+      break;
+    case Piece::kRightDecoder:
+      if (right_decoder_ != nullptr) v->Scope("decoder.right_decoder", right_decoder_.get());
+      break;
+  }
 }
 
 void AsrModel::VisitParams(ParamVisitor *v) {
-  v->Scope("encoder", &encoder_);
-  v->Scope("ctc.ctc_lo", &ctc_);
-  v->Scope("decoder.left_decoder", &left_decoder_);
-  if (right_decoder_ != nullptr) v->Scope("decoder.right_decoder", right_decoder_.get());
+  for (const Piece piece : kPieces) VisitPiece(piece, v);
 }
 
 int64_t AsrModel::NumParams() {
@@ -68,17 +86,30 @@ int64_t AsrModel::NumParams() {
 }
 
 int64_t AsrModel::NumActiveParams() {
-  int64_t n = encoder_.NumFeedForwardActiveParams() + left_decoder_.NumFeedForwardActiveParams();
-  if (right_decoder_ != nullptr) n += right_decoder_->NumFeedForwardActiveParams();
-  ForEachParam(this, [&n](const std::string &name, Tensor *t, const ParamInit &, bool trainable) {
-    if (trainable && name.find(".feed_forward") == std::string::npos) n += t->Size();
-  });
-  return n;
+  double n = 0;  // an integer again when all experts of a mixture are there
+  const auto add = [&n](const ParamInfo &info, int64_t size) {
+    if (info.trainable) n += info.use.share * static_cast<double>(size);
+  };
+  ForEachParamOrPacked(
+      this, [&](const ParamInfo &info, Tensor *t) { add(info, t->Size()); },
+      [&](const ParamInfo &info, Tensor *weight, PackedMatrix *packed) {
+        add(info, packed->Empty() ? weight->Size() : packed->Rows() * packed->Cols());
+      });
+  return std::llround(n);
 }
 
 void SetZero(AsrModel *model) {
   ForEachParam(model,
                [](const std::string &, Tensor *t, const ParamInit &, bool) { t->SetZero(); });
+}
+
+void MoveToDevice(const Context &ctx, AsrModel *model) {
+  ForEachParamOrPacked(
+      model, [&ctx](const ParamInfo &, Tensor *t) { *t = t->ToDevice(ctx); },
+      [&ctx](const ParamInfo &, Tensor *weight, PackedMatrix *packed) {
+        *weight = weight->ToDevice(ctx);
+        *packed = packed->ToDevice(ctx);
+      });
 }
 
 }  // namespace u2moe

@@ -47,12 +47,24 @@ class AsrModel {
   void PrepareForInference(const Context &ctx, WeightFormat format = WeightFormat::kFloat32,
                            int64_t group_size = 0, ModelPart part = ModelPart::kAll);
   void VisitParams(ParamVisitor *v);
+  // One piece of the model to be visited alone, under the names and in the roles that it has in the
+  // whole; nothing for a decoder that is not there.
+  enum class Piece { kEncoder, kCtc, kLeftDecoder, kRightDecoder };
+  static constexpr Piece kPieces[] = {Piece::kEncoder, Piece::kCtc, Piece::kLeftDecoder,
+                                      Piece::kRightDecoder};
+  struct Alone {
+    AsrModel *model;
+    Piece piece;
+    void VisitParams(ParamVisitor *v) { model->VisitPiece(piece, v); }
+  };
   int64_t NumParams();
   // Parameters that one frame (encoder, CTC) and one token (each decoder) use: with mixtures, the
   // router and K experts instead of all.
   int64_t NumActiveParams();
 
  private:
+  void VisitPiece(Piece piece, ParamVisitor *v);
+
   ModelConfig config_;
   ExpertPolicy policy_;
   u2moe::Encoder encoder_;
@@ -63,6 +75,10 @@ class AsrModel {
 
 // All tensors zero: a fresh place for gradients.
 void SetZero(AsrModel *model);
+
+// Takes all tensors and packed weights from the host to ctx's device, where a model that is read or
+// initialised begins; before PrepareForInference, with the same ctx.
+void MoveToDevice(const Context &ctx, AsrModel *model);
 
 }  // namespace u2moe
 

@@ -7,18 +7,13 @@ namespace {
 
 constexpr float kFeedForwardScale = 0.5f;
 
-const FeedForwardConfig &FeedForwardOf(const EncoderConfig &c, int /*block*/, bool /*macaron*/) {
-  return c.ffn;
-}
-
 }  // namespace
 
 ConformerBlock::ConformerBlock(const EncoderConfig &c, int index, MixtureShared *shared)
     : dropout_(c.dropout),
       feed_forward_macaron_(
-          MakeFeedForward(c.model_dim, FeedForwardOf(c, index, true), c.dropout, shared)),
-      feed_forward_(
-          MakeFeedForward(c.model_dim, FeedForwardOf(c, index, false), c.dropout, shared)),
+          MakeFeedForward(c.model_dim, c.FeedForwardOf(index, true), c.dropout, shared)),
+      feed_forward_(MakeFeedForward(c.model_dim, c.FeedForwardOf(index, false), c.dropout, shared)),
       self_attn_(c.model_dim, c.num_heads),
       conv_module_(c.model_dim, c.conv_kernel, c.causal, c.conv_norm == ConvNorm::kBatchNorm,
                    c.ffn.activation),
@@ -100,10 +95,10 @@ void ConformerBlock::Backward(const Context &ctx, const RaggedShape &shape,
 }
 
 void ConformerBlock::VisitParams(ParamVisitor *v) {
-  v->Scope("self_attn", &self_attn_);
-  v->Scope("feed_forward", feed_forward_.get());
-  v->Scope("feed_forward_macaron", feed_forward_macaron_.get());
-  v->Scope("conv_module", &conv_module_);
+  v->Scope("self_attn", ParamRole::kAttention, &self_attn_);
+  v->Scope("feed_forward", ParamRole::kFeedForward, feed_forward_.get());
+  v->Scope("feed_forward_macaron", ParamRole::kFeedForward, feed_forward_macaron_.get());
+  v->Scope("conv_module", ParamRole::kConvolution, &conv_module_);
   v->Scope("norm_ff", &norm_ff_);
   v->Scope("norm_mha", &norm_mha_);
   v->Scope("norm_ff_macaron", &norm_ff_macaron_);

@@ -48,7 +48,7 @@ class ConformerBlock {
     Tensor final_x, final_stats;
   };
 
-  // shared: what the mixtures of all blocks share.
+  // The block of this number, from 0. shared: what the mixtures of all blocks share.
   ConformerBlock(const EncoderConfig &config, int index, MixtureShared *shared);
 
   // x [sum T, D] in, the block's output out. index: the number of this block, for the caches of

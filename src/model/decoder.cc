@@ -7,6 +7,7 @@
 #include "ops/embedding.h"
 #include "ops/gather.h"
 #include "ops/softmax.h"
+#include "tensor/transfer.h"
 
 namespace u2moe {
 
@@ -27,12 +28,6 @@ DecoderInput MakeDecoderInput(const std::vector<std::vector<int32_t>> &labels,
   return input;
 }
 
-namespace {
-
-const FeedForwardConfig &FeedForwardOf(const DecoderConfig &c, int /*block*/) { return c.ffn; }
-
-}  // namespace
-
 Decoder::Decoder(const DecoderConfig &c, int num_blocks, int64_t dim, int64_t vocab_size)
     : dropout_(c.dropout),
       positional_dropout_(c.positional_dropout),
@@ -41,9 +36,10 @@ Decoder::Decoder(const DecoderConfig &c, int num_blocks, int64_t dim, int64_t vo
       output_layer_(dim, vocab_size) {
   for (int i = 0; i < num_blocks; ++i) {
     Block b;
+    b.mixture = c.FeedForwardOf(i).num_experts > 0;
     b.self_attn = MultiHeadAttention(dim, c.num_heads);
     b.src_attn = MultiHeadAttention(dim, c.num_heads);
-    b.feed_forward = MakeFeedForward(dim, FeedForwardOf(c, i), c.dropout, &shared_);
+    b.feed_forward = MakeFeedForward(dim, c.FeedForwardOf(i), c.dropout, &shared_);
     b.norm1 = b.norm2 = b.norm3 = LayerNorm(dim);
     blocks_.push_back(std::move(b));
   }
@@ -89,8 +85,9 @@ void Decoder::Forward(const Context &ctx, const DecoderInput &input, ConstView e
                       const RaggedShape &encoder_shape, DropoutSeeds *dropout,
                       const RouteCall &routes, Tensor *logits, Tape *tape) const {
   const int64_t rows = input.shape.TotalRows(), dim = embed_.Cols();
-  Tensor x(rows, dim), positions(input.shape.MaxLength(), dim);
-  EmbeddingForward(ctx, embed_, input.tokens, std::sqrt(static_cast<float>(dim)), x);
+  Tensor x(ctx, rows, dim), positions(ctx, input.shape.MaxLength(), dim);
+  EmbeddingForward(ctx, embed_, ListOnDevice<int32_t>(ctx, input.tokens),
+                   std::sqrt(static_cast<float>(dim)), x);
   PositionTable(ctx, 0, positions);
   for (int b = 0; b < input.shape.NumSequences(); ++b) {
     AddTo(ctx, 1, positions.View().RowRange(0, input.shape.Length(b)),
@@ -111,9 +108,9 @@ void Decoder::Forward(const Context &ctx, const DecoderInput &input, ConstView e
   RouteCall call = routes;
   call.shape = &input.shape;
   ForwardBlocks(ctx, self, source, dropout, call, &x, tape != nullptr ? &tape->blocks : nullptr);
-  Tensor after(rows, dim);
+  Tensor after(ctx, rows, dim);
   after_norm_.Forward(ctx, x, after, tape != nullptr ? &tape->after_stats : nullptr);
-  *logits = Tensor(rows, output_layer_.OutDim());
+  *logits = Tensor(ctx, rows, output_layer_.OutDim());
   output_layer_.Forward(ctx, after, *logits);
   if (tape != nullptr) {
     tape->input_mask = input_mask;
@@ -141,14 +138,16 @@ Decoder::TreeScores Decoder::ScoreTree(const Context &ctx, const TokenTree &tree
   depths.resize(rows, 0);
 
   const int64_t num_rows = static_cast<int64_t>(rows), dim = embed_.Cols();
-  Tensor x(num_rows, dim), own_positions(num_rows, dim),
-      positions(1 + *std::max_element(depths.begin(), depths.end()), dim);
-  EmbeddingForward(ctx, embed_, tokens, std::sqrt(static_cast<float>(dim)), x);
+  Tensor x(ctx, num_rows, dim), own_positions(ctx, num_rows, dim),
+      positions(ctx, 1 + *std::max_element(depths.begin(), depths.end()), dim);
+  EmbeddingForward(ctx, embed_, ListOnDevice<int32_t>(ctx, tokens),
+                   std::sqrt(static_cast<float>(dim)), x);
   PositionTable(ctx, 0, positions);
-  GatherRows(ctx, positions, depths, own_positions);
+  GatherRows(ctx, positions, ListOnDevice<int32_t>(ctx, depths), own_positions);
   AddTo(ctx, 1, own_positions, x);
+  const ListOnDevice<int32_t> parent_rows(ctx, parents);
   const auto self = [&](size_t i, ConstView in, const LayerOutput &out, BlockTape *) {
-    blocks_[i].self_attn.ForwardTree(ctx, parents, in, out);
+    blocks_[i].self_attn.ForwardTree(ctx, parent_rows, in, out);
   };
   const auto source = [&](size_t i, ConstView in, const LayerOutput &out, BlockTape *) {
     blocks_[i].src_attn.ForwardProjected(ctx, in, memory[i], out);
@@ -161,24 +160,37 @@ Decoder::TreeScores Decoder::ScoreTree(const Context &ctx, const TokenTree &tree
   TreeScores scores;
   scores.label.resize(nodes);
   scores.end.resize(nodes);
-  Tensor logits(std::min(kBlock, num_rows), output_layer_.OutDim()), stats(logits.Rows(), 2);
+  Tensor logits(ctx, std::min(kBlock, num_rows), output_layer_.OutDim()),
+      stats(ctx, logits.Rows(), 2), entries(ctx, 1, 2 * tree.NumNodes() - 1);
+  CachedVector<int32_t> in_row, in_col;  // of the block, where the entries come from
+  CachedVector<float *> to;              // where all of them go
+  to.reserve(static_cast<size_t>(entries.Cols()));
   const int64_t num_nodes = tree.NumNodes();
   for (int64_t begin = 0; begin < num_nodes; begin += kBlock) {
     const int64_t count = std::min(kBlock, num_nodes - begin);
     const View block = logits.View().RowRange(0, count), stat = stats.View().RowRange(0, count);
     output_layer_.Forward(ctx, x.View().RowRange(begin, count), block);
     LogSumExp(ctx, block, stat);
-    const auto logp = [&](int64_t node, int32_t token) {
-      const int64_t i = node - begin;
-      return (block(i, token) - stat(i, 0)) - stat(i, 1);
+    in_row.clear();
+    in_col.clear();
+    const auto take = [&](int64_t node, int32_t token, float *score) {
+      in_row.push_back(static_cast<int32_t>(node - begin));
+      in_col.push_back(token);
+      to.push_back(score);
     };
     for (int64_t n = begin; n < begin + count; ++n)
-      scores.end[static_cast<size_t>(n)] = logp(n, eos);
+      take(n, eos, &scores.end[static_cast<size_t>(n)]);
     for (size_t n = 1; n < nodes; ++n) {
       const int64_t parent = tree.parents[n];
-      if (parent >= begin && parent < begin + count) scores.label[n] = logp(parent, tree.tokens[n]);
+      if (parent >= begin && parent < begin + count) take(parent, tree.tokens[n], &scores.label[n]);
     }
+    const auto taken = static_cast<int64_t>(in_row.size());
+    LogSoftmaxEntries(ctx, block, stat, ListOnDevice<int32_t>(ctx, in_row),
+                      ListOnDevice<int32_t>(ctx, in_col),
+                      entries.View().ColRange(static_cast<int64_t>(to.size()) - taken, taken));
   }
+  const MatrixOnHost got(ctx, entries);
+  for (size_t i = 0; i < to.size(); ++i) *to[i] = got(0, static_cast<int64_t>(i));
   return scores;
 }
 
@@ -199,7 +211,7 @@ void Decoder::Backward(const Context &ctx, const DecoderInput &input, ConstView 
                        Decoder *grad, View dencoder_out) const {
   const int64_t rows = input.shape.TotalRows(), dim = embed_.Cols();
   const std::vector<int> own = OwnIndex(input.shape);
-  Tensor dx(rows, dim);
+  Tensor dx(ctx, rows, dim);
   output_layer_.Backward(ctx, tape.after, dlogits, &grad->output_layer_, dx);
   after_norm_.Backward(ctx, tape.after_x, tape.after_stats, dx, &grad->after_norm_, dx);
   RoutingGradients routing;
@@ -213,47 +225,49 @@ void Decoder::Backward(const Context &ctx, const DecoderInput &input, ConstView 
                                    &routing);
     });
     SublayerBackward(ctx, block.norm2, 1, t.source, &g->norm2, &dx, [&](ConstView dy, View dn) {
-      Tensor dmemory(encoder_out.Rows(), dim);
+      Tensor dmemory(ctx, encoder_out.Rows(), dim);
       block.src_attn.Backward(ctx, t.source.normed, input.shape, encoder_out, encoder_shape,
                               input.memory, t.source_inner, dy, &g->src_attn, dn, dmemory);
       AddTo(ctx, 1, dmemory, dencoder_out);
     });
     SublayerBackward(ctx, block.norm1, 1, t.self, &g->norm1, &dx, [&](ConstView dy, View dn) {
-      Tensor dmemory(rows, dim);  // keys and values come from the same rows as the queries
+      Tensor dmemory(ctx, rows, dim);  // keys and values come from the same rows as the queries
       block.self_attn.Backward(ctx, t.self.normed, input.shape, t.self.normed, input.shape, own,
                                t.self_inner, dy, &g->self_attn, dn, dmemory);
       AddTo(ctx, 1, dmemory, dn);
     });
   }
   tape.input_mask.Apply(ctx, dx);
-  EmbeddingBackward(ctx, input.tokens, std::sqrt(static_cast<float>(dim)), dx, grad->embed_);
+  EmbeddingBackward(ctx, ListOnDevice<int32_t>(ctx, input.tokens),
+                    std::sqrt(static_cast<float>(dim)), dx, grad->embed_);
 }
 
 void Decoder::Block::VisitParams(ParamVisitor *v) {
-  v->Scope("self_attn", &self_attn);
-  v->Scope("src_attn", &src_attn);
-  v->Scope("feed_forward", feed_forward.get());
+  v->Scope("self_attn", ParamRole::kAttention, &self_attn);
+  v->Scope("src_attn", ParamRole::kAttention, &src_attn);
+  v->Scope("feed_forward", ParamRole::kFeedForward, feed_forward.get());
   v->Scope("norm1", &norm1);
   v->Scope("norm2", &norm2);
   v->Scope("norm3", &norm3);
 }
 
 void Decoder::VisitParams(ParamVisitor *v) {
-  v->Param("embed.0.weight", &embed_, ParamInit::Normal(1));
+  v->In(ParamRole::kEmbedding, [&] { v->Param("embed.0.weight", &embed_, ParamInit::Normal(1)); });
   v->Scope("after_norm", &after_norm_);
-  v->Scope("output_layer", &output_layer_);
+  v->Scope("output_layer", ParamRole::kOutput, &output_layer_);
   for (size_t i = 0; i < blocks_.size(); ++i)
     v->Scope("decoders." + std::to_string(i), &blocks_[i]);
   v->Scope("shared", &shared_);
 }
 
 void Decoder::SetSkipGates(const std::vector<float> &gates) {
-  CHECK(gates.empty() || gates.size() == blocks_.size());
-  for (size_t i = 0; i < blocks_.size(); ++i) {
+  size_t mixture = 0;
+  for (Block &block : blocks_) {
     MixturePolicy policy;
-    if (!gates.empty()) policy.skip_gate = gates[i];
-    blocks_[i].feed_forward->SetPolicy(policy);
+    if (!gates.empty() && block.mixture) policy.skip_gate = gates.at(mixture++);
+    block.feed_forward->SetPolicy(policy);
   }
+  CHECK_EQ(mixture, gates.size());
 }
 
 int64_t Decoder::NumFeedForwardActiveParams() const {

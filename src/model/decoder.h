@@ -72,13 +72,14 @@ class Decoder {
                 Decoder *grad, View dencoder_out) const;
   void VisitParams(ParamVisitor *v);
   int64_t NumFeedForwardActiveParams() const;
-  // For all forwards from now on: MixturePolicy::skip_gate of each block; empty: none.
+  // For all forwards from now on: MixturePolicy::skip_gate of each mixture; empty: none.
   void SetSkipGates(const std::vector<float> &gates);
 
  private:
   struct Block {
     MultiHeadAttention self_attn, src_attn;
     std::unique_ptr<FeedForward> feed_forward;
+    bool mixture = false;
     LayerNorm norm1, norm2, norm3;
     void VisitParams(ParamVisitor *v);
   };

@@ -1,13 +1,16 @@
 #include "model/encoder.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <numeric>
 #include <string>
 #include <utility>
 
 #include "base/stage-clock.h"
 #include "ops/embedding.h"
 #include "ops/softmax.h"
+#include "tensor/transfer.h"
 
 namespace u2moe {
 
@@ -34,7 +37,7 @@ PositionRows Encoder::Positions(const Context &ctx, const ForwardMode &mode,
   if (!as_rows) return positions;
   int64_t rows = 0;
   for (const PositionRows::Run &run : positions.runs) rows += run.count;
-  positions.table = Tensor(rows, config_.model_dim);
+  positions.table = Tensor(ctx, rows, config_.model_dim);
   rows = 0;
   for (const PositionRows::Run &run : positions.runs) {
     PositionTable(ctx, run.first, positions.table.View().RowRange(rows, run.count));
@@ -61,11 +64,11 @@ void Encoder::Forward(const Context &ctx, const ForwardMode &mode, ConstView fea
                       embed_.RightContext() + 1);
     }
   }
-  Tensor normalized(feats.Rows(), feats.Cols());
+  Tensor normalized(ctx, feats.Rows(), feats.Cols());
   Normalize(ctx, feats, cmvn_mean_, cmvn_istd_, normalized);
   Subsampling::Packed packed;
   if (packed_ == nullptr || tape != nullptr) packed = embed_.Pack(ctx);
-  Tensor x(sub_shape.TotalRows(), config_.model_dim);
+  Tensor x(ctx, sub_shape.TotalRows(), config_.model_dim);
   {
     const StageScope stage(Stage::kSubsampling);
     embed_.Forward(ctx, packed_ != nullptr && tape == nullptr ? *packed_ : packed, normalized,
@@ -96,10 +99,10 @@ void Encoder::Forward(const Context &ctx, const ForwardMode &mode, ConstView fea
   CachedVector<bool> exited;
   for (size_t i = 0; i < blocks_.size(); ++i) {
     if (policy_.Exits() && i == static_cast<size_t>(policy_.exit_block)) {
-      Tensor normed(x.Rows(), x.Cols());
+      Tensor normed(ctx, x.Rows(), x.Cols());
       after_norm_.Forward(ctx, x, normed, tape != nullptr ? &tape->exit_stats : nullptr);
       exited = FindBlanks(ctx, normed);
-      if (tape != nullptr) tape->exit_x = Tensor::Copy(x);
+      if (tape != nullptr) tape->exit_x = Tensor::Copy(ctx, x);
       if (mode.exit_out != nullptr) *mode.exit_out = std::move(normed);
       routes.exited = &exited;
     }
@@ -107,7 +110,7 @@ void Encoder::Forward(const Context &ctx, const ForwardMode &mode, ConstView fea
                        tape != nullptr ? &tape->blocks[i] : nullptr,
                        running != nullptr ? &running->blocks_[i] : nullptr);
   }
-  *out = Tensor(x.Rows(), x.Cols());
+  *out = Tensor(ctx, x.Rows(), x.Cols());
   after_norm_.Forward(ctx, x, *out, tape != nullptr ? &tape->after_stats : nullptr);
   for (int b = 0; b < static_cast<int>(mode.streams.size()); ++b) {
     mode.streams[static_cast<size_t>(b)]->Commit(sub_shape.Length(b), mode.max_cache);
@@ -142,14 +145,19 @@ CachedVector<SequenceFacts> Encoder::Sequences(const ForwardMode &mode) {
 }
 
 CachedVector<bool> Encoder::FindBlanks(const Context &ctx, ConstView normed) const {
-  Tensor logits(normed.Rows(), ctc_head_->OutDim()), stats(normed.Rows(), 2);
+  Tensor logits(ctx, normed.Rows(), ctc_head_->OutDim()), stats(ctx, normed.Rows(), 2),
+      entries(ctx, 1, normed.Rows());
   ctc_head_->Forward(ctx, normed, logits);
   LogSumExp(ctx, logits, stats);
+  CachedVector<int32_t> rows(static_cast<size_t>(normed.Rows())), cols(rows.size(), blank_);
+  std::iota(rows.begin(), rows.end(), 0);
+  LogSoftmaxEntries(ctx, logits, stats, ListOnDevice<int32_t>(ctx, rows),
+                    ListOnDevice<int32_t>(ctx, cols), entries);
+  const MatrixOnHost logp(ctx, entries);
   CachedVector<bool> blank;
-  blank.reserve(static_cast<size_t>(normed.Rows()));
+  blank.reserve(rows.size());
   for (int64_t t = 0; t < normed.Rows(); ++t) {
-    const float logp = (logits(t, blank_) - stats(t, 0)) - stats(t, 1);
-    blank.push_back(std::exp(logp) >= policy_.exit_blank);
+    blank.push_back(std::exp(logp(0, t)) >= policy_.exit_blank);
   }
   return blank;
 }
@@ -158,16 +166,17 @@ void Encoder::SetPolicy(const ExpertPolicy &policy, const Linear *ctc_head, int3
   policy_ = policy;
   ctc_head_ = ctc_head;
   blank_ = blank;
-  CHECK(policy.encoder_skip.empty() || policy.encoder_skip.size() == 2 * blocks_.size());
-  for (size_t i = 0; i < blocks_.size(); ++i) {
-    MixturePolicy both[2];
-    for (size_t j = 0; j < 2; ++j) {
-      if (!policy.encoder_skip.empty()) both[j].skip_gate = policy.encoder_skip[2 * i + j];
-      both[j].chunk_experts = policy.chunk_experts;
-      both[j].expert_budget = policy.expert_budget;
-    }
-    blocks_[i].SetPolicies(both[0], both[1]);
-  }
+  const std::vector<float> &skip = policy.encoder_skip;
+  CHECK(skip.empty() || skip.size() == static_cast<size_t>(config_.NumMixtures()));
+  std::vector<std::array<MixturePolicy, 2>> both(blocks_.size());  // macaron, last
+  size_t mixture = 0;
+  config_.ForEachMixture([&](int32_t block, bool macaron, const FeedForwardConfig &) {
+    MixturePolicy *one = &both[static_cast<size_t>(block)][macaron ? 0 : 1];
+    if (!skip.empty()) one->skip_gate = skip[mixture++];
+    one->chunk_experts = policy.chunk_experts;
+    one->expert_budget = policy.expert_budget;
+  });
+  for (size_t i = 0; i < blocks_.size(); ++i) blocks_[i].SetPolicies(both[i][0], both[i][1]);
 }
 
 void Encoder::Backward(const Context &ctx, const Tape &tape, Tensor *dout, Tensor *dexit,
@@ -208,7 +217,7 @@ StreamState Encoder::NewStream() const {
 void Encoder::VisitParams(ParamVisitor *v) {
   v->Buffer("global_cmvn.mean", &cmvn_mean_, ParamInit::Constant(0));
   v->Buffer("global_cmvn.istd", &cmvn_istd_, ParamInit::Constant(1));
-  v->Scope("embed", &embed_);
+  v->Scope("embed", ParamRole::kSubsampling, &embed_);
   v->Scope("after_norm", &after_norm_);
   for (size_t i = 0; i < blocks_.size(); ++i)
     v->Scope("encoders." + std::to_string(i), &blocks_[i]);

@@ -38,11 +38,10 @@ class Encoder {
     return (chunk - 1) * embed_.Rate() + embed_.RightContext() + 1;
   }
 
-  // feats [sum T, F] before CMVN -> out [sum OutLength(T), D]. With mode.streams, each sequence is
-  // one window of its stream. Throws DataError if a sequence is too short for one output frame; the
-  // streams are then as before, as after any other error.
-  // tape: null at inference; running: receives moved batch-norm statistics in training, may be
-  // null.
+  // feats [sum T, F] before CMVN, in the memory of ctx -> out [sum OutLength(T), D]. With
+  // mode.streams, each sequence is one window of its stream. Throws DataError if a sequence is too
+  // short for one output frame; the streams are then as before, as after any other error. tape:
+  // null at inference; running: receives moved batch-norm statistics in training, may be null.
   void Forward(const Context &ctx, const ForwardMode &mode, ConstView feats,
                const RaggedShape &shape, Tensor *out, RaggedShape *out_shape, Tape *tape,
                Encoder *running) const;

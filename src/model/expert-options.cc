@@ -41,13 +41,10 @@ void VisitPolicy(Policy *p, Fn fn) {
   fn("exit_block", &p->exit_block);
 }
 
-size_t NumMixtures(const FeedForwardConfig &ffn, int count) {
-  return ffn.num_experts == 0 ? 0 : static_cast<size_t>(count);
-}
-
 void CheckPolicy(const ExpertPolicy &p, const std::string &source, const ModelConfig &c) {
-  const auto check_gates = [&](const char *name, const std::vector<float> &gates, size_t expected) {
-    if (!gates.empty() && gates.size() != expected) {
+  const auto check_gates = [&](const char *name, const std::vector<float> &gates,
+                               int32_t expected) {
+    if (!gates.empty() && gates.size() != static_cast<size_t>(expected)) {
       throw DataError(source, ": ", name, " holds ", gates.size(), " thresholds for ", expected,
                       " mixtures");
     }
@@ -56,9 +53,9 @@ void CheckPolicy(const ExpertPolicy &p, const std::string &source, const ModelCo
         throw DataError(source, ": the threshold ", g, " in ", name, " is not 0 or more");
     }
   };
-  check_gates("encoder_skip", p.encoder_skip, NumMixtures(c.encoder.ffn, 2 * c.encoder.num_blocks));
-  check_gates("left_skip", p.left_skip, NumMixtures(c.decoder.ffn, c.decoder.num_blocks));
-  check_gates("right_skip", p.right_skip, NumMixtures(c.decoder.ffn, c.decoder.num_reverse_blocks));
+  check_gates("encoder_skip", p.encoder_skip, c.encoder.NumMixtures());
+  check_gates("left_skip", p.left_skip, c.decoder.NumMixtures(false));
+  check_gates("right_skip", p.right_skip, c.decoder.NumMixtures(true));
   if (p.chunk_experts < 0 || p.expert_budget < 0)
     throw DataError(source, ": a number of experts is negative");
   if (!std::isfinite(p.exit_blank) || p.exit_blank < 0)
@@ -168,26 +165,24 @@ void ExpertOptions::Check() const {
 
 ExpertPolicy ExpertOptions::Apply(const ModelConfig &c, ExpertPolicy p) const {
   Check();
-  const bool encoder = c.encoder.ffn.num_experts > 0, decoder = c.decoder.ffn.num_experts > 0;
+  const bool encoder = c.encoder.NumMixtures() > 0;
   if (!encoder && (chunk_experts > 0 || expert_budget > 0 || (exit_blank >= 0 && exit_blank <= 1)))
     throw UsageError("the options of experts need mixtures: the model's encoder is dense");
-  if (!encoder && !decoder && skip_second_gate >= 0 && skip_second_gate <= 1)
+  if (!c.HasMixtures() && skip_second_gate >= 0 && skip_second_gate <= 1)
     throw UsageError("--skip-second-gate=", skip_second_gate, ": the model is dense");
-  const auto has_second = [](const FeedForwardConfig &ffn) {
-    return ffn.num_experts > 0 && ffn.experts_per_frame > 1;
-  };
-  if (skip_second_gate >= 0 && skip_second_gate <= 1 && !has_second(c.encoder.ffn) &&
-      !has_second(c.decoder.ffn)) {
+  bool has_second = false;
+  c.ForEachMixture([&](const FeedForwardConfig &ffn) { has_second |= ffn.experts_per_frame > 1; });
+  if (skip_second_gate >= 0 && skip_second_gate <= 1 && !has_second) {
     throw UsageError("--skip-second-gate=", skip_second_gate,
                      ": one expert of the model works on a frame, so there is no second to skip");
   }
   if (skip_second_gate >= 0) {
-    const auto fill = [&](std::vector<float> *gates, const FeedForwardConfig &ffn, int count) {
-      gates->assign(skip_second_gate <= 1 ? NumMixtures(ffn, count) : 0, skip_second_gate);
+    const auto fill = [&](std::vector<float> *gates, int32_t count) {
+      gates->assign(skip_second_gate <= 1 ? static_cast<size_t>(count) : 0, skip_second_gate);
     };
-    fill(&p.encoder_skip, c.encoder.ffn, 2 * c.encoder.num_blocks);
-    fill(&p.left_skip, c.decoder.ffn, c.decoder.num_blocks);
-    fill(&p.right_skip, c.decoder.ffn, c.decoder.num_reverse_blocks);
+    fill(&p.encoder_skip, c.encoder.NumMixtures());
+    fill(&p.left_skip, c.decoder.NumMixtures(false));
+    fill(&p.right_skip, c.decoder.NumMixtures(true));
   }
   if (chunk_experts >= 0) p.chunk_experts = chunk_experts;
   if (expert_budget >= 0) p.expert_budget = expert_budget;

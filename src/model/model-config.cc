@@ -3,12 +3,13 @@
 #include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
-#include <set>
-#include <type_traits>
 
 #include "base/check.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "model/config-fields.h"
+#include "model/layer-list.h"
+#include "moe/bank-registry.h"
 #include "moe/router-registry.h"
 #include "util/json.h"
 #include "util/options.h"
@@ -18,6 +19,19 @@ namespace u2moe {
 namespace {
 
 using nlohmann::json;
+
+// Beside the names of the registries, so that none is forgotten.
+const char *RouterDoc() {
+  static const std::string doc =
+      Cat("how experts are chosen: ", Join(RouterNames(), ", "),
+          ". switch takes one expert per frame and learns; rmoe remembers from layer to layer; "
+          "shared-topk is one for all layers; noisy-topk explores in training");
+  return doc.c_str();
+}
+const char *BankDoc() {
+  static const std::string doc = Cat("the experts of a mixture: ", Join(BankNames(), ", "));
+  return doc.c_str();
+}
 
 // The one list of the options: fn(name, value, description) for each.
 template <class Options, class Fn>
@@ -39,10 +53,20 @@ void VisitOptions(Options *o, Fn fn) {
   fn("num-experts", &o->num_experts,
      "experts of each feed-forward block, encoder and decoders; 0: dense");
   fn("experts-per-frame", &o->experts_per_frame, "experts that work on one frame");
-  fn("router", &o->router, "how experts are chosen: topk-softmax");
+  fn("router", &o->router, RouterDoc());
   fn("activation", &o->activation,
      "activation of the encoder's feed-forward blocks: swish or relu");
   fn("ffn-bias", &o->ffn_bias, "biases in the encoder's feed-forward blocks");
+  fn("bank", &o->bank, BankDoc());
+  fn("shared-experts", &o->shared_experts,
+     "experts of each mixture that work on every frame, beside those that the router chooses");
+  fn("router-dim", &o->router_dim, "width of the state of rmoe; 0: a quarter of model-dim");
+  fn("router-noise", &o->router_noise,
+     "training: deviation of the noise of noisy-topk, times the number of experts");
+  fn("balance-weight", &o->balance_weight,
+     "training: weight of the loss that evens the load of experts");
+  fn("z-weight", &o->z_weight, "training: weight of the loss that keeps a router's logits small");
+  fn("layers", &o->layers, kLayersHelp);
   fn("dropout", &o->dropout, "dropout rate");
   fn("positional-dropout", &o->positional_dropout,
      "dropout rate after the position table; -1: dropout");
@@ -58,6 +82,19 @@ void VisitOptions(Options *o, Fn fn) {
   fn("decoder-router", &o->decoder_router, "as router, of the decoders; empty: router");
   fn("decoder-activation", &o->decoder_activation, "as activation, of the decoders");
   fn("decoder-ffn-bias", &o->decoder_ffn_bias, "as ffn-bias, of the decoders");
+  fn("decoder-bank", &o->decoder_bank, "as bank, of the decoders; empty: bank");
+  fn("decoder-shared-experts", &o->decoder_shared_experts,
+     "as shared-experts, of the decoders; -1: shared-experts");
+  fn("decoder-router-dim", &o->decoder_router_dim,
+     "as router-dim, of the decoders; -1: router-dim");
+  fn("decoder-router-noise", &o->decoder_router_noise,
+     "as router-noise, of the decoders; -1: router-noise");
+  fn("decoder-balance-weight", &o->decoder_balance_weight,
+     "as balance-weight, of the decoders; -1: balance-weight");
+  fn("decoder-z-weight", &o->decoder_z_weight, "as z-weight, of the decoders; -1: z-weight");
+  fn("decoder-layers", &o->decoder_layers,
+     "as layers, of both decoders, whose blocks have one feed-forward layer each, e.g. "
+     "0:num-experts=0");
   fn("decoder-dropout", &o->decoder_dropout, "as dropout, of the decoders; -1: dropout");
   fn("decoder-positional-dropout", &o->decoder_positional_dropout,
      "as positional-dropout, of the decoders; -1: decoder-dropout");
@@ -86,63 +123,21 @@ void RequireRange(const char *name, T value, T low, T high) {
   Require(value >= low && value <= high, name, "=", value, " is outside ", low, " to ", high);
 }
 
-void CheckFfn(const std::string &prefix, const FeedForwardConfig &ffn) {
-  RequireRange((prefix + "hidden-dim").c_str(), ffn.hidden_dim, 1, 1 << 20);
-  RequireRange((prefix + "num-experts").c_str(), ffn.num_experts, 0, 1 << 14);
-  const std::vector<std::string> routers = RouterNames();
-  Require(std::count(routers.begin(), routers.end(), ffn.router) > 0, prefix, "router=", ffn.router,
-          " is unknown; there is ", Join(routers, ", "));
-  if (ffn.num_experts == 0) return;
-  Require(ffn.experts_per_frame >= 1 && ffn.experts_per_frame <= ffn.num_experts, prefix,
-          "experts-per-frame=", ffn.experts_per_frame, " is outside 1 to ", prefix,
-          "num-experts=", ffn.num_experts);
+// where: the layer and ": ", or ""; prefix: that of the options' names.
+void CheckFfn(const std::string &where, const std::string &prefix, const FeedForwardConfig &ffn) {
+  const auto range = [&](const char *name, int32_t value, int32_t low, int32_t high) {
+    RequireRange((where + prefix + name).c_str(), value, low, high);
+  };
+  range("hidden-dim", ffn.hidden_dim, 1, 1 << 20);
+  range("num-experts", ffn.num_experts, 0, 1 << 14);
+  CheckMixture(ffn, where, prefix);
 }
 
-void CheckConfig(const ModelConfig &c) {
-  const EncoderConfig &e = c.encoder;
-  const DecoderConfig &d = c.decoder;
-  Require(e.subsampling == 4 || e.subsampling == 6 || e.subsampling == 8,
-          "subsampling=", e.subsampling, " is not 4, 6 or 8");
-  RequireRange("feature-dim", e.feature_dim,
-               e.subsampling == 4   ? 7
-               : e.subsampling == 6 ? 11
-                                    : 15,
-               1 << 14);
-  RequireRange("model-dim", e.model_dim, 2, 1 << 16);
-  Require(e.model_dim % 2 == 0, "model-dim=", e.model_dim,
-          " is odd; sines and cosines of positions come in pairs");
-  RequireRange("num-blocks", e.num_blocks, 1, 1000);
-  RequireRange("decoder-blocks", d.num_blocks, 1, 1000);
-  RequireRange("reverse-decoder-blocks", d.num_reverse_blocks, 0, 1000);
-  for (auto [name, heads] :
-       {std::make_pair("num-heads", e.num_heads), std::make_pair("decoder-heads", d.num_heads)}) {
-    Require(heads >= 1 && e.model_dim % heads == 0, name, "=", heads,
-            " does not divide model-dim=", e.model_dim);
-  }
-  RequireRange("conv-kernel", e.conv_kernel, 1, 1000);
-  Require(e.causal || e.conv_kernel % 2 == 1, "conv-kernel=", e.conv_kernel,
-          " is even; without causal=true the convolution needs an odd one");
-  CheckFfn("", e.ffn);
-  CheckFfn("decoder-", d.ffn);
-  const std::pair<const char *, float> rates[] = {
-      {"dropout", e.dropout},
-      {"positional-dropout", e.positional_dropout},
-      {"decoder-dropout", d.dropout},
-      {"decoder-positional-dropout", d.positional_dropout},
-      {"label-smoothing", c.label_smoothing},
-      {"reverse-weight", c.reverse_weight}};
-  for (auto [name, rate] : rates)
-    Require(rate >= 0 && rate < 1, name, "=", rate, " is not in [0, 1)");
-  Require(c.ctc_weight >= 0 && c.ctc_weight <= 1, "ctc-weight=", c.ctc_weight, " is not in [0, 1]");
-  Require(c.reverse_weight == 0 || d.num_reverse_blocks > 0, "reverse-weight=", c.reverse_weight,
-          " needs a right-to-left decoder; set reverse-decoder-blocks, or reverse-weight=0");
-  RequireRange("vocab-size", c.vocab_size, 2, 1 << 24);
-  for (auto [name, id] : {std::make_pair("blank", c.blank), std::make_pair("sos", c.sos),
-                          std::make_pair("eos", c.eos)}) {
-    Require(id >= 0 && id < c.vocab_size, name, "=", id, " is not the id of one of the ",
-            c.vocab_size, " units");
-  }
-  Require(c.blank != c.sos && c.blank != c.eos, "blank=", c.blank, " is also the id of sos or eos");
+// What lists of layers depend on.
+void CheckBlocks(const ModelConfig &c) {
+  RequireRange("num-blocks", c.encoder.num_blocks, 1, 1000);
+  RequireRange("decoder-blocks", c.decoder.num_blocks, 1, 1000);
+  RequireRange("reverse-decoder-blocks", c.decoder.num_reverse_blocks, 0, 1000);
 }
 
 ConvNorm ParseConvNorm(const std::string &name) {
@@ -157,71 +152,27 @@ Activation ParseActivationOption(const char *option, const std::string &name) {
   return name == "swish" ? Activation::kSwish : Activation::kRelu;
 }
 
-std::string ActivationName(Activation a) { return a == Activation::kSwish ? "swish" : "relu"; }
-
-std::string ValueText(bool v) { return v ? "true" : "false"; }
-std::string ValueText(int32_t v) { return std::to_string(v); }
-std::string ValueText(float v) { return NumberToString(v); }
-std::string ValueText(const std::string &v) { return v; }
-
-// The shortest decimal of the float, not the long one of its exact value.
-json ToJsonValue(float v) { return json::parse(NumberToString(v)); }
-template <class T>
-json ToJsonValue(const T &v) {
-  return v;
-}
-
-bool FromJsonValue(const json &j, bool *v) {
-  return j.is_boolean() ? (*v = j.get<bool>(), true) : false;
-}
-bool FromJsonValue(const json &j, std::string *v) {
-  return j.is_string() ? (*v = j.get<std::string>(), true) : false;
-}
-bool FromJsonValue(const json &j, int32_t *v) {
-  if (!j.is_number_integer() || (j.is_number_unsigned() && j.get<uint64_t>() > INT32_MAX))
-    return false;
-  const int64_t value = j.get<int64_t>();
-  *v = static_cast<int32_t>(value);
-  return *v == value;
-}
-bool FromJsonValue(const json &j, float *v) {
-  if (!j.is_number()) return false;
-  *v = static_cast<float>(j.get<double>());
-  return std::isfinite(*v);
-}
-
-// Whether a model file may lack an option, so that its default holds. Those that only training
-// asks for may, and those that the tensors would belie. Where another value would silently give
-// other results, a default is no help.
-bool MayBeAbsent(const std::string &name, const ModelOptions &so_far) {
-  if (name == "experts-per-frame") return so_far.num_experts == 0;
-  if (name == "decoder-experts-per-frame") {
-    return so_far.decoder_num_experts == 0 ||
-           (so_far.decoder_num_experts < 0 && so_far.num_experts == 0);
-  }
-  static const std::set<std::string> kNames = {"dropout",
-                                               "positional-dropout",
-                                               "decoder-dropout",
-                                               "decoder-positional-dropout",
-                                               "ctc-weight",
-                                               "reverse-weight",
-                                               "label-smoothing",
-                                               "length-normalized-loss",
-                                               "dynamic-left-chunk",
-                                               "conv-norm",
-                                               "ffn-bias",
-                                               "decoder-ffn-bias",
-                                               "decoder-hidden-dim",
-                                               "decoder-num-experts",
-                                               "router",
-                                               "decoder-router"};
-  return kNames.count(name) > 0;
+// Options younger than the flat files: that one is not there says nothing about the file.
+bool IsYoung(const std::string &option) {
+  const std::string prefix = "decoder-";
+  const std::string name = StartsWith(option, prefix) ? option.substr(prefix.size()) : option;
+  bool young = name == "layers";
+  ForEachField(static_cast<const FeedForwardConfig *>(nullptr),
+               [&](const char *field, auto, FieldKind kind) {
+                 if (name == field) young = kind.young;
+               });
+  return young;
 }
 
 // -1 if there is no such unit.
 int32_t FindUnit(const std::vector<std::string> &units, const std::string &unit) {
   auto it = std::find(units.begin(), units.end(), unit);
   return it == units.end() ? -1 : static_cast<int32_t>(it - units.begin());
+}
+
+LayerPlaces EncoderPlaces(const EncoderConfig &e) { return {e.num_blocks, true}; }
+LayerPlaces DecoderPlaces(const DecoderConfig &d) {
+  return {std::max(d.num_blocks, d.num_reverse_blocks), false};
 }
 
 double FfnFloats(const FeedForwardConfig &ffn, double dim) {
@@ -236,17 +187,26 @@ ModelOptions::ModelOptions(const ModelConfig &c) {
   feature_dim = e.feature_dim, model_dim = e.model_dim, num_blocks = e.num_blocks,
   num_heads = e.num_heads;
   subsampling = e.subsampling, conv_kernel = e.conv_kernel, causal = e.causal;
-  conv_norm = e.conv_norm == ConvNorm::kLayerNorm ? "layer-norm" : "batch-norm";
+  conv_norm = FieldText(e.conv_norm);
   dynamic_chunk = e.dynamic_chunk, dynamic_left_chunk = e.dynamic_left_chunk;
   hidden_dim = e.ffn.hidden_dim, num_experts = e.ffn.num_experts,
   experts_per_frame = e.ffn.experts_per_frame;
-  router = e.ffn.router, activation = ActivationName(e.ffn.activation), ffn_bias = e.ffn.bias;
+  router = e.ffn.router, activation = FieldText(e.ffn.activation), ffn_bias = e.ffn.bias;
+  bank = e.ffn.bank, shared_experts = e.ffn.num_shared_experts, router_dim = e.ffn.router_dim;
+  router_noise = e.ffn.router_noise, balance_weight = e.ffn.balance_weight,
+  z_weight = e.ffn.z_weight;
+  layers = LayersToString(e.layers, e.ffn, EncoderPlaces(e));
   dropout = e.dropout, positional_dropout = e.positional_dropout;
   decoder_blocks = d.num_blocks, reverse_decoder_blocks = d.num_reverse_blocks,
   decoder_heads = d.num_heads;
   decoder_hidden_dim = d.ffn.hidden_dim, decoder_num_experts = d.ffn.num_experts;
   decoder_experts_per_frame = d.ffn.experts_per_frame, decoder_router = d.ffn.router;
-  decoder_activation = ActivationName(d.ffn.activation), decoder_ffn_bias = d.ffn.bias;
+  decoder_activation = FieldText(d.ffn.activation), decoder_ffn_bias = d.ffn.bias;
+  decoder_bank = d.ffn.bank, decoder_shared_experts = d.ffn.num_shared_experts,
+  decoder_router_dim = d.ffn.router_dim;
+  decoder_router_noise = d.ffn.router_noise, decoder_balance_weight = d.ffn.balance_weight,
+  decoder_z_weight = d.ffn.z_weight;
+  decoder_layers = LayersToString(d.layers, d.ffn, DecoderPlaces(d));
   decoder_dropout = d.dropout, decoder_positional_dropout = d.positional_dropout;
   vocab_size = c.vocab_size, blank = c.blank, sos = c.sos, eos = c.eos;
   ctc_weight = c.ctc_weight, reverse_weight = c.reverse_weight, label_smoothing = c.label_smoothing;
@@ -318,6 +278,9 @@ ModelConfig ModelOptions::Config() const {
   e.ffn.experts_per_frame = experts_per_frame;
   e.ffn.router = router, e.ffn.activation = ParseActivationOption("activation", activation),
   e.ffn.bias = ffn_bias;
+  e.ffn.bank = bank, e.ffn.num_shared_experts = shared_experts, e.ffn.router_dim = router_dim;
+  e.ffn.router_noise = router_noise, e.ffn.balance_weight = balance_weight,
+  e.ffn.z_weight = z_weight;
   e.dropout = dropout,
   e.positional_dropout = positional_dropout == -1 ? dropout : positional_dropout;
   d.num_blocks = decoder_blocks, d.num_reverse_blocks = reverse_decoder_blocks;
@@ -329,11 +292,21 @@ ModelConfig ModelOptions::Config() const {
   d.ffn.router = decoder_router.empty() ? router : decoder_router;
   d.ffn.activation = ParseActivationOption("decoder-activation", decoder_activation);
   d.ffn.bias = decoder_ffn_bias;
+  d.ffn.bank = decoder_bank.empty() ? bank : decoder_bank;
+  const auto given = [](auto value, auto otherwise) { return value == -1 ? otherwise : value; };
+  d.ffn.num_shared_experts = given(decoder_shared_experts, shared_experts);
+  d.ffn.router_dim = given(decoder_router_dim, router_dim);
+  d.ffn.router_noise = given(decoder_router_noise, router_noise);
+  d.ffn.balance_weight = given(decoder_balance_weight, balance_weight);
+  d.ffn.z_weight = given(decoder_z_weight, z_weight);
   d.dropout = decoder_dropout == -1 ? dropout : decoder_dropout;
   d.positional_dropout = decoder_positional_dropout == -1 ? d.dropout : decoder_positional_dropout;
   c.vocab_size = vocab_size, c.blank = blank, c.sos = sos, c.eos = eos;
   c.ctc_weight = ctc_weight, c.reverse_weight = reverse_weight, c.label_smoothing = label_smoothing;
   c.length_normalized_loss = length_normalized_loss;
+  CheckBlocks(c);
+  e.layers = ParseLayers("layers", layers, e.ffn, EncoderPlaces(e));
+  d.layers = ParseLayers("decoder-layers", decoder_layers, d.ffn, DecoderPlaces(d));
   CheckConfig(c);
   return c;
 }
@@ -343,7 +316,7 @@ void ModelOptions::Check() const { Config(); }
 std::string ModelOptions::ToString() const {
   std::string text;
   VisitOptions(this, [&](const char *name, const auto *value, const char *) {
-    text += std::string(name) + "=" + ValueText(*value) + "\n";
+    text += std::string(name) + "=" + FieldText(*value) + "\n";
   });
   return text;
 }
@@ -351,7 +324,7 @@ std::string ModelOptions::ToString() const {
 std::string ModelOptions::ToJson() const {
   json object = json::object();
   VisitOptions(this, [&](const char *name, const auto *value, const char *) {
-    object[name] = ToJsonValue(*value);
+    object[name] = FieldJson(*value);
   });
   return object.dump();
 }
@@ -364,15 +337,10 @@ ModelOptions ModelOptions::FromJson(const std::string &text, const std::string &
   VisitOptions(&options, [&](const char *name, auto *value, const char *) {
     auto it = object.find(name);
     if (it == object.end()) {
-      if (!MayBeAbsent(name, options)) {
-        throw DataError(source, ": ", name,
-                        " is missing, and no default can stand for it; the file is damaged, so "
-                        "copy or make it again");
-      }
-      absent += Cat(absent.empty() ? "" : ", ", name, "=", ValueText(*value));
+      if (!IsYoung(name)) absent += Cat(absent.empty() ? "" : ", ", name, "=", FieldText(*value));
       return;
     }
-    if (!FromJsonValue(*it, value))
+    if (!FieldFromJson(*it, value))
       throw DataError(source, ": wrong value ", it->dump(), " of ", name);
     object.erase(it);
   });
@@ -382,24 +350,94 @@ ModelOptions ModelOptions::FromJson(const std::string &text, const std::string &
   return options;
 }
 
+void CheckConfig(const ModelConfig &c) {
+  const EncoderConfig &e = c.encoder;
+  const DecoderConfig &d = c.decoder;
+  CheckBlocks(c);
+  Require(e.subsampling == 4 || e.subsampling == 6 || e.subsampling == 8,
+          "subsampling=", e.subsampling, " is not 4, 6 or 8");
+  RequireRange("feature-dim", e.feature_dim,
+               e.subsampling == 4   ? 7
+               : e.subsampling == 6 ? 11
+                                    : 15,
+               1 << 14);
+  RequireRange("model-dim", e.model_dim, 2, 1 << 16);
+  Require(e.model_dim % 2 == 0, "model-dim=", e.model_dim,
+          " is odd; sines and cosines of positions come in pairs");
+  for (auto [name, heads] :
+       {std::make_pair("num-heads", e.num_heads), std::make_pair("decoder-heads", d.num_heads)}) {
+    Require(heads >= 1 && e.model_dim % heads == 0, name, "=", heads,
+            " does not divide model-dim=", e.model_dim);
+  }
+  RequireRange("conv-kernel", e.conv_kernel, 1, 1000);
+  Require(e.causal || e.conv_kernel % 2 == 1, "conv-kernel=", e.conv_kernel,
+          " is even; without causal=true the convolution needs an odd one");
+  CheckFfn("", "", e.ffn);
+  CheckFfn("", "decoder-", d.ffn);
+  const size_t num_layers = 2 * static_cast<size_t>(e.num_blocks);
+  CHECK(e.layers.empty() || e.layers.size() == num_layers);
+  for (size_t i = 0; i < e.layers.size(); ++i)
+    CheckFfn(Cat("layers: block ", i / 2, i % 2 == 0 ? ".macaron: " : ".last: "), "", e.layers[i]);
+  for (size_t i = 0; i < d.layers.size(); ++i)
+    CheckFfn(Cat("decoder-layers: block ", i, ": "), "", d.layers[i]);
+  const std::pair<const char *, float> rates[] = {
+      {"dropout", e.dropout},
+      {"positional-dropout", e.positional_dropout},
+      {"decoder-dropout", d.dropout},
+      {"decoder-positional-dropout", d.positional_dropout},
+      {"label-smoothing", c.label_smoothing},
+      {"reverse-weight", c.reverse_weight}};
+  for (auto [name, rate] : rates)
+    Require(rate >= 0 && rate < 1, name, "=", rate, " is not in [0, 1)");
+  Require(c.ctc_weight >= 0 && c.ctc_weight <= 1, "ctc-weight=", c.ctc_weight, " is not in [0, 1]");
+  Require(c.reverse_weight == 0 || d.num_reverse_blocks > 0, "reverse-weight=", c.reverse_weight,
+          " needs a right-to-left decoder; set reverse-decoder-blocks, or reverse-weight=0");
+  RequireRange("vocab-size", c.vocab_size, 2, 1 << 24);
+  for (auto [name, id] : {std::make_pair("blank", c.blank), std::make_pair("sos", c.sos),
+                          std::make_pair("eos", c.eos)}) {
+    Require(id >= 0 && id < c.vocab_size, name, "=", id, " is not the id of one of the ",
+            c.vocab_size, " units");
+  }
+  Require(c.blank != c.sos && c.blank != c.eos, "blank=", c.blank, " is also the id of sos or eos");
+}
+
 void CheckCanLearn(const ModelConfig &c, const std::string &source) {
-  for (const auto &[prefix, ffn] :
-       {std::make_pair("", &c.encoder.ffn), std::make_pair("decoder-", &c.decoder.ffn)}) {
-    if (ffn->num_experts < 2 || ffn->experts_per_frame > 1) continue;
-    throw UsageError(source, ": ", prefix, "experts-per-frame=1 with ", prefix,
-                     "num-experts=", ffn->num_experts,
+  const auto check = [&](const std::string &where, const std::string &prefix,
+                         const FeedForwardConfig &ffn) {
+    if (RouterCanLearn(ffn)) return;
+    throw UsageError(source, ": ", where, prefix, "experts-per-frame=1 with ", prefix,
+                     "num-experts=", ffn.num_experts,
                      ": its router gets no gradient, as a softmax over one logit is constant; such "
-                     "a model can only be run, so train one with 2 or more experts per frame");
+                     "a model can only be run, so train one with 2 or more experts per frame, or "
+                     "with ",
+                     prefix, "router=switch");
+  };
+  c.encoder.ForEachMixture([&](int32_t block, bool macaron, const FeedForwardConfig &ffn) {
+    const bool differ = !c.encoder.layers.empty();
+    check(differ ? Cat("layers: block ", block, macaron ? ".macaron: " : ".last: ") : "", "", ffn);
+  });
+  for (const bool reverse : {false, true}) {
+    c.decoder.ForEachMixture(reverse, [&](int32_t block, const FeedForwardConfig &ffn) {
+      const bool differ = !c.decoder.layers.empty();
+      check(differ ? Cat("decoder-layers: block ", block, ": ") : "", differ ? "" : "decoder-",
+            ffn);
+    });
   }
 }
 
 double MinModelFloats(const ModelConfig &c) {
-  const double dim = c.encoder.model_dim;
-  double floats = 2.0 * c.encoder.feature_dim + 9 * dim * dim + 2 * dim * c.vocab_size;
-  floats += c.encoder.num_blocks *
-            (2 * FfnFloats(c.encoder.ffn, dim) + (8.0 + c.encoder.conv_kernel / dim) * dim * dim);
-  floats += (c.decoder.num_blocks + c.decoder.num_reverse_blocks) *
-            (FfnFloats(c.decoder.ffn, dim) + 8 * dim * dim);
+  const EncoderConfig &e = c.encoder;
+  const DecoderConfig &d = c.decoder;
+  const double dim = e.model_dim;
+  double floats = 2.0 * e.feature_dim + 9 * dim * dim + 2 * dim * c.vocab_size;
+  for (int32_t i = 0; i < e.num_blocks; ++i) {
+    floats += FfnFloats(e.FeedForwardOf(i, true), dim) + FfnFloats(e.FeedForwardOf(i, false), dim) +
+              (8.0 + e.conv_kernel / dim) * dim * dim;
+  }
+  for (const bool reverse : {false, true}) {
+    for (int32_t i = 0; i < d.NumBlocks(reverse); ++i)
+      floats += FfnFloats(d.FeedForwardOf(i), dim) + 8 * dim * dim;
+  }
   return floats;
 }
 

@@ -25,13 +25,13 @@ void SublayerForward(const Context &ctx, const LayerNorm &norm, float scale, flo
                      DropoutSeeds *dropout, Tensor *x, SublayerTape *tape, Fn f) {
   SublayerTape local;
   SublayerTape &t = tape != nullptr ? *tape : local;
-  t.normed = Tensor(x->Rows(), x->Cols());
+  t.normed = Tensor(ctx, x->Rows(), x->Cols());
   norm.Forward(ctx, *x, t.normed, tape != nullptr ? &t.stats : nullptr);
   if (tape == nullptr && dropout == nullptr) {  // the residual is added where the result is made
     f(ConstView(t.normed), LayerOutput::Add(scale, *x));
     return;
   }
-  Tensor y(x->Rows(), x->Cols());
+  Tensor y(ctx, x->Rows(), x->Cols());
   f(ConstView(t.normed), LayerOutput(y));
   t.mask = DropoutMask::Draw(dropout, dropout_rate);
   t.mask.Apply(ctx, y);
@@ -50,7 +50,7 @@ void SublayerForward(const Context &ctx, const LayerNorm &norm, float scale, flo
 template <class Fn>
 void SublayerBackward(const Context &ctx, const LayerNorm &norm, float scale,
                       const SublayerTape &tape, LayerNorm *norm_grad, Tensor *dx, Fn f) {
-  Tensor dy = *dx, dnormed(dx->Rows(), dx->Cols());
+  Tensor dy = Tensor::Copy(ctx, *dx), dnormed(ctx, dx->Rows(), dx->Cols());
   if (scale != 1) ScaleBy(ctx, scale, dy);
   tape.mask.Apply(ctx, dy);
   f(ConstView(dy), dnormed.View());

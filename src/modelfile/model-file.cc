@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/rng.h"
 #include "layer/param-visitor.h"
+#include "modelfile/config-json.h"
 #include "modelfile/safetensors.h"
 #include "util/json.h"
 #include "util/text.h"
@@ -19,7 +20,9 @@ namespace {
 using nlohmann::json;
 
 constexpr char kFormat[] = "u2moe";
-constexpr int32_t kVersion = 3;  // 1: no weights are packed; 2: never released
+// 1: a flat configuration, no weights are packed; 2: never released; 3: they may be packed;
+// 4: a nested configuration.
+constexpr int32_t kVersion = kNestedConfigVersion;
 
 const std::string &GetMetadata(const SafetensorsFile &file, const char *key) {
   auto it = file.Metadata().find(key);
@@ -40,6 +43,19 @@ json ParseMetadata(const SafetensorsFile &file, const char *key, const char *oth
   return ParseJson(GetMetadata(file, key, otherwise), file.Name() + ": metadata " + key);
 }
 
+// What a file of a newer version asks for that is unknown here; "" where that cannot be told.
+std::string UnknownIn(const SafetensorsFile &file) {
+  std::vector<std::string> unknown;
+  for (const auto &item : file.Metadata()) {
+    static const std::set<std::string> kKnown = {"format",   "version", "config",  "units",
+                                                 "features", "history", "experts", "packed"};
+    if (kKnown.count(item.first) == 0) unknown.push_back("metadata " + Printable(item.first, 80));
+  }
+  const std::string config = UnknownInConfig(GetMetadata(file, "config", "{}"), "metadata config");
+  if (!config.empty()) unknown.push_back(config);
+  return Join(unknown, ", ");
+}
+
 ModelInfo ParseInfo(const SafetensorsFile &file) {
   const std::string &name = file.Name();
   auto format = file.Metadata().find("format");
@@ -55,16 +71,23 @@ ModelInfo ParseInfo(const SafetensorsFile &file) {
                     ": model file version 2 has other scales of packed weights; make it again "
                     "with nnet-quantize from the model in floats");
   }
-  if (!number || version < 1 || version > kVersion) {
-    throw DataError(name, ": model file version ", Printable(GetMetadata(file, "version")),
-                    "; this program reads 1 to ", kVersion, ", so update it");
+  if (number && version > kVersion) {
+    const std::string unknown = UnknownIn(file);
+    throw DataError(
+        name, ": model file version ", version, "; this program reads 1 to ", kVersion,
+        ", so update it",
+        unknown.empty() ? "" : "; what the file asks for and is unknown here: ", unknown);
+  }
+  if (!number || version < 1) {
+    throw DataError(name, ": '", Printable(GetMetadata(file, "version")),
+                    "' is no version of a model file; it is damaged");
   }
   ModelInfo info;
   try {
-    info.config =
-        ModelOptions::FromJson(GetMetadata(file, "config"), name + ": metadata config").Config();
     for (const json &unit : ParseMetadata(file, "units", "[]"))
       info.units.push_back(unit.get<std::string>());
+    info.config = ConfigFromJson(GetMetadata(file, "config"), version, name + ": metadata config",
+                                 info.units);
     const json features = ParseMetadata(file, "features", "{}");
     for (const auto &item : features.items())
       info.features[item.key()] = item.value().get<std::string>();
@@ -154,8 +177,8 @@ std::map<std::string, std::string> Metadata(const AsrModel &model, const ModelIn
                                             const json &packed_formats) {
   std::map<std::string, std::string> metadata = {
       {"format", kFormat},
-      {"version", std::to_string(packed_formats.empty() ? 1 : kVersion)},
-      {"config", ModelOptions(info.config).ToJson()},
+      {"version", std::to_string(kVersion)},
+      {"config", ConfigToJson(info.config)},
       {"units", json(info.units).dump()},
       {"features", json(info.features).dump(-1, ' ', false, json::error_handler_t::replace)},
       {"history", info.history}};
@@ -271,7 +294,8 @@ std::unique_ptr<AsrModel> ReadModel(const std::string &rxfilename, ModelInfo *in
     }
     names.insert(name);
   };
-  const auto read = [&](const std::string &name, Tensor *tensor, bool) {
+  const auto read = [&](const ParamInfo &param, Tensor *tensor) {
+    const std::string &name = param.name;
     check(name);
     Tensor floats = file.Floats(name);
     if (floats.Shape() != tensor->Shape()) {
@@ -281,10 +305,11 @@ std::unique_ptr<AsrModel> ReadModel(const std::string &rxfilename, ModelInfo *in
     *tensor = std::move(floats);
   };
   ForEachParamOrPacked(
-      model.get(), read, [&](const std::string &name, Tensor *weight, PackedMatrix *packed) {
+      model.get(), read, [&](const ParamInfo &param, Tensor *weight, PackedMatrix *packed) {
+        const std::string &name = param.name;
         auto it = formats.find(name);
         if (it == formats.end()) {
-          read(name, weight, true);
+          read(param, weight);
           return;
         }
         for (const SafetensorsItem &item :
@@ -331,26 +356,27 @@ void WriteModel(const std::string &wxfilename, AsrModel *model, const ModelInfo 
   std::vector<SafetensorsItem> items;
   json packed_formats = json::object();
   const Encoder &encoder = model->Encoder();
-  const auto will_pack = [&](const std::string &name) {
-    return pack.will_pack ? pack.will_pack(name) : std::nullopt;
+  const auto will_pack = [&](ParamRole role) {
+    return pack.will_pack ? pack.will_pack(role) : std::nullopt;
   };
-  std::optional<PackFormat> subsampling = will_pack(kSubsampling);
+  std::optional<PackFormat> subsampling = will_pack(ParamRole::kSubsampling);
   if (!subsampling.has_value())
     subsampling = PackFormat{encoder.SubsamplingFormat(), encoder.SubsamplingGroupSize()};
   if (subsampling->format != WeightFormat::kFloat32)
     packed_formats[kSubsampling] = {ToString(subsampling->format), subsampling->group_size};
   ForEachParamOrPacked(
       model,
-      [&](const std::string &name, Tensor *tensor, bool) {
-        items.push_back(take ? TakenFloatItem(name, tensor) : FloatItem(name, tensor));
+      [&](const ParamInfo &param, Tensor *tensor) {
+        items.push_back(take ? TakenFloatItem(param.name, tensor) : FloatItem(param.name, tensor));
       },
-      [&](const std::string &name, Tensor *weight, PackedMatrix *packed) {
+      [&](const ParamInfo &param, Tensor *weight, PackedMatrix *packed) {
+        const std::string &name = param.name;
         std::optional<PackFormat> format;
         if (!packed->Empty()) {
           const int64_t group = packed->GroupSize();
           format = {packed->Format(), group == packed->Cols() ? 0 : group};
-        } else {
-          format = will_pack(name);
+        } else if (param.use.role != ParamRole::kSubsampling) {
+          format = will_pack(param.use.role);
         }
         if (!format.has_value()) {
           items.push_back(take ? TakenFloatItem(name, weight) : FloatItem(name, weight));
@@ -366,7 +392,7 @@ void WriteModel(const std::string &wxfilename, AsrModel *model, const ModelInfo 
         for (size_t i = 0; i < parts.size(); ++i) {
           parts[i].bytes = [=, last = i + 1 == parts.size()] {
             if (matrix->Empty()) {
-              *matrix = pack.pack(name, *weight);
+              *matrix = pack.pack(param, *weight);
               if (take) *weight = Tensor();
             }
             const std::shared_ptr<PackedMatrix> own =

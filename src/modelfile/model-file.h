@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "layer/param-visitor.h"
 #include "model/asr-model.h"
 #include "model/model-config.h"
 
@@ -31,12 +32,12 @@ struct ModelInfo {
   std::string history = "[]";  // JSON array: what was done to the model, one object per step
 };
 
-// Reads and checks a model file; a stored ExpertPolicy becomes the model's. Its tensors are
-// borrowed from a private mapping of the file: nothing is copied, and training may write to them.
-// info may be null. Throws DataError naming the file, the tensor and what to do for a file of
-// another kind, a damaged one, and tensors that are missing, too many or of another shape. Weights
-// that the file holds packed (nnet-quantize) are used where they lie, for inference only; without
-// kAllow they are refused.
+// Reads and checks a model file, of this version or an older one; a stored ExpertPolicy becomes the
+// model's. Its tensors are borrowed from a private mapping of the file: nothing is copied, and
+// training may write to them. info may be null. Throws DataError naming the file, the tensor and
+// what to do for a file of another kind, a damaged one, and tensors that are missing, too many or
+// of another shape. Weights that the file holds packed (nnet-quantize) are used where they lie, for
+// inference only; without kAllow they are refused.
 enum class PackedWeights { kRefuse, kAllow };
 std::unique_ptr<AsrModel> ReadModel(const std::string &rxfilename, ModelInfo *info,
                                     PackedWeights packed = PackedWeights::kRefuse);
@@ -49,14 +50,14 @@ ModelInfo ReadModelInfo(const std::string &rxfilename);
 // models give equal bytes; the file appears under its name only when complete. Throws UsageError if
 // info does not fit the model. Weights that are packed are written so: in place of X.weight,
 // X.weight.packed (in the layout of PackedMatrix) and, for codes, X.weight.scales; the metadata has
-// "packed", from X.weight to [format, group size], and version 3.
+// "packed", from X.weight to [format, group size].
 void WriteModel(const std::string &wxfilename, AsrModel *model, const ModelInfo &info);
-// The same, and the model is let go of tensor by tensor as it is written. Those weights for which
-// pack gives a matrix are packed on the way, one at a time. will_pack tells format and group size
-// of a weight beforehand.
+// The same, and the model is let go of tensor by tensor as it is written. Those weights of
+// linear maps for whose role will_pack tells format and group size are packed by pack on the way,
+// one at a time; those of the subsampling stay, and what it tells is how they will be packed.
 struct PackOnWrite {
-  std::function<std::optional<PackFormat>(const std::string &name)> will_pack;
-  std::function<PackedMatrix(const std::string &name, const Tensor &weight)> pack;
+  std::function<std::optional<PackFormat>(ParamRole role)> will_pack;
+  std::function<PackedMatrix(const ParamInfo &info, const Tensor &weight)> pack;
 };
 void WriteModel(const std::string &wxfilename, std::unique_ptr<AsrModel> model,
                 const ModelInfo &info, const PackOnWrite &pack = {});

@@ -45,9 +45,12 @@ std::string ModelReportJson(AsrModel *model, const ModelInfo &info) {
                      {"parameters", w.parameters},
                      {"bytes", w.bytes}};
   }
+  int32_t most_experts = 0;
+  info.config.ForEachMixture([&](const FeedForwardConfig &ffn) {
+    most_experts = std::max(most_experts, ffn.num_experts);
+  });
   const ordered_json report = {{"config", ordered_json::parse(ModelOptions(info.config).ToJson())},
-                               {"num_experts", std::max(info.config.encoder.ffn.num_experts,
-                                                        info.config.decoder.ffn.num_experts)},
+                               {"num_experts", most_experts},
                                {"parameters", parameters},
                                {"weights", weights},
                                {"units", info.units},
@@ -87,7 +90,7 @@ std::string ModelReportText(AsrModel *model, const ModelInfo &info) {
   for (const std::string &unit : info.units) os << unit << " ";
   os << (info.units.empty() ? "" : "\n") << "\n# features\n";
   for (const auto &[name, value] : info.features) os << name << "=" << value << "\n";
-  if (info.config.encoder.ffn.num_experts + info.config.decoder.ffn.num_experts > 0) {
+  if (info.config.HasMixtures()) {
     os << "\n# experts: " << model->Policy().ToString() << "\n";
     if (!model->Policy().IsPlain()) os << model->Policy().ToJson() << "\n";
   }

@@ -8,7 +8,8 @@
 namespace u2moe {
 
 // What nnet-info prints: shape, parameters by part and in use, units, feature options, history. The
-// text for people has one section each; the JSON object has config, num_experts, parameters,
+// text for people has one section each; the JSON object has config (all options of
+// nnet-init), num_experts (of the largest mixture; 0: a dense model), parameters,
 // weights (of linear maps, by kind of layer: format, packed or not, parameters, bytes), units,
 // features and history.
 std::string ModelReportText(AsrModel *model, const ModelInfo &info);

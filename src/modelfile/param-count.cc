@@ -1,64 +1,41 @@
 #include "modelfile/param-count.h"
 
-#include <string>
+#include <cmath>
 
 #include "layer/param-visitor.h"
-#include "util/text.h"
 
 namespace u2moe {
-namespace {
-
-// The N of "...experts.N.w_1.weight"; -1 for other tensors.
-int64_t ExpertOf(const std::string &name) {
-  const std::string mark = ".experts.";
-  const size_t at = name.find(mark);
-  if (at == name.npos) return -1;
-  const size_t begin = at + mark.size();
-  int64_t expert = -1;
-  CHECK(ParseNumber(name.substr(begin, name.find('.', begin) - begin), &expert)) << name;
-  return expert;
-}
-
-}  // namespace
 
 ParamCounts CountParams(AsrModel *model) {
-  const ModelConfig &config = model->Config();
   ParamCounts counts;
-  const auto count = [&](const std::string &name, int64_t size) {
-    const bool decoder = StartsWith(name, "decoder.");
-    // The experts of a mixture are equally large, so the first K stand for any K.
-    const int32_t chosen =
-        decoder ? config.decoder.ffn.experts_per_frame : config.encoder.ffn.experts_per_frame;
-    const int64_t active = ExpertOf(name) < chosen ? size : 0;
-    counts.total += size;
-    if (name.find(".gate.") != name.npos) {
-      counts.gate += size;
-    } else if (name.find(".feed_forward") != name.npos) {
-      counts.feed_forward += size;
-    }
-    if (!decoder) {
-      (StartsWith(name, "ctc.") ? counts.ctc : counts.encoder) += size;
-      counts.active_per_frame += active;
-    } else if (StartsWith(name, "decoder.left_decoder.")) {
-      counts.left_decoder += size;
-      counts.active_left += active;
-    } else {
-      counts.right_decoder += size;
-      counts.active_right += active;
-    }
+  using Piece = AsrModel::Piece;
+  const auto count = [&](Piece piece, int64_t *part, int64_t *active) {
+    AsrModel::Alone layer{model, piece};
+    double used = 0;  // an integer again when all experts of a mixture are there
+    const auto add = [&](const ParamInfo &info, int64_t size) {
+      if (!info.trainable) {
+        counts.buffers += size;
+        return;
+      }
+      counts.total += size;
+      *part += size;
+      used += info.use.share * static_cast<double>(size);
+      const ParamRole role = info.use.role;
+      if (role == ParamRole::kRouter) counts.gate += size;
+      if (role == ParamRole::kExpert || role == ParamRole::kFeedForward)
+        counts.feed_forward += size;
+    };
+    ForEachParamOrPacked(
+        &layer, [&](const ParamInfo &info, Tensor *tensor) { add(info, tensor->Size()); },
+        [&](const ParamInfo &info, Tensor *weight, PackedMatrix *packed) {
+          add(info, packed->Empty() ? weight->Size() : packed->Rows() * packed->Cols());
+        });
+    *active += std::llround(used);
   };
-  ForEachParamOrPacked(
-      model,
-      [&](const std::string &name, Tensor *tensor, bool trainable) {
-        if (trainable) {
-          count(name, tensor->Size());
-        } else {
-          counts.buffers += tensor->Size();
-        }
-      },
-      [&](const std::string &name, Tensor *weight, PackedMatrix *packed) {
-        count(name, packed->Empty() ? weight->Size() : packed->Rows() * packed->Cols());
-      });
+  count(Piece::kEncoder, &counts.encoder, &counts.active_per_frame);
+  count(Piece::kCtc, &counts.ctc, &counts.active_per_frame);
+  count(Piece::kLeftDecoder, &counts.left_decoder, &counts.active_left);
+  count(Piece::kRightDecoder, &counts.right_decoder, &counts.active_right);
   return counts;
 }
 

@@ -11,10 +11,6 @@
 namespace u2moe {
 namespace {
 
-bool Contains(const std::string &text, const char *part) {
-  return text.find(part) != std::string::npos;
-}
-
 void CheckGroupSize(int32_t group_size) {
   if (group_size >= -1 && (group_size <= 0 || group_size % 8 == 0)) return;
   throw UsageError(
@@ -30,16 +26,6 @@ bool HasCodes(WeightFormat format) {
 }
 
 }  // namespace
-
-std::string WeightKind(const std::string &name) {
-  if (StartsWith(name, "encoder.embed")) return "subsampling";
-  if (Contains(name, ".gate.")) return "router";
-  if (Contains(name, ".experts.")) return "experts";
-  if (Contains(name, ".feed_forward")) return "feed-forward";
-  if (Contains(name, "_attn.")) return "attention";
-  if (Contains(name, ".conv_module.")) return "convolution";
-  return "output";
-}
 
 int64_t GroupSize(int32_t option, WeightFormat format) {
   if (!HasCodes(format)) return 0;
@@ -67,16 +53,14 @@ std::string QuantizeOptions::ToString() const {
   return Cat("weights=", weights, " group-size=", GroupSize(group_size, Format()), " what=", what);
 }
 
-std::optional<PackFormat> QuantizeOptions::PackingOf(const std::string &name) const {
-  const std::string kind = WeightKind(name);
-  if (kind == "subsampling") {  // its tensors stay; name is that of the whole
-    if (what != "all" || name != "encoder.embed") return std::nullopt;
-    return PackFormat{Format(), GroupSize(group_size, Format())};
-  }
-  const bool chosen = kind != "router" && (what == "linear" || what == "all" || kind == "experts" ||
-                                           (what == "ffn" && kind == "feed-forward"));
-  if (!chosen) return PackFormat();
-  return PackFormat{Format(), GroupSize(group_size, Format())};
+std::optional<PackFormat> QuantizeOptions::PackingOf(ParamRole role) const {
+  const PackFormat asked{Format(), GroupSize(group_size, Format())};
+  if (role == ParamRole::kSubsampling)
+    return what == "all" ? std::optional<PackFormat>(asked) : std::nullopt;
+  const bool chosen =
+      MayBeQuantized(role) && (what == "linear" || what == "all" || role == ParamRole::kExpert ||
+                               (what == "ffn" && role == ParamRole::kFeedForward));
+  return chosen ? asked : PackFormat();
 }
 
 double PackedKind::RelativeError() const { return norm > 0 ? std::sqrt(error / norm) : 0; }
@@ -86,23 +70,22 @@ std::map<std::string, PackedKind> QuantizeModel(const std::string &rxfilename,
                                                 const QuantizeOptions &opts) {
   ModelInfo info;
   std::unique_ptr<AsrModel> model = ReadModel(rxfilename, &info);
-  if (opts.what == "experts" && info.config.encoder.ffn.num_experts == 0 &&
-      info.config.decoder.ffn.num_experts == 0) {
+  if (opts.what == "experts" && !info.config.HasMixtures()) {
     throw UsageError("--what=experts: ", rxfilename, " is a dense model; try --what=ffn");
   }
   AddHistory("nnet-quantize", {{"model", rxfilename}, {"options", opts.ToString()}}, &info);
   std::map<std::string, PackedKind> kinds;
   PackOnWrite pack;
-  pack.will_pack = [&](const std::string &name) { return opts.PackingOf(name); };
-  pack.pack = [&](const std::string &name, const Tensor &weight) {
-    const PackFormat format = *opts.PackingOf(name);
+  pack.will_pack = [&](ParamRole role) { return opts.PackingOf(role); };
+  pack.pack = [&](const ParamInfo &param, const Tensor &weight) {
+    const PackFormat format = *opts.PackingOf(param.use.role);
     PackedMatrix packed;
     try {
       packed = PackedMatrix::Pack(weight, format.format, format.group_size);
     } catch (const DataError &e) {
-      throw DataError(rxfilename, ": the tensor ", name, ": ", e.what());
+      throw DataError(rxfilename, ": the tensor ", param.name, ": ", e.what());
     }
-    PackedKind &kind = kinds[WeightKind(name)];
+    PackedKind &kind = kinds[ToString(param.use.role)];
     kind.format = format.format;
     kind.packed = true;
     kind.parameters += weight.Size();
@@ -124,9 +107,9 @@ std::map<std::string, PackedKind> QuantizeModel(const std::string &rxfilename,
 std::map<std::string, PackedKind> WeightsByKind(AsrModel *model) {
   std::map<std::string, PackedKind> kinds;
   ForEachParamOrPacked(
-      model, [](const std::string &, Tensor *, bool) {},
-      [&](const std::string &name, Tensor *weight, PackedMatrix *packed) {
-        PackedKind &kind = kinds[WeightKind(name)];
+      model, [](const ParamInfo &, Tensor *) {},
+      [&](const ParamInfo &info, Tensor *weight, PackedMatrix *packed) {
+        PackedKind &kind = kinds[ToString(info.use.role)];
         kind.packed = !packed->Empty();
         if (kind.packed) {
           kind.format = packed->Format();
@@ -160,7 +143,8 @@ std::unique_ptr<AsrModel> ReadModelForInference(const Context &ctx, const std::s
   const auto formats = [&] {
     std::set<std::string> names;
     for (const auto &[kind, weights] : WeightsByKind(model.get())) {
-      if (weights.packed && kind != "router") names.insert(ToString(weights.format));
+      if (weights.packed && kind != ToString(ParamRole::kRouter))
+        names.insert(ToString(weights.format));
     }
     std::string joined;
     for (const std::string &name : names) joined += (joined.empty() ? "" : "+") + name;

@@ -13,10 +13,6 @@
 
 namespace u2moe {
 
-// What kind of layer the weight of a linear map belongs to: "experts", "feed-forward", "attention",
-// "convolution", "output" (CTC head and the decoders' last layers), "router" or "subsampling".
-std::string WeightKind(const std::string &name);
-
 struct QuantizeOptions {
   std::string weights = "int8";
   int32_t group_size = -1;
@@ -27,9 +23,10 @@ struct QuantizeOptions {
   std::string ToString() const;
 
   WeightFormat Format() const { return ParseWeightFormat(weights); }
-  // In what form a weight goes into the file: those of `what` as asked, routers and the rest packed
-  // in float32, those of the subsampling, which is no packed product, as they are.
-  std::optional<PackFormat> PackingOf(const std::string &name) const;
+  // In what form the weights of linear maps in this role go into the file: those of `what` as
+  // asked, routers and the rest packed in float32. For the subsampling, which is stored as it is,
+  // the form in which it will be packed when the model is made ready, if not float32.
+  std::optional<PackFormat> PackingOf(ParamRole role) const;
 };
 
 // 64 for int4, one group of all inputs for others, unless the option says otherwise.

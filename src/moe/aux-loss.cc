@@ -17,7 +17,7 @@ constexpr Row kLosses[] = {
 
 }  // namespace
 
-std::vector<AuxLoss> ComputeAuxLosses(const Context &ctx, double dlogits_scale,
+std::vector<AuxLoss> ComputeAuxLosses(const Context &, double dlogits_scale,
                                       RoutingState *routing) {
   std::vector<AuxLoss> losses;
   for (const Row &row : kLosses) {
@@ -28,7 +28,7 @@ std::vector<AuxLoss> ComputeAuxLosses(const Context &ctx, double dlogits_scale,
       if (weight == 0) continue;
       const Tensor &logits = layer.routes.logits;
       if (dlogits_scale != 0 && layer.dlogits.Empty())
-        layer.dlogits = Tensor::Zeros(ctx, logits.Rows(), logits.Cols());
+        layer.dlogits = Tensor::Zeros(logits.Rows(), logits.Cols());
       const double loss = row.loss(layer, weight * dlogits_scale,
                                    dlogits_scale != 0 ? layer.dlogits.View() : View());
       sum.weighted += weight * loss;

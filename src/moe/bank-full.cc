@@ -1,11 +1,12 @@
 #include "moe/bank-full.h"
 
-#include <algorithm>
 #include <optional>
 #include <string>
 #include <utility>
 
+#include "ops/elementwise.h"
 #include "ops/gather.h"
+#include "tensor/transfer.h"
 
 namespace u2moe {
 namespace {
@@ -14,10 +15,6 @@ struct FullTape : BankTape {
   Tensor slots, before, after, out;  // [S, D], [S, F], [S, F], [S, D]
   DropoutMask mask;
 };
-
-void SetZero(View v) {
-  for (int64_t i = 0; i < v.Rows(); ++i) std::fill_n(v.Row(i), v.Cols(), 0.0f);
-}
 
 }  // namespace
 
@@ -28,10 +25,12 @@ FullBank::FullBank(int64_t dim, const FeedForwardConfig &c, float dropout) {
 
 void FullBank::ForwardPacked(const Context &ctx, ConstView x, const DispatchPlan &plan,
                              const LayerOutput &out) const {
-  if (!out.add) SetZero(out.y);
+  if (!out.add) SetZero(ctx, out.y);
   // One expert's hidden activations at a time, in memory that stays in cache. It would do for all
   // rows, so that what is taken does not depend on the data.
   Tensor hidden(ctx, x.Rows(), experts_[0].HiddenDim());
+  const ListOnDevice<int32_t> slot_frame(ctx, plan.slot_frame);
+  const ListOnDevice<float> slot_gate(ctx, plan.slot_gate);
   std::optional<PackedRows> packed;
   for (size_t e = 0; e < experts_.size(); ++e) {
     const DenseFeedForward &expert = experts_[e];
@@ -41,8 +40,8 @@ void FullBank::ForwardPacked(const Context &ctx, ConstView x, const DispatchPlan
     if (rows.count == 0) continue;
     if (!packed.has_value() || packed->Format() != expert.Format())
       packed.emplace(ctx, x, expert.Format());
-    rows.in = rows.out = &plan.slot_frame[static_cast<size_t>(begin)];
-    rows.factor = &plan.slot_gate[static_cast<size_t>(begin)];
+    rows.in = rows.out = slot_frame.data() + begin;
+    rows.factor = slot_gate.data() + begin;
     expert.ForwardPacked(ctx, *packed, rows, hidden, LayerOutput::Add(out.scale, out.y));
   }
 }
@@ -65,7 +64,8 @@ void FullBank::Forward(const Context &ctx, ConstView x, const DispatchPlan &plan
   t.before = Tensor(ctx, num_slots, hidden);
   if (tape != nullptr) t.after = Tensor(ctx, num_slots, hidden);
   t.out = Tensor(ctx, num_slots, x.Cols());
-  GatherRows(ctx, x, plan.slot_frame, t.slots);
+  const ListOnDevice<int32_t> slot_frame(ctx, plan.slot_frame);
+  GatherRows(ctx, x, slot_frame, t.slots);
   const View after = tape != nullptr ? t.after.View() : t.before.View();
   for (int e = 0; e < NumExperts(); ++e) {
     const int64_t begin = plan.expert_begin[static_cast<size_t>(e)];
@@ -81,10 +81,10 @@ void FullBank::Forward(const Context &ctx, ConstView x, const DispatchPlan &plan
   if (out.add) {
     for (float &gate : gates) gate *= out.scale;
   } else {
-    SetZero(out.y);
+    SetZero(ctx, out.y);
   }
-  ScatterAddRows(ctx, t.out, plan.slot_frame, gates, out.y);
-  if (slot_out != nullptr) *slot_out = Tensor::Copy(t.out);
+  ScatterAddRows(ctx, t.out, slot_frame, ListOnDevice<float>(ctx, gates), out.y);
+  if (slot_out != nullptr) *slot_out = CopyToHost(ctx, t.out);
   if (tape != nullptr) *tape = std::move(own);
 }
 
@@ -95,14 +95,11 @@ void FullBank::Backward(const Context &ctx, ConstView x, const DispatchPlan &pla
   auto *g = &dynamic_cast<FullBank &>(*grad);
   const int64_t num_slots = plan.NumSlots(), dim = x.Cols();
   // y[frame] = sum over slots of gate * out[slot].
-  GatherDotRows(ctx, t.out, dy, plan.slot_frame, dslot_gate);
+  const ListOnDevice<int32_t> slot_frame(ctx, plan.slot_frame);
+  GatherDotRows(ctx, t.out, dy, slot_frame, dslot_gate);
   Tensor dout(ctx, num_slots, dim), dslots(ctx, num_slots, dim);
-  GatherRows(ctx, dy, plan.slot_frame, dout);
-  for (int64_t s = 0; s < num_slots; ++s) {
-    const float gate = plan.slot_gate[static_cast<size_t>(s)];
-    float *row = dout.Data() + s * dim;
-    for (int64_t d = 0; d < dim; ++d) row[d] *= gate;
-  }
+  GatherRows(ctx, dy, slot_frame, dout);
+  ScaleRows(ctx, ListOnDevice<float>(ctx, plan.slot_gate), dout);
   for (int e = 0; e < NumExperts(); ++e) {
     const int64_t begin = plan.expert_begin[static_cast<size_t>(e)];
     const int64_t rows = plan.expert_begin[static_cast<size_t>(e) + 1] - begin;
@@ -114,8 +111,8 @@ void FullBank::Backward(const Context &ctx, ConstView x, const DispatchPlan &pla
         t.after.View().RowRange(begin, rows), mask, dout.View().RowRange(begin, rows),
         &g->experts_[static_cast<size_t>(e)], dslots.View().RowRange(begin, rows));
   }
-  SetZero(dx);
-  ScatterAddRows(ctx, dslots, plan.slot_frame, {}, dx);
+  SetZero(ctx, dx);
+  ScatterAddRows(ctx, dslots, slot_frame, {}, dx);
 }
 
 void FullBank::VisitParams(ParamVisitor *v) {

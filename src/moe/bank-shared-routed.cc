@@ -65,7 +65,7 @@ void SharedRoutedBank::Backward(const Context &ctx, ConstView x, const DispatchP
 void SharedRoutedBank::VisitParams(ParamVisitor *v) {
   routed_.VisitParams(v);
   for (size_t i = 0; i < shared_.size(); ++i)
-    v->Scope("shared_experts." + std::to_string(i), &shared_[i]);
+    v->Scope("shared_experts." + std::to_string(i), ParamRole::kExpert, &shared_[i]);
 }
 
 int64_t SharedRoutedBank::NumActiveParams(int num_choices) const {

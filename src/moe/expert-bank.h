@@ -34,8 +34,8 @@ class ExpertBank {
   // Whether the weights are packed: then there is inference only, without tape and slot_out.
   virtual bool IsPacked() const = 0;
   // x [T, D]; out receives for each row the sum over its slots of gate * expert(row), and whatever
-  // is always on. slot_out: receives [S, D], what each slot's expert made of its row; null: nobody
-  // wants it.
+  // is always on. slot_out: receives [S, D] in the host's memory, what each slot's expert made of
+  // its row; null: nobody wants it.
   virtual void Forward(const Context &ctx, ConstView x, const DispatchPlan &plan,
                        const LayerOutput &out, std::unique_ptr<BankTape> *tape,
                        DropoutSeeds *dropout, Tensor *slot_out) const = 0;
@@ -44,6 +44,8 @@ class ExpertBank {
   virtual void Backward(const Context &ctx, ConstView x, const DispatchPlan &plan,
                         const BankTape &tape, ConstView dy, ExpertBank *grad, View dx,
                         std::vector<float> *dslot_gate) const = 0;
+  // Comes in the role of experts that a row uses as often as it is routed to them; other uses are
+  // the bank's to say.
   virtual void VisitParams(ParamVisitor *v) = 0;
   // Parameters that a row with that many routed experts uses.
   virtual int64_t NumActiveParams(int num_choices) const = 0;

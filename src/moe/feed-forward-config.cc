@@ -1,6 +1,7 @@
 #include "moe/feed-forward-config.h"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 #include <vector>
 
@@ -24,31 +25,32 @@ void CheckKnown(const std::string &option, const std::string &name,
 
 }  // namespace
 
-void CheckMixture(const FeedForwardConfig &c, const std::string &prefix) {
-  CheckKnown(prefix + "router", c.router, RouterNames());
-  CheckKnown(prefix + "bank", c.bank, BankNames());
+void CheckMixture(const FeedForwardConfig &c, const std::string &where, const std::string &prefix) {
+  CheckKnown(where + prefix + "router", c.router, RouterNames());
+  CheckKnown(where + prefix + "bank", c.bank, BankNames());
+  if (c.router_dim < 0 || c.router_dim > 1 << 16)
+    throw UsageError(where, prefix, "router-dim=", c.router_dim, " is outside 0 to 65536");
+  const std::pair<const char *, float> weights[] = {{"router-noise", c.router_noise},
+                                                    {"balance-weight", c.balance_weight},
+                                                    {"z-weight", c.z_weight}};
+  for (const auto &[name, value] : weights) {
+    if (!(value >= 0 && std::isfinite(value)))
+      throw UsageError(where, prefix, name, "=", value, " is not 0 or more");
+  }
   if (c.num_experts == 0) return;
   const int most = std::min(c.num_experts, RouterTraitsOf(c.router).max_choices);
   if (c.experts_per_frame < 1 || c.experts_per_frame > most) {
-    throw UsageError(prefix, "experts-per-frame=", c.experts_per_frame, " is outside 1 to ",
+    throw UsageError(where, prefix, "experts-per-frame=", c.experts_per_frame, " is outside 1 to ",
                      most < c.num_experts
                          ? Cat(most, ", what ", prefix, "router=", c.router, " takes")
                          : Cat(prefix, "num-experts=", c.num_experts));
   }
   const bool shares = c.bank == "shared-plus-routed";
-  if (shares ? c.num_shared_experts < 1 || c.num_shared_experts > 1 << 10
+  if (shares ? c.num_shared_experts < 1 || c.num_shared_experts > 1 << 14
              : c.num_shared_experts != 0) {
-    throw UsageError(prefix, "shared-experts=", c.num_shared_experts, " does not go with ", prefix,
-                     "bank=", c.bank, ", which has ", shares ? "1 to 1024" : "0", " of them");
-  }
-  if (c.router_dim < 0 || c.router_dim > 1 << 16)
-    throw UsageError(prefix, "router-dim=", c.router_dim, " is outside 0 to 65536");
-  const std::pair<const char *, float> positive[] = {{"router-noise", c.router_noise},
-                                                     {"balance-weight", c.balance_weight},
-                                                     {"z-weight", c.z_weight}};
-  for (const auto &[name, value] : positive) {
-    if (!(value >= 0 && value < 1e6f))
-      throw UsageError(prefix, name, "=", value, " is not a number from 0 on");
+    throw UsageError(where, prefix, "shared-experts=", c.num_shared_experts, " does not go with ",
+                     prefix, "bank=", c.bank, ", which has ", shares ? "1 to 16384" : "0",
+                     " of them");
   }
 }
 

@@ -23,9 +23,11 @@ struct FeedForwardConfig {
   float balance_weight = 0, z_weight = 0;  // of the losses of moe/aux-loss.h; 0: none
 };
 
-// Throws UsageError, naming the options with `prefix` before their names ("decoder-"), for what
-// cannot be built: an unknown router or bank, and numbers that do not go together.
-void CheckMixture(const FeedForwardConfig &config, const std::string &prefix);
+// Throws UsageError that begins with `where`, naming the options with `prefix` before their names
+// ("decoder-"), for what cannot be built: an unknown router or bank, and numbers that do not go
+// together.
+void CheckMixture(const FeedForwardConfig &config, const std::string &where,
+                  const std::string &prefix);
 // Whether gradient reaches the router: where one expert of several works on a frame, softmax over
 // the chosen is 1 whatever the router says. True for dense blocks.
 bool RouterCanLearn(const FeedForwardConfig &config);

@@ -24,7 +24,7 @@ class MixtureShared {
     return &dynamic_cast<Holder<T> &>(*part).value;
   }
   void VisitParams(ParamVisitor *v) {
-    for (auto &[name, part] : parts_) v->Scope(name, part.get());
+    for (auto &[name, part] : parts_) v->Scope(name, ParamRole::kRouter, part.get());
   }
 
  private:

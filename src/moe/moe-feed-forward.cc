@@ -77,8 +77,9 @@ void MoeFeedForward::Backward(const Context &ctx, ConstView x, const FeedForward
 }
 
 void MoeFeedForward::VisitParams(ParamVisitor *v) {
-  router_->VisitParams(v);
-  bank_->VisitParams(v);
+  v->In(ParamRole::kRouter, [&] { router_->VisitParams(v); });
+  const double share = static_cast<double>(router_->NumChoices()) / NumExperts();
+  v->In(ParamUse(ParamRole::kExpert, share), [&] { bank_->VisitParams(v); });
 }
 
 int64_t MoeFeedForward::NumActiveParams() const {

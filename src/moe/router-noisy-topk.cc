@@ -1,6 +1,10 @@
 #include "moe/router-noisy-topk.h"
 
+#include <vector>
+
 #include "base/rng.h"
+#include "ops/noise.h"
+#include "tensor/transfer.h"
 
 namespace u2moe {
 
@@ -19,12 +23,10 @@ void NoisyTopKRouter::Logits(const Context &ctx, const RouteInput &input, View l
     const SequenceFacts &facts = call.sequences[static_cast<size_t>(b)];
     if (!facts.training) continue;
     const uint64_t seed = SubSeed(facts.seed, static_cast<uint64_t>(call.mixture));
-    for (int64_t i = 0; i < call.shape->Length(b); ++i) {
-      Rng rng(SubSeed(seed, static_cast<uint64_t>(facts.first + i)));
-      float *row = logits.Row(call.shape->Begin(b) + i);
-      for (int64_t e = 0; e < logits.Cols(); ++e)
-        row[e] += static_cast<float>(noise_ * rng.Normal());
-    }
+    std::vector<uint64_t> seeds;
+    for (int64_t i = 0; i < call.shape->Length(b); ++i)
+      seeds.push_back(SubSeed(seed, static_cast<uint64_t>(facts.first + i)));
+    AddNormalNoise(ctx, ListOnDevice<uint64_t>(ctx, seeds), noise_, call.shape->Rows(logits, b));
   }
 }
 

@@ -2,8 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
-#include "ops/elementwise.h"
+#include "tensor/transfer.h"
 
 namespace u2moe {
 
@@ -16,8 +17,9 @@ Router::Router(const RouterTraits &traits, const RouterConfig &c)
 void Router::Route(const Context &ctx, const RouteInput &input, Routes *routes,
                    std::unique_ptr<RouterTape> *tape) const {
   const int64_t rows = input.x.Rows();
-  routes->logits = Tensor(ctx, rows, num_experts_);
-  Logits(ctx, input, routes->logits, tape);
+  Tensor logits(ctx, rows, num_experts_);
+  Logits(ctx, input, logits, tape);
+  routes->logits = MoveToHost(std::move(logits));
   // A NaN that is not among the first K would be passed over below, as if that expert were bad.
   for (int64_t t = 0; t < rows; ++t) {
     const float *row = routes->logits.Data() + t * num_experts_;
@@ -36,10 +38,12 @@ void Router::Route(const Context &ctx, const RouteInput &input, Routes *routes,
 void Router::Backward(const Context &ctx, ConstView x, const Routes &routes, const RouterTape *tape,
                       Span<float> dgates, ConstView dlogits, Router *grad, View dx,
                       RoutingGradients *routing) const {
-  Tensor sum = Tensor::Zeros(ctx, x.Rows(), num_experts_);
+  Tensor sum = Tensor::Zeros(x.Rows(), num_experts_);
   GateBackward(routes, dgates, sum);
-  if (!dlogits.Empty()) AddTo(ctx, 1, dlogits, sum);
-  LogitsBackward(ctx, x, tape, sum, grad, dx, routing);
+  for (int64_t t = 0; t < dlogits.Rows(); ++t) {
+    for (int64_t e = 0; e < dlogits.Cols(); ++e) sum(t, e) += dlogits(t, e);
+  }
+  LogitsBackward(ctx, x, tape, MatrixOnDevice(ctx, sum), grad, dx, routing);
 }
 
 void Router::Select(int64_t begin, int64_t end, const CachedVector<bool> *open,

@@ -61,10 +61,10 @@ class Router {
   // that are not finite.
   void Route(const Context &ctx, const RouteInput &input, Routes *routes,
              std::unique_ptr<RouterTape> *tape) const;
-  // dgates: d loss / d gates, in the order of routes.gates. dlogits [T, E], or empty: what else the
-  // logits receive. dx [T, D] is ADDED to, as the experts' share is there already. Adds to *grad,
-  // of the same type. The gates are those of the routes, over the experts that are there. routing
-  // may be null for routers without a state over depth.
+  // dgates: d loss / d gates, in the order of routes.gates. dlogits [T, E] of the host, or empty:
+  // what else the logits receive. dx [T, D] is ADDED to, as the experts' share is there already.
+  // Adds to *grad, of the same type. The gates are those of the routes, over the experts that are
+  // there. routing may be null for routers without a state over depth.
   void Backward(const Context &ctx, ConstView x, const Routes &routes, const RouterTape *tape,
                 Span<float> dgates, ConstView dlogits, Router *grad, View dx,
                 RoutingGradients *routing) const;
@@ -89,7 +89,7 @@ class Router {
   virtual void LogitsBackward(const Context &ctx, ConstView x, const RouterTape *tape,
                               ConstView dlogits, Router *grad, View dx,
                               RoutingGradients *routing) const = 0;
-  // dlogits [T, E] comes as zeros; of all rows.
+  // dlogits [T, E], of the host, comes as zeros; of all rows.
   virtual void GateBackward(const Routes &routes, Span<float> dgates, View dlogits) const;
 
  private:

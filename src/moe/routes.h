@@ -16,7 +16,7 @@ namespace u2moe {
 constexpr int32_t kNoExpert = -1;
 struct Routes {
   int max_slots = 0;
-  Tensor logits;                  // [T, E]
+  Tensor logits;                  // [T, E], in the host's memory, as all of the routes
   CachedVector<int32_t> experts;  // [T*M] different in a frame, in the router's order of preference
   CachedVector<float> gates;      // [T*M] need not sum to 1, see RouterTraits
 

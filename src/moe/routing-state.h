@@ -21,7 +21,8 @@ struct RoutedLayer {
   int mixture = 0;  // RouteCall::mixture
   Routes routes;    // as computed, after any policy
   AuxWeights weights;
-  Tensor dlogits;  // [T, E], which backward adds to the gradient of the logits; empty: nothing
+  Tensor dlogits;  // [T, E] of the host, which backward adds to the gradient of the logits; empty:
+                   // nothing
 
   // Rows of each expert [E].
   std::vector<int64_t> Counts() const;

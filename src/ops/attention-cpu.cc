@@ -284,27 +284,36 @@ HWY_EXPORT(RelPositionKeysBackwardSimd);
 
 namespace cpu {
 
-void AttentionForward(const Context &, int num_heads, const AttentionMask &mask, ConstView q,
-                      ConstView k, ConstView v, ConstView key_bias, View y, Tensor *probs) {
-  HWY_DYNAMIC_DISPATCH(AttentionForwardSimd)(num_heads, mask, q, k, v, key_bias, y, probs);
+void AttentionForward(const Context &, int num_heads, const AttentionMask &mask,
+                      Span<AttentionSequence> batch) {
+  for (const AttentionSequence &s : batch) {
+    if (s.y.Empty()) continue;
+    HWY_DYNAMIC_DISPATCH(AttentionForwardSimd)
+    (num_heads, mask, s.q, s.k, s.v, s.key_bias, s.y, s.probs);
+  }
 }
 
-void AttentionBackward(const Context &, int num_heads, ConstView q, ConstView k, ConstView v,
-                       const Tensor &probs, ConstView dy, View dq, View dk, View dv,
-                       View dkey_bias) {
-  HWY_DYNAMIC_DISPATCH(AttentionBackwardSimd)(num_heads, q, k, v, probs, dy, dq, dk, dv, dkey_bias);
+void AttentionBackward(const Context &, int num_heads, Span<AttentionGradient> batch) {
+  for (const AttentionGradient &s : batch) {
+    HWY_DYNAMIC_DISPATCH(AttentionBackwardSimd)
+    (num_heads, s.q, s.k, s.v, *s.probs, s.dy, s.dq, s.dk, s.dv, s.dkey_bias);
+  }
 }
 
-void RelPositionKeysForward(const Context &, int num_heads, ConstView k, ConstView p, ConstView u,
-                            ConstView vb, View kp, View key_bias) {
-  HWY_DYNAMIC_DISPATCH(RelPositionKeysForwardSimd)(num_heads, k, p, u, vb, kp, key_bias);
+void RelPositionKeysForward(const Context &, int num_heads, ConstView u, ConstView vb,
+                            Span<RelPositionKeys> batch) {
+  for (const RelPositionKeys &s : batch) {
+    HWY_DYNAMIC_DISPATCH(RelPositionKeysForwardSimd)
+    (num_heads, s.k, s.p, u, vb, s.kp, s.key_bias);
+  }
 }
 
-void RelPositionKeysBackward(const Context &, int num_heads, ConstView k, ConstView p, ConstView u,
-                             ConstView vb, ConstView dkp, ConstView dkey_bias, View dk, View dp,
-                             View du, View dvb) {
-  HWY_DYNAMIC_DISPATCH(RelPositionKeysBackwardSimd)
-  (num_heads, k, p, u, vb, dkp, dkey_bias, dk, dp, du, dvb);
+void RelPositionKeysBackward(const Context &, int num_heads, ConstView u, ConstView vb,
+                             Span<RelPositionKeysGradient> batch, View du, View dvb) {
+  for (const RelPositionKeysGradient &s : batch) {
+    HWY_DYNAMIC_DISPATCH(RelPositionKeysBackwardSimd)
+    (num_heads, s.k, s.p, u, vb, s.dkp, s.dkey_bias, s.dk, s.dp, du, dvb);
+  }
 }
 
 }  // namespace cpu

@@ -11,60 +11,95 @@ void CheckHeads(int num_heads, int64_t dim) {
 
 }  // namespace
 
-void AttentionForward(const Context &ctx, int num_heads, const AttentionMask &mask, ConstView q,
-                      ConstView k, ConstView v, ConstView key_bias, View y, Tensor *probs) {
-  CheckHeads(num_heads, q.Cols());
-  CHECK_EQ(k.Cols(), q.Cols());
-  CHECK_SHAPE(v, k.Rows(), k.Cols());
-  CHECK_SHAPE(y, q.Rows(), q.Cols());
-  if (key_bias.Data() != nullptr) {
-    CHECK_SHAPE(key_bias, k.Rows(), num_heads);
+void CheckOperand(const Span<AttentionSequence> &batch) {
+  for (const AttentionSequence &s : batch) {
+    for (const ConstView &v : {s.q, s.k, s.v, s.key_bias, ConstView(s.y)}) CheckOperand(v);
+    CheckOperand(s.probs);
   }
+}
+
+void CheckOperand(const Span<AttentionGradient> &batch) {
+  for (const AttentionGradient &s : batch) {
+    for (const ConstView &v : {s.q, s.k, s.v, s.dy, ConstView(s.dq), ConstView(s.dk),
+                               ConstView(s.dv), ConstView(s.dkey_bias)})
+      CheckOperand(v);
+    CheckOperand(*s.probs);
+  }
+}
+
+void CheckOperand(const Span<RelPositionKeys> &batch) {
+  for (const RelPositionKeys &s : batch) {
+    for (const ConstView &v : {s.k, s.p, ConstView(s.kp), ConstView(s.key_bias)}) CheckOperand(v);
+  }
+}
+
+void CheckOperand(const Span<RelPositionKeysGradient> &batch) {
+  for (const RelPositionKeysGradient &s : batch) {
+    for (const ConstView &v : {s.k, s.p, s.dkp, s.dkey_bias, ConstView(s.dk), ConstView(s.dp)})
+      CheckOperand(v);
+  }
+}
+
+void AttentionForward(const Context &ctx, int num_heads, const AttentionMask &mask,
+                      Span<AttentionSequence> batch) {
   CHECK(mask.kind != AttentionMask::Kind::kChunk || mask.chunk > 0);
-  if (probs != nullptr) *probs = Tensor(num_heads * q.Rows(), k.Rows());
-  if (y.Empty()) return;
-  OPS_CALL(ctx, AttentionForward, num_heads, mask, q, k, v, key_bias, y, probs);
-}
-
-void AttentionBackward(const Context &ctx, int num_heads, ConstView q, ConstView k, ConstView v,
-                       const Tensor &probs, ConstView dy, View dq, View dk, View dv,
-                       View dkey_bias) {
-  CheckHeads(num_heads, q.Cols());
-  CHECK_EQ(k.Cols(), q.Cols());
-  CHECK_SHAPE(v, k.Rows(), k.Cols());
-  CHECK_SHAPE(dy, q.Rows(), q.Cols());
-  CHECK_SHAPE(dq, q.Rows(), q.Cols());
-  CHECK_SHAPE(dk, k.Rows(), k.Cols());
-  CHECK_SHAPE(dv, k.Rows(), k.Cols());
-  CHECK_EQ(probs.Size(), num_heads * q.Rows() * k.Rows());
-  if (dkey_bias.Data() != nullptr) {
-    CHECK_SHAPE(dkey_bias, k.Rows(), num_heads);
+  for (const AttentionSequence &s : batch) {
+    CheckHeads(num_heads, s.q.Cols());
+    CHECK_EQ(s.k.Cols(), s.q.Cols());
+    CHECK_SHAPE(s.v, s.k.Rows(), s.k.Cols());
+    CHECK_SHAPE(s.y, s.q.Rows(), s.q.Cols());
+    if (s.key_bias.Data() != nullptr) {
+      CHECK_SHAPE(s.key_bias, s.k.Rows(), num_heads);
+    }
+    if (s.probs != nullptr) *s.probs = Tensor(ctx, num_heads * s.q.Rows(), s.k.Rows());
   }
-  OPS_CALL(ctx, AttentionBackward, num_heads, q, k, v, probs, dy, dq, dk, dv, dkey_bias);
+  OPS_CALL(ctx, AttentionForward, num_heads, mask, batch);
 }
 
-void RelPositionKeysForward(const Context &ctx, int num_heads, ConstView k, ConstView p,
-                            ConstView u, ConstView vb, View kp, View key_bias) {
-  CheckHeads(num_heads, k.Cols());
-  CHECK_SHAPE(p, k.Rows(), k.Cols());
-  CHECK_SHAPE(kp, k.Rows(), k.Cols());
-  CHECK_SHAPE(key_bias, k.Rows(), num_heads);
-  CHECK(u.Contiguous() && vb.Contiguous() && u.Size() == k.Cols() && vb.Size() == k.Cols());
-  OPS_CALL(ctx, RelPositionKeysForward, num_heads, k, p, u, vb, kp, key_bias);
+void AttentionBackward(const Context &ctx, int num_heads, Span<AttentionGradient> batch) {
+  for (const AttentionGradient &s : batch) {
+    CheckHeads(num_heads, s.q.Cols());
+    CHECK_EQ(s.k.Cols(), s.q.Cols());
+    CHECK_SHAPE(s.v, s.k.Rows(), s.k.Cols());
+    CHECK_SHAPE(s.dy, s.q.Rows(), s.q.Cols());
+    CHECK_SHAPE(s.dq, s.q.Rows(), s.q.Cols());
+    CHECK_SHAPE(s.dk, s.k.Rows(), s.k.Cols());
+    CHECK_SHAPE(s.dv, s.k.Rows(), s.k.Cols());
+    CHECK_EQ(s.probs->Size(), num_heads * s.q.Rows() * s.k.Rows());
+    if (s.dkey_bias.Data() != nullptr) {
+      CHECK_SHAPE(s.dkey_bias, s.k.Rows(), num_heads);
+    }
+  }
+  OPS_CALL(ctx, AttentionBackward, num_heads, batch);
 }
 
-void RelPositionKeysBackward(const Context &ctx, int num_heads, ConstView k, ConstView p,
-                             ConstView u, ConstView vb, ConstView dkp, ConstView dkey_bias, View dk,
-                             View dp, View du, View dvb) {
-  CheckHeads(num_heads, k.Cols());
-  CHECK_SHAPE(p, k.Rows(), k.Cols());
-  CHECK_SHAPE(dkp, k.Rows(), k.Cols());
-  CHECK_SHAPE(dk, k.Rows(), k.Cols());
-  CHECK_SHAPE(dp, k.Rows(), k.Cols());
-  CHECK_SHAPE(dkey_bias, k.Rows(), num_heads);
-  CHECK(u.Contiguous() && vb.Contiguous() && u.Size() == k.Cols() && vb.Size() == k.Cols());
-  CHECK(du.Contiguous() && dvb.Contiguous() && du.Size() == k.Cols() && dvb.Size() == k.Cols());
-  OPS_CALL(ctx, RelPositionKeysBackward, num_heads, k, p, u, vb, dkp, dkey_bias, dk, dp, du, dvb);
+void RelPositionKeysForward(const Context &ctx, int num_heads, ConstView u, ConstView vb,
+                            Span<RelPositionKeys> batch) {
+  CHECK(u.Contiguous() && vb.Contiguous());
+  for (const RelPositionKeys &s : batch) {
+    CheckHeads(num_heads, s.k.Cols());
+    CHECK_SHAPE(s.p, s.k.Rows(), s.k.Cols());
+    CHECK_SHAPE(s.kp, s.k.Rows(), s.k.Cols());
+    CHECK_SHAPE(s.key_bias, s.k.Rows(), num_heads);
+    CHECK(u.Size() == s.k.Cols() && vb.Size() == s.k.Cols());
+  }
+  OPS_CALL(ctx, RelPositionKeysForward, num_heads, u, vb, batch);
+}
+
+void RelPositionKeysBackward(const Context &ctx, int num_heads, ConstView u, ConstView vb,
+                             Span<RelPositionKeysGradient> batch, View du, View dvb) {
+  CHECK(u.Contiguous() && vb.Contiguous() && du.Contiguous() && dvb.Contiguous());
+  for (const RelPositionKeysGradient &s : batch) {
+    CheckHeads(num_heads, s.k.Cols());
+    CHECK_SHAPE(s.p, s.k.Rows(), s.k.Cols());
+    CHECK_SHAPE(s.dkp, s.k.Rows(), s.k.Cols());
+    CHECK_SHAPE(s.dk, s.k.Rows(), s.k.Cols());
+    CHECK_SHAPE(s.dp, s.k.Rows(), s.k.Cols());
+    CHECK_SHAPE(s.dkey_bias, s.k.Rows(), num_heads);
+    CHECK(u.Size() == s.k.Cols() && vb.Size() == s.k.Cols());
+    CHECK(du.Size() == s.k.Cols() && dvb.Size() == s.k.Cols());
+  }
+  OPS_CALL(ctx, RelPositionKeysBackward, num_heads, u, vb, batch, du, dvb);
 }
 
 }  // namespace u2moe

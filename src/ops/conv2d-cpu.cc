@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "ops/packed/packed-gemm.h"
 #include "tensor/tensor.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -239,22 +240,20 @@ HWY_EXPORT(Conv2dBackwardSimd);
 
 namespace cpu {
 
-void Conv2dPackWeight(const Context &, const Conv2dShape &s, ConstView weight, View packed) {
-  const int64_t taps = s.kernel * s.kernel;
-  for (int64_t o = 0; o < s.out_channels; ++o) {
-    for (int64_t k = 0; k < taps; ++k) {
-      for (int64_t c = 0; c < s.in_channels; ++c)
-        packed(o, k * s.in_channels + c) = weight(o, c * taps + k);
+void PackChannelsLast(const Context &, int64_t channels, ConstView weight, View packed) {
+  const int64_t n = weight.Cols() / channels;
+  for (int64_t o = 0; o < weight.Rows(); ++o) {
+    for (int64_t i = 0; i < n; ++i) {
+      for (int64_t c = 0; c < channels; ++c) packed(o, i * channels + c) = weight(o, c * n + i);
     }
   }
 }
 
-void Conv2dUnpackWeightAdd(const Context &, const Conv2dShape &s, ConstView packed, View weight) {
-  const int64_t taps = s.kernel * s.kernel;
-  for (int64_t o = 0; o < s.out_channels; ++o) {
-    for (int64_t k = 0; k < taps; ++k) {
-      for (int64_t c = 0; c < s.in_channels; ++c)
-        weight(o, c * taps + k) += packed(o, k * s.in_channels + c);
+void UnpackChannelsLastAdd(const Context &, int64_t channels, ConstView packed, View weight) {
+  const int64_t n = weight.Cols() / channels;
+  for (int64_t o = 0; o < weight.Rows(); ++o) {
+    for (int64_t i = 0; i < n; ++i) {
+      for (int64_t c = 0; c < channels; ++c) weight(o, c * n + i) += packed(o, i * channels + c);
     }
   }
 }
@@ -264,6 +263,28 @@ void Conv2dForward(const Context &, const Conv2dShape &shape, ConstView x, Const
   if (y.Empty()) return;
   const Tensor panels = HWY_DYNAMIC_DISPATCH(Panels)(shape, packed);
   HWY_DYNAMIC_DISPATCH(Conv2dForwardSimd)(shape, x, panels, bias, y);
+}
+
+void Conv2dReluPacked(const Context &ctx, const Conv2dShape &shape, ConstView x,
+                      const PackedMatrix &w, ConstView bias, View y) {
+  // Few enough for the cache, enough for the weights to be read seldom.
+  constexpr int64_t kBlock = 224;
+  const int64_t run = shape.kernel * shape.in_channels, frame = shape.in_freq * shape.in_channels;
+  Tensor patches(ctx, std::min(kBlock, y.Rows()), shape.PatchSize());
+  Epilogue epilogue;
+  epilogue.bias = bias.Data();
+  epilogue.activation = Activation::kRelu;
+  for (int64_t begin = 0; begin < y.Rows(); begin += kBlock) {
+    const int64_t rows = std::min(kBlock, y.Rows() - begin);
+    for (int64_t i = 0; i < rows; ++i) {
+      const int64_t t = (begin + i) / shape.OutFreq(), f = (begin + i) % shape.OutFreq();
+      const float *from =
+          x.Data() + t * shape.stride * frame + f * shape.stride * shape.in_channels;
+      float *to = patches.Data() + i * patches.Cols();
+      for (int64_t kt = 0; kt < shape.kernel; ++kt) to = std::copy_n(from + kt * frame, run, to);
+    }
+    PackedGemm(ctx, patches.View().RowRange(0, rows), w, epilogue, y.RowRange(begin, rows));
+  }
 }
 
 void Conv2dBackward(const Context &, const Conv2dShape &shape, ConstView x, ConstView packed,

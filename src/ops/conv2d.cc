@@ -1,7 +1,5 @@
 #include "ops/conv2d.h"
 
-#include <algorithm>
-
 #include "ops/dispatch.h"
 #include "ops/packed/packed-gemm.h"
 
@@ -22,19 +20,16 @@ int64_t InTime(const Conv2dShape &s, ConstView x) {
 
 }  // namespace
 
-void Conv2dPackWeight(const Context &ctx, const Conv2dShape &shape, ConstView weight, View packed) {
-  CheckShape(shape);
-  CHECK_SHAPE(weight, shape.out_channels, shape.PatchSize());
-  CHECK_SHAPE(packed, shape.out_channels, shape.PatchSize());
-  OPS_CALL(ctx, Conv2dPackWeight, shape, weight, packed);
+void PackChannelsLast(const Context &ctx, int64_t channels, ConstView weight, View packed) {
+  CHECK(channels > 0 && weight.Cols() % channels == 0) << weight.Cols() << " of " << channels;
+  CHECK_SHAPE(packed, weight.Rows(), weight.Cols());
+  OPS_CALL(ctx, PackChannelsLast, channels, weight, packed);
 }
 
-void Conv2dUnpackWeightAdd(const Context &ctx, const Conv2dShape &shape, ConstView packed,
-                           View weight) {
-  CheckShape(shape);
-  CHECK_SHAPE(weight, shape.out_channels, shape.PatchSize());
-  CHECK_SHAPE(packed, shape.out_channels, shape.PatchSize());
-  OPS_CALL(ctx, Conv2dUnpackWeightAdd, shape, packed, weight);
+void UnpackChannelsLastAdd(const Context &ctx, int64_t channels, ConstView packed, View weight) {
+  CHECK(channels > 0 && weight.Cols() % channels == 0) << weight.Cols() << " of " << channels;
+  CHECK_SHAPE(packed, weight.Rows(), weight.Cols());
+  OPS_CALL(ctx, UnpackChannelsLastAdd, channels, packed, weight);
 }
 
 void Conv2dForward(const Context &ctx, const Conv2dShape &shape, ConstView x, ConstView packed,
@@ -54,24 +49,7 @@ void Conv2dReluPacked(const Context &ctx, const Conv2dShape &shape, ConstView x,
   CHECK_SHAPE(bias, 1, shape.out_channels);
   CHECK_SHAPE(y, shape.OutTime(InTime(shape, x)) * shape.OutFreq(), shape.out_channels);
   CHECK(x.Contiguous());
-  // Few enough for the cache, enough for the weights to be read seldom.
-  constexpr int64_t kBlock = 224;
-  const int64_t run = shape.kernel * shape.in_channels, frame = shape.in_freq * shape.in_channels;
-  Tensor patches(std::min(kBlock, y.Rows()), shape.PatchSize());
-  Epilogue epilogue;
-  epilogue.bias = bias.Data();
-  epilogue.activation = Activation::kRelu;
-  for (int64_t begin = 0; begin < y.Rows(); begin += kBlock) {
-    const int64_t rows = std::min(kBlock, y.Rows() - begin);
-    for (int64_t i = 0; i < rows; ++i) {
-      const int64_t t = (begin + i) / shape.OutFreq(), f = (begin + i) % shape.OutFreq();
-      const float *from =
-          x.Data() + t * shape.stride * frame + f * shape.stride * shape.in_channels;
-      float *to = patches.Data() + i * patches.Cols();
-      for (int64_t kt = 0; kt < shape.kernel; ++kt) to = std::copy_n(from + kt * frame, run, to);
-    }
-    PackedGemm(ctx, patches.View().RowRange(0, rows), w, epilogue, y.RowRange(begin, rows));
-  }
+  OPS_CALL(ctx, Conv2dReluPacked, shape, x, w, bias, y);
 }
 
 void Conv2dBackward(const Context &ctx, const Conv2dShape &shape, ConstView x, ConstView packed,

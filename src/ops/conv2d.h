@@ -23,11 +23,12 @@ struct Conv2dShape {
   int64_t PatchSize() const { return kernel * kernel * in_channels; }
 };
 
-// torch's weight [Cout, Cin, kt, kf] (viewed as [Cout, Cin*kt*kf]) to the order of patches:
-// packed [Cout, (kt*k + kf)*Cin + cin]. UnpackAdd is the transpose, for gradients: it adds.
-void Conv2dPackWeight(const Context &ctx, const Conv2dShape &shape, ConstView weight, View packed);
-void Conv2dUnpackWeightAdd(const Context &ctx, const Conv2dShape &shape, ConstView packed,
-                           View weight);
+// Weights whose columns torch numbers channel first, to channels last: packed[o, i*channels + c] =
+// weight[o, c*n + i] with n = Cols() / channels. Of a convolution [Cout, Cin, kt, kf] (viewed as
+// [Cout, Cin*kt*kf]) that is the order of patches, [Cout, (kt*k + kf)*Cin + cin]; of a linear map
+// of planes the order of these. UnpackAdd is the transpose, for gradients: it adds.
+void PackChannelsLast(const Context &ctx, int64_t channels, ConstView weight, View packed);
+void UnpackChannelsLastAdd(const Context &ctx, int64_t channels, ConstView packed, View weight);
 
 // y = patches(x) * packed^T + bias; x [T*F, Cin], y [OutTime(T)*OutFreq, Cout], bias [1, Cout].
 void Conv2dForward(const Context &ctx, const Conv2dShape &shape, ConstView x, ConstView packed,
@@ -41,11 +42,12 @@ void Conv2dBackward(const Context &ctx, const Conv2dShape &shape, ConstView x, C
                     ConstView dy, View dx, View dpacked, View dbias);
 
 namespace cpu {
-void Conv2dPackWeight(const Context &ctx, const Conv2dShape &shape, ConstView weight, View packed);
-void Conv2dUnpackWeightAdd(const Context &ctx, const Conv2dShape &shape, ConstView packed,
-                           View weight);
+void PackChannelsLast(const Context &ctx, int64_t channels, ConstView weight, View packed);
+void UnpackChannelsLastAdd(const Context &ctx, int64_t channels, ConstView packed, View weight);
 void Conv2dForward(const Context &ctx, const Conv2dShape &shape, ConstView x, ConstView packed,
                    ConstView bias, View y);
+void Conv2dReluPacked(const Context &ctx, const Conv2dShape &shape, ConstView x,
+                      const PackedMatrix &w, ConstView bias, View y);
 void Conv2dBackward(const Context &ctx, const Conv2dShape &shape, ConstView x, ConstView packed,
                     ConstView dy, View dx, View dpacked, View dbias);
 }  // namespace cpu

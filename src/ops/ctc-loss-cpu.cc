@@ -180,9 +180,16 @@ HWY_EXPORT(CtcLossSimd);
 
 namespace cpu {
 
-double CtcLoss(const Context &, ConstView logp, const std::vector<int32_t> &labels, int32_t blank,
-               float weight, View dlogits) {
-  return HWY_DYNAMIC_DISPATCH(CtcLossSimd)(logp, labels, blank, weight, dlogits);
+CachedVector<double> CtcLosses(const Context &, ConstView logp, const RaggedShape &shape,
+                               const std::vector<std::vector<int32_t>> &labels, int32_t blank,
+                               float weight, View dlogits) {
+  CachedVector<double> losses;
+  for (int b = 0; b < shape.NumSequences(); ++b) {
+    losses.push_back(HWY_DYNAMIC_DISPATCH(CtcLossSimd)(
+        shape.Rows(logp, b), labels[static_cast<size_t>(b)], blank, weight,
+        dlogits.Data() != nullptr ? shape.Rows(dlogits, b) : View()));
+  }
+  return losses;
 }
 
 }  // namespace cpu

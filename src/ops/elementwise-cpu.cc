@@ -1,5 +1,7 @@
 #include "ops/elementwise.h"
 
+#include <algorithm>
+
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "ops/elementwise-cpu.cc"
 #include "ops/simd-targets.h"
@@ -27,6 +29,14 @@ void ScaleByKernel(float alpha, View x) {
   const FloatVec a = Set(alpha);
   Map(
       x, [a](FloatVec xj) HWY_ATTR { return hn::Mul(a, xj); }, x);
+}
+
+void ScaleRowsKernel(Span<float> factors, View x) {
+  for (int64_t i = 0; i < x.Rows(); ++i) {
+    const FloatVec a = Set(factors[static_cast<size_t>(i)]);
+    MapRow(
+        x.Cols(), x.Row(i), [a](FloatVec xj) HWY_ATTR { return hn::Mul(xj, a); }, x.Row(i));
+  }
 }
 
 void AddRowVectorKernel(ConstView bias, View y) {
@@ -69,6 +79,7 @@ namespace cpu {
 HWY_EXPORT(CopyToKernel);
 HWY_EXPORT(AddToKernel);
 HWY_EXPORT(ScaleByKernel);
+HWY_EXPORT(ScaleRowsKernel);
 HWY_EXPORT(AddRowVectorKernel);
 HWY_EXPORT(AddSumOfRowsKernel);
 HWY_EXPORT(NormalizeKernel);
@@ -76,12 +87,21 @@ HWY_EXPORT(SumOfSquaresKernel);
 
 void CopyTo(const Context &, ConstView x, View y) { HWY_DYNAMIC_DISPATCH(CopyToKernel)(x, y); }
 
+void SetZero(const Context &, View x) {
+  const Extent e = FlatExtent(x);
+  for (int64_t i = 0; i < e.rows; ++i) std::fill_n(x.Row(i), e.cols, 0.0f);
+}
+
 void AddTo(const Context &, float alpha, ConstView x, View y) {
   HWY_DYNAMIC_DISPATCH(AddToKernel)(alpha, x, y);
 }
 
 void ScaleBy(const Context &, float alpha, View x) {
   HWY_DYNAMIC_DISPATCH(ScaleByKernel)(alpha, x);
+}
+
+void ScaleRows(const Context &, Span<float> factors, View x) {
+  HWY_DYNAMIC_DISPATCH(ScaleRowsKernel)(factors, x);
 }
 
 void AddRowVector(const Context &, ConstView bias, View y) {

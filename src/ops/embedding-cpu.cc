@@ -14,7 +14,7 @@ HWY_BEFORE_NAMESPACE();
 namespace u2moe {
 namespace HWY_NAMESPACE {
 
-void EmbeddingForwardKernel(ConstView table, const std::vector<int32_t> &ids, float scale, View y) {
+void EmbeddingForwardKernel(ConstView table, Span<int32_t> ids, float scale, View y) {
   const FloatVec a = Set(scale);
   const auto multiply = [a](FloatVec v) HWY_ATTR { return hn::Mul(a, v); };
   for (int64_t i = 0; i < y.Rows(); ++i) {
@@ -22,8 +22,7 @@ void EmbeddingForwardKernel(ConstView table, const std::vector<int32_t> &ids, fl
   }
 }
 
-void EmbeddingBackwardKernel(const std::vector<int32_t> &ids, float scale, ConstView dy,
-                             View dtable) {
+void EmbeddingBackwardKernel(Span<int32_t> ids, float scale, ConstView dy, View dtable) {
   const FloatVec a = Set(scale);
   const auto add = [a](FloatVec g, FloatVec t) HWY_ATTR { return hn::MulAdd(a, g, t); };
   for (int64_t i = 0; i < dy.Rows(); ++i) {
@@ -38,18 +37,27 @@ HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 namespace u2moe {
+namespace {
+
+void CheckIds(Span<int32_t> ids, int64_t vocabulary) {
+  for (int32_t id : ids)
+    CHECK(id >= 0 && id < vocabulary) << "token " << id << " of " << vocabulary;
+}
+
+}  // namespace
+
 namespace cpu {
 
 HWY_EXPORT(EmbeddingForwardKernel);
 HWY_EXPORT(EmbeddingBackwardKernel);
 
-void EmbeddingForward(const Context &, ConstView table, const std::vector<int32_t> &ids,
-                      float scale, View y) {
+void EmbeddingForward(const Context &, ConstView table, Span<int32_t> ids, float scale, View y) {
+  CheckIds(ids, table.Rows());
   HWY_DYNAMIC_DISPATCH(EmbeddingForwardKernel)(table, ids, scale, y);
 }
 
-void EmbeddingBackward(const Context &, const std::vector<int32_t> &ids, float scale, ConstView dy,
-                       View dtable) {
+void EmbeddingBackward(const Context &, Span<int32_t> ids, float scale, ConstView dy, View dtable) {
+  CheckIds(ids, dtable.Rows());
   HWY_DYNAMIC_DISPATCH(EmbeddingBackwardKernel)(ids, scale, dy, dtable);
 }
 

@@ -2,20 +2,20 @@
 #define U2MOE_OPS_EMBEDDING_H_
 
 #include <cstdint>
-#include <vector>
 
+#include "base/span.h"
 #include "tensor/context.h"
 #include "tensor/tensor.h"
 #include "tensor/view.h"
 
 namespace u2moe {
 
-// y[r, :] = scale * table[ids[r], :]; table [V, D], y [R, D]. Ids must be in [0, V) (checked).
-void EmbeddingForward(const Context &ctx, ConstView table, const std::vector<int32_t> &ids,
-                      float scale, View y);
+// y[r, :] = scale * table[ids[r], :]; table [V, D], y [R, D]. Ids must be in [0, V)
+// (checked).
+void EmbeddingForward(const Context &ctx, ConstView table, Span<int32_t> ids, float scale, View y);
 // dtable[ids[r], :] += scale * dy[r, :].
-void EmbeddingBackward(const Context &ctx, const std::vector<int32_t> &ids, float scale,
-                       ConstView dy, View dtable);
+void EmbeddingBackward(const Context &ctx, Span<int32_t> ids, float scale, ConstView dy,
+                       View dtable);
 
 // Rows [begin, begin + y.Rows()) of the sine/cosine table (Vaswani et al. 2017, 3.5; WeNet
 // embedding.py): y[r, 2i] = sin(w_i * (begin+r)), y[r, 2i+1] = cos(w_i * (begin+r)), w_i =
@@ -24,10 +24,9 @@ void EmbeddingBackward(const Context &ctx, const std::vector<int32_t> &ids, floa
 void PositionTable(const Context &ctx, int64_t begin, View y);
 
 namespace cpu {
-void EmbeddingForward(const Context &ctx, ConstView table, const std::vector<int32_t> &ids,
-                      float scale, View y);
-void EmbeddingBackward(const Context &ctx, const std::vector<int32_t> &ids, float scale,
-                       ConstView dy, View dtable);
+void EmbeddingForward(const Context &ctx, ConstView table, Span<int32_t> ids, float scale, View y);
+void EmbeddingBackward(const Context &ctx, Span<int32_t> ids, float scale, ConstView dy,
+                       View dtable);
 void PositionTable(const Context &ctx, int64_t begin, View y);
 }  // namespace cpu
 

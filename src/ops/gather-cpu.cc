@@ -42,6 +42,14 @@ HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 namespace u2moe {
+namespace {
+
+void CheckIndex(Span<int32_t> index, int64_t num_rows) {
+  for (int32_t i : index) CHECK(i >= 0 && i < num_rows) << "index " << i << " of " << num_rows;
+}
+
+}  // namespace
+
 namespace cpu {
 
 HWY_EXPORT(GatherRowsKernel);
@@ -49,15 +57,18 @@ HWY_EXPORT(ScatterAddRowsKernel);
 HWY_EXPORT(GatherDotRowsKernel);
 
 void GatherRows(const Context &, ConstView x, Span<int32_t> index, View y) {
+  CheckIndex(index, x.Rows());
   HWY_DYNAMIC_DISPATCH(GatherRowsKernel)(x, index, y);
 }
 
 void ScatterAddRows(const Context &, ConstView x, Span<int32_t> index, Span<float> weight, View y) {
+  CheckIndex(index, y.Rows());
   HWY_DYNAMIC_DISPATCH(ScatterAddRowsKernel)(x, index, weight, y);
 }
 
 void GatherDotRows(const Context &, ConstView a, ConstView b, Span<int32_t> index,
                    std::vector<float> *dot) {
+  CheckIndex(index, b.Rows());
   HWY_DYNAMIC_DISPATCH(GatherDotRowsKernel)(a, b, index, dot);
 }
 

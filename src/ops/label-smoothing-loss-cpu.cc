@@ -86,8 +86,8 @@ double RowLoss(const float *x, int64_t cols, int64_t target, double on, double o
   return -on * target_logp - (off > 0 ? off * (sum_logp - target_logp) : 0);
 }
 
-double LabelSmoothingLossSimd(ConstView logits, const std::vector<int32_t> &targets,
-                              float smoothing, float weight, View dlogits, int64_t *num_correct) {
+double LabelSmoothingLossSimd(ConstView logits, Span<int32_t> targets, float smoothing,
+                              float weight, View dlogits, int64_t *num_correct) {
   const int64_t others = logits.Cols() - 1;
   const double on = 1.0 - static_cast<double>(smoothing);
   const double off = others > 0 ? static_cast<double>(smoothing) / static_cast<double>(others) : 0;
@@ -119,8 +119,11 @@ HWY_EXPORT(LabelSmoothingLossSimd);
 
 namespace cpu {
 
-double LabelSmoothingLoss(const Context &, ConstView logits, const std::vector<int32_t> &targets,
-                          float smoothing, float weight, View dlogits, int64_t *num_correct) {
+double LabelSmoothingLoss(const Context &, ConstView logits, Span<int32_t> targets, float smoothing,
+                          float weight, View dlogits, int64_t *num_correct) {
+  for (int32_t label : targets) {
+    CHECK(label >= 0 && label < logits.Cols()) << "label " << label << " of " << logits.Cols();
+  }
   return HWY_DYNAMIC_DISPATCH(LabelSmoothingLossSimd)(logits, targets, smoothing, weight, dlogits,
                                                       num_correct);
 }

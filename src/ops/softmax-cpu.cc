@@ -88,6 +88,16 @@ void LogSumExp(const Context &, ConstView x, View stats) {
   HWY_DYNAMIC_DISPATCH(LogSumExpKernel)(x, stats);
 }
 
+void LogSoftmaxEntries(const Context &, ConstView x, ConstView stats, Span<int32_t> rows,
+                       Span<int32_t> cols, View y) {
+  for (size_t i = 0; i < rows.size(); ++i) {
+    const int32_t row = rows[i], col = cols[i];
+    CHECK(row >= 0 && row < x.Rows() && col >= 0 && col < x.Cols())
+        << "entry " << row << ", " << col << " of " << x.Rows() << "x" << x.Cols();
+    y(0, static_cast<int64_t>(i)) = (x(row, col) - stats(row, 0)) - stats(row, 1);
+  }
+}
+
 void LogSoftmaxBackward(const Context &, ConstView y, ConstView dy, View dx) {
   HWY_DYNAMIC_DISPATCH(LogSoftmaxBackwardKernel)(y, dy, dx);
 }

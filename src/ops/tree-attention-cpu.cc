@@ -63,8 +63,8 @@ HWY_INLINE void WeightedSum(const float *weight, const std::vector<int32_t> &pat
   }
 }
 
-void TreeAttentionKernel(int num_heads, const std::vector<int32_t> &parents, ConstView q,
-                         ConstView k, ConstView v, View y) {
+void TreeAttentionKernel(int num_heads, Span<int32_t> parents, ConstView q, ConstView k,
+                         ConstView v, View y) {
   const int64_t dk = q.Cols() / num_heads;
   const float scale = 1.f / std::sqrt(static_cast<float>(dk));
   std::vector<int32_t> path;
@@ -99,8 +99,12 @@ HWY_EXPORT(TreeAttentionKernel);
 
 namespace cpu {
 
-void TreeAttention(const Context &, int num_heads, const std::vector<int32_t> &parents, ConstView q,
-                   ConstView k, ConstView v, View y) {
+void TreeAttention(const Context &, int num_heads, Span<int32_t> parents, ConstView q, ConstView k,
+                   ConstView v, View y) {
+  for (int64_t i = 0; i < q.Rows(); ++i) {
+    const int32_t parent = parents[static_cast<size_t>(i)];
+    CHECK(parent >= -1 && parent < i) << "parent " << parent << " of node " << i;
+  }
   HWY_DYNAMIC_DISPATCH(TreeAttentionKernel)(num_heads, parents, q, k, v, y);
 }
 

@@ -4,8 +4,8 @@
 #define U2MOE_OPS_TREE_ATTENTION_H_
 
 #include <cstdint>
-#include <vector>
 
+#include "base/span.h"
 #include "tensor/context.h"
 #include "tensor/view.h"
 
@@ -15,12 +15,12 @@ namespace u2moe {
 //   y_i = sum_j softmax_j(q_i . k_j / sqrt(dk)) * v_j   over j = i, parents[i], parents[parents[i]]
 // and so on; parents [N] lie before their children, -1 at a root. All matrices [N, D]. Overwrites
 // y. A row depends on the rows of its path only, to the bit.
-void TreeAttention(const Context &ctx, int num_heads, const std::vector<int32_t> &parents,
-                   ConstView q, ConstView k, ConstView v, View y);
+void TreeAttention(const Context &ctx, int num_heads, Span<int32_t> parents, ConstView q,
+                   ConstView k, ConstView v, View y);
 
 namespace cpu {
-void TreeAttention(const Context &ctx, int num_heads, const std::vector<int32_t> &parents,
-                   ConstView q, ConstView k, ConstView v, View y);
+void TreeAttention(const Context &ctx, int num_heads, Span<int32_t> parents, ConstView q,
+                   ConstView k, ConstView v, View y);
 }  // namespace cpu
 
 }  // namespace u2moe

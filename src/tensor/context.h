@@ -6,18 +6,22 @@
 
 #include <string>
 
+#include "tensor/device.h"
+
 namespace u2moe {
 
 class ThreadPool;
-
-enum class Device { kCpu, kCuda };
 
 class Context {
  public:
   // Throws UsageError for kCuda in a build without CUDA.
   explicit Context(Device device = Device::kCpu);
 
+  Device GetDevice() const { return device_; }
+  // Whether ops of this Context compute in the host's memory.
+  bool OnHost() const { return device_ == Device::kCpu; }
   bool OnCuda() const { return device_ == Device::kCuda; }
+  bool OnGuarded() const { return device_ == Device::kGuarded; }
   // Lets large ops split into op_threads parts, all but one of them computed by the pool. The pool
   // must outlive the Context and its copies; threads of computation may share it, but none may be
   // one of its own. Null, the default: ops do not split.

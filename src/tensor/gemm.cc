@@ -4,10 +4,13 @@
 
 #include <algorithm>
 #include <limits>
+#include <optional>
+
+#include "tensor/op-scope.h"
 
 namespace u2moe {
 
-void Gemm(const Context &, float alpha, ConstView a, Trans trans_a, ConstView b, Trans trans_b,
+void Gemm(const Context &ctx, float alpha, ConstView a, Trans trans_a, ConstView b, Trans trans_b,
           float beta, View c) {
   const int64_t m = trans_a == Trans::kNo ? a.Rows() : a.Cols();
   const int64_t k = trans_a == Trans::kNo ? a.Cols() : a.Rows();
@@ -18,6 +21,8 @@ void Gemm(const Context &, float alpha, ConstView a, Trans trans_a, ConstView b,
   CHECK(std::max({m, n, k, a.Stride(), b.Stride(), c.Stride()}) <= kMax)
       << "larger than this BLAS can index: " << m << "x" << k << " times " << k << "x" << n;
   if (m == 0 || n == 0) return;
+  std::optional<OpScope> scope;
+  if (ctx.OnGuarded()) scope.emplace(a, b, ConstView(c));
   if (k == 0) {
     for (int64_t i = 0; i < m; ++i) {
       float *row = c.Row(i);

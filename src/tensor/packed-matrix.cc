@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "base/error.h"
 #include "tensor/allocator.h"
+#include "tensor/context.h"
 
 namespace u2moe {
 namespace {
@@ -174,6 +175,23 @@ PackedMatrix PackedMatrix::Pack(ConstView w, WeightFormat format, int64_t group_
   }
   return Borrow(format, rows, cols, group_size, std::shared_ptr<const uint8_t>(floats, out),
                 std::move(scales));
+}
+
+PackedMatrix PackedMatrix::Pack(const Context &ctx, ConstView w, WeightFormat format,
+                                int64_t group_size) {
+  if (ctx.OnHost()) return Pack(w, format, group_size);
+  return Pack(CopyToHost(ctx, w), format, group_size).ToDevice(ctx);
+}
+
+PackedMatrix PackedMatrix::ToDevice(const Context &ctx) const {
+  const int64_t bytes = NumPanels() * PanelBytes();
+  const std::shared_ptr<float> data =
+      AllocateFloatsOn(ctx.GetDevice(), CeilDiv(bytes, sizeof(float)));
+  CopyBytes(ctx.GetDevice(), data.get(), Device::kCpu, data_.get(), static_cast<size_t>(bytes));
+  PackedMatrix m = *this;
+  m.data_ = std::shared_ptr<const uint8_t>(data, reinterpret_cast<uint8_t *>(data.get()));
+  m.scales_ = scales_.ToDevice(ctx);
+  return m;
 }
 
 PackedMatrix PackedMatrix::PanelRange(int64_t first, int64_t count) const {

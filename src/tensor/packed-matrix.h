@@ -39,6 +39,10 @@ class PackedMatrix {
   // floats. Codes are the nearest to w / scale with scale = max |w| of the group / the largest
   // code. Throws DataError for values that are not finite.
   static PackedMatrix Pack(ConstView w, WeightFormat format, int64_t group_size = 0);
+  // The same of a w in the memory of ctx, where the result will lie too.
+  static PackedMatrix Pack(const Context &ctx, ConstView w, WeightFormat format,
+                           int64_t group_size = 0);
+  PackedMatrix ToDevice(const Context &ctx) const;  // a copy
   // On memory that `data` keeps alive, such as a mapped file: PackedBytes(...) bytes, aligned to 64
   // bytes, and for codes `scales` [panels * (1 + groups), 16] as Scales() describes. Throws
   // DataError for a wrong shape of scales.

@@ -1,12 +1,23 @@
 #include "tensor/tensor.h"
 
-#include <algorithm>
-#include <cstring>
 #include <utility>
 
-#include "tensor/allocator.h"
+#include "tensor/context.h"
 
 namespace u2moe {
+namespace {
+
+void CopyRows(Device to_device, View to, Device from_device, ConstView from) {
+  const auto bytes = [](int64_t floats) { return static_cast<size_t>(floats) * sizeof(float); };
+  if (from.Contiguous()) {  // `to` is new
+    CopyBytes(to_device, to.Data(), from_device, from.Data(), bytes(from.Size()));
+    return;
+  }
+  for (int64_t i = 0; i < from.Rows(); ++i)
+    CopyBytes(to_device, to.Row(i), from_device, from.Row(i), bytes(from.Cols()));
+}
+
+}  // namespace
 
 void Tensor::SetShape(Span<int64_t> dims) {
   const size_t num_dims = dims.size();
@@ -26,10 +37,12 @@ void Tensor::SetShape(Span<int64_t> dims) {
   num_dims_ = static_cast<int>(num_dims);
 }
 
-Tensor::Tensor(Span<int64_t> shape) {
+Tensor::Tensor(Device device, Span<int64_t> shape) : device_(device) {
   SetShape(shape);
-  data_ = AllocateFloats(size_);
+  data_ = AllocateFloatsOn(device, size_);
 }
+
+Tensor::Tensor(Span<int64_t> shape) : Tensor(Device::kCpu, shape) {}
 
 Tensor::Tensor(std::initializer_list<int64_t> shape) : Tensor(Span<int64_t>(shape)) {}
 
@@ -47,17 +60,54 @@ Tensor Tensor::Zeros(int64_t rows, int64_t cols) {
   return t;
 }
 
-Tensor::Tensor(const Context &, Span<int64_t> shape) : Tensor(shape) {}
+Tensor::Tensor(const Context &ctx, Span<int64_t> shape) : Tensor(ctx.GetDevice(), shape) {}
 
-Tensor::Tensor(const Context &, int64_t rows, int64_t cols) : Tensor(rows, cols) {}
+Tensor::Tensor(const Context &ctx, int64_t rows, int64_t cols)
+    : Tensor(ctx.GetDevice(), {rows, cols}) {}
 
-Tensor Tensor::Zeros(const Context &, int64_t rows, int64_t cols) { return Zeros(rows, cols); }
+Tensor Tensor::Zeros(const Context &ctx, int64_t rows, int64_t cols) {
+  Tensor t(ctx, rows, cols);
+  t.SetZero();
+  return t;
+}
+
+Tensor Tensor::ZerosLike(const Tensor &other) {
+  Tensor t(other.device_, {other.dims_.data(), static_cast<size_t>(other.num_dims_)});
+  t.SetZero();
+  return t;
+}
 
 Tensor Tensor::Copy(ConstView v) {
   Tensor t(v.Rows(), v.Cols());
-  for (int64_t i = 0; i < v.Rows(); ++i) std::copy_n(v.Row(i), v.Cols(), t.Data() + i * v.Cols());
+  CopyRows(Device::kCpu, t, Device::kCpu, v);
   return t;
 }
+
+Tensor Tensor::Copy(const Context &ctx, ConstView v) {
+  Tensor t(ctx, v.Rows(), v.Cols());
+  CopyRows(ctx.GetDevice(), t, ctx.GetDevice(), v);
+  return t;
+}
+
+Tensor CopyToDevice(const Context &ctx, ConstView host) {
+  Tensor t(ctx, host.Rows(), host.Cols());
+  CopyRows(ctx.GetDevice(), t, Device::kCpu, host);
+  return t;
+}
+
+Tensor CopyToHost(const Context &ctx, ConstView v) {
+  Tensor t(v.Rows(), v.Cols());
+  CopyRows(Device::kCpu, t, ctx.GetDevice(), v);
+  return t;
+}
+
+Tensor Tensor::CopyOn(Device device) const {
+  Tensor t(device, {dims_.data(), static_cast<size_t>(num_dims_)});
+  CopyBytes(device, t.Data(), device_, Data(), static_cast<size_t>(size_) * sizeof(float));
+  return t;
+}
+
+Tensor Tensor::ToDevice(const Context &ctx) const { return CopyOn(ctx.GetDevice()); }
 
 Tensor Tensor::Borrow(std::shared_ptr<float> data, Span<int64_t> shape) {
   Tensor t;
@@ -66,11 +116,7 @@ Tensor Tensor::Borrow(std::shared_ptr<float> data, Span<int64_t> shape) {
   return t;
 }
 
-Tensor::Tensor(const Tensor &other) {
-  SetShape({other.dims_.data(), static_cast<size_t>(other.num_dims_)});
-  data_ = AllocateFloats(size_);
-  if (size_ > 0) std::memcpy(Data(), other.Data(), static_cast<size_t>(size_) * sizeof(float));
-}
+Tensor::Tensor(const Tensor &other) : Tensor(other.CopyOn(other.device_)) {}
 
 Tensor &Tensor::operator=(const Tensor &other) {
   if (this != &other) *this = Tensor(other);
@@ -81,6 +127,7 @@ Tensor::Tensor(Tensor &&other) noexcept
     : data_(std::move(other.data_)),
       dims_(other.dims_),
       num_dims_(std::exchange(other.num_dims_, 0)),
+      device_(other.device_),
       rows_(std::exchange(other.rows_, 0)),
       cols_(std::exchange(other.cols_, 0)),
       size_(std::exchange(other.size_, 0)) {}
@@ -90,15 +137,14 @@ Tensor &Tensor::operator=(Tensor &&other) noexcept {
   data_ = std::move(other.data_);
   dims_ = other.dims_;
   num_dims_ = std::exchange(other.num_dims_, 0);
+  device_ = other.device_;
   rows_ = std::exchange(other.rows_, 0);
   cols_ = std::exchange(other.cols_, 0);
   size_ = std::exchange(other.size_, 0);
   return *this;
 }
 
-void Tensor::SetZero() {
-  if (size_ > 0) std::memset(Data(), 0, static_cast<size_t>(size_) * sizeof(float));
-}
+void Tensor::SetZero() { ZeroBytes(device_, Data(), static_cast<size_t>(size_) * sizeof(float)); }
 
 std::string Tensor::ShapeString() const {
   std::string s = "[";

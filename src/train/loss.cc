@@ -9,6 +9,7 @@
 #include "ops/ctc-loss.h"
 #include "ops/elementwise.h"
 #include "ops/label-smoothing-loss.h"
+#include "tensor/transfer.h"
 
 namespace u2moe {
 namespace {
@@ -86,8 +87,9 @@ double DecoderLoss(const Context &ctx, const Decoder &decoder, const TrainBatch 
   routers->Add(ctx, &part);
   Tensor dlogits;
   if (grad) dlogits = Tensor(ctx, logits.Rows(), logits.Cols());
-  const double loss = LabelSmoothingLoss(ctx, logits, targets, config.label_smoothing, weight,
-                                         grad ? dlogits.View() : View(), num_correct);
+  const double loss =
+      LabelSmoothingLoss(ctx, logits, ListOnDevice<int32_t>(ctx, targets), config.label_smoothing,
+                         weight, grad ? dlogits.View() : View(), num_correct);
   if (grad)
     decoder.Backward(ctx, input, encoder_out, encoder_shape, tape, dlogits, grad, dencoder_out);
   return loss;
@@ -118,8 +120,9 @@ LossTerms ComputeLoss(const Context &ctx, const AsrModel &model, const TrainBatc
   Tensor encoder_out, exit_out;
   mode.exit_out = &exit_out;
   RaggedShape shape;
-  model.Encoder().Forward(ctx, mode, batch.feats, batch.shape, &encoder_out, &shape,
-                          grad ? &tape : nullptr, running ? running->MutableEncoder() : nullptr);
+  model.Encoder().Forward(ctx, mode, MatrixOnDevice(ctx, batch.feats), batch.shape, &encoder_out,
+                          &shape, grad ? &tape : nullptr,
+                          running ? running->MutableEncoder() : nullptr);
   routers.Add(ctx, &encoder_part);
   LossTerms terms;
   terms.num_utterances = batch.NumUtterances();
@@ -133,11 +136,9 @@ LossTerms ComputeLoss(const Context &ctx, const AsrModel &model, const TrainBatc
     Tensor dlogits;
     if (grad) dlogits = Tensor(ctx, logp.Rows(), logp.Cols());
     double sum = 0;
-    for (int b = 0; b < shape.NumSequences(); ++b) {
-      const double loss =
-          CtcLoss(ctx, shape.Rows(logp.View(), b), batch.labels[static_cast<size_t>(b)],
-                  config.blank, static_cast<float>(weight / opts.utterance_divisor),
-                  grad ? shape.Rows(dlogits.View(), b) : View());
+    for (const double loss :
+         CtcLosses(ctx, logp, shape, batch.labels, config.blank,
+                   static_cast<float>(weight / opts.utterance_divisor), dlogits)) {
       if (std::isinf(loss)) {
         ++*num_infinite;
       } else {

@@ -11,7 +11,7 @@ namespace u2moe {
 
 // Utterances as one ragged matrix, with their labels (token ids without sos, eos and blank).
 struct TrainBatch {
-  Tensor feats;  // [sum T, F]
+  Tensor feats;  // [sum T, F], in the host's memory
   RaggedShape shape;
   std::vector<std::vector<int32_t>> labels;
 

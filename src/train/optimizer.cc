@@ -34,8 +34,8 @@ Optimizer::Optimizer(const AdamOptions &opts, double grad_clip, AsrModel *model)
                [this](const std::string &name, Tensor *t, const ParamInit &, bool trainable) {
                  if (!trainable) return;
                  names_.push_back(name);
-                 m_.push_back(Tensor::Zeros(t->Shape()));
-                 v_.push_back(Tensor::Zeros(t->Shape()));
+                 m_.push_back(Tensor::ZerosLike(*t));
+                 v_.push_back(Tensor::ZerosLike(*t));
                });
 }
 

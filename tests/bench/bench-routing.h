@@ -82,10 +82,10 @@ inline void EvenRouting(const Context &ctx, ConstView feats, AsrModel *model) {
   std::map<std::string, Tensor> gates;    // by the name of the feed-forward
   std::map<std::string, Tensor *> norms;  // offsets by the name of the norm
   ForEachParamOrPacked(
-      model, [&](const std::string &name, Tensor *t, bool) { norms[name] = t; },
-      [&](const std::string &name, Tensor *weight, PackedMatrix *packed) {
-        if (name.find(".gate.weight") != std::string::npos)
-          gates[name] = packed->Empty() ? *weight : packed->Unpack();
+      model, [&](const ParamInfo &info, Tensor *t) { norms[info.name] = t; },
+      [&](const ParamInfo &info, Tensor *weight, PackedMatrix *packed) {
+        if (info.use.role == ParamRole::kRouter)
+          gates[info.name] = packed->Empty() ? *weight : packed->Unpack();
       });
   for (int round = 0; round < 4; ++round) {
     MeanLogits sink;
@@ -137,7 +137,7 @@ struct BenchRouting {
   void Apply(const Context &ctx, uint64_t seed, AsrModel *model) const {
     if (!(skip >= 0 && skip <= 1)) throw UsageError("--skip=", skip, ": must be from 0 to 1");
     ExpertPolicy policy = experts.Apply(model->Config(), model->Policy());
-    if (model->Config().encoder.ffn.num_experts == 0) {
+    if (model->Config().encoder.NumMixtures() == 0) {
       if (skip > 0) throw UsageError("--skip=", skip, ": the model has no experts");
       return;
     }

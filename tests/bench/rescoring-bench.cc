@@ -215,8 +215,8 @@ int Run(int argc, char *argv[]) {
     for (int64_t i = 0; i < t->Size(); ++i) t->Data()[i] = 0.03f * static_cast<float>(rng.Normal());
   });
   ForEachParamOrPacked(
-      &decoder, [](const std::string &, Tensor *, bool) {},
-      [&](const std::string &, Tensor *weight, PackedMatrix *packed) {
+      &decoder, [](const ParamInfo &, Tensor *) {},
+      [&](const ParamInfo &, Tensor *weight, PackedMatrix *packed) {
         *packed = PackedMatrix::Pack(*weight, format, format == WeightFormat::kInt4 ? 64 : 0);
         *weight = Tensor();
       });

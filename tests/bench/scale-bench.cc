@@ -293,15 +293,16 @@ class Bench {
 // the experts. A step reads the first, and the share of the second that its distinct experts are.
 double WeightMegabytes(AsrModel *model, int kind) {
   double bytes = 0;
-  ForEachParamOrPacked(
-      model, [](const std::string &, Tensor *, bool) {},
-      [&](const std::string &name, Tensor *weight, PackedMatrix *packed) {
-        if (name.find("decoder.") == 0) return;
-        if ((name.find(".experts.") != std::string::npos) != (kind == 1)) return;
-        bytes += static_cast<double>(packed->Empty()
-                                         ? weight->Size() * static_cast<int64_t>(sizeof(float))
-                                         : packed->Bytes());
-      });
+  const auto add = [&](const ParamInfo &info, Tensor *weight, PackedMatrix *packed) {
+    if ((info.use.role == ParamRole::kExpert) != (kind == 1)) return;
+    bytes += static_cast<double>(
+        packed->Empty() ? weight->Size() * static_cast<int64_t>(sizeof(float)) : packed->Bytes());
+  };
+  for (const auto piece : {AsrModel::Piece::kEncoder, AsrModel::Piece::kCtc}) {
+    AsrModel::Alone alone{model, piece};
+    ForEachParamOrPacked(
+        &alone, [](const ParamInfo &, Tensor *) {}, add);
+  }
   return bytes / 1e6;
 }
 

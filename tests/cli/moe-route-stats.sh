@@ -42,6 +42,10 @@ check_equal "shares sum to 100" \
   "$(table "$tmp/moe" "ark:$tmp/feats" | awk 'NR > 1 { s = $2 + $3 + $4 + $5; if (s < 99.7 || s > 100.3) print }')" ""
 check_equal "with tokens, the decoders too" "$(table --tokens="ark:$tmp/tokens" "$tmp/moe" "ark:$tmp/feats" | grep -c '^decoder.*  rows 8\b')" 2
 
+init --layers='all.macaron:num-experts=0;1.last:num-experts=6' --decoder-layers=0:num-experts=0 "$tmp/model.conf" "$tmp/mixed"
+check_equal "the mixtures of layers that differ" \
+  "$(table --tokens="ark:$tmp/tokens" "$tmp/mixed" "ark:$tmp/feats" | awk 'NR == 1 { print $11, $12, $13 } NR > 1 { print $1, NF }' | tr '\n' ' ')" \
+  "16.7 to 25.0); encoder.encoders.0.feed_forward 21 encoder.encoders.1.feed_forward 23 "
 check "decisions per frame" stats --per-frame="ark,t:$tmp/frames" "$tmp/moe" "ark:$tmp/feats"
 check_equal "keys: utterance and mixture" "$(cut -d' ' -f1 "$tmp/frames" | tr '\n' ' ')" \
   "utt1-1 utt1-2 utt1-3 utt1-4 utt2-1 utt2-2 utt2-3 utt2-4 utt3-1 utt3-2 utt3-3 utt3-4 "

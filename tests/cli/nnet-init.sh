@@ -32,6 +32,25 @@ check "another seed" nnet-init "${small[@]}" --cmvn="$tmp/cmvn" --fbank-config="
 check_equal "gives other weights" "$(cmp -s "$tmp/a.safetensors" "$tmp/c.safetensors"; echo $?)" 1
 check "a mixture by option" nnet-init "${small[@]}" --num-experts=4 --decoder-num-experts=0 \
   "$tmp/model.conf" "$tmp/moe.safetensors"
+check "layers that differ" nnet-init "${small[@]}" --num-experts=4 --layers='all.macaron:num-experts=0;1.last:num-experts=3' \
+  --decoder-layers=0:num-experts=0 "$tmp/model.conf" "$tmp/mixed.safetensors"
+check_equal "are told by nnet-info" "$(nnet-info --print-args=false "$tmp/mixed.safetensors" | grep 'layers=' | paste -sd' ')" \
+  'layers=all.macaron:num-experts=0;1.last:num-experts=3 decoder-layers=all:num-experts=0'
+{ cat "$tmp/model.conf" && printf '%s\n' num-experts=4 'layers = all.macaron:num-experts=0; 1.last:num-experts=3' \
+  'decoder-layers=0:num-experts=0'; } >"$tmp/mixed.conf"
+check "layers that differ, in a file" nnet-init "${small[@]}" "$tmp/mixed.conf" "$tmp/made.safetensors"
+check "are as by options" cmp "$tmp/made.safetensors" "$tmp/mixed.safetensors"
+check_fails "a block that is not there" 2 "layers: the entry '2:num-experts=0': there is no block 2; they are 0 to 1" \
+  nnet-init "${small[@]}" --layers=2:num-experts=0 "$tmp/model.conf" "$tmp/x.safetensors"
+check_fails "a setting that is none" 2 "decoder-layers: the entry '0:experts=3': 'experts' is no setting of a layer; there are .*num-experts" \
+  nnet-init "${small[@]}" --decoder-layers=0:experts=3 "$tmp/model.conf" "$tmp/x.safetensors"
+check_fails "a layer that cannot be" 2 'layers: block 1.macaron: experts-per-frame=2 is outside 1 to num-experts=1' \
+  nnet-init "${small[@]}" --layers=1.macaron:num-experts=1 "$tmp/model.conf" "$tmp/x.safetensors"
+check_fails "a layer that cannot learn" 2 'to be trained: layers: block 1.last: experts-per-frame=1 with num-experts=4' \
+  nnet-init "${small[@]}" --layers=1.last:num-experts=4,experts-per-frame=1 "$tmp/model.conf" "$tmp/x.safetensors"
+check_fails "an average of models that differ in a layer" 1 'mixed.safetensors: decoder-layers is "all:num-experts=0", but in' \
+  nnet-average "$tmp/moe.safetensors" "$tmp/mixed.safetensors" "$tmp/x.safetensors"
+check_equal "the help has an example of a list" "$(nnet-init --help 2>&1 | grep -c -- '--layers=.all.macaron')" 1
 check "into a path with spaces" nnet-init "${small[@]}" "$tmp/model.conf" "$tmp/with spaces.safetensors"
 check_equal "no temporary file is left" "$(find "$tmp" -name '*.tmp-*')" ""
 

@@ -103,7 +103,8 @@ std::vector<std::string> ModelSeeds() {
   for (int32_t experts : {0, 2}) {
     ModelOptions o;
     o.feature_dim = 8, o.model_dim = 4, o.num_blocks = 1, o.num_heads = 1, o.conv_kernel = 2;
-    o.hidden_dim = 4, o.num_experts = experts, o.decoder_blocks = o.reverse_decoder_blocks = 1;
+    o.hidden_dim = 4, o.num_experts = experts, o.layers = "0.last:hidden-dim=5";
+    o.decoder_blocks = o.reverse_decoder_blocks = 1;
     ModelInfo info;
     info.units = {"<blank>", "a", "<sos/eos>"};
     info.features = {{"num-mel-bins", "8"}};
@@ -115,6 +116,8 @@ std::vector<std::string> ModelSeeds() {
     WriteModel(path, &model, info);
     seeds.push_back(ReadFile(path));
   }
+  const std::string old = GoldenPath("model-files/version-1.safetensors");
+  if (!old.empty()) seeds.push_back(ReadFile(old));
   return seeds;
 }
 
@@ -125,7 +128,8 @@ std::vector<std::string> ConfigSeeds() {
       std::string("\2feature-dim=40 # "
                   "bins\n--model-dim=64\nnum_heads=4\nvocab-size=30\nblank=0\nsos=29\neos="
                   "29\nrouter=topk-softmax\n"
-                  "ffn-bias=false\ndropout=0.1\n")};
+                  "ffn-bias=false\ndropout=0.1\nnum-experts=4\n"
+                  "layers=0-2,5:num-experts=0;all.last:router=topk-softmax,z-weight=0.1\n")};
   for (const char *model : {"moe", "dense_offline"}) {
     const std::string path = GoldenPath(Cat("models/", model, "/config.json"));
     if (!path.empty()) seeds.push_back(std::string(1, '\0') + ReadFile(path));

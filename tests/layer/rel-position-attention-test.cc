@@ -143,7 +143,7 @@ TEST(AttentionCache, KeepsTheLastRows) {
       const int64_t n = rng.UniformInt(1, 9), past = cache.Rows();
       ASSERT_EQ(past, max_rows < 0 ? static_cast<int64_t>(all.size())
                                    : std::min<int64_t>(max_rows, static_cast<int64_t>(all.size())));
-      const AttentionCache::Views rows = cache.Extend(n, 3, 2);
+      const AttentionCache::Views rows = cache.Extend(Context(), n, 3, 2);
       for (const View &x : {rows.keys, rows.values, rows.key_biases}) {
         ASSERT_EQ(x.Rows(), past + n);
         for (int64_t i = 0; i < past; ++i)
@@ -162,7 +162,7 @@ TEST(AttentionCache, SteadyStateAllocatesNothing) {
   int64_t before = 0;
   for (int step = 0; step < 1000; ++step) {
     if (step == 20) before = NumSystemAllocations();
-    cache.Extend(16, 32, 4);
+    cache.Extend(Context(), 16, 32, 4);
     cache.Commit(64);
   }
   EXPECT_EQ(NumSystemAllocations(), before);

@@ -174,7 +174,7 @@ TEST_P(GoldenModelTest, StreamCaches) {
       for (int64_t b = 0; b < config.num_blocks; ++b) {
         AttentionCache got = state.blocks[static_cast<size_t>(b)].attention;
         ASSERT_EQ(got.Rows(), past);
-        const AttentionCache::Views views = got.Extend(0, config.model_dim, config.num_heads);
+        const AttentionCache::Views views = got.Extend(ctx_, 0, config.model_dim, config.num_heads);
         // We keep keys with their positions, WeNet without.
         Tensor table(past, config.model_dim), p(past, config.model_dim);
         PositionTable(ctx_, state.offset - past, table);

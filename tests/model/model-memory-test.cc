@@ -111,8 +111,8 @@ Mapped MappedOf(const std::string &path) {
 int64_t Touch(AsrModel *model) {
   int64_t sum = 0;
   ForEachParamOrPacked(
-      model, [](const std::string &, Tensor *, bool) {},
-      [&](const std::string &, Tensor *, PackedMatrix *packed) {
+      model, [](const ParamInfo &, Tensor *) {},
+      [&](const ParamInfo &, Tensor *, PackedMatrix *packed) {
         for (int64_t p = 0; p < packed->NumPanels(); ++p) {
           const uint8_t *panel = packed->Panel(p);
           for (int64_t i = 0; i < packed->PanelBytes(); i += 64) sum += panel[i];

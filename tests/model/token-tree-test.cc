@@ -102,8 +102,8 @@ Decoder RandomDecoder(Rng *rng, bool moe, bool packed) {
   RandomizeParams(rng, &decoder, 0.2f);
   if (packed) {
     ForEachParamOrPacked(
-        &decoder, [](const std::string &, Tensor *, bool) {},
-        [](const std::string &, Tensor *weight, PackedMatrix *p) {
+        &decoder, [](const ParamInfo &, Tensor *) {},
+        [](const ParamInfo &, Tensor *weight, PackedMatrix *p) {
           *p = PackedMatrix::Pack(*weight, WeightFormat::kFloat32);
           *weight = Tensor();
         });

@@ -6,10 +6,15 @@
 #include <fstream>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <sstream>
 
+#include "layer/layer-norm-layer.h"
+#include "layer/linear.h"
 #include "modelfile/safetensors.h"
+#include "moe/router-registry.h"
 #include "support/error-test.h"
+#include "util/text.h"
 
 namespace u2moe {
 namespace {
@@ -17,12 +22,18 @@ namespace {
 const std::vector<std::string> kUnits = {"<blank>", "<unk>", "<sos/eos>", "a"};
 
 // 20 inputs and 24 hidden ones: panels, blocks and groups with rests.
-std::string WriteSmall(const std::string &name) {
+std::string WriteSmall(const std::string &name, int32_t experts = 3,
+                       const std::string &router = "topk-softmax") {
   ModelOptions o;
   o.feature_dim = 10, o.model_dim = 20, o.num_blocks = 2, o.num_heads = 2, o.conv_kernel = 3;
-  o.hidden_dim = 24, o.num_experts = 3;
+  o.hidden_dim = 24, o.num_experts = experts, o.router = router;
   o.decoder_blocks = 1, o.reverse_decoder_blocks = 1;
   o.SetUnits(kUnits);
+  try {
+    o.Check();
+  } catch (const UsageError &) {  // a router of one expert per frame
+    o.experts_per_frame = 1;
+  }
   ModelInfo info;
   info.config = o.Config();
   info.units = kUnits;
@@ -52,11 +63,21 @@ std::string Bytes(const std::string &path) {
 std::map<std::string, PackedMatrix> PackedOf(AsrModel *model) {
   std::map<std::string, PackedMatrix> all;
   ForEachParamOrPacked(
-      model, [](const std::string &, Tensor *, bool) {},
-      [&](const std::string &name, Tensor *, PackedMatrix *packed) {
-        if (!packed->Empty()) all[name] = *packed;
+      model, [](const ParamInfo &, Tensor *) {},
+      [&](const ParamInfo &info, Tensor *, PackedMatrix *packed) {
+        if (!packed->Empty()) all[info.name] = *packed;
       });
   return all;
+}
+
+// The roles of a whole model's tensors by name.
+std::map<std::string, ParamRole> RolesOf(AsrModel *model) {
+  std::map<std::string, ParamRole> roles;
+  const auto add = [&](const ParamInfo &info) { roles[info.name] = info.use.role; };
+  ForEachParamOrPacked(
+      model, [&](const ParamInfo &info, Tensor *) { add(info); },
+      [&](const ParamInfo &info, Tensor *, PackedMatrix *) { add(info); });
+  return roles;
 }
 
 TEST(Quantize, FileHoldsWhatPackingAtLoadGives) {
@@ -74,14 +95,16 @@ TEST(Quantize, FileHoldsWhatPackingAtLoadGives) {
       const auto at_load = ReadModelForInference(ctx, path, opts, nullptr, &asked);
       EXPECT_EQ(held, weights);
       EXPECT_EQ(asked, weights);
+      const std::map<std::string, ParamRole> roles = RolesOf(from_file.get());
       const auto a = PackedOf(from_file.get()), b = PackedOf(at_load.get());
       ASSERT_EQ(a.size(), b.size());
       EXPECT_GT(a.size(), 20u);
       for (const auto &[name, packed] : a) {
         const PackedMatrix &other = b.at(name);
         EXPECT_EQ(packed.Format(), other.Format()) << name;
-        EXPECT_EQ(packed.Format(), WeightKind(name) == "router" ? WeightFormat::kFloat32
-                                                                : ParseWeightFormat(weights));
+        EXPECT_EQ(packed.Format(), roles.at(name) == ParamRole::kRouter
+                                       ? WeightFormat::kFloat32
+                                       : ParseWeightFormat(weights));
         EXPECT_EQ(packed.GroupSize(), other.GroupSize()) << name;
         ASSERT_EQ(packed.Bytes(), other.Bytes()) << name;
         EXPECT_EQ(std::memcmp(packed.Panel(0), other.Panel(0),
@@ -114,11 +137,11 @@ TEST(Quantize, PackedWeightsAreUsedWhereTheFileIsMapped) {
   }
 }
 
-TEST(Quantize, CopiesAreEqualAndOldVersionsStay) {
+TEST(Quantize, CopiesAreEqual) {
   const std::string path = WriteSmall("float");
-  EXPECT_EQ(SafetensorsFile(path).Metadata().at("version"), "1");
+  EXPECT_EQ(SafetensorsFile(path).Metadata().at("version"), "4");
   const std::string packed = Quantized(path, "int4", 16);
-  EXPECT_EQ(SafetensorsFile(packed).Metadata().at("version"), "3");
+  EXPECT_EQ(SafetensorsFile(packed).Metadata().at("version"), "4");
   ModelInfo info;
   const auto model = ReadModel(packed, &info, PackedWeights::kAllow);
   WriteModel(File("copy"), model.get(), info);
@@ -216,16 +239,97 @@ TEST(Quantize, WeightsThatAreNotFiniteAreNamed) {
              "nan: the tensor ctc.ctc_lo.weight: the weight of output 0, input 5 is nan");
 }
 
-TEST(Quantize, KindsOfLayers) {
-  EXPECT_EQ(WeightKind("encoder.embed.out.0.weight"), "subsampling");
-  EXPECT_EQ(WeightKind("encoder.encoders.3.feed_forward.gate.weight"), "router");
-  EXPECT_EQ(WeightKind("encoder.encoders.3.feed_forward.experts.1.w_1.weight"), "experts");
-  EXPECT_EQ(WeightKind("encoder.encoders.3.feed_forward_macaron.w_2.weight"), "feed-forward");
-  EXPECT_EQ(WeightKind("encoder.encoders.3.self_attn.linear_pos.weight"), "attention");
-  EXPECT_EQ(WeightKind("decoder.left_decoder.decoders.0.src_attn.linear_q.weight"), "attention");
-  EXPECT_EQ(WeightKind("encoder.encoders.3.conv_module.pointwise_conv1.weight"), "convolution");
-  EXPECT_EQ(WeightKind("ctc.ctc_lo.weight"), "output");
-  EXPECT_EQ(WeightKind("decoder.left_decoder.output_layer.weight"), "output");
+TEST(Quantize, RolesOfAModel) {
+  const auto model = ReadModel(WriteSmall("float"), nullptr);
+  const std::map<std::string, ParamRole> roles = RolesOf(model.get());
+  const std::pair<const char *, const char *> kExpected[] = {
+      {"encoder.global_cmvn.mean", "buffer"},
+      {"encoder.embed.conv.0.weight", "subsampling"},
+      {"encoder.embed.out.0.weight", "subsampling"},
+      {"encoder.encoders.1.feed_forward.gate.weight", "router"},
+      {"encoder.encoders.1.feed_forward.experts.1.w_1.weight", "experts"},
+      {"encoder.encoders.1.self_attn.linear_pos.weight", "attention"},
+      {"encoder.encoders.1.self_attn.pos_bias_u", "attention"},
+      {"encoder.encoders.1.conv_module.pointwise_conv1.weight", "convolution"},
+      {"encoder.encoders.1.conv_module.norm.weight", "norm"},
+      {"encoder.encoders.1.norm_ff.weight", "norm"},
+      {"decoder.left_decoder.embed.0.weight", "embedding"},
+      {"decoder.left_decoder.decoders.0.src_attn.linear_q.weight", "attention"},
+      {"decoder.right_decoder.decoders.0.feed_forward.experts.2.w_2.bias", "experts"},
+      {"decoder.left_decoder.output_layer.weight", "output"},
+      {"ctc.ctc_lo.weight", "output"}};
+  for (const auto &[name, role] : kExpected) {
+    ASSERT_EQ(roles.count(name), 1u) << name;
+    EXPECT_STREQ(ToString(roles.at(name)), role) << name;
+  }
+  for (const auto &[name, role] : roles) EXPECT_NE(role, ParamRole::kNone) << name;
+}
+
+// Layers under names that speak of anything but what they are.
+struct OddRouter {
+  Linear experts{16, 16};
+  LayerNorm feed_forward{16};
+  Tensor load{{16}};
+  void VisitParams(ParamVisitor *v) {
+    v->Scope("experts.0.w_1", ParamRole::kExpert, &experts);
+    v->Scope("feed_forward", ParamRole::kFeedForward, &feed_forward);
+    v->Buffer("self_attn", &load, ParamInit::Constant(0));
+  }
+};
+struct OddModel {
+  OddRouter router;
+  Linear gate{16, 16}, unsaid{16, 16};
+  void VisitParams(ParamVisitor *v) {
+    v->Scope("feed_forward", ParamRole::kRouter, &router);
+    v->Scope("x.gate.y", ParamUse(ParamRole::kExpert, 0.25), &gate);
+    v->Scope("conv_module", &unsaid);
+  }
+};
+
+TEST(Quantize, ARouterMayBeCalledAnything) {
+  OddModel model;
+  std::map<std::string, ParamInfo> seen;
+  ForEachParamOrPacked(
+      &model, [&](const ParamInfo &info, Tensor *) { seen[info.name] = info; },
+      [&](const ParamInfo &info, Tensor *, PackedMatrix *) { seen[info.name] = info; });
+  ASSERT_EQ(seen.size(), 9u);
+  for (const char *what : {"experts", "ffn", "linear", "all"}) {
+    QuantizeOptions opts;
+    opts.what = what;
+    for (const auto &[name, info] : seen) {
+      const WeightFormat format = opts.PackingOf(info.use.role)->format;
+      EXPECT_EQ(format, StartsWith(name, "x.gate") ? WeightFormat::kInt8 : WeightFormat::kFloat32)
+          << name;
+      EXPECT_EQ(info.use.role == ParamRole::kRouter, StartsWith(name, "feed_forward.")) << name;
+    }
+  }
+  EXPECT_EQ(seen.at("x.gate.y.weight").use.share, 0.25);
+  EXPECT_EQ(seen.at("conv_module.weight").use.role, ParamRole::kNone);
+}
+
+// Every router of the table: what a mixture has beside the tensors of a dense layer is expert or
+// router, and stays in float32 if it is router.
+TEST(Quantize, NoRouterOfTheTableIsQuantized) {
+  for (const std::string &router : RouterNames()) {
+    SCOPED_TRACE(router);
+    const auto dense = ReadModel(WriteSmall("dense", 0), nullptr);
+    const std::map<std::string, ParamRole> known = RolesOf(dense.get());
+    const auto model = ReadModel(WriteSmall("mixture", 3, router), nullptr);
+    std::set<std::string> routers;
+    for (const auto &[name, role] : RolesOf(model.get())) {
+      if (known.count(name) > 0) continue;
+      EXPECT_TRUE(role == ParamRole::kRouter || role == ParamRole::kExpert) << name;
+      if (role == ParamRole::kRouter) routers.insert(name);
+    }
+    EXPECT_FALSE(routers.empty());
+    const auto packed =
+        ReadModel(Quantized(File("mixture"), "int4", -1), nullptr, PackedWeights::kAllow);
+    for (const auto &[name, matrix] : PackedOf(packed.get())) {
+      EXPECT_EQ(matrix.Format(),
+                routers.count(name) > 0 ? WeightFormat::kFloat32 : WeightFormat::kInt4)
+          << name;
+    }
+  }
 }
 
 }  // namespace

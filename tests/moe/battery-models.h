@@ -3,6 +3,7 @@
 #define U2MOE_TESTS_MOE_BATTERY_MODELS_H_
 
 #include <functional>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -25,6 +26,55 @@ inline ModelConfig Model(const Subject &s) {
   c.decoder.ffn.activation = decoder;
   c.decoder.num_blocks = 2;
   return c;
+}
+
+// Through a model file, to the bit.
+inline bool Files(const Subject &s) {
+  const Context ctx;
+  Rng rng(21);
+  AsrModel model(Model(s));
+  InitModel(&model, 5);
+  ModelInfo info;
+  info.config = model.Config();
+  const std::string path = TempDir() + "/model.safetensors";
+  WriteModel(path, &model, info);
+  const std::unique_ptr<AsrModel> read = ReadModel(path, nullptr);
+  const Tensor feats = RandomTensor(&rng, 60, 20);
+  EXPECT_EQ(MaxAbsDiff(EncodeUtterance(ctx, model, feats, EncodeOptions()),
+                       EncodeUtterance(ctx, *read, feats, EncodeOptions())),
+            0);
+  EXPECT_EQ(read->NumParams(), model.NumParams());
+  return true;
+}
+
+// Whoever asks for roles finds routers and experts; int8 leaves the routers in floats.
+inline bool Roles(const Subject &s) {
+  AsrModel model(Model(s));
+  InitModel(&model, 6);
+  model.PrepareForInference(Context(), WeightFormat::kInt8);
+  int routers = 0, experts = 0;
+  const auto check = [&](const ParamInfo &info) {
+    EXPECT_EQ(info.use.role == ParamRole::kRouter, IsRouterParam(info.name)) << info.name;
+    const bool expert = info.name.find("experts.") != std::string::npos;
+    EXPECT_EQ(info.use.role == ParamRole::kExpert, expert) << info.name;
+    if (expert) {
+      const bool always = info.name.find(".shared_experts.") != std::string::npos;
+      EXPECT_EQ(info.use.share, always ? 1 : s.config.experts_per_frame / 4.0) << info.name;
+    }
+    routers += IsRouterParam(info.name);
+    experts += expert;
+  };
+  ForEachParamOrPacked(
+      &model, [&](const ParamInfo &info, Tensor *) { check(info); },
+      [&](const ParamInfo &info, Tensor *, PackedMatrix *packed) {
+        check(info);
+        if (IsRouterParam(info.name)) {
+          EXPECT_EQ(packed->Format(), WeightFormat::kFloat32) << info.name;
+        }
+      });
+  EXPECT_GT(routers, 0);
+  EXPECT_GT(experts, 0);
+  return true;
 }
 
 inline bool Streams(const Subject &s) {
@@ -51,8 +101,8 @@ struct Loss {
   std::vector<int32_t> experts;
 
   // Adds the losses on the routes.
-  void Add(const Context &ctx, double scale, RoutingState *routing) {
-    for (const AuxLoss &loss : ComputeAuxLosses(ctx, scale, routing))
+  void Add(double scale, RoutingState *routing) {
+    for (const AuxLoss &loss : ComputeAuxLosses(Context(), scale, routing))
       value += scale * loss.weighted;
     for (const RoutedLayer &layer : routing->layers) {
       experts.insert(experts.end(), layer.routes.experts.begin(), layer.routes.experts.end());
@@ -118,7 +168,7 @@ inline bool EncoderSlope(const ModelConfig &config, uint64_t seed) {
     if (upstream.Empty()) upstream = RandomTensor(&rng, out.Rows(), out.Cols());
     Loss loss;
     loss.value = ref::Dot(RefMatrix(upstream), RefMatrix(out));
-    loss.Add(ctx, scale, routing);
+    loss.Add(scale, routing);
     return loss;
   };
   RoutingState routing;
@@ -155,7 +205,7 @@ inline bool DecoderSlope(const ModelConfig &config, uint64_t seed) {
     model.LeftDecoder().Forward(ctx, input, memory, memory_shape, nullptr, call, &logits, tape);
     Loss loss;
     loss.value = ref::Dot(RefMatrix(dlogits), RefMatrix(logits));
-    loss.Add(ctx, scale, routing);
+    loss.Add(scale, routing);
     return loss;
   };
   RoutingState routing;

@@ -75,7 +75,7 @@ void ExpectGradients(Rng *rng, const FeedForwardConfig &config, int64_t rows,
   RoutingState routing;
   MixtureStack::Tape tape;
   stack.Forward(ctx, call, &y, &tape, &routing);
-  ComputeAuxLosses(ctx, scale, &routing);
+  ComputeAuxLosses(Context(), scale, &routing);
   stack.Backward(ctx, tape, routing, &dx, &grad);
 
   RefParams params = ParamsOf(&stack);
@@ -281,6 +281,46 @@ bool Packed(const Subject &s) {
   return true;
 }
 
+// On memory out of the host's reach: the same bits, forward and backward (tensor/guarded-memory.h).
+bool OnDevice(const Subject &s) {
+  Rng rng(20);
+  const Context cpu, guarded(Device::kGuarded);
+  FeedForwardConfig config = s.config;
+  config.balance_weight = 0.5f;
+  MixtureStack here = RandomStack(&rng, config), there(kDim, config, kLayers),
+               grad_here(kDim, config, kLayers), grad_there(kDim, config, kLayers);
+  ForEachParam(&there, [&](const std::string &name, Tensor *t, const ParamInit &, bool) {
+    *t = CopyToDevice(guarded, *FindParam(&here, name));
+  });
+  FillParams(0, &grad_here);
+  ForEachParam(&grad_there, [&](const std::string &name, Tensor *t, const ParamInit &, bool) {
+    *t = CopyToDevice(guarded, *FindParam(&grad_here, name));
+  });
+  const RaggedShape shape = RaggedShape::FromLengths({3, 4});
+  const std::vector<SequenceFacts> facts = {{1, 0, true}, {2, 0, true}};
+  RouteCall call;
+  call.shape = &shape;
+  call.sequences = facts;
+  Tensor x = RandomTensor(&rng, 7, kDim), dx = RandomTensor(&rng, 7, kDim);
+  Tensor x_there = CopyToDevice(guarded, x), dx_there = CopyToDevice(guarded, dx);
+  const auto run = [&](const Context &ctx, const MixtureStack &stack, Tensor *rows, Tensor *drows,
+                       MixtureStack *grad) {
+    RoutingState routing;
+    MixtureStack::Tape tape;
+    stack.Forward(ctx, call, rows, &tape, &routing);
+    ComputeAuxLosses(Context(), 1, &routing);
+    stack.Backward(ctx, tape, routing, drows, grad);
+  };
+  run(cpu, here, &x, &dx, &grad_here);
+  run(guarded, there, &x_there, &dx_there, &grad_there);
+  EXPECT_EQ(MaxAbsDiff(x, x_there.ToHost()), 0);
+  EXPECT_EQ(MaxAbsDiff(dx, dx_there.ToHost()), 0);
+  ForEachParam(&grad_there, [&](const std::string &name, Tensor *t, const ParamInit &, bool) {
+    EXPECT_EQ(MaxAbsDiff(*FindParam(&grad_here, name), t->ToHost()), 0) << name;
+  });
+  return true;
+}
+
 // T1: copies of one expert are that expert, whatever the router says.
 bool EqualExperts(const Subject &s) {
   if (!s.Router().gates_sum_to_one || s.Bank().always_on) return false;
@@ -470,8 +510,8 @@ bool Dropout(const Subject &s) {
   return true;
 }
 
-// In a file and out of it.
-bool SaveAndLoad(const Subject &s) {
+// All that a mixture is made of is visited, once.
+bool VisitedOnce(const Subject &s) {
   Rng rng(19);
   MixtureStack stack = RandomStack(&rng, s.config), other = RandomStack(&rng, s.config);
   std::map<std::string, Tensor> file;
@@ -493,25 +533,17 @@ struct Check {
   bool (*run)(const Subject &);  // false: not meant for this subject
 };
 void PrintTo(const Check &c, std::ostream *os) { *os << c.name; }
-constexpr Check kChecks[] = {{"gradients", Gradients},
-                             {"top-one", TopOne},
-                             {"choices", Choices},
-                             {"ties", Ties},
-                             {"nothing", Nothing},
-                             {"row-order", RowOrder},
-                             {"company", Company},
-                             {"packed", Packed},
-                             {"T1-equal", EqualExperts},
-                             {"T2-soft", SoftMixture},
-                             {"T3-permuted", PermutedExperts},
-                             {"nan", RefusesNan},
-                             {"policies", Policies},
-                             {"statistics", Statistics},
-                             {"noise", Noise},
-                             {"dropout", Dropout},
-                             {"streams", Streams},
-                             {"models", Models},
-                             {"visited-once", SaveAndLoad}};
+constexpr Check kChecks[] = {{"gradients", Gradients},   {"top-one", TopOne},
+                             {"choices", Choices},       {"ties", Ties},
+                             {"nothing", Nothing},       {"row-order", RowOrder},
+                             {"company", Company},       {"packed", Packed},
+                             {"device", OnDevice},       {"T1-equal", EqualExperts},
+                             {"T2-soft", SoftMixture},   {"T3-permuted", PermutedExperts},
+                             {"nan", RefusesNan},        {"policies", Policies},
+                             {"statistics", Statistics}, {"noise", Noise},
+                             {"dropout", Dropout},       {"streams", Streams},
+                             {"models", Models},         {"visited-once", VisitedOnce},
+                             {"roles", Roles},           {"file", Files}};
 
 // [subject][check]: "ok", "FAIL" or "-".
 std::map<std::string, std::map<std::string, std::string>> results;

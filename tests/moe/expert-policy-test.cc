@@ -382,8 +382,8 @@ TEST(ExpertPolicy, MixtureIsTheReferenceWithItsGradients) {
     layer.Forward(ctx, x, LayerOutput::Add(0.5f, sum), nullptr, nullptr, call);
     EXPECT_LT(MaxAbsDiff(sum, want), 1e-5);
     ForEachParamOrPacked(
-        &layer, [](const std::string &, Tensor *, bool) {},
-        [](const std::string &, Tensor *weight, PackedMatrix *packed) {
+        &layer, [](const ParamInfo &, Tensor *) {},
+        [](const ParamInfo &, Tensor *weight, PackedMatrix *packed) {
           *packed = PackedMatrix::Pack(*weight, WeightFormat::kFloat32, 0);
         });
     layer.Forward(ctx, x, LayerOutput::Add(0.5f, packed_sum), nullptr, nullptr, call);

@@ -43,7 +43,7 @@ class MixtureStack {
       if (tape == nullptr) {
         layers_[l]->Forward(ctx, in, LayerOutput::Add(1, *x), nullptr, dropout, call);
       } else {
-        Tensor y(x->Rows(), x->Cols());
+        Tensor y(ctx, x->Rows(), x->Cols());
         layers_[l]->Forward(ctx, in, y, &tape->layers[l], dropout, call);
         AddTo(ctx, 1, y, *x);
         tape->x.push_back(in);
@@ -56,7 +56,7 @@ class MixtureStack {
     RoutingGradients gradients;
     gradients.state = &routing;
     for (size_t l = layers_.size(); l-- > 0;) {
-      Tensor dn(dx->Rows(), dx->Cols());
+      Tensor dn(ctx, dx->Rows(), dx->Cols());
       layers_[l]->Backward(ctx, tape.x[l], *tape.layers[l], *dx, grad->layers_[l].get(), dn,
                            &gradients);
       AddTo(ctx, 1, dn, *dx);

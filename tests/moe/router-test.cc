@@ -126,12 +126,12 @@ TEST(CheckMixture, NamesTheOption) {
   const auto check = [&](auto change) {
     FeedForwardConfig c = good;
     change(&c);
-    return ErrorOf([&] { CheckMixture(c, "decoder-"); });
+    return ErrorOf([&] { CheckMixture(c, "layer 3: ", "decoder-"); });
   };
   using Config = FeedForwardConfig;
   EXPECT_EQ(check([](Config *) {}), "(no error)");
   EXPECT_HAS(check([](Config *c) { c->router = "x"; }),
-             "decoder-router=x is unknown; there is topk");
+             "layer 3: decoder-router=x is unknown; there is topk");
   EXPECT_HAS(check([](Config *c) { c->bank = "x"; }), "decoder-bank=x is unknown; there is full");
   EXPECT_HAS(check([](Config *c) { c->experts_per_frame = 5; }),
              "decoder-experts-per-frame=5 is outside 1 to decoder-num-experts=4");

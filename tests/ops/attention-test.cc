@@ -365,5 +365,37 @@ TEST(AttentionMask, NoChunkIsFullWhateverTheLeftLimit) {
   }
 }
 
+// Sequences of other lengths, of which the second and the third share keys, and the last has no
+// query.
+TEST(Attention, ABatchIsItsSequences) {
+  Context ctx;
+  Rng rng(12);
+  const int heads = 2;
+  const int64_t queries[] = {9, 2, 17, 0}, keys[] = {9, 6, 6, 3}, dim = 10;
+  std::vector<Tensor> q, k, v, bias, y, alone, probs(4), alone_probs(4);
+  std::vector<AttentionSequence> batch;
+  for (size_t b = 0; b < 4; ++b) {
+    q.push_back(RandomTensor(&rng, queries[b], dim));
+    k.push_back(b == 2 ? k[1] : RandomTensor(&rng, keys[b], dim));
+    v.push_back(b == 2 ? v[1] : RandomTensor(&rng, keys[b], dim));
+    bias.push_back(RandomTensor(&rng, keys[b], heads));
+    y.emplace_back(queries[b], dim);
+    alone.emplace_back(queries[b], dim);
+  }
+  for (size_t b = 0; b < 4; ++b) {
+    const size_t m = b == 2 ? 1 : b;
+    batch.push_back({q[b], k[m], v[m], bias[b], y[b], &probs[b]});
+    AttentionForward(ctx, heads, kFull, q[b], k[m], v[m], bias[b], alone[b], &alone_probs[b]);
+  }
+  AttentionForward(ctx, heads, kFull, batch);
+  for (size_t b = 0; b < 4; ++b) {
+    EXPECT_EQ(MaxAbsDiff(y[b], alone[b]), 0) << b;
+    EXPECT_EQ(MaxAbsDiff(probs[b], alone_probs[b]), 0) << b;
+  }
+  batch[2].key_bias = bias[3];
+  EXPECT_THROW(AttentionForward(ctx, heads, kFull, batch), Error);
+  AttentionForward(ctx, heads, kFull, Span<AttentionSequence>());
+}
+
 }  // namespace
 }  // namespace u2moe

@@ -48,7 +48,7 @@ struct Inputs {
         packed(c.shape.out_channels, c.shape.PatchSize(), c.padding),
         weight(RandomTensor(rng, c.shape.out_channels, c.shape.PatchSize())),
         bias(RandomTensor(rng, 1, c.shape.out_channels)) {
-    Conv2dPackWeight(Context(), c.shape, weight, packed);
+    PackChannelsLast(Context(), c.shape.in_channels, weight, packed);
   }
   GuardedMatrix x, y, packed;
   Tensor weight, bias;
@@ -112,7 +112,7 @@ TEST(Conv2d, BackwardIsTheGradient) {
       Conv2dBackward(ctx, c.shape, in.x, in.packed, dy, dx, dpacked, dbias);
       EXPECT_TRUE(dx.Intact() && dpacked.Intact() && dbias.Intact());
       Tensor dweight = Tensor::Zeros(c.shape.out_channels, c.shape.PatchSize());
-      Conv2dUnpackWeightAdd(ctx, c.shape, dpacked, dweight);
+      UnpackChannelsLastAdd(ctx, c.shape.in_channels, dpacked, dweight);
 
       RefMatrix x(in.x), weight(in.weight.View()), bias(in.bias.View());
       const RefMatrix g(upstream.View());
@@ -204,10 +204,10 @@ TEST(Conv2d, PackAndUnpackAreTranspose) {
   Rng rng(5);
   const Conv2dShape s = Shape(3, 2, 3, 2, 5);
   Tensor weight = RandomTensor(&rng, 2, 27), packed(2, 27), back = Tensor::Copy(weight.View());
-  Conv2dPackWeight(ctx, s, weight, packed);
+  PackChannelsLast(ctx, s.in_channels, weight, packed);
   EXPECT_EQ(packed(1, (1 * 3 + 2) * 3 + 0), weight(1, 0 * 9 + 1 * 3 + 2));
   EXPECT_EQ(packed(0, (2 * 3 + 0) * 3 + 2), weight(0, 2 * 9 + 2 * 3 + 0));
-  Conv2dUnpackWeightAdd(ctx, s, packed, back);
+  UnpackChannelsLastAdd(ctx, s.in_channels, packed, back);
   ScaleBy(ctx, 2, weight);
   EXPECT_EQ(MaxAbsDiff(back, weight), 0);
 }

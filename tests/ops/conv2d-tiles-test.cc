@@ -27,7 +27,7 @@ struct Inputs {
     weight = RandomTensor(rng, c.out_channels, shape.PatchSize());
     bias = RandomTensor(rng, 1, c.out_channels);
     Tensor patches(c.out_channels, shape.PatchSize());
-    Conv2dPackWeight(Context(), shape, weight, patches);
+    PackChannelsLast(Context(), shape.in_channels, weight, patches);
     packed = PackedMatrix::Pack(patches, WeightFormat::kFloat32);
   }
   int64_t OutRows(int64_t time) const { return shape.OutTime(time) * shape.OutFreq(); }

@@ -204,5 +204,25 @@ TEST(CtcLoss, MinFramesCountsRepeats) {
   EXPECT_EQ(CtcMinFrames({7, 7, 8, 8, 8}), 8);
 }
 
+TEST(CtcLoss, ABatchIsItsSequences) {
+  Context ctx;
+  Rng rng(9);
+  const std::vector<std::vector<int32_t>> labels = {{1, 2}, {}, {3, 3, 3}, {2}};
+  const RaggedShape shape = RaggedShape::FromLengths({5, 3, 4, 7});  // the third does not fit
+  Tensor logp = RandomTensor(&rng, 19, 5), d(19, 5), alone(19, 5);
+  LogSoftmaxForward(ctx, logp, logp);
+  const CachedVector<double> losses = CtcLosses(ctx, logp, shape, labels, 0, 0.5f, d);
+  ASSERT_EQ(losses.size(), labels.size());
+  for (int b = 0; b < 4; ++b) {
+    const size_t i = static_cast<size_t>(b);
+    EXPECT_EQ(losses[i], CtcLoss(ctx, shape.Rows(ConstView(logp.View()), b), labels[i], 0, 0.5f,
+                                 shape.Rows(alone.View(), b)));
+  }
+  EXPECT_TRUE(std::isinf(losses[2]));
+  EXPECT_EQ(MaxAbsDiff(d, alone), 0);
+  EXPECT_THROW(CtcLosses(ctx, logp, shape, {{1}, {2}}, 0, 1, d), Error);
+  EXPECT_THROW(CtcLosses(ctx, logp, RaggedShape::Single(18), {{1}}, 0, 1, d), Error);
+}
+
 }  // namespace
 }  // namespace u2moe

@@ -29,6 +29,15 @@ TEST(Elementwise, AllAgainstPlainLoops) {
     expect("ScaleBy", [&](int64_t i, int64_t j) { return 1.5 * rx(i, j); });
     AddRowVector(ctx, row, y);
     expect("AddRowVector", [&](int64_t i, int64_t j) { return 1.5 * rx(i, j) + rrow(0, j); });
+    std::vector<float> factors;
+    for (int64_t i = 0; i < c.rows; ++i) factors.push_back(static_cast<float>(rng.Normal()));
+    CopyTo(ctx, x, y);
+    ScaleRows(ctx, factors, y);
+    expect("ScaleRows", [&](int64_t i, int64_t j) {
+      return static_cast<double>(factors[static_cast<size_t>(i)]) * rx(i, j);
+    });
+    SetZero(ctx, y);
+    expect("SetZero", [](int64_t, int64_t) { return 0.0; });
     Normalize(ctx, x, row, istd, y);
     const auto normalized = [&](int64_t i, int64_t j) {
       return (rx(i, j) - rrow(0, j)) * ristd(0, j);
@@ -82,6 +91,7 @@ TEST(Elementwise, WrongShapesThrow) {
   EXPECT_THROW(AddTo(ctx, 1, x, y), Error);
   EXPECT_THROW(AddRowVector(ctx, row, y), Error);
   EXPECT_THROW(AddSumOfRows(ctx, y, row), Error);
+  EXPECT_THROW(ScaleRows(ctx, {1.f, 2.f}, x), Error);
   EXPECT_THROW(Normalize(ctx, y, row, row, y), Error);
 }
 

@@ -85,7 +85,28 @@ TEST(LogSumExp, GivesTheEntriesOfLogSoftmaxToTheBit) {
       }
     }
     EXPECT_TRUE(stats.Intact());
+    if (c.rows == 0) return;
+    const std::vector<int32_t> rows = {0, static_cast<int32_t>(c.rows - 1), 0},
+                               cols = {static_cast<int32_t>(c.cols - 1), 0, 0};
+    Tensor entries(1, 3);
+    LogSoftmaxEntries(ctx, x, stats, rows, cols, entries);
+    for (int64_t i = 0; i < 3; ++i) {
+      const auto k = static_cast<size_t>(i);
+      EXPECT_EQ(entries(0, i), y.View()(rows[k], cols[k]));
+    }
   });
+}
+
+TEST(LogSumExp, EntriesThatAreNotThereThrow) {
+  Context ctx;
+  Tensor x = Tensor::Zeros(2, 6), stats = Tensor::Zeros(2, 2), y(1, 1);
+  LogSoftmaxEntries(ctx, x, stats, {1}, {5}, y);
+  EXPECT_THROW(LogSoftmaxEntries(ctx, x, stats, {2}, {5}, y), Error);
+  EXPECT_THROW(LogSoftmaxEntries(ctx, x, stats, {1}, {6}, y), Error);
+  EXPECT_THROW(LogSoftmaxEntries(ctx, x, stats, {-1}, {5}, y), Error);
+  EXPECT_THROW(LogSoftmaxEntries(ctx, x, stats, {1, 1}, {5}, y), Error);
+  EXPECT_THROW(LogSoftmaxEntries(ctx, x, stats, {1, 1}, {5, 5}, y), Error);
+  EXPECT_THROW(LogSoftmaxEntries(ctx, x, y, {1}, {5}, y), Error);
 }
 
 TEST(LogSoftmax, WrongShapesThrow) {

@@ -15,7 +15,7 @@ parse_options "$@"
 [[ ${#args[@]} -eq 3 ]] || usage_error "a dump folder, a set and a model folder are needed"
 dump=${args[0]} set=${args[1]} exp=${args[2]}
 need_file "$exp/info.json" "train the model first (--stage 3)"
-if ! grep -q '"\(decoder-\)\?num-experts": *[1-9]' "$exp/info.json"; then
+if ! grep -q '"num_experts": *[1-9]' "$exp/info.json"; then
   say "$exp has no experts"
   exit 0
 fi

@@ -7,6 +7,7 @@
 #include "ops/dispatch.h"
 #include "ops/packed/packed-gemm.h"
 #include "tensor/allocator.h"
+#include "tensor/transfer.h"
 
 namespace u2moe {
 namespace {
@@ -38,7 +39,7 @@ const std::vector<PackedMatrix> &Conv2dTiles::Weights(const Context &ctx) const 
     const int64_t bytes =
         PackedMatrix::PackedBytes(WeightFormat::kFloat32, shape_.out_channels, shape_.in_channels);
     const std::shared_ptr<float> all =
-        AllocateFloats(kMatrices * bytes / static_cast<int64_t>(sizeof(float)));
+        AllocateFloatsOn(ctx.GetDevice(), kMatrices * bytes / static_cast<int64_t>(sizeof(float)));
     OPS_CALL(ctx, Conv2dTileWeights, w_, all.get());
     for (int64_t i = 0; i < kMatrices; ++i) {
       const uint8_t *data = reinterpret_cast<const uint8_t *>(all.get()) + i * bytes;
@@ -73,8 +74,8 @@ void Conv2dReluTiles(const Context &ctx, const Conv2dTiles &tiles, ConstView x, 
     Conv2dTileBlock block{s, in_time, time_tiles * i / blocks * kTileOutputs, 0};
     block.frames = std::min(time_tiles * (i + 1) / blocks * kTileOutputs, out_time) - block.first;
     const int64_t ee = block.EvenEvenRows(), eo = block.EvenOddRows(), oe = block.OddEvenRows();
-    const auto resize = [](int64_t rows, int64_t cols, Tensor *t) {
-      if (t->Rows() != rows) *t = Tensor(rows, cols);
+    const auto resize = [&ctx](int64_t rows, int64_t cols, Tensor *t) {
+      if (t->Rows() != rows) *t = Tensor(ctx, rows, cols);
     };
     resize(kTilePoints * kTilePoints * ee, s.in_channels, &even_even);
     resize(kTilePoints * eo, s.in_channels, &even_odd);
@@ -103,7 +104,8 @@ void Conv2dReluTiles(const Context &ctx, const Conv2dTiles &tiles, ConstView x, 
     }
     GemmRows rows;
     rows.count = static_cast<int64_t>(odd_odd.size());
-    rows.in = odd_odd.data();
+    const ListOnDevice<int32_t> odd_odd_rows(ctx, odd_odd);
+    rows.in = odd_odd_rows.data();
     Epilogue epilogue;
     epilogue.bias = bias.Data();
     const View to = y.RowRange(block.first * out_freq, block.frames * out_freq);

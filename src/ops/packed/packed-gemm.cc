@@ -8,6 +8,21 @@
 #include "ops/dispatch.h"
 
 namespace u2moe {
+
+void CheckOperand(const PackedRows &x) {
+  CheckOperand(x.x_);
+  CheckOperand(x.codes_);
+  CheckOperand(x.scales_);
+}
+
+void CheckOperand(const GemmRows &rows) {
+  CheckOperandBytes(rows.in, rows.count);
+  CheckOperandBytes(rows.out, rows.count);
+  CheckOperandBytes(rows.factor, rows.count);
+}
+
+void CheckOperand(const Epilogue &e) { CheckOperandBytes(e.bias, 1); }
+
 namespace {
 
 int64_t RoundUp(int64_t n, int64_t multiple) { return (n + multiple - 1) / multiple * multiple; }
@@ -33,11 +48,11 @@ PackedRows::PackedRows(const Context &ctx, ConstView x, WeightFormat format, int
   if (capacity < 0) capacity = Rows();
   CHECK_GE(capacity, Rows());
   const int64_t bytes = capacity * Stride() * (format == WeightFormat::kBfloat16 ? 2 : 1);
-  codes_ = Tensor({(bytes + 3) / 4});
+  codes_ = Tensor(ctx, {(bytes + 3) / 4});
   if (format == WeightFormat::kBfloat16) {
     OPS_CALL(ctx, Bfloat16Rows, x, reinterpret_cast<uint16_t *>(codes_.Data()), Stride());
   } else {
-    scales_ = Tensor(capacity, 2);
+    scales_ = Tensor(ctx, capacity, 2);
     OPS_CALL(ctx, QuantizeRows, x, reinterpret_cast<int8_t *>(codes_.Data()), Stride(),
              scales_.View().RowRange(0, Rows()));
   }

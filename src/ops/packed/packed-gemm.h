@@ -45,13 +45,16 @@ class PackedRows {
   const float *Scale(int64_t i) const { return scales_.Data() + 2 * i; }
 
  private:
+  friend void CheckOperand(const PackedRows &x);
+
   WeightFormat format_;
   ConstView x_;
   Tensor codes_;   // bytes
   Tensor scales_;  // [R, 2]
 };
 
-// Which rows of x go in and where their results go; by default row i to row i, all of them.
+// Which rows of x go in and where their results go, in the memory of the Context; by default row i
+// to row i, all of them.
 struct GemmRows {
   int64_t count = -1;             // negative: all rows of x
   const int32_t *in = nullptr;    // row of x of the i-th product, or null
@@ -66,6 +69,11 @@ struct Epilogue {
   float scale = 1;
   bool add = false;
 };
+
+// For tensor/op-scope.h.
+void CheckOperand(const PackedRows &x);
+void CheckOperand(const GemmRows &rows);
+void CheckOperand(const Epilogue &epilogue);
 
 // w [N, K], x [R, K] -> the rows of y [., N] that `rows` names. x and w must be of one format; y
 // must not overlap x.

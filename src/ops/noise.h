@@ -1,0 +1,22 @@
+#ifndef U2MOE_OPS_NOISE_H_
+#define U2MOE_OPS_NOISE_H_
+
+#include <cstdint>
+
+#include "base/span.h"
+#include "tensor/context.h"
+#include "tensor/view.h"
+
+namespace u2moe {
+
+// y[r, :] += deviation * independent normal numbers, which follow from seeds[r] alone; y [R, D], R
+// seeds. Its gradient is that of y.
+void AddNormalNoise(const Context &ctx, Span<uint64_t> seeds, double deviation, View y);
+
+namespace cpu {
+void AddNormalNoise(const Context &ctx, Span<uint64_t> seeds, double deviation, View y);
+}  // namespace cpu
+
+}  // namespace u2moe
+
+#endif  // U2MOE_OPS_NOISE_H_

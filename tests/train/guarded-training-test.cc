@@ -1,0 +1,88 @@
+// Training of the golden models on Device::kGuarded gives the bits of the CPU: losses, gradients
+// and weights of some steps, with dropout and the running statistics of batch norm.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <iterator>
+#include <string>
+#include <vector>
+
+#include "model/guarded.h"
+#include "train/loss.h"
+#include "train/optimizer.h"
+
+namespace u2moe {
+namespace {
+
+class GuardedTrainingTest : public testing::TestWithParam<std::string>, protected GuardedModel {
+ protected:
+  GuardedTrainingTest() : GuardedModel(GetParam()) {
+    const int32_t labels[][3] = {{3, 4, 5}, {1, 2, 2}, {7, 1, 7}};
+    std::vector<Tensor> feats;
+    for (auto &[key, x] : ReadArchive(here_.dir + "/feats.ark")) {
+      if (feats.size() == 3) break;
+      batch_.shape.Append(x.Rows());
+      batch_.labels.emplace_back(std::begin(labels[feats.size()]), std::end(labels[feats.size()]));
+      feats.push_back(x);
+    }
+    batch_.feats = Tensor(batch_.shape.TotalRows(), feats[0].Cols());
+    for (int b = 0; b < batch_.shape.NumSequences(); ++b) {
+      const Tensor &x = feats[static_cast<size_t>(b)];
+      std::copy_n(x.Data(), x.Size(), batch_.shape.Rows(batch_.feats.View(), b).Data());
+    }
+  }
+
+  LossTerms Loss(const Context &ctx, const AttentionMask &mask, AsrModel *model, AsrModel *grad) {
+    DropoutSeeds dropout(5);
+    LossOptions options;
+    options.mask = mask;
+    options.dropout = &dropout;
+    options.utterance_divisor = 3;
+    options.token_divisor = 12;
+    return ComputeLoss(ctx, *model, batch_, options, grad, grad != nullptr ? model : nullptr);
+  }
+
+  TrainBatch batch_;
+};
+
+void ExpectSameModels(AsrModel *here, AsrModel *there, const std::string &what) {
+  std::vector<const Tensor *> want;
+  ForEachParam(here, [&](const std::string &, const Tensor *t, const ParamInit &, bool) {
+    want.push_back(t);
+  });
+  size_t i = 0;
+  ForEachParam(there, [&](const std::string &name, const Tensor *t, const ParamInit &, bool) {
+    ExpectSameBits(want[i++]->View(), *t, what + " of " + name);
+  });
+}
+
+TEST_P(GuardedTrainingTest, StepsOfTheOptimizer) {
+  AsrModel grad(here_.model->Config()), guarded_grad(here_.model->Config());
+  MoveToDevice(guarded_, &guarded_grad);
+  SetZero(&grad);
+  SetZero(&guarded_grad);
+  Optimizer optimizer(AdamOptions(), 5, here_.model.get()),
+      guarded_optimizer(AdamOptions(), 5, there_.model.get());
+  for (int step = 0; step < 3; ++step) {
+    const AttentionMask mask = step == 1 ? AttentionMask::Chunk(4, 2) : AttentionMask::Full();
+    const LossTerms want = Loss(cpu_, mask, here_.model.get(), &grad),
+                    got = Loss(guarded_, mask, there_.model.get(), &guarded_grad);
+    EXPECT_EQ(got.total, want.total);
+    EXPECT_EQ(got["accuracy"].sum, want["accuracy"].sum);
+    ExpectSameModels(&grad, &guarded_grad, "gradient");
+    EXPECT_EQ(guarded_optimizer.Step(guarded_, 1e-3, &guarded_grad),
+              optimizer.Step(cpu_, 1e-3, &grad));
+    ExpectSameModels(here_.model.get(), there_.model.get(), "weights");
+    SetZero(&grad);
+    SetZero(&guarded_grad);
+  }
+  const LossTerms want = Loss(cpu_, AttentionMask::Full(), here_.model.get(), nullptr),
+                  got = Loss(guarded_, AttentionMask::Full(), there_.model.get(), nullptr);
+  EXPECT_EQ(got.total, want.total);
+}
+
+INSTANTIATE_TEST_SUITE_P(All, GuardedTrainingTest, testing::ValuesIn(GoldenModelNames()),
+                         [](const auto &info) { return info.param; });
+
+}  // namespace
+}  // namespace u2moe
