@@ -25,10 +25,12 @@ int Run(int argc, char *argv[]) {
       "         init.safetensors scp:train/feats.scp ark,t:train/tokens final.safetensors\n");
   TrainOptions opts;
   TrainingRunOptions run_opts;
+  TrainDataOptions data_opts;
   ExpertOptions experts;
   std::string dev_feats, dev_tokens;
   opts.Register(&po);
   run_opts.Register(&po);
+  data_opts.Register(&po);
   experts.Register(&po);
   po.RegisterInput("dev-feats", &dev_feats,
                    "rspecifier of features whose loss is printed after each epoch");
@@ -40,6 +42,7 @@ int Run(int argc, char *argv[]) {
   if (!po.Parse(argc, argv, 4, 4, InputArgs{3})) return 0;
   opts.Check();
   run_opts.Check();
+  data_opts.Check();
   if (dev_feats.empty() != dev_tokens.empty())
     throw UsageError("--dev-feats and --dev-tokens go together");
 
@@ -52,16 +55,19 @@ int Run(int argc, char *argv[]) {
   model->SetPolicy(experts.Apply(info.config, model->Policy()));
   CheckCanLearn(info.config, po.Arg(0));
   CheckFiniteWeights(model.get(), po.Arg(0));
-  const std::vector<TrainUtterance> data =
-      ReadTrainData("training", *model, po.Arg(1), po.Arg(2), &tally);
-  std::vector<TrainUtterance> dev;
-  if (!dev_feats.empty()) dev = ReadTrainData("dev", *model, dev_feats, dev_tokens, &tally);
+  const std::unique_ptr<DataSource> data =
+      ReadTrainData("training", data_opts, *model, po.Arg(1), po.Arg(2), &tally);
+  std::unique_ptr<DataSource> dev;
+  if (!dev_feats.empty())
+    dev = ReadTrainData("dev", data_opts, *model, dev_feats, dev_tokens, &tally);
   if (const int status = tally.Finish(); status != 0) return status;  // and no model
 
   LOG_INFO << DescribeMachine() << ", float32";
-  LOG_INFO << data.size() << " utterances, " << model->NumParams() << " parameters; "
-           << opts.ToString() << "; experts: " << model->Policy().ToString();
-  RunTraining(opts, run_opts, data, dev, &model, &info);
+  LOG_INFO << data->Size() << " utterances, " << model->NumParams() << " parameters; "
+           << opts.ToString() << "; threads=" << opts.threads
+           << "; experts: " << model->Policy().ToString();
+  run_opts.read_ahead_bytes = data_opts.ReadAheadBytes();
+  RunTraining(opts, run_opts, *data, dev.get(), &model, &info);
   WriteModel(po.Arg(3), model.get(), info);
   return 0;
 }

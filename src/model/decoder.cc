@@ -93,6 +93,7 @@ void Decoder::Forward(const Context &ctx, const DecoderInput &input, ConstView e
     AddTo(ctx, 1, positions.View().RowRange(0, input.shape.Length(b)),
           input.shape.Rows(x.View(), b));
   }
+  if (dropout != nullptr) dropout->SetShape(input.shape);
   const DropoutMask input_mask = DropoutMask::Draw(dropout, positional_dropout_);
   input_mask.Apply(ctx, x);
   const std::vector<int> own = OwnIndex(input.shape);

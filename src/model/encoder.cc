@@ -77,9 +77,10 @@ void Encoder::Forward(const Context &ctx, const ForwardMode &mode, ConstView fea
   ScaleBy(ctx, std::sqrt(static_cast<float>(config_.model_dim)), x);
   const bool as_rows = packed_ == nullptr || tape != nullptr || mode.dropout != nullptr;
   PositionRows positions = Positions(ctx, mode, sub_shape, as_rows);
+  if (mode.dropout != nullptr) mode.dropout->SetShape(sub_shape);
   const DropoutMask input_mask = DropoutMask::Draw(mode.dropout, config_.positional_dropout);
   input_mask.Apply(ctx, x);
-  DropoutMask::Draw(mode.dropout, config_.positional_dropout).Apply(ctx, positions.table);
+  DropoutMask::DrawShared(mode.dropout, config_.positional_dropout).Apply(ctx, positions.table);
   if (tape != nullptr) tape->blocks.resize(blocks_.size());
   RouteCall routes(mode.routes);
   CachedVector<int64_t> chunk_ends;

@@ -71,7 +71,8 @@ void FullBank::Forward(const Context &ctx, ConstView x, const DispatchPlan &plan
     const int64_t begin = plan.expert_begin[static_cast<size_t>(e)];
     const int64_t rows = plan.expert_begin[static_cast<size_t>(e) + 1] - begin;
     if (rows == 0) continue;
-    const DropoutMask mask{SubSeed(t.mask.seed, static_cast<uint64_t>(e)), t.mask.rate};
+    const DropoutMask mask =
+        t.mask.OfRows(static_cast<uint64_t>(e), plan.slot_frame.data() + begin, rows);
     experts_[static_cast<size_t>(e)].ForwardRows(
         ctx, t.slots.View().RowRange(begin, rows), mask, t.before.View().RowRange(begin, rows),
         after.RowRange(begin, rows), t.out.View().RowRange(begin, rows));
@@ -103,7 +104,8 @@ void FullBank::Backward(const Context &ctx, ConstView x, const DispatchPlan &pla
     const int64_t begin = plan.expert_begin[static_cast<size_t>(e)];
     const int64_t rows = plan.expert_begin[static_cast<size_t>(e) + 1] - begin;
     if (rows == 0) continue;
-    const DropoutMask mask{SubSeed(t.mask.seed, static_cast<uint64_t>(e)), t.mask.rate};
+    const DropoutMask mask =
+        t.mask.OfRows(static_cast<uint64_t>(e), plan.slot_frame.data() + begin, rows);
     experts_[static_cast<size_t>(e)].BackwardRows(
         ctx, t.slots.View().RowRange(begin, rows), t.before.View().RowRange(begin, rows),
         t.after.View().RowRange(begin, rows), mask, dout.View().RowRange(begin, rows),

@@ -12,7 +12,7 @@ HWY_BEFORE_NAMESPACE();
 namespace u2moe {
 namespace HWY_NAMESPACE {
 
-void DropoutKernel(uint64_t seed, float rate, ConstView x, View y) {
+void DropoutKernel(uint64_t seed, Span<uint64_t> rows, float rate, ConstView x, View y) {
   const hn::RebindToUnsigned<Floats> du;
   const hn::RebindToSigned<Floats> di;
   const auto m2 = hn::Set(du, kDropoutMultiplier2), m3 = hn::Set(du, kDropoutMultiplier3);
@@ -22,7 +22,8 @@ void DropoutKernel(uint64_t seed, float rate, ConstView x, View y) {
   const auto first_counters = hn::Mul(hn::Iota(du, 0), hn::Set(du, kDropoutMultiplier1));
   const auto step = hn::Set(du, static_cast<uint32_t>(width) * kDropoutMultiplier1);
   for (int64_t i = 0; i < x.Rows(); ++i) {
-    const DropoutRowKey key(seed, i);
+    const DropoutRowKey key(seed,
+                            rows.empty() ? i : static_cast<int64_t>(rows[static_cast<size_t>(i)]));
     const auto second = hn::Set(du, key.second);
     auto counters = hn::Add(first_counters, hn::Set(du, key.first));
     const auto drop = [&](FloatVec v) HWY_ATTR {  // DropoutHash on a vector
@@ -48,8 +49,8 @@ namespace cpu {
 
 HWY_EXPORT(DropoutKernel);
 
-void Dropout(const Context &, uint64_t seed, float rate, ConstView x, View y) {
-  HWY_DYNAMIC_DISPATCH(DropoutKernel)(seed, rate, x, y);
+void Dropout(const Context &, uint64_t seed, Span<uint64_t> rows, float rate, ConstView x, View y) {
+  HWY_DYNAMIC_DISPATCH(DropoutKernel)(seed, rows, rate, x, y);
 }
 
 }  // namespace cpu

@@ -4,10 +4,12 @@
 
 namespace u2moe {
 
-void Dropout(const Context &ctx, uint64_t seed, float rate, ConstView x, View y) {
+void Dropout(const Context &ctx, uint64_t seed, Span<uint64_t> rows, float rate, ConstView x,
+             View y) {
   CHECK(rate >= 0 && rate < 1) << "dropout rate " << rate;
   CHECK_SHAPE(y, x.Rows(), x.Cols());
-  OPS_CALL(ctx, Dropout, seed, rate, x, y);
+  CHECK(rows.empty() || static_cast<int64_t>(rows.size()) == x.Rows());
+  OPS_CALL(ctx, Dropout, seed, rows, rate, x, y);
 }
 
 }  // namespace u2moe

@@ -281,9 +281,10 @@ CompressedMatrix ReadCompressed(std::istream &is, const std::string &type) {
   return m;
 }
 
-void SkipCompressed(std::istream &is, const std::string &type) {
+MatrixSize SkipCompressed(std::istream &is, const std::string &type) {
   const CompressedMatrix m = ReadHeader(is, type);
   SkipBytes(is, 2 * NumWords(m) + NumBytes(m));
+  return {m.rows, m.cols};
 }
 
 void WriteCompressed(std::ostream &os, const CompressedMatrix &m) {

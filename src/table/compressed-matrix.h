@@ -51,10 +51,15 @@ CompressedMatrix CompressAndWarn(const std::string &name, ConstView m, Compressi
 // The values that Kaldi gives, row by row.
 std::vector<float> Decompress(const CompressedMatrix &m);
 
+struct MatrixSize {
+  int64_t rows = 0, cols = 0;
+};
+
 // What follows the type ("CM", "CM2", "CM3") in binary files. ReadCompressed throws Error for sizes
-// that can only be corrupt, or if the data end early. SkipCompressed passes over the elements.
+// that can only be corrupt, or if the data end early. SkipCompressed passes over
+// the elements.
 CompressedMatrix ReadCompressed(std::istream &is, const std::string &type);
-void SkipCompressed(std::istream &is, const std::string &type);
+MatrixSize SkipCompressed(std::istream &is, const std::string &type);
 
 // With the mark of binary data and the type.
 void WriteCompressed(std::ostream &os, const CompressedMatrix &m);

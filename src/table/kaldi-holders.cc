@@ -184,16 +184,18 @@ void ReadCompressedMatrix(std::istream &is, CompressedMatrix *matrix) {
   *matrix = Compress(ConstView(raw.data.data(), raw.rows, raw.cols), CompressionMethod::kAutomatic);
 }
 
-void SkipMatrix(std::istream &is) {
+MatrixSize SkipMatrix(std::istream &is) {
   if (!ReadBinaryHeader(is)) {
     RawMatrix<float> text;
-    return ReadTextRows(is, &text);
+    ReadTextRows(is, &text);
+    return {text.rows, text.cols};
   }
   const std::string type = ReadBinaryToken(is);
   if (IsCompressed(type)) return SkipCompressed(is, type);
   if (type != "FM" && type != "DM") NoMatrix(type);
   const int32_t rows = ReadBinaryInt32(is), cols = ReadBinaryInt32(is);
   SkipBytes(is, CheckElements(rows, cols) * (type == "FM" ? 4 : 8));
+  return {rows, cols};
 }
 
 template <class Real>

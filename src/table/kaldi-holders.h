@@ -41,7 +41,7 @@ template <class Real>
 void WriteVector(std::ostream &os, bool binary, const std::vector<Real> &vector);
 
 // Pass over a value as ReadMatrix and ReadVector do, without holding its elements if it is binary.
-void SkipMatrix(std::istream &is);
+MatrixSize SkipMatrix(std::istream &is);
 void SkipVector(std::istream &is);
 
 }  // namespace u2moe

@@ -2,22 +2,23 @@
 
 #include <algorithm>
 #include <numeric>
+#include <utility>
 
 #include "base/check.h"
 
 namespace u2moe {
 
-std::vector<std::vector<int>> MakeEpochBatches(const std::vector<int64_t> &lengths, int batch_size,
-                                               int bucket_size, Rng *rng) {
-  CHECK(batch_size >= 1 && bucket_size >= 1);
-  std::vector<int> order(lengths.size());
-  std::iota(order.begin(), order.end(), 0);
-  rng->Shuffle(&order);
+namespace {
+
+// The utterances of *order, which is shuffled, in batches.
+std::vector<std::vector<int>> MakeBatches(const std::vector<int64_t> &lengths, int batch_size,
+                                          int bucket_size, Rng *rng, std::vector<int> *order) {
+  rng->Shuffle(order);
   std::vector<std::vector<int>> batches;
-  for (size_t begin = 0; begin < order.size(); begin += static_cast<size_t>(bucket_size)) {
-    const size_t end = std::min(order.size(), begin + static_cast<size_t>(bucket_size));
-    std::vector<int> bucket(order.begin() + static_cast<int64_t>(begin),
-                            order.begin() + static_cast<int64_t>(end));
+  for (size_t begin = 0; begin < order->size(); begin += static_cast<size_t>(bucket_size)) {
+    const size_t end = std::min(order->size(), begin + static_cast<size_t>(bucket_size));
+    std::vector<int> bucket(order->begin() + static_cast<int64_t>(begin),
+                            order->begin() + static_cast<int64_t>(end));
     std::stable_sort(bucket.begin(), bucket.end(), [&](int a, int b) {
       return lengths[static_cast<size_t>(a)] < lengths[static_cast<size_t>(b)];
     });
@@ -28,6 +29,32 @@ std::vector<std::vector<int>> MakeEpochBatches(const std::vector<int64_t> &lengt
     }
   }
   rng->Shuffle(&batches);
+  return batches;
+}
+
+}  // namespace
+
+std::vector<std::vector<int>> MakeEpochBatches(const std::vector<int64_t> &lengths, int batch_size,
+                                               int bucket_size, int shuffle_block, Rng *rng) {
+  CHECK(batch_size >= 1 && bucket_size >= 1 && shuffle_block >= 0);
+  std::vector<int> order(lengths.size());
+  std::iota(order.begin(), order.end(), 0);
+  if (shuffle_block == 0) return MakeBatches(lengths, batch_size, bucket_size, rng, &order);
+  const size_t size = static_cast<size_t>(shuffle_block);
+  std::vector<size_t> blocks((order.size() + size - 1) / size);
+  std::iota(blocks.begin(), blocks.end(), size_t{0});
+  rng->Shuffle(&blocks);
+  std::vector<std::vector<int>> batches;
+  std::vector<int> together;
+  for (size_t b = 0; b < blocks.size(); ++b) {
+    const size_t begin = blocks[b] * size, end = std::min(order.size(), begin + size);
+    together.insert(together.end(), order.begin() + static_cast<int64_t>(begin),
+                    order.begin() + static_cast<int64_t>(end));
+    if (b + 1 < blocks.size() && (b + 1) % kBlocksTogether != 0) continue;
+    for (auto &batch : MakeBatches(lengths, batch_size, bucket_size, rng, &together))
+      batches.push_back(std::move(batch));
+    together.clear();
+  }
   return batches;
 }
 

@@ -13,7 +13,7 @@ namespace {
 
 // One direction's smoothed cross-entropy, summed over the batch. weight: of its gradient.
 double DecoderLoss(const Context &ctx, const Decoder &decoder, const TrainBatch &batch,
-                   const ModelConfig &config, bool reverse, float weight, DropoutSeeds *dropout,
+                   const ModelConfig &config, bool reverse, float weight, const LossOptions &opts,
                    ConstView encoder_out, const RaggedShape &encoder_shape, Decoder *grad,
                    View dencoder_out, int64_t *num_correct) {
   std::vector<int> memory(batch.labels.size());
@@ -28,7 +28,7 @@ double DecoderLoss(const Context &ctx, const Decoder &decoder, const TrainBatch 
   }
   Tensor logits;
   Decoder::Tape tape;
-  decoder.Forward(ctx, input, encoder_out, encoder_shape, dropout, nullptr, &logits,
+  decoder.Forward(ctx, input, encoder_out, encoder_shape, opts.dropout, opts.routes, &logits,
                   grad ? &tape : nullptr);
   Tensor dlogits;
   if (grad) dlogits = Tensor(ctx, logits.Rows(), logits.Cols());
@@ -48,25 +48,14 @@ int64_t TrainBatch::NumTokens() const {
   return n;
 }
 
-void LossSums::Add(const LossSums &o) {
-  loss += o.loss;
-  ctc += o.ctc;
-  exit_ctc += o.exit_ctc;
-  l2r += o.l2r;
-  r2l += o.r2l;
-  num_utterances += o.num_utterances;
-  num_tokens += o.num_tokens;
-  num_correct += o.num_correct;
-  num_infinite_ctc += o.num_infinite_ctc;
-}
-
-LossSums ComputeLoss(const Context &ctx, const AsrModel &model, const TrainBatch &batch,
-                     const LossOptions &opts, AsrModel *grad, AsrModel *running) {
+LossTerms ComputeLoss(const Context &ctx, const AsrModel &model, const TrainBatch &batch,
+                      const LossOptions &opts, AsrModel *grad, AsrModel *running) {
   const ModelConfig &config = model.Config();
   CHECK_EQ(batch.shape.NumSequences(), batch.NumUtterances());
   ForwardMode mode;
   mode.mask = opts.mask;
   mode.dropout = opts.dropout;
+  mode.routes = opts.routes;
   Encoder::Tape tape;
   Tensor encoder_out, exit_out;
   mode.exit_out = &exit_out;
@@ -74,9 +63,9 @@ LossSums ComputeLoss(const Context &ctx, const AsrModel &model, const TrainBatch
   model.Encoder().Forward(ctx, mode, MatrixOnDevice(ctx, batch.feats), batch.shape, &encoder_out,
                           &shape, grad ? &tape : nullptr,
                           running ? running->MutableEncoder() : nullptr);
-  LossSums sums;
-  sums.num_utterances = batch.NumUtterances();
-  sums.num_tokens = batch.NumTokens();
+  LossTerms terms;
+  terms.num_utterances = batch.NumUtterances();
+  const double num_utterances = static_cast<double>(batch.NumUtterances());
   Tensor dencoder_out, dexit;
   if (grad) dencoder_out = Tensor::Zeros(ctx, encoder_out.Rows(), encoder_out.Cols());
   const double w = config.ctc_weight;
@@ -99,43 +88,48 @@ LossSums ComputeLoss(const Context &ctx, const AsrModel &model, const TrainBatch
     if (grad) model.Ctc().Backward(ctx, out, dlogits, grad->MutableCtc(), dout);
     return sum;
   };
+  double ctc_sum = 0;
   if (w > 0) {
     Tensor dctc;
+    int64_t num_infinite = 0, same_utterances = 0;
     if (grad) dctc = Tensor(ctx, encoder_out.Rows(), encoder_out.Cols());
-    sums.ctc = ctc(encoder_out, w * (1 - v), dctc, &sums.num_infinite_ctc);
+    ctc_sum = ctc(encoder_out, w * (1 - v), dctc, &num_infinite);
     if (grad) AddTo(ctx, 1, dctc, dencoder_out);
-    int64_t same_utterances = 0;
+    terms.Add("infinite_ctc", static_cast<double>(num_infinite), 0, num_utterances);
     if (v > 0) {
       if (grad) dexit = Tensor(ctx, encoder_out.Rows(), encoder_out.Cols());
-      sums.exit_ctc = ctc(exit_out, w * v, dexit, &same_utterances);
+      const double exit_sum = ctc(exit_out, w * v, dexit, &same_utterances);
+      terms.Add("exit_ctc", exit_sum, w * v, num_utterances);
     }
   }
+  terms.Add("ctc", ctc_sum, w * (1 - v), num_utterances);
   const double divisor =
       config.length_normalized_loss ? opts.token_divisor : opts.utterance_divisor;
   const double r = model.HasRightDecoder() ? config.reverse_weight : 0;
-  double attention = 0;
+  double left_sum = 0, right_sum = 0;
+  int64_t num_correct = 0;
   if (w < 1) {
-    sums.l2r = DecoderLoss(ctx, model.LeftDecoder(), batch, config, false,
-                           static_cast<float>((1 - w) * (1 - r) / divisor), opts.dropout,
-                           encoder_out, shape, grad ? grad->MutableLeftDecoder() : nullptr,
-                           dencoder_out, &sums.num_correct);
-    attention = sums.l2r;
+    left_sum =
+        DecoderLoss(ctx, model.LeftDecoder(), batch, config, false,
+                    static_cast<float>((1 - w) * (1 - r) / divisor), opts, encoder_out, shape,
+                    grad ? grad->MutableLeftDecoder() : nullptr, dencoder_out, &num_correct);
     if (r > 0) {
-      sums.r2l =
-          DecoderLoss(ctx, model.RightDecoder(), batch, config, true,
-                      static_cast<float>((1 - w) * r / divisor), opts.dropout, encoder_out, shape,
-                      grad ? grad->MutableRightDecoder() : nullptr, dencoder_out, nullptr);
-      attention = (1 - r) * sums.l2r + r * sums.r2l;
+      right_sum = DecoderLoss(ctx, model.RightDecoder(), batch, config, true,
+                              static_cast<float>((1 - w) * r / divisor), opts, encoder_out, shape,
+                              grad ? grad->MutableRightDecoder() : nullptr, dencoder_out, nullptr);
     }
   }
   // In units of a sum over utterances, also where attention is divided by tokens.
-  sums.loss = w * ((1 - v) * sums.ctc + v * sums.exit_ctc) +
-              (1 - w) * attention * opts.utterance_divisor / divisor;
+  const double attention_weight = (1 - w) * opts.utterance_divisor / divisor;
+  terms.Add("l2r", left_sum, attention_weight * (1 - r), num_utterances);
+  terms.Add("r2l", right_sum, attention_weight * r, num_utterances);
+  terms.Add("accuracy", static_cast<double>(num_correct), 0,
+            static_cast<double>(batch.NumTokens()));
   if (grad) {
     model.Encoder().Backward(ctx, tape, &dencoder_out, dexit.Empty() ? nullptr : &dexit,
                              grad->MutableEncoder());
   }
-  return sums;
+  return terms;
 }
 
 }  // namespace u2moe

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "model/asr-model.h"
+#include "train/loss-terms.h"
 
 namespace u2moe {
 
@@ -18,20 +19,10 @@ struct TrainBatch {
   int64_t NumTokens() const;  // labels + eos
 };
 
-// Sums over utterances; divide by num_utterances for WeNet's figures.
-struct LossSums {
-  double loss = 0;      // w * ctc + (1 - w) * attention, as below
-  double exit_ctc = 0;  // where frames may exit
-  double ctc = 0, l2r = 0, r2l = 0;
-  int64_t num_utterances = 0, num_tokens = 0, num_correct = 0;  // correct: L2R argmax, eos included
-  int64_t num_infinite_ctc = 0;  // utterances whose labels do not fit their frames; they count 0
-
-  void Add(const LossSums &other);
-};
-
 struct LossOptions {
   AttentionMask mask;               // chunk mask of the encoder
   DropoutSeeds *dropout = nullptr;  // null: no dropout
+  RouteSink *routes = nullptr;      // hears all mixtures, of encoder, left and right decoder
   // Where the model's policy lets frames exit, the share of the CTC loss that is of the CTC head at
   // that place (arXiv 2102.03216).
   double exit_ctc_weight = 0.3;
@@ -45,8 +36,14 @@ struct LossOptions {
 // (1 - v) * CTC + v * CTC at the exit, v = exit_ctc_weight. *grad, if not null, is added to;
 // running, if not null, receives moved batch-norm statistics. Throws DataError for utterances too
 // short for one frame.
-LossSums ComputeLoss(const Context &ctx, const AsrModel &model, const TrainBatch &batch,
-                     const LossOptions &opts, AsrModel *grad, AsrModel *running);
+//
+// The terms, as log.jsonl names them: "ctc", "l2r", "r2l" and, where frames may exit, "exit_ctc",
+// each a sum over utterances; "accuracy", the L2R decoder's best tokens that are right, eos
+// included, per token; "infinite_ctc", utterances whose labels do not fit their frames (their CTC
+// loss counts 0). What is not linear in utterances (batch norm) is of this
+// batch: a trainer that cuts a batch into shards trains on the losses of the shards.
+LossTerms ComputeLoss(const Context &ctx, const AsrModel &model, const TrainBatch &batch,
+                      const LossOptions &opts, AsrModel *grad, AsrModel *running);
 
 }  // namespace u2moe
 

@@ -1,12 +1,18 @@
 #include "train/train-data.h"
 
+#include <algorithm>
 #include <array>
+#include <optional>
 #include <set>
 #include <utility>
+#include <vector>
 
 #include "base/log.h"
+#include "table/matrix-index.h"
 #include "table/text-tables.h"
 #include "table/utterance-reader.h"
+#include "train/archive-source.h"
+#include "train/trainable.h"
 
 namespace u2moe {
 namespace {
@@ -28,53 +34,155 @@ class KeyList {
   std::string text_;
 };
 
-}  // namespace
+// Sorts the utterances of a set into those that can be used and those that cannot, and says why.
+class SetReader {
+ public:
+  SetReader(std::string set, const std::string &tokens_rspecifier, UtteranceTally *tally)
+      : set_(std::move(set)), tokens_(tokens_rspecifier), tally_(tally) {}
 
-std::vector<TrainUtterance> ReadTrainData(const std::string &set, const AsrModel &model,
-                                          const std::string &feats_rspecifier,
-                                          const std::string &tokens_rspecifier,
-                                          UtteranceTally *tally) {
-  UtteranceReader feats(feats_rspecifier);
-  RandomAccessInt32VectorReader tokens(tokens_rspecifier);
-  std::vector<TrainUtterance> data;
-  std::set<std::string> keys;
-  std::array<KeyList, 1 + static_cast<size_t>(Unfit::kLoss)> unfit;
-  KeyList no_tokens, unreadable;
-  for (; !feats.Done(); feats.Next()) {
-    keys.insert(feats.Key());
-    KeyList *reason = &unreadable;
-    const bool fit = tally->Try(feats, [&] {
-      TrainUtterance u{feats.Key(), feats.Value(), {}};
-      if (!tokens.HasKey(u.key)) reason = &no_tokens;
-      u.labels = tokens.Value(u.key);
+  // entry: what stands on the utterance and says where it is. read() gets its features or their
+  // size, find(labels, &why) keeps it unless it is unfit.
+  template <class Entry, class Read, class Find>
+  void Add(const Entry &entry, Read read, Find find) {
+    const std::string &key = entry.Key();
+    keys_.insert(key);
+    KeyList *reason = &unreadable_;
+    const bool fit = tally_->Try(entry, [&] {
+      read();
+      if (!tokens_.HasKey(key)) reason = &no_tokens_;
+      const std::vector<int32_t> &labels = tokens_.Value(key);
       std::string why;
-      const Unfit found = FindUnfit(model, u, &why);
-      reason = &unfit[static_cast<size_t>(found)];
+      const Unfit found = find(labels, &why);
+      reason = &unfit_[static_cast<size_t>(found)];
       if (found != Unfit::kNo) throw DataError(why);
-      data.push_back(std::move(u));
     });
-    if (!fit) reason->Add(feats.Key());
+    if (!fit) reason->Add(key);
   }
-  feats.Close();
-  const auto say = [&](const KeyList &list, const std::string &reason) {
-    if (list.Size() == 0) return;
-    LOG_WARN << list.Size() << " of " << keys.size() << " " << set
-             << " utterances cannot be used, for " << reason << ":" << list.Text()
-             << " (--max-failures lets the training go on without them)";
-  };
-  say(no_tokens, "features without tokens");
-  say(unreadable, "values that cannot be read");
-  for (size_t i = 1; i < unfit.size(); ++i) say(unfit[i], UnfitName(static_cast<Unfit>(i)));
-  KeyList no_feats;
-  for (const std::string &key : tokens.Keys()) {
-    if (keys.count(key) == 0) no_feats.Add(key);
-  }
-  if (no_feats.Size() > 0) {
-    LOG_WARN << no_feats.Size() << " " << set
+
+  void Finish() {
+    Say(no_tokens_, "features without tokens");
+    Say(unreadable_, "values that cannot be read");
+    for (size_t i = 1; i < unfit_.size(); ++i) Say(unfit_[i], UnfitName(static_cast<Unfit>(i)));
+    KeyList no_feats;
+    for (const std::string &key : tokens_.Keys()) {
+      if (keys_.count(key) == 0) no_feats.Add(key);
+    }
+    if (no_feats.Size() == 0) return;
+    LOG_WARN << no_feats.Size() << " " << set_
              << " utterances have tokens without features:" << no_feats.Text()
              << "; they are not used";
   }
-  if (data.empty())
+
+ private:
+  void Say(const KeyList &list, const std::string &reason) const {
+    if (list.Size() == 0) return;
+    LOG_WARN << list.Size() << " of " << keys_.size() << " " << set_
+             << " utterances cannot be used, for " << reason << ":" << list.Text()
+             << " (--max-failures lets the training go on without them)";
+  }
+
+  std::string set_;
+  RandomAccessInt32VectorReader tokens_;
+  UtteranceTally *tally_;
+  std::set<std::string> keys_;
+  std::array<KeyList, 1 + static_cast<size_t>(Unfit::kLoss)> unfit_;
+  KeyList no_tokens_, unreadable_;
+};
+
+std::unique_ptr<DataSource> ReadIntoMemory(const AsrModel &model,
+                                           const std::string &feats_rspecifier, SetReader *set) {
+  UtteranceReader feats(feats_rspecifier);
+  std::vector<TrainUtterance> data;
+  for (; !feats.Done(); feats.Next()) {
+    TrainUtterance u;
+    set->Add(
+        feats,
+        [&] {
+          u = {feats.Key(), feats.Value(), {}};
+        },
+        [&](const std::vector<int32_t> &labels, std::string *why) {
+          u.labels = labels;
+          const Unfit found = FindUnfit(model, u, why);
+          if (found == Unfit::kNo) data.push_back(std::move(u));
+          return found;
+        });
+  }
+  feats.Close();
+  return std::make_unique<MemorySource>(std::move(data));
+}
+
+// An entry of an index, as a table reader stands on one.
+class PlaceEntry {
+ public:
+  PlaceEntry(const MatrixIndex &index, const MatrixPlace &place) : index_(index), place_(place) {}
+  const std::string &Key() const { return place_.key; }
+  std::string Where() const { return index_.Where(place_); }
+
+ private:
+  const MatrixIndex &index_;
+  const MatrixPlace &place_;
+};
+
+std::unique_ptr<DataSource> LeaveInFiles(const AsrModel &model, MatrixIndex index, SetReader *set) {
+  std::vector<ArchiveSource::Utterance> utterances;
+  for (size_t i = 0; i < index.Places().size(); ++i) {
+    const MatrixPlace &place = index.Places()[i];
+    set->Add(
+        PlaceEntry(index, place),
+        [&] {
+          if (!place.error.empty()) throw DataError(place.error);
+        },
+        [&](const std::vector<int32_t> &labels, std::string *why) {
+          const Unfit found = FindUnfitShape(model, labels, place.rows, place.cols, why);
+          if (found == Unfit::kNo) utterances.push_back({i, labels});
+          return found;
+        });
+  }
+  return std::make_unique<ArchiveSource>(std::move(index), std::move(utterances));
+}
+
+}  // namespace
+
+void TrainDataOptions::Register(OptionParser *po) {
+  po->Register("memory-limit", &memory_limit,
+               "MB of features: a training or dev set that has more is not read into memory, but "
+               "batch by batch from its files, some batches ahead (not from a pipe). Results are "
+               "the same");
+}
+
+void TrainDataOptions::Check() const {
+  if (memory_limit < 0) throw UsageError("--memory-limit=", memory_limit, ": expected 0 or more");
+}
+
+int64_t TrainDataOptions::ReadAheadBytes() const {
+  constexpr int64_t kMost = int64_t{256} << 20;
+  return std::min(kMost, LimitBytes());
+}
+
+std::unique_ptr<DataSource> ReadTrainData(const std::string &set, const TrainDataOptions &opts,
+                                          const AsrModel &model,
+                                          const std::string &feats_rspecifier,
+                                          const std::string &tokens_rspecifier,
+                                          UtteranceTally *tally) {
+  std::optional<MatrixIndex> index = MatrixIndex::Read(feats_rspecifier);
+  int64_t bytes = 0;
+  if (index) {
+    for (const MatrixPlace &place : index->Places())
+      bytes += place.rows * place.cols * static_cast<int64_t>(sizeof(float));
+    if (bytes <= opts.LimitBytes()) index.reset();
+  }
+  SetReader reader(set, tokens_rspecifier, tally);
+  std::unique_ptr<DataSource> data;
+  if (index) {
+    LOG_INFO << "the features of the " << set << " set take " << (bytes >> 20)
+             << " MB, more than --memory-limit=" << opts.memory_limit
+             << ": they are read while they are used";
+    data = LeaveInFiles(model, std::move(*index), &reader);
+  } else {
+    data = ReadIntoMemory(model, feats_rspecifier, &reader);
+  }
+  reader.Finish();
+  if (data->Size() == 0)
     throw Error("no utterance of ", feats_rspecifier, " can be trained on, so there is no ", set,
                 " data; see above");
   return data;

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "base/log.h"
@@ -11,6 +10,7 @@
 #include "ops/ctc-loss.h"
 #include "ops/elementwise.h"
 #include "train/dynamic-chunk.h"
+#include "train/trainable.h"
 #include "util/progress.h"
 
 namespace u2moe {
@@ -19,212 +19,53 @@ namespace {
 // Independent random streams of one run.
 enum Stream : uint64_t { kOrderStream = 1, kMaskStream, kAugmentStream, kDropoutStream };
 
-uint64_t StreamSeed(int32_t seed, Stream stream, int32_t epoch, int64_t index) {
+uint64_t EpochSeed(int32_t seed, Stream stream, int32_t epoch) {
   const uint64_t s = SubSeed(static_cast<uint64_t>(seed), static_cast<uint64_t>(stream));
-  return SubSeed(SubSeed(s, static_cast<uint64_t>(epoch)), static_cast<uint64_t>(index));
+  return SubSeed(SubSeed(s, static_cast<uint64_t>(epoch)), uint64_t{0});
+}
+
+// Of a batch: of its utterances, in whatever order.
+uint64_t BatchSeed(uint64_t epoch_seed, const LoadedBatch &batch) {
+  uint64_t sum = 0;
+  for (const auto &u : batch.utterances) sum += SubSeed(epoch_seed, u->key);
+  return Mix64(sum);
 }
 
 }  // namespace
 
-void TrainOptions::Register(OptionParser *po) {
-  po->Register("epochs", &epochs, "passes over the training data");
-  po->Register("batch-size", &batch_size, "utterances per batch");
-  po->Register("bucket-size", &bucket_size,
-               "utterances that are sorted by length together before they are batched");
-  po->Register("learning-rate", &learning_rate,
-               "highest learning rate, reached after --warmup-steps");
-  po->Register("warmup-steps", &warmup_steps,
-               "optimizer steps of rising rate; afterwards it falls as 1/sqrt(step)");
-  po->Register("grad-clip", &grad_clip, "largest 2-norm of the whole gradient; 0: no clipping");
-  po->Register("accum-grad", &accum_grad,
-               "batches whose gradients are averaged into one step; fewer at the end of an epoch");
-  po->Register("seed", &seed, "seed of data order, chunk sizes, masks and dropout");
-  po->Register("threads", &threads,
-               "threads that share each batch. With conv-norm=batch-norm each thread normalises by "
-               "the statistics of its own share, and those of the first are kept for decoding, so "
-               "results depend on this number");
-  po->Register("max-skipped-steps", &max_skipped_steps,
-               "stop after this many steps without a finite gradient");
-  po->Register(
-      "exit-ctc-weight", &exit_ctc_weight,
-      "with --exit-blank: share of the CTC loss that is of the CTC head after --exit-block");
-  po->Register("spec-augment", &spec_augment,
-               "mask stretches of time and frequency, and substitute frames");
-  spec.Register(po);
-}
-
-void TrainOptions::Check() const {
-  if (epochs < 1) throw UsageError("--epochs=", epochs, ": expected at least 1");
-  if (batch_size < 1) throw UsageError("--batch-size=", batch_size, ": expected at least 1");
-  if (bucket_size < 1) throw UsageError("--bucket-size=", bucket_size, ": expected at least 1");
-  if (!(learning_rate > 0))
-    throw UsageError("--learning-rate=", learning_rate, ": expected a positive number");
-  if (warmup_steps < 0) throw UsageError("--warmup-steps=", warmup_steps, ": expected 0 or more");
-  if (!(grad_clip >= 0)) throw UsageError("--grad-clip=", grad_clip, ": expected 0 or more");
-  if (accum_grad < 1) throw UsageError("--accum-grad=", accum_grad, ": expected at least 1");
-  if (threads < 1) throw UsageError("--threads=", threads, ": expected at least 1");
-  if (!(exit_ctc_weight >= 0 && exit_ctc_weight < 1))
-    throw UsageError("--exit-ctc-weight=", exit_ctc_weight, ": must be in [0, 1)");
-  spec.Check();
-}
-
-std::string TrainOptions::ToString() const {
-  return Cat("epochs=", epochs, " batch-size=", batch_size, " bucket-size=", bucket_size,
-             " learning-rate=", learning_rate, " warmup-steps=", warmup_steps,
-             " grad-clip=", grad_clip, " accum-grad=", accum_grad, " seed=", seed,
-             " threads=", threads, " exit-ctc-weight=", exit_ctc_weight,
-             " spec-augment=", spec_augment, spec_augment ? " " + spec.ToString() : std::string());
-}
-
-std::string EpochReport::ToJson() const {
-  nlohmann::ordered_json j{{"epoch", epoch}};
-  const auto add = [&j](const std::string &set, const LossSums &s) {
-    const double n = static_cast<double>(std::max<int64_t>(1, s.num_utterances));
-    j[set + "_loss"] = s.loss / n;
-    j[set + "_ctc"] = s.ctc / n;
-    if (s.exit_ctc > 0) j[set + "_exit_ctc"] = s.exit_ctc / n;
-    j[set + "_l2r"] = s.l2r / n;
-    j[set + "_r2l"] = s.r2l / n;
-    j[set + "_accuracy"] = static_cast<double>(s.num_correct) /
-                           static_cast<double>(std::max<int64_t>(1, s.num_tokens));
-  };
-  add("train", train);
-  if (dev.num_utterances > 0) add("dev", dev);
-  j["steps"] = steps;
-  j["skipped_steps"] = skipped_steps;
-  j["learning_rate"] = learning_rate;
-  j["grad_norm"] = grad_norm;
-  j["frames"] = frames;
-  j["wall_seconds"] = wall_seconds;
-  j["cpu_seconds"] = cpu_seconds;
-  j["frames_per_second"] = static_cast<double>(frames) / std::max(wall_seconds, 1e-9);
-  j["frames_per_cpu_second"] = static_cast<double>(frames) / std::max(cpu_seconds, 1e-9);
-  j["dev_seconds"] = dev_seconds;
-  return j.dump();
-}
-
-namespace {
-
-// Beyond what a logarithm of an energy can be, though other features may be as large.
-constexpr float kUnusual = 1e4f;
-// What no feature can be; its squares are not far from the end of float32.
-constexpr float kImpossible = 1e15f;
-
-// Without dropout, under no mask.
-LossSums UtteranceLoss(const Context &ctx, const AsrModel &model, const TrainUtterance &u,
-                       double exit_ctc_weight) {
-  TrainBatch batch;
-  batch.feats = u.feats;
-  batch.shape = RaggedShape::Single(u.feats.Rows());
-  batch.labels.push_back(u.labels);
-  LossOptions options;
-  options.exit_ctc_weight = exit_ctc_weight;
-  try {
-    return ComputeLoss(ctx, model, batch, options, nullptr, nullptr);
-  } catch (const DataError &e) {  // a router meets NaN before the loss does
-    throw DataError("utterance ", u.key, ": ", e.what());
-  }
-}
-
-}  // namespace
-
-const char *UnfitName(Unfit unfit) {
-  switch (unfit) {
-    case Unfit::kNo:
-      return "nothing";
-    case Unfit::kLabel:
-      return "labels that are no units of the model";
-    case Unfit::kDimension:
-      return "features of another dimension";
-    case Unfit::kValue:
-      return "NaN, infinity or impossible values in the features";
-    case Unfit::kFrames:
-      return "more labels than frames, or too few frames";
-    case Unfit::kLoss:
-      return "a loss that is not finite";
-  }
-  return "";
-}
-
-Unfit FindUnfit(const AsrModel &model, const TrainUtterance &u, std::string *why) {
-  const ModelConfig &config = model.Config();
-  for (int32_t label : u.labels) {
-    if (label < 0 || label >= config.vocab_size || label == config.blank) {
-      *why = Cat("label ", label, " is not a unit of the model (1 to ", config.vocab_size - 1,
-                 ", blank ", config.blank, "); were the tokens made with the model's units.txt?");
-      return Unfit::kLabel;
-    }
-  }
-  if (u.feats.Cols() != config.encoder.feature_dim) {
-    *why = Cat("features have ", u.feats.Cols(), " dimensions, the model wants ",
-               config.encoder.feature_dim);
-    return Unfit::kDimension;
-  }
-  float largest = 0;
-  for (int64_t i = 0; i < u.feats.Size(); ++i) {
-    const float x = std::abs(u.feats.Data()[i]);
-    if (!std::isfinite(x)) {
-      *why = "features hold NaN or infinity; extract them again";
-      return Unfit::kValue;
-    }
-    largest = std::max(largest, x);
-  }
-  if (largest > kImpossible) {
-    *why = Cat("features hold values of ", largest, ", which no sound has; extract them again");
-    return Unfit::kValue;
-  }
-  const int64_t frames = model.Encoder().OutLength(u.feats.Rows()), needed = CtcMinFrames(u.labels);
-  if (frames < std::max<int64_t>(1, needed)) {
-    *why = Cat(u.feats.Rows(), " feature frames give ", frames, " encoder frames, too few for ",
-               u.labels.size(), " labels, which need ", std::max<int64_t>(1, needed),
-               "; is the transcript right?");
-    return Unfit::kFrames;
-  }
-  if (largest > kUnusual) {
-    bool finite = false;
-    try {
-      finite =
-          std::isfinite(UtteranceLoss(Context(), model, u, LossOptions().exit_ctc_weight).loss);
-    } catch (const DataError &) {
-    }
-    if (!finite) {
-      *why =
-          Cat("its loss is not finite, with features of up to ", largest, "; extract them again");
-      return Unfit::kLoss;
-    }
-  }
-  return Unfit::kNo;
-}
-
-Trainer::Trainer(const TrainOptions &opts, AsrModel *model, const std::vector<TrainUtterance> *data)
+Trainer::Trainer(const TrainOptions &opts, AsrModel *model, const DataSource *data,
+                 int64_t read_ahead_bytes)
     : opts_(opts),
       model_(model),
       data_(data),
+      read_ahead_bytes_(read_ahead_bytes),
+      lengths_(data->Lengths()),
       pool_(opts.threads),
-      optimizer_(AdamOptions(), opts.grad_clip, model) {
-  for (const TrainUtterance &u : *data) lengths_.push_back(u.feats.Rows());
-  for (int i = 0; i < opts.threads; ++i) {
-    grads_.push_back(std::make_unique<AsrModel>(model->Config()));
-    SetZero(grads_.back().get());
+      gradients_(model),
+      optimizer_(AdamOptions(), opts.grad_clip, model),
+      loads_(model->Config()) {
+  if (opts.threads > opts.shards) {
+    LOG_WARN << "--threads=" << opts.threads << ": a batch has only --shards=" << opts.shards
+             << " parts for them; more shards change results a little";
   }
 }
 
-TrainBatch Trainer::MakeBatch(const std::vector<int> &utterances, int32_t epoch) const {
+TrainBatch Trainer::MakeBatch(const std::vector<const TrainUtterance *> &utterances,
+                              int32_t epoch) const {
   TrainBatch batch;
   std::vector<Tensor> feats;
-  for (int i : utterances) {
-    const TrainUtterance &u = (*data_)[static_cast<size_t>(i)];
-    Tensor x = u.feats;
+  for (const TrainUtterance *u : utterances) {
+    Tensor x = u->feats;
     int64_t frames = x.Rows();
     if (opts_.spec_augment) {
-      Rng rng(SubSeed(StreamSeed(opts_.seed, kAugmentStream, epoch, 0), u.key));
+      Rng rng(SubSeed(EpochSeed(opts_.seed, kAugmentStream, epoch), u->key));
       const int64_t kept = ApplySpecAugment(opts_.spec, DrawFrom(&rng), x);
       // Trimming must not make the labels unfit.
-      if (model_->Encoder().OutLength(kept) >= std::max<int64_t>(1, CtcMinFrames(u.labels)))
+      if (model_->Encoder().OutLength(kept) >= std::max<int64_t>(1, CtcMinFrames(u->labels)))
         frames = kept;
     }
     batch.shape.Append(frames);
-    batch.labels.push_back(u.labels);
+    batch.labels.push_back(u->labels);
     feats.push_back(std::move(x));
   }
   batch.feats = Tensor(batch.shape.TotalRows(), model_->Config().encoder.feature_dim);
@@ -235,55 +76,57 @@ TrainBatch Trainer::MakeBatch(const std::vector<int> &utterances, int32_t epoch)
   return batch;
 }
 
-LossSums Trainer::RunBatch(const std::vector<int> &batch, int32_t epoch, int64_t index,
-                           int group_size) {
+LossTerms Trainer::RunBatch(const LoadedBatch &batch, int32_t epoch, int group_size) {
   LossOptions options;
   options.exit_ctc_weight = opts_.exit_ctc_weight;
   const EncoderConfig &encoder = model_->Config().encoder;
+  std::vector<int64_t> lengths;
+  std::vector<int> places;
   int64_t longest = 0, num_tokens = 0;
-  for (int i : batch) {
-    longest = std::max(longest, lengths_[static_cast<size_t>(i)]);
-    num_tokens += static_cast<int64_t>((*data_)[static_cast<size_t>(i)].labels.size()) + 1;
+  for (const auto &u : batch.utterances) {
+    places.push_back(static_cast<int>(lengths.size()));
+    lengths.push_back(u->feats.Rows());
+    longest = std::max(longest, u->feats.Rows());
+    num_tokens += static_cast<int64_t>(u->labels.size()) + 1;
   }
   if (encoder.dynamic_chunk) {
-    Rng rng(StreamSeed(opts_.seed, kMaskStream, epoch, index));
+    Rng rng(BatchSeed(EpochSeed(opts_.seed, kMaskStream, epoch), batch));
     options.mask = DrawChunkMask(model_->Encoder().OutLength(longest), encoder.subsampling,
                                  encoder.dynamic_left_chunk, DrawFrom(&rng));
   }
-  options.utterance_divisor = static_cast<double>(batch.size()) * group_size;
+  options.utterance_divisor = static_cast<double>(batch.utterances.size()) * group_size;
   options.token_divisor = static_cast<double>(num_tokens) * group_size;
-  const std::vector<std::vector<int>> shards = SplitIntoShards(batch, lengths_, opts_.threads);
-  std::vector<LossSums> sums(shards.size());
-  const auto run = [&](int64_t s) {
-    const std::vector<int> &shard = shards[static_cast<size_t>(s)];
-    if (shard.empty()) return;
-    const TrainBatch part = MakeBatch(shard, epoch);
-    DropoutSeeds dropout(
-        SubSeed(StreamSeed(opts_.seed, kDropoutStream, epoch, index), static_cast<uint64_t>(s)));
+  std::vector<std::vector<int>> shards = SplitIntoShards(places, lengths, opts_.shards);
+  shards.erase(std::remove_if(shards.begin(), shards.end(),
+                              [](const std::vector<int> &shard) { return shard.empty(); }),
+               shards.end());
+  const uint64_t dropout_seed = EpochSeed(opts_.seed, kDropoutStream, epoch);
+  const uint64_t shared_seed = BatchSeed(dropout_seed, batch);
+  std::vector<LossTerms> terms(shards.size());
+  std::vector<LoadCounter> counters(shards.size());
+  gradients_.AddBatch(&pool_, static_cast<int>(shards.size()), [&](int shard, AsrModel *grad) {
+    const size_t s = static_cast<size_t>(shard);
+    std::vector<const TrainUtterance *> utterances;
+    std::vector<uint64_t> seeds;
+    for (const int i : shards[s]) {
+      utterances.push_back(batch.utterances[static_cast<size_t>(i)].get());
+      seeds.push_back(SubSeed(dropout_seed, utterances.back()->key));
+    }
+    DropoutSeeds dropout(shared_seed, std::move(seeds));
     LossOptions shard_options = options;
     shard_options.dropout = &dropout;
-    // Running statistics of batch norm follow the first shard: threads must not race for them.
-    sums[static_cast<size_t>(s)] =
-        ComputeLoss(ctx_, *model_, part, shard_options, grads_[static_cast<size_t>(s)].get(),
-                    s == 0 ? model_ : nullptr);
-  };
-  if (opts_.threads == 1) {
-    run(0);
-  } else {
-    pool_.ParallelFor(opts_.threads, run);
-  }
-  LossSums total;
-  for (const LossSums &s : sums) total.Add(s);
+    shard_options.routes = &counters[s];
+    terms[s] = ComputeLoss(ctx_, *model_, MakeBatch(utterances, epoch), shard_options, grad, grad);
+  });
+  LossTerms total;
+  for (const LossTerms &t : terms) total.Add(t);
+  for (const LoadCounter &counter : counters) loads_.Add(counter.Counts());
   return total;
 }
 
-LossSums Trainer::LossOf(const TrainUtterance &utterance) const {
-  return UtteranceLoss(ctx_, *model_, utterance, opts_.exit_ctc_weight);
-}
-
-bool Trainer::HasFiniteLoss(const TrainUtterance &utterance) const {
+bool Trainer::HasFiniteLoss(const DataSource &data, int64_t i) const {
   try {
-    return std::isfinite(LossOf(utterance).loss);
+    return std::isfinite(UtteranceLoss(ctx_, *model_, *data.Load(i), opts_.exit_ctc_weight).total);
   } catch (const DataError &) {
     return false;
   }
@@ -293,16 +136,28 @@ std::string Trainer::Blame(const std::vector<int> &utterances) const {
   std::string bad, all;
   size_t num_bad = 0;
   for (size_t i = 0; i < utterances.size(); ++i) {
-    const TrainUtterance &u = (*data_)[static_cast<size_t>(utterances[i])];
+    const std::string &key = data_->Key(utterances[i]);
     constexpr size_t kNamed = 10;
-    if (i < kNamed) all += " " + u.key;
+    if (i < kNamed) all += " " + key;
     if (i == kNamed) all += " ...";
-    if (!HasFiniteLoss(u) && ++num_bad <= kNamed) bad += " " + u.key;
+    if (!HasFiniteLoss(*data_, utterances[i]) && ++num_bad <= kNamed) bad += " " + key;
   }
   if (num_bad == 0) return "each of its utterances alone has a finite loss:" + all;
   if (num_bad == utterances.size())
     return Cat("none of its ", num_bad, " utterances has a finite loss:", bad);
   return Cat(num_bad, " of its ", utterances.size(), " utterances have no finite loss:", bad);
+}
+
+void Trainer::NoteUnreadable(const LoadedBatch &batch) {
+  for (const auto &[key, why] : batch.failed) {
+    if (!unreadable_.insert(key).second) continue;
+    LOG_WARN << "utterance " << key << ": " << why << "; its batch goes on without it";
+    if (static_cast<int64_t>(unreadable_.size()) > opts_.max_skipped_steps) {
+      throw Error(unreadable_.size(),
+                  " utterances cannot be loaded; see the warnings above. Mend the table, take them "
+                  "out of it, or raise --max-skipped-steps");
+    }
+  }
 }
 
 void Trainer::CheckEpoch(const EpochReport &report, int64_t good_steps, int64_t steps) const {
@@ -314,10 +169,10 @@ void Trainer::CheckEpoch(const EpochReport &report, int64_t good_steps, int64_t 
                 " steps had a finite loss and gradient, so nothing was learnt", remedy);
   }
   // A model that has broken down in the last steps shows it in any utterance.
-  const size_t num_tried = std::min<size_t>(10, data_->size());
-  const auto finite = [this](const TrainUtterance &u) { return HasFiniteLoss(u); };
-  if (good_steps < steps &&
-      std::none_of(data_->begin(), data_->begin() + static_cast<int64_t>(num_tried), finite)) {
+  const int64_t num_tried = std::min<int64_t>(10, data_->Size());
+  bool any = good_steps == steps;
+  for (int64_t i = 0; i < num_tried && !any; ++i) any = HasFiniteLoss(*data_, i);
+  if (!any) {
     throw Error("epoch ", report.epoch, ": the training has diverged, ", steps - good_steps,
                 " of its ", steps, " steps were skipped, and none of the first ", num_tried,
                 " utterances has a finite loss any more", remedy);
@@ -325,20 +180,23 @@ void Trainer::CheckEpoch(const EpochReport &report, int64_t good_steps, int64_t 
   // Of a model that thinks all units equally likely in every frame and place.
   const double guess = std::log(static_cast<double>(model_->Config().vocab_size)) *
                        (static_cast<double>(report.frames) / model_->Encoder().SubsamplingRate() +
-                        static_cast<double>(report.train.num_tokens));
+                        report.train["accuracy"].count);  // tokens
   constexpr double kFactor = 10;
-  if (report.train.loss > kFactor * guess) {
+  if (report.train.total > kFactor * guess) {
     const double n = static_cast<double>(std::max<int64_t>(1, report.train.num_utterances));
     throw Error("epoch ", report.epoch, ": the training has diverged, its mean loss is ",
-                report.train.loss / n, ", that of guessing would be about ", guess / n, remedy);
+                report.train.MeanTotal(), ", that of guessing would be about ", guess / n, remedy);
   }
 }
 
 EpochReport Trainer::TrainEpoch(int32_t epoch) {
   EpochReport report;
   report.epoch = epoch;
-  Rng order(StreamSeed(opts_.seed, kOrderStream, epoch, 0));
-  const auto batches = MakeEpochBatches(lengths_, opts_.batch_size, opts_.bucket_size, &order);
+  Rng order(EpochSeed(opts_.seed, kOrderStream, epoch));
+  const auto batches =
+      MakeEpochBatches(lengths_, opts_.batch_size, opts_.bucket_size, opts_.shuffle_block, &order);
+  BatchStream stream(data_, &batches, read_ahead_bytes_);
+  loads_.BeginEpoch(epoch);
   const Timer timer;
   const double cpu_begin = ProcessCpuSeconds();
   Progress progress(Cat("epoch ", epoch, " of ", opts_.epochs, ", batches"),
@@ -348,39 +206,36 @@ EpochReport Trainer::TrainEpoch(int32_t epoch) {
   const size_t group = static_cast<size_t>(opts_.accum_grad);
   for (size_t begin = 0; begin < batches.size(); begin += group, ++steps) {
     const size_t end = std::min(begin + group, batches.size());
-    LossSums sums;
+    LossTerms terms;
     std::string failure;
     for (size_t i = begin; i < end; ++i) {
+      const LoadedBatch &batch = stream.Next();
+      NoteUnreadable(batch);
       try {
-        sums.Add(
-            RunBatch(batches[i], epoch, static_cast<int64_t>(i), static_cast<int>(end - begin)));
+        if (!batch.utterances.empty())
+          terms.Add(RunBatch(batch, epoch, static_cast<int>(end - begin)));
       } catch (const DataError &e) {  // of a router that met NaN
         failure = Cat(" (", e.what(), ")");
       }
       for (int u : batches[i]) report.frames += lengths_[static_cast<size_t>(u)];
-      const double n = static_cast<double>(report.train.num_utterances + sums.num_utterances);
+      const double n = static_cast<double>(report.train.num_utterances + terms.num_utterances);
       progress.Add(
-          1, Cat("loss ", (report.train.loss + sums.loss) / std::max(1.0, n), ", ",
+          1, Cat("loss ", (report.train.total + terms.total) / std::max(1.0, n), ", ",
                  std::llround(static_cast<double>(report.frames) / timer.Elapsed()), " frames/s"));
     }
-    // Thread by thread in a fixed order: the same bits in every run.
-    for (size_t t = 1; t < grads_.size(); ++t) {
-      const std::vector<Tensor *> from = TrainableTensors(grads_[t].get()),
-                                  to = TrainableTensors(grads_[0].get());
-      for (size_t p = 0; p < to.size(); ++p) AddTo(ctx_, 1, *from[p], *to[p]);
-      SetZero(grads_[t].get());
-    }
+    loads_.EndStep();
+    if (failure.empty() && terms.num_utterances == 0) continue;  // nothing could be loaded
     report.learning_rate = WarmupLearningRate(opts_.learning_rate, opts_.warmup_steps,
                                               optimizer_.NumSteps() + optimizer_.NumSkipped() + 1);
     double norm = std::numeric_limits<double>::quiet_NaN();
-    if (failure.empty() && std::isfinite(sums.loss)) {
-      norm = optimizer_.Step(ctx_, report.learning_rate, grads_[0].get());
+    if (failure.empty() && std::isfinite(terms.total)) {
+      norm = optimizer_.Step(ctx_, report.learning_rate, gradients_.Total());
     } else {
       optimizer_.Skip();
     }
-    SetZero(grads_[0].get());
+    gradients_.Clear();
     if (std::isfinite(norm)) {
-      report.train.Add(sums);
+      report.train.Add(terms);
       norms += norm;
       ++good_steps;
       continue;
@@ -397,6 +252,8 @@ EpochReport Trainer::TrainEpoch(int32_t epoch) {
     }
   }
   CheckEpoch(report, good_steps, steps);
+  loads_.EndEpoch();
+  report.min_load = loads_.Smallest();
   report.steps = optimizer_.NumSteps();
   report.skipped_steps = optimizer_.NumSkipped();
   report.grad_norm = norms / static_cast<double>(good_steps);
@@ -405,24 +262,22 @@ EpochReport Trainer::TrainEpoch(int32_t epoch) {
   return report;
 }
 
-LossSums Trainer::DevLoss(const std::vector<TrainUtterance> &dev,
-                          std::vector<std::string> *failed) {
-  std::vector<LossSums> sums(dev.size());
-  pool_.ParallelFor(static_cast<int64_t>(dev.size()), [&](int64_t i) {
-    LossSums &sum = sums[static_cast<size_t>(i)];
-    const TrainUtterance &u = dev[static_cast<size_t>(i)];
+LossTerms Trainer::DevLoss(const DataSource &dev, std::vector<std::string> *failed) {
+  std::vector<LossTerms> terms(static_cast<size_t>(dev.Size()));
+  pool_.ParallelFor(dev.Size(), [&](int64_t i) {
+    LossTerms *of_one = &terms[static_cast<size_t>(i)];
     try {
-      sum = LossOf(u);
+      *of_one = UtteranceLoss(ctx_, *model_, *dev.Load(i), opts_.exit_ctc_weight);
     } catch (const DataError &) {
-      sum = LossSums();
-      sum.loss = std::numeric_limits<double>::quiet_NaN();
-      sum.num_utterances = 1;
+      of_one->total = std::numeric_limits<double>::quiet_NaN();
+      of_one->num_utterances = 1;
     }
   });
-  LossSums total;
-  for (size_t i = 0; i < dev.size(); ++i) {
-    total.Add(sums[i]);
-    if (failed != nullptr && !std::isfinite(sums[i].loss)) failed->push_back(dev[i].key);
+  LossTerms total;
+  for (int64_t i = 0; i < dev.Size(); ++i) {
+    const LossTerms &of_one = terms[static_cast<size_t>(i)];
+    total.Add(of_one);
+    if (failed != nullptr && !std::isfinite(of_one.total)) failed->push_back(dev.Key(i));
   }
   return total;
 }

@@ -34,36 +34,6 @@ namespace fs = std::filesystem;
 // Of an epoch without a (finite) dev loss: worse than any.
 constexpr double kNoLoss = std::numeric_limits<double>::infinity();
 
-// A number that tells other data or weights apart.
-class Fingerprint {
- public:
-  void Add(const void *data, int64_t num_bytes) {
-    const char *bytes = static_cast<const char *>(data);
-    for (int64_t i = 0; i < num_bytes; i += 8) {
-      uint64_t word = 0;
-      std::memcpy(&word, bytes + i, static_cast<size_t>(std::min<int64_t>(8, num_bytes - i)));
-      value_ = Mix64(value_ ^ word);
-    }
-    value_ = Mix64(value_ ^ static_cast<uint64_t>(num_bytes));
-  }
-  void Add(const std::string &s) { Add(s.data(), static_cast<int64_t>(s.size())); }
-  void Add(const Tensor &t) { Add(t.Data(), t.Size() * static_cast<int64_t>(sizeof(float))); }
-  uint64_t Value() const { return value_; }
-
- private:
-  uint64_t value_ = 0;
-};
-
-std::string Describe(const std::vector<TrainUtterance> &data) {
-  Fingerprint print;
-  for (const TrainUtterance &u : data) {
-    print.Add(u.key);
-    print.Add(u.feats);
-    print.Add(u.labels.data(), static_cast<int64_t>(u.labels.size() * sizeof(int32_t)));
-  }
-  return Cat(data.size(), " utterances, fingerprint ", print.Value());
-}
-
 std::string Describe(AsrModel *model) {
   Fingerprint print;
   print.Add(ModelOptions(model->Config()).ToString());
@@ -213,15 +183,11 @@ std::vector<int> BestEpochs(const std::vector<double> &dev_losses, int count) {
 
 namespace {
 
-double MeanLoss(const LossSums &s) {
-  return s.loss / static_cast<double>(std::max<int64_t>(1, s.num_utterances));
-}
-
 // Of an epoch; kNoLoss, with the utterances to blame named, where it is not finite. Throws Error
 // where no epoch before had a finite one either: more epochs would not help.
-double CheckedDevLoss(int epoch, const LossSums &sums, const std::vector<std::string> &failed,
+double CheckedDevLoss(int epoch, const LossTerms &losses, const std::vector<std::string> &failed,
                       size_t num_dev, const std::vector<double> &before) {
-  if (failed.empty() && std::isfinite(MeanLoss(sums))) return MeanLoss(sums);
+  if (failed.empty() && std::isfinite(losses.MeanTotal())) return losses.MeanTotal();
   std::string keys;
   constexpr size_t kNamed = 10;
   for (size_t i = 0; i < std::min(kNamed, failed.size()); ++i) keys += " " + failed[i];
@@ -276,19 +242,17 @@ void TrainingRunOptions::Check() const {
 }
 
 void RunTraining(const TrainOptions &opts, const TrainingRunOptions &run_opts,
-                 const std::vector<TrainUtterance> &data, const std::vector<TrainUtterance> &dev,
-                 std::unique_ptr<AsrModel> *model, ModelInfo *info) {
+                 const DataSource &data, const DataSource *dev, std::unique_ptr<AsrModel> *model,
+                 ModelInfo *info) {
   CheckCanLearn((*model)->Config(), "the initial model");
   CheckFiniteWeights(model->get(), "the initial model");
   const bool checkpoints = !run_opts.exp_dir.empty();
-  // The number of epochs may grow between runs; all else must stay.
-  TrainOptions same = opts;
-  same.epochs = 1;
+  // The number of epochs may grow between runs, and threads change nothing.
   CheckpointDir dir(run_opts.exp_dir,
-                    !checkpoints
-                        ? std::string()
-                        : Cat(same.ToString(), "\ninitial model: ", Describe(model->get()),
-                              "\ntrain: ", Describe(data), "\ndev: ", Describe(dev), "\n"));
+                    !checkpoints ? std::string()
+                                 : Cat(opts.Identity(), "\ninitial model: ", Describe(model->get()),
+                                       "\ntrain: ", data.Describe(),
+                                       "\ndev: ", dev == nullptr ? "none" : dev->Describe(), "\n"));
   std::vector<std::string> log_lines;
   std::vector<double> dev_losses;
   int done = 0;
@@ -304,7 +268,7 @@ void RunTraining(const TrainOptions &opts, const TrainingRunOptions &run_opts,
       const bool has_loss = j.is_object() && j.contains("dev_loss") && j["dev_loss"].is_number();
       dev_losses.push_back(has_loss ? j["dev_loss"].get<double>() : kNoLoss);
     }
-    for (int e : BestEpochs(dev_losses, dev.empty() ? 0 : run_opts.average)) {
+    for (int e : BestEpochs(dev_losses, dev == nullptr ? 0 : run_opts.average)) {
       if (!fs::exists(dir.ModelPath(e))) {
         throw UsageError(dir.ModelPath(e), " is gone, but --average=", run_opts.average,
                          " may need it; give the --average of before, or --resume=false");
@@ -315,7 +279,7 @@ void RunTraining(const TrainOptions &opts, const TrainingRunOptions &run_opts,
       CheckFiniteWeights(model->get(), dir.ModelPath(done));
     }
   }
-  Trainer trainer(opts, model->get(), &data);
+  Trainer trainer(opts, model->get(), &data, run_opts.read_ahead_bytes);
   if (done > 0) {
     trainer.Optimizer()->Load(dir.OptimizerPath(done));
     LOG_INFO << "resuming after epoch " << done << " of " << run_opts.exp_dir;
@@ -325,18 +289,19 @@ void RunTraining(const TrainOptions &opts, const TrainingRunOptions &run_opts,
   for (int epoch = done + 1; epoch <= opts.epochs; ++epoch) {
     EpochReport report = trainer.TrainEpoch(epoch);
     double dev_loss = kNoLoss;
-    if (!dev.empty()) {
+    if (dev != nullptr) {
       Timer dev_timer;
       std::vector<std::string> failed;
-      report.dev = trainer.DevLoss(dev, &failed);
+      report.dev = trainer.DevLoss(*dev, &failed);
       report.dev_seconds = dev_timer.Elapsed();
-      dev_loss = CheckedDevLoss(epoch, report.dev, failed, dev.size(), dev_losses);
+      dev_loss =
+          CheckedDevLoss(epoch, report.dev, failed, static_cast<size_t>(dev->Size()), dev_losses);
     }
     dev_losses.push_back(dev_loss);
     const double left = timer.Elapsed() / (epoch - already_done) * (opts.epochs - epoch);
     LOG_INFO << "epoch " << epoch << " of " << opts.epochs << ": train loss "
-             << MeanLoss(report.train)
-             << (dev.empty() ? std::string() : Cat(", dev loss ", MeanLoss(report.dev)))
+             << report.train.ToString()
+             << (dev == nullptr ? std::string() : Cat(", dev loss ", report.dev.ToString()))
              << ", learning rate " << report.learning_rate << ", "
              << std::llround(static_cast<double>(report.frames) / report.cpu_seconds)
              << " frames per CPU second, " << FormatDuration(left) << " left";
@@ -351,16 +316,16 @@ void RunTraining(const TrainOptions &opts, const TrainingRunOptions &run_opts,
     for (int e = 1; e < epoch; ++e) std::remove(dir.OptimizerPath(e).c_str());
     if (run_opts.keep_checkpoints) continue;
     // What is not among the best so far never will be again; the last is needed for resuming.
-    const std::vector<int> best = BestEpochs(dev_losses, dev.empty() ? 0 : run_opts.average);
+    const std::vector<int> best = BestEpochs(dev_losses, dev == nullptr ? 0 : run_opts.average);
     for (int e = 1; e < epoch; ++e) {
       if (!std::count(best.begin(), best.end(), e)) std::remove(dir.ModelPath(e).c_str());
     }
   }
   nlohmann::ordered_json step = {{"tool", "nnet-train"},
                                  {"options", opts.ToString()},
-                                 {"utterances", data.size()},
+                                 {"utterances", data.Size()},
                                  {"steps", trainer.Optimizer()->NumSteps()}};
-  if (checkpoints && !dev.empty()) {
+  if (checkpoints && dev != nullptr) {
     const std::vector<int> best = BestEpochs(dev_losses, run_opts.average);
     if (best.empty())
       throw Error(run_opts.exp_dir, ": no epoch has a finite dev loss; no model is written");

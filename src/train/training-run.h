@@ -2,6 +2,7 @@
 #ifndef U2MOE_TRAIN_TRAINING_RUN_H_
 #define U2MOE_TRAIN_TRAINING_RUN_H_
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -17,6 +18,7 @@ struct TrainingRunOptions {
   int32_t average = 5;  // epochs of lowest dev loss whose weights are averaged; needs exp_dir
   bool resume = true;   // go on where a stopped run in exp_dir ended
   bool keep_checkpoints = false;
+  int64_t read_ahead_bytes = int64_t{256} << 20;  // no option: see Trainer
 
   void Register(OptionParser *po);
   // Tells the files of exp_dir that a training of so many epochs writes, and reads again, as far as
@@ -26,7 +28,8 @@ struct TrainingRunOptions {
 };
 
 // Trains *model as opts say and leaves the result in it: the average of the run_opts.average epochs
-// of lowest dev loss, or, without an exp_dir or dev data, the last epoch. After each epoch exp_dir
+// of lowest dev loss, or, without an exp_dir or dev data (null), the
+// last epoch. After each epoch exp_dir
 // holds epoch-N.safetensors, optimizer-N.safetensors and, written last, a line of log.jsonl; a run
 // that died is resumed from the last epoch that is complete and gives the same bits as one that did
 // not. Checkpoints that no average can need any more are removed unless keep_checkpoints. info
@@ -36,8 +39,8 @@ struct TrainingRunOptions {
 // finite, and where nothing was learnt: see Trainer::TrainEpoch, and where no epoch has a finite
 // dev loss. An epoch without one is never among the averaged.
 void RunTraining(const TrainOptions &opts, const TrainingRunOptions &run_opts,
-                 const std::vector<TrainUtterance> &data, const std::vector<TrainUtterance> &dev,
-                 std::unique_ptr<AsrModel> *model, ModelInfo *info);
+                 const DataSource &data, const DataSource *dev, std::unique_ptr<AsrModel> *model,
+                 ModelInfo *info);
 
 }  // namespace u2moe
 

@@ -52,6 +52,7 @@ check "a complete training again" train "${dev[@]}" --epochs=6 --average=2 --exp
 check "gives the same bytes" cmp "$tmp/a" "$tmp/again"
 check "without folder and dev data" train --epochs=1 "${data[@]}" "$tmp/plain"
 check "with two threads" train --epochs=1 --threads=2 "${data[@]}" "$tmp/threads"
+check "the same bytes with two threads" cmp "$tmp/plain" "$tmp/threads"
 check "features from a pipe" bash -o pipefail -c \
   "cat '$tmp/feats' | nnet-train ${common[*]} --epochs=1 '$tmp/init' ark:- 'ark:$tmp/tokens' '$tmp/piped'"
 check "give the same" cmp "$tmp/plain" "$tmp/piped"
@@ -207,7 +208,7 @@ check_fails "features as model" 1 'feats' train "$tmp/feats" "ark:$tmp/feats" "a
 check_fails "no such features" 1 'none' train "$tmp/init" "ark:$tmp/none" "ark:$tmp/tokens" "$tmp/bad"
 check_fails "an output folder that is not there" 1 'none/model' train --epochs=1 "${data[@]}" "$tmp/none/model"
 check_equal "is found before the training" "$(grep -c 'epoch 1' "$tmp/.check.err")" 0
-check_equal "batch norm's statistics are said to depend on threads" "$(nnet-train --help 2>&1 | grep -A3 -e '--threads' | grep -c batch-norm)" 1
+check_equal "batch norm's statistics are said to depend on shards" "$(nnet-train --help 2>&1 | grep -A6 -e '--shards  *' | grep -c batch-norm)" 1
 check_fails "another training's folder says what differs" 2 'seed is 777 there and 5 here.*epoch-6.safetensors as the model of' \
   train "${dev[@]}" --epochs=6 --seed=5 --exp-dir="$tmp/exp" "${data[@]}" "$tmp/bad"
 check_fails "another training's folder" 2 'exp holds another training \(see run.txt there\)' \

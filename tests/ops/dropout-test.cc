@@ -35,6 +35,28 @@ TEST(Dropout, MaskIsTheHashOfPosition) {
   });
 }
 
+// A row that has a number keeps its mask wherever it lies.
+TEST(Dropout, NumberedRowsKeepTheirMasks) {
+  Context ctx;
+  Rng rng(8);
+  const Tensor x = RandomTensor(&rng, 5, 37);
+  const std::vector<uint64_t> rows = {3, 0, uint64_t{1} << 63, 4, 3};
+  Tensor y(5, 37), in_order(5, 37);
+  Dropout(ctx, 9, rows, 0.4f, x, y);
+  for (size_t i = 0; i < rows.size(); ++i) {
+    const DropoutRowKey key(9, static_cast<int64_t>(rows[i]));
+    for (int64_t j = 0; j < 37; ++j) {
+      const bool keep = DropoutHash(key, static_cast<uint32_t>(j)) >= DropoutThreshold(0.4f);
+      const int64_t row = static_cast<int64_t>(i);
+      EXPECT_NEAR(y(row, j), keep ? x(row, j) / 0.6f : 0, 1e-6);
+    }
+  }
+  Dropout(ctx, 9, std::vector<uint64_t>{0, 1, 2, 3, 4}, 0.4f, x, y);
+  Dropout(ctx, 9, 0.4f, x, in_order);
+  EXPECT_EQ(MaxAbsDiff(y, in_order), 0);
+  EXPECT_THROW(Dropout(ctx, 9, std::vector<uint64_t>{0, 1}, 0.4f, x, y), Error);
+}
+
 TEST(Dropout, BackwardIsTheGradient) {
   Context ctx;
   Rng rng(2);

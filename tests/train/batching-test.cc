@@ -4,6 +4,9 @@
 
 #include <algorithm>
 #include <numeric>
+#include <set>
+
+#include "base/error.h"
 
 namespace u2moe {
 namespace {
@@ -24,7 +27,7 @@ TEST(MakeEpochBatches, EveryUtteranceOnce) {
         Rng order(7);
         std::vector<int> seen;
         int small = 0;
-        for (const auto &batch : MakeEpochBatches(lengths, batch_size, bucket_size, &order)) {
+        for (const auto &batch : MakeEpochBatches(lengths, batch_size, bucket_size, 0, &order)) {
           ASSERT_FALSE(batch.empty());
           ASSERT_LE(static_cast<int>(batch.size()), batch_size);
           small += static_cast<int>(batch.size()) < batch_size;
@@ -49,7 +52,7 @@ TEST(MakeEpochBatches, OneBucketHoldsNeighboursInLength) {
   std::vector<int64_t> sorted = lengths;
   std::sort(sorted.begin(), sorted.end());
   Rng order(3);
-  for (const auto &batch : MakeEpochBatches(lengths, 10, 100, &order)) {
+  for (const auto &batch : MakeEpochBatches(lengths, 10, 100, 0, &order)) {
     const auto rank = [&](int i) {
       return std::lower_bound(sorted.begin(), sorted.end(), lengths[static_cast<size_t>(i)]) -
              sorted.begin();
@@ -62,12 +65,37 @@ TEST(MakeEpochBatches, DependsOnTheRngOnly) {
   Rng rng(4);
   const std::vector<int64_t> lengths = RandomLengths(&rng, 50);
   Rng a(5), b(5), c(6);
-  const auto batches = MakeEpochBatches(lengths, 4, 20, &a);
-  EXPECT_EQ(batches, MakeEpochBatches(lengths, 4, 20, &b));
-  EXPECT_NE(batches, MakeEpochBatches(lengths, 4, 20, &c));
-  EXPECT_NE(batches, MakeEpochBatches(lengths, 4, 20, &a));  // the next epoch
-  EXPECT_THROW(MakeEpochBatches(lengths, 0, 20, &a), Error);
-  EXPECT_THROW(MakeEpochBatches(lengths, 4, 0, &a), Error);
+  const auto batches = MakeEpochBatches(lengths, 4, 20, 0, &a);
+  EXPECT_EQ(batches, MakeEpochBatches(lengths, 4, 20, 0, &b));
+  EXPECT_NE(batches, MakeEpochBatches(lengths, 4, 20, 0, &c));
+  EXPECT_NE(batches, MakeEpochBatches(lengths, 4, 20, 0, &a));  // the next epoch
+  EXPECT_THROW(MakeEpochBatches(lengths, 0, 20, 0, &a), Error);
+  EXPECT_THROW(MakeEpochBatches(lengths, 4, 0, 0, &a), Error);
+}
+
+// Blocks of 10 in groups of 16: what a stretch of the epoch reads lies near one another.
+TEST(MakeEpochBatches, BlocksStayTogether) {
+  Rng rng(9);
+  for (const int count : {2000, 2005}) {
+    const std::vector<int64_t> lengths = RandomLengths(&rng, count);
+    Rng a(5), b(5);
+    const auto batches = MakeEpochBatches(lengths, 4, 40, 10, &a);
+    EXPECT_EQ(batches, MakeEpochBatches(lengths, 4, 40, 10, &b));
+    std::vector<int> seen;
+    for (const auto &batch : batches) seen.insert(seen.end(), batch.begin(), batch.end());
+    for (size_t begin = 0; begin < seen.size() && count == 2000; begin += 160) {
+      std::set<int> blocks;
+      for (size_t i = begin; i < std::min<size_t>(begin + 160, seen.size()); ++i)
+        blocks.insert(seen[i] / 10);
+      EXPECT_LE(blocks.size(), 16u);
+      EXPECT_GT(*blocks.rbegin() - *blocks.begin(), 16);  // blocks from all over
+    }
+    EXPECT_FALSE(std::is_sorted(seen.begin(), seen.begin() + 160));
+    std::sort(seen.begin(), seen.end());
+    std::vector<int> all(lengths.size());
+    std::iota(all.begin(), all.end(), 0);
+    EXPECT_EQ(seen, all);
+  }
 }
 
 TEST(SplitIntoShards, BalancedInOrderAndDeterministic) {

@@ -64,7 +64,7 @@ TEST(ComputeLoss, GradientWithDropout) {
     const auto loss = [&](AsrModel *to) {
       DropoutSeeds seeds(11);
       options.dropout = &seeds;
-      return ComputeLoss(ctx, model, batch, options, to, nullptr).loss / 3;
+      return ComputeLoss(ctx, model, batch, options, to, nullptr).total / 3;
     };
     const double value = loss(&grad);
     if (kind != 2) {  // without gradients batch norm takes its running statistics
@@ -97,26 +97,31 @@ TEST(ComputeLoss, SumsAndLabelsThatDoNotFit) {
   Context ctx;
   std::vector<TrainUtterance> data = TinyData(3, 2);
   const std::unique_ptr<AsrModel> model = TinyModel(0);
-  const LossSums good = ComputeLoss(ctx, *model, MakeBatch(data), LossOptions(), nullptr, nullptr);
+  const LossTerms good = ComputeLoss(ctx, *model, MakeBatch(data), LossOptions(), nullptr, nullptr);
   EXPECT_EQ(good.num_utterances, 3);
-  EXPECT_EQ(good.num_tokens, MakeBatch(data).NumTokens());
-  EXPECT_EQ(good.num_infinite_ctc, 0);
-  EXPECT_NEAR(good.loss, 0.3 * good.ctc + 0.7 * (0.7 * good.l2r + 0.3 * good.r2l),
-              1e-6 * good.loss);
-  LossSums sum;
+  EXPECT_EQ(good["accuracy"].count, MakeBatch(data).NumTokens());
+  EXPECT_EQ(good["infinite_ctc"].sum, 0);
+  EXPECT_NEAR(good.total,
+              0.3 * good["ctc"].sum + 0.7 * (0.7 * good["l2r"].sum + 0.3 * good["r2l"].sum),
+              1e-6 * good.total);
+  double weighted = 0;
+  for (const auto &[name, term] : good.Terms()) weighted += term.weight * term.sum;
+  EXPECT_NEAR(good.total, weighted, 1e-9 * weighted);
+  LossTerms sum;
   for (const TrainUtterance &u : data)
     sum.Add(ComputeLoss(ctx, *model, MakeBatch({u}), LossOptions(), nullptr, nullptr));
-  EXPECT_NEAR(sum.loss, good.loss, 1e-4 * good.loss);
-  EXPECT_EQ(sum.num_correct, good.num_correct);
-  EXPECT_EQ(sum.num_tokens, good.num_tokens);
+  EXPECT_NEAR(sum.total, good.total, 1e-4 * good.total);
+  EXPECT_EQ(sum.num_utterances, 3);
+  EXPECT_EQ(sum["accuracy"].sum, good["accuracy"].sum);
+  EXPECT_EQ(sum["accuracy"].count, good["accuracy"].count);
 
   // More labels than frames: the CTC loss counts 0 and gives no gradient, the others go on.
   data[1].labels.assign(200, 1);
   AsrModel grad(model->Config());
   SetZero(&grad);
-  const LossSums unfit = ComputeLoss(ctx, *model, MakeBatch(data), LossOptions(), &grad, nullptr);
-  EXPECT_EQ(unfit.num_infinite_ctc, 1);
-  EXPECT_TRUE(std::isfinite(unfit.loss) && unfit.ctc < good.ctc);
+  const LossTerms unfit = ComputeLoss(ctx, *model, MakeBatch(data), LossOptions(), &grad, nullptr);
+  EXPECT_EQ(unfit["infinite_ctc"].sum, 1);
+  EXPECT_TRUE(std::isfinite(unfit.total) && unfit["ctc"].sum < good["ctc"].sum);
   for (const Tensor *t : TrainableTensors(&grad)) {
     for (int64_t i = 0; i < t->Size(); ++i) ASSERT_TRUE(std::isfinite(t->Data()[i]));
   }
@@ -129,10 +134,10 @@ TEST(ComputeLoss, EmptyTranscript) {
   const std::unique_ptr<AsrModel> model = TinyModel(0);
   AsrModel grad(model->Config());
   SetZero(&grad);
-  const LossSums sums = ComputeLoss(ctx, *model, MakeBatch(data), LossOptions(), &grad, nullptr);
-  EXPECT_EQ(sums.num_infinite_ctc, 0);
-  EXPECT_EQ(sums.num_tokens, 2 + static_cast<int64_t>(data[1].labels.size()));
-  EXPECT_TRUE(std::isfinite(sums.loss));
+  const LossTerms terms = ComputeLoss(ctx, *model, MakeBatch(data), LossOptions(), &grad, nullptr);
+  EXPECT_EQ(terms["infinite_ctc"].sum, 0);
+  EXPECT_EQ(terms["accuracy"].count, 2 + static_cast<int64_t>(data[1].labels.size()));
+  EXPECT_TRUE(std::isfinite(terms.total));
 }
 
 TEST(ComputeLoss, TooShort) {
@@ -142,6 +147,34 @@ TEST(ComputeLoss, TooShort) {
   const std::unique_ptr<AsrModel> model = TinyModel(0);
   EXPECT_THROW(ComputeLoss(ctx, *model, MakeBatch(data), LossOptions(), nullptr, nullptr),
                DataError);
+}
+
+// An utterance's dropout is its own, whatever lies before or beside it.
+TEST(ComputeLoss, DropoutIsOfTheUtterance) {
+  Context ctx;
+  const std::vector<TrainUtterance> data = TinyData(3, 5);
+  for (const bool moe : {false, true}) {
+    ModelConfig config = TinyConfig(0.4f);
+    if (!moe) config.encoder.ffn.num_experts = config.decoder.ffn.num_experts = 0;
+    AsrModel model(config);
+    InitModel(&model, 7);
+    const auto loss = [&](const std::vector<int> &order) {
+      std::vector<TrainUtterance> utterances;
+      std::vector<uint64_t> seeds;
+      for (const int i : order) {
+        utterances.push_back(data[static_cast<size_t>(i)]);
+        seeds.push_back(static_cast<uint64_t>(100 + i));
+      }
+      DropoutSeeds dropout(5, seeds);
+      LossOptions options;
+      options.dropout = &dropout;
+      return ComputeLoss(ctx, model, MakeBatch(utterances), options, nullptr, nullptr).total;
+    };
+    const double alone = loss({0}) + loss({1}) + loss({2});
+    EXPECT_NEAR(loss({0, 1, 2}), alone, 1e-5 * alone);
+    EXPECT_NEAR(loss({2, 0, 1}), alone, 1e-5 * alone);
+    EXPECT_NEAR(loss({1, 2}) + loss({0}), alone, 1e-5 * alone);
+  }
 }
 
 }  // namespace

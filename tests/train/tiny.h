@@ -8,7 +8,7 @@
 
 #include "modelfile/model-file.h"
 #include "support/test-util.h"
-#include "train/batching.h"
+#include "train/data-source.h"
 
 namespace u2moe {
 

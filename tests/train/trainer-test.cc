@@ -4,8 +4,10 @@
 
 #include <cmath>
 #include <limits>
+#include <nlohmann/json.hpp>
 
 #include "train/tiny.h"
+#include "train/trainable.h"
 
 namespace u2moe {
 namespace {
@@ -22,21 +24,19 @@ TrainOptions TinyOptions() {
   return o;
 }
 
-double MeanLoss(const LossSums &s) { return s.loss / static_cast<double>(s.num_utterances); }
-
 TEST(Trainer, LearnsEightUtterances) {
-  const std::vector<TrainUtterance> data = TinyData(8, 1);
+  const MemorySource data(TinyData(8, 1));
   std::unique_ptr<AsrModel> model = TinyModel(0);
   TrainOptions o = TinyOptions();
   o.spec_augment = false;
   Trainer trainer(o, model.get(), &data);
-  const LossSums before = trainer.DevLoss(data);
+  const LossTerms before = trainer.DevLoss(data);
   EXPECT_EQ(before.num_utterances, 8);
   EpochReport report;
   for (int32_t epoch = 1; epoch <= 40; ++epoch) report = trainer.TrainEpoch(epoch);
-  const LossSums after = trainer.DevLoss(data);
-  EXPECT_LT(MeanLoss(after), 0.4 * MeanLoss(before));
-  EXPECT_GT(after.num_correct, before.num_correct);
+  const LossTerms after = trainer.DevLoss(data);
+  EXPECT_LT(after.MeanTotal(), 0.4 * before.MeanTotal());
+  EXPECT_GT(after["accuracy"].sum, before["accuracy"].sum);
   EXPECT_EQ(report.epoch, 40);
   EXPECT_EQ(report.steps, 40 * 3);  // buckets of 6 and 2 utterances: 2 + 1 batches
   EXPECT_EQ(report.train.num_utterances, 8);
@@ -44,34 +44,89 @@ TEST(Trainer, LearnsEightUtterances) {
 }
 
 TEST(Trainer, SameSeedSameBits) {
-  const std::vector<TrainUtterance> data = TinyData(8, 2);
-  for (const int threads : {1, 2, 3}) {
-    TrainOptions o = TinyOptions();
-    o.threads = threads;
-    std::unique_ptr<AsrModel> models[3];
-    for (int i = 0; i < 3; ++i) {
-      models[i] = TinyModel(0.2f);
-      o.seed = i == 2 ? 778 : 777;
-      Trainer trainer(o, models[i].get(), &data);
-      trainer.TrainEpoch(1);
-      trainer.TrainEpoch(2);
+  const MemorySource data(TinyData(8, 2));
+  TrainOptions o = TinyOptions();
+  std::unique_ptr<AsrModel> models[3];
+  for (int i = 0; i < 3; ++i) {
+    models[i] = TinyModel(0.2f);
+    o.seed = i == 2 ? 778 : 777;
+    Trainer trainer(o, models[i].get(), &data);
+    trainer.TrainEpoch(1);
+    trainer.TrainEpoch(2);
+  }
+  EXPECT_TRUE(SameModels(models[0].get(), models[1].get()));
+  EXPECT_FALSE(SameModels(models[0].get(), models[2].get()));
+}
+
+// A line of the log without what the clock says.
+std::string WithoutTimes(const EpochReport &report) {
+  nlohmann::ordered_json j = nlohmann::ordered_json::parse(report.ToJson());
+  for (const char *name : {"wall_seconds", "cpu_seconds", "frames_per_second",
+                           "frames_per_cpu_second", "dev_seconds"}) {
+    EXPECT_EQ(j.erase(name), 1u) << name;
+  }
+  return j.dump();
+}
+
+// Threads make no difference to any bit: not of the model, the optimizer or the log.
+TEST(Trainer, ThreadsChangeNothing) {
+  const MemorySource data(TinyData(13, 3)), dev(TinyData(3, 4));
+  for (const bool moe : {false, true}) {
+    for (const bool batch_norm : {false, true}) {
+      for (const int accum : {1, 2}) {
+        for (const int shards : {1, 4, 7}) {
+          SCOPED_TRACE(
+              Cat("moe ", moe, " batch norm ", batch_norm, " accum ", accum, " shards ", shards));
+          ModelConfig config = TinyConfig(0.2f);
+          if (!moe) config.encoder.ffn.num_experts = config.decoder.ffn.num_experts = 0;
+          if (batch_norm) config.encoder.conv_norm = ConvNorm::kBatchNorm;
+          std::unique_ptr<AsrModel> first;
+          std::string first_log, first_moments;
+          for (const int threads : {1, 2, 3, 5}) {
+            TrainOptions o = TinyOptions();
+            o.batch_size = 5;
+            o.accum_grad = accum;
+            o.shards = shards;
+            o.threads = threads;
+            auto model = std::make_unique<AsrModel>(config);
+            InitModel(model.get(), 3);
+            Trainer trainer(o, model.get(), &data);
+            std::string log;
+            for (int32_t epoch = 1; epoch <= 2; ++epoch) {
+              EpochReport report = trainer.TrainEpoch(epoch);
+              report.dev = trainer.DevLoss(dev);
+              log += WithoutTimes(report) + "\n";
+            }
+            const std::string path = TempDir() + "/moments";
+            trainer.Optimizer()->Save(path);
+            if (threads == 1) {
+              first = std::move(model);
+              first_log = log;
+              first_moments = ReadFile(path);
+              EXPECT_EQ(log.find("min_expert_load") != std::string::npos, moe) << log;
+              continue;
+            }
+            EXPECT_TRUE(SameModels(first.get(), model.get())) << threads << " threads";
+            EXPECT_EQ(log, first_log) << threads << " threads";
+            EXPECT_EQ(ReadFile(path), first_moments) << threads << " threads";
+          }
+        }
+      }
     }
-    EXPECT_TRUE(SameModels(models[0].get(), models[1].get())) << threads << " threads";
-    EXPECT_FALSE(SameModels(models[0].get(), models[2].get())) << threads << " threads";
   }
 }
 
-// Without dropout threads only change the order of sums.
-TEST(Trainer, ThreadsChangeRoundingOnly) {
-  const std::vector<TrainUtterance> data = TinyData(8, 3);
+// Without dropout and batch norm shards only change the order of sums.
+TEST(Trainer, ShardsChangeRoundingOnly) {
+  const MemorySource data(TinyData(8, 3));
   TrainOptions o = TinyOptions();
   std::vector<double> losses, norms;
-  for (const int threads : {1, 2, 5}) {
-    std::unique_ptr<AsrModel> model = TinyModel(0);
-    o.threads = threads;
+  for (const int shards : {1, 2, 5}) {
+    std::unique_ptr<AsrModel> model = TinyModel(0.2f);
+    o.shards = shards;
     Trainer trainer(o, model.get(), &data);
     const EpochReport report = trainer.TrainEpoch(1);
-    losses.push_back(MeanLoss(report.train));
+    losses.push_back(report.train.MeanTotal());
     norms.push_back(report.grad_norm);
   }
   for (size_t i = 1; i < losses.size(); ++i) {
@@ -80,8 +135,85 @@ TEST(Trainer, ThreadsChangeRoundingOnly) {
   }
 }
 
+// Running statistics of batch norm are the mean of what the shards make of them.
+TEST(Trainer, RunningStatisticsAreTheMeanOfTheShards) {
+  std::vector<TrainUtterance> utterances = TinyData(2, 6);
+  utterances[1].feats = Tensor::Copy(utterances[1].feats.View().RowRange(0, 20));
+  utterances[1].labels.resize(1);
+  ModelConfig config = TinyConfig(0);
+  config.encoder.conv_norm = ConvNorm::kBatchNorm;
+  config.encoder.dynamic_chunk = false;
+  const auto train = [&](const std::vector<TrainUtterance> &u, int shards) {
+    const MemorySource data(u);
+    TrainOptions o = TinyOptions();
+    o.shards = shards;
+    o.spec_augment = false;
+    o.learning_rate = 1e-30;
+    auto model = std::make_unique<AsrModel>(config);
+    InitModel(model.get(), 3);
+    Trainer(o, model.get(), &data).TrainEpoch(1);
+    std::vector<Tensor> running;
+    ForEachParam(model.get(), [&](const std::string &name, Tensor *t, const ParamInit &, bool) {
+      if (name.find("running") != std::string::npos) running.push_back(*t);
+    });
+    return running;
+  };
+  const auto both = train(utterances, 2), first = train({utterances[0]}, 2),
+             second = train({utterances[1]}, 2);
+  ASSERT_EQ(both.size(), 4u);
+  for (size_t i = 0; i < both.size(); ++i) {
+    EXPECT_GT(MaxAbsDiff(first[i], second[i]), 1e-3);
+    for (int64_t k = 0; k < both[i].Size(); ++k)
+      EXPECT_NEAR(both[i].Data()[k], (first[i].Data()[k] + second[i].Data()[k]) / 2, 1e-6);
+  }
+}
+
+// The memory of gradients grows with threads, not with shards.
+TEST(GradientSum, HoldsFewModels) {
+  std::unique_ptr<AsrModel> model = TinyModel(0);
+  for (const int threads : {1, 2, 4}) {
+    ThreadPool pool(threads);
+    GradientSum sum(model.get());
+    for (int batch = 0; batch < 3; ++batch) {
+      sum.AddBatch(&pool, 16, [&](int shard, AsrModel *grad) {
+        for (Tensor *t : TrainableTensors(grad)) {
+          ASSERT_EQ(t->Data()[0], 0);  // from zero, whatever was there before
+          t->Data()[0] = static_cast<float>(shard + 1);
+        }
+      });
+    }
+    EXPECT_EQ(TrainableTensors(sum.Total())[3]->Data()[0], 3 * 16 * 17 / 2);
+    EXPECT_LE(sum.NumModels(), threads + 1);
+    sum.Clear();
+    EXPECT_EQ(TrainableTensors(sum.Total())[3]->Data()[0], 0);
+    EXPECT_LE(sum.NumModels(), threads + 1);
+  }
+}
+
+// A shard that throws keeps nobody waiting.
+TEST(GradientSum, AFailureIsThatOfTheLowestShard) {
+  std::unique_ptr<AsrModel> model = TinyModel(0);
+  for (const int threads : {1, 3}) {
+    ThreadPool pool(threads);
+    GradientSum sum(model.get());
+    for (int repeat = 0; repeat < 5; ++repeat) {
+      try {
+        sum.AddBatch(&pool, 9, [&](int shard, AsrModel *) {
+          if (shard % 4 == 2) throw DataError("shard ", shard);
+        });
+        ADD_FAILURE();
+      } catch (const DataError &e) {
+        EXPECT_EQ(std::string(e.what()), "shard 2");
+      }
+      sum.Clear();
+    }
+    sum.AddBatch(&pool, 9, [](int, AsrModel *) {});
+    EXPECT_LE(sum.NumModels(), threads + 1);
+  }
+}
+
 TEST(Trainer, AccumulatedBatchesAreOneStep) {
-  const std::vector<TrainUtterance> data = TinyData(8, 4);
+  const MemorySource data(TinyData(8, 4));
   TrainOptions o = TinyOptions();
   o.accum_grad = 2;
   o.batch_size = 2;
@@ -96,7 +228,7 @@ TEST(Trainer, AccumulatedBatchesAreOneStep) {
 }
 
 TEST(Trainer, GivesUpWhereNoGradientIsFinite) {
-  std::vector<TrainUtterance> data = TinyData(4, 5);
+  const MemorySource data(TinyData(4, 5));
   std::unique_ptr<AsrModel> model = TinyModel(0);
   // A weight this large overflows the CTC loss of every utterance.
   Tensor *weight = model->MutableCtc()->MutableWeight();
@@ -125,9 +257,11 @@ std::string TrainError(Trainer *trainer) {
 
 // The last step of an epoch has fewer batches than the others; its gradient is their mean, too.
 TEST(Trainer, TheLastStepOfAnEpochIsAMeanOfItsBatches) {
-  std::vector<TrainUtterance> data = TinyData(4, 4);
-  for (TrainUtterance &u : data) u = data[0];  // equal gradients, so any mean of them is the same
-  for (size_t i = 0; i < data.size(); ++i) data[i].key = Cat("u", i);
+  std::vector<TrainUtterance> utterances = TinyData(4, 4);
+  for (TrainUtterance &u : utterances)
+    u = utterances[0];  // any mean of equal gradients is the same
+  for (size_t i = 0; i < utterances.size(); ++i) utterances[i].key = Cat("u", i);
+  const MemorySource data(utterances);
   std::vector<double> norms;
   for (const int accum : {1, 2, 3, 4, 7}) {
     TrainOptions o = TinyOptions();
@@ -147,7 +281,7 @@ TEST(Trainer, TheLastStepOfAnEpochIsAMeanOfItsBatches) {
 }
 
 TEST(Trainer, NothingLearntIsAnError) {
-  const std::vector<TrainUtterance> data = TinyData(4, 5);
+  const MemorySource data(TinyData(4, 5));
   std::unique_ptr<AsrModel> model = TinyModel(0);
   Tensor *weight = model->MutableCtc()->MutableWeight();
   for (int64_t i = 0; i < weight->Size(); ++i) weight->Data()[i] = 3e38f;
@@ -160,7 +294,7 @@ TEST(Trainer, NothingLearntIsAnError) {
 }
 
 TEST(Trainer, ARateThatIsTooHighIsAnError) {
-  const std::vector<TrainUtterance> data = TinyData(8, 5);
+  const MemorySource data(TinyData(8, 5));
   for (const double rate : {1e3, 1e8, 1e30}) {
     std::unique_ptr<AsrModel> model = TinyModel(0);
     TrainOptions o = TinyOptions();
@@ -175,8 +309,10 @@ TEST(Trainer, ARateThatIsTooHighIsAnError) {
 // One utterance that overflows costs its step only, and is named.
 TEST(Trainer, AnUtteranceThatOverflowsIsNamed) {
   for (const bool batch_norm : {false, true}) {
-    std::vector<TrainUtterance> data = TinyData(8, 5);
-    for (int64_t i = 0; i < data[5].feats.Size(); ++i) data[5].feats.Data()[i] *= 1e30f;
+    std::vector<TrainUtterance> utterances = TinyData(8, 5);
+    Tensor *feats = &utterances[5].feats;
+    for (int64_t i = 0; i < feats->Size(); ++i) feats->Data()[i] *= 1e30f;
+    const MemorySource data(utterances);
     ModelConfig config = TinyConfig(0);
     config.encoder.ffn.num_experts = config.decoder.ffn.num_experts = batch_norm ? 0 : 4;
     if (batch_norm) config.encoder.conv_norm = ConvNorm::kBatchNorm;
@@ -194,7 +330,7 @@ TEST(Trainer, AnUtteranceThatOverflowsIsNamed) {
     EXPECT_EQ(report.steps, 3);
     EXPECT_EQ(report.skipped_steps, 1);
     EXPECT_EQ(report.train.num_utterances, 6);
-    EXPECT_TRUE(std::isfinite(report.train.loss));
+    EXPECT_TRUE(std::isfinite(report.train.total));
     EXPECT_NO_THROW(CheckFiniteWeights(&model, "trained"));  // running statistics too
     std::vector<std::string> failed;
     trainer.DevLoss(data, &failed);
@@ -275,6 +411,8 @@ TEST(TrainOptions, ChecksItsValues) {
   expect_refused("--warmup-steps=-1", [](TrainOptions *o) { o->warmup_steps = -1; });
   expect_refused("--grad-clip=-1", [](TrainOptions *o) { o->grad_clip = -1; });
   expect_refused("--accum-grad=0", [](TrainOptions *o) { o->accum_grad = 0; });
+  expect_refused("--shards=0", [](TrainOptions *o) { o->shards = 0; });
+  expect_refused("--shuffle-block=-1", [](TrainOptions *o) { o->shuffle_block = -1; });
   expect_refused("--threads=0", [](TrainOptions *o) { o->threads = 0; });
 }
 

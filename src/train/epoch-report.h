@@ -1,0 +1,29 @@
+#ifndef U2MOE_TRAIN_EPOCH_REPORT_H_
+#define U2MOE_TRAIN_EPOCH_REPORT_H_
+
+#include <cstdint>
+#include <string>
+
+#include "train/load-watch.h"
+#include "train/loss-terms.h"
+
+namespace u2moe {
+
+// What one epoch did; one line of log.jsonl. ToJson: for each term of the losses "train_<name>" and
+// "dev_<name>", its mean, after "train_loss" and "dev_loss", the mean totals; with mixtures
+// "min_expert_load" (LoadWatch::Smallest) and "min_expert_load_mixture", where it was.
+struct EpochReport {
+  int32_t epoch = 0;
+  int64_t steps = 0, skipped_steps = 0;
+  double learning_rate = 0;
+  LossTerms train, dev;
+  double grad_norm = 0;  // mean over steps, before clipping
+  LoadWatch::Load min_load;
+  int64_t frames = 0;  // 10 ms feature frames
+  double wall_seconds = 0, cpu_seconds = 0, dev_seconds = 0;
+  std::string ToJson() const;
+};
+
+}  // namespace u2moe
+
+#endif  // U2MOE_TRAIN_EPOCH_REPORT_H_

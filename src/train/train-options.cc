@@ -1,0 +1,73 @@
+#include "train/train-options.h"
+
+#include "base/log.h"
+
+namespace u2moe {
+
+void TrainOptions::Register(OptionParser *po) {
+  po->Register("epochs", &epochs, "passes over the training data");
+  po->Register("batch-size", &batch_size, "utterances per batch");
+  po->Register("bucket-size", &bucket_size,
+               "utterances that are sorted by length together before they are batched");
+  po->Register("shuffle-block", &shuffle_block,
+               "shuffle blocks of so many utterances that lie side by side in the table, and "
+               "utterances among a few blocks only: reads of a set that is not in memory stay near "
+               "one another; 0: shuffle all utterances");
+  po->Register("learning-rate", &learning_rate,
+               "highest learning rate, reached after --warmup-steps");
+  po->Register("warmup-steps", &warmup_steps,
+               "optimizer steps of rising rate; afterwards it falls as 1/sqrt(step)");
+  po->Register("grad-clip", &grad_clip, "largest 2-norm of the whole gradient; 0: no clipping");
+  po->Register("accum-grad", &accum_grad,
+               "batches whose gradients are averaged into one step; fewer at the end of an epoch");
+  po->Register("seed", &seed, "seed of data order, chunk sizes, masks and dropout");
+  po->Register("shards", &shards,
+               "parts of about equal length that each batch is cut into, whatever --threads is. "
+               "Gradients are summed shard by shard, so results depend on this number. With "
+               "conv-norm=batch-norm each shard is normalised by its own statistics, and the mean "
+               "of what the shards make of the running statistics is kept for decoding; losses of "
+               "routers are of a shard, too");
+  po->Register("threads", &threads,
+               "threads that share the shards of each batch; results do not depend on it. More "
+               "than --shards are of no use");
+  po->Register("max-skipped-steps", &max_skipped_steps,
+               "stop after more than this many steps without a finite gradient, or utterances that "
+               "cannot be read any more");
+  po->Register(
+      "exit-ctc-weight", &exit_ctc_weight,
+      "with --exit-blank: share of the CTC loss that is of the CTC head after --exit-block");
+  po->Register("spec-augment", &spec_augment,
+               "mask stretches of time and frequency, and substitute frames");
+  spec.Register(po);
+}
+
+void TrainOptions::Check() const {
+  if (epochs < 1) throw UsageError("--epochs=", epochs, ": expected at least 1");
+  if (batch_size < 1) throw UsageError("--batch-size=", batch_size, ": expected at least 1");
+  if (bucket_size < 1) throw UsageError("--bucket-size=", bucket_size, ": expected at least 1");
+  if (shuffle_block < 0)
+    throw UsageError("--shuffle-block=", shuffle_block, ": expected 0 or more");
+  if (!(learning_rate > 0))
+    throw UsageError("--learning-rate=", learning_rate, ": expected a positive number");
+  if (warmup_steps < 0) throw UsageError("--warmup-steps=", warmup_steps, ": expected 0 or more");
+  if (!(grad_clip >= 0)) throw UsageError("--grad-clip=", grad_clip, ": expected 0 or more");
+  if (accum_grad < 1) throw UsageError("--accum-grad=", accum_grad, ": expected at least 1");
+  if (shards < 1) throw UsageError("--shards=", shards, ": expected at least 1");
+  if (threads < 1) throw UsageError("--threads=", threads, ": expected at least 1");
+  if (!(exit_ctc_weight >= 0 && exit_ctc_weight < 1))
+    throw UsageError("--exit-ctc-weight=", exit_ctc_weight, ": must be in [0, 1)");
+  spec.Check();
+}
+
+std::string TrainOptions::Identity() const {
+  return Cat("batch-size=", batch_size, " bucket-size=", bucket_size,
+             shuffle_block > 0 ? Cat(" shuffle-block=", shuffle_block) : std::string(),
+             " learning-rate=", learning_rate, " warmup-steps=", warmup_steps,
+             " grad-clip=", grad_clip, " accum-grad=", accum_grad, " seed=", seed,
+             " shards=", shards, " exit-ctc-weight=", exit_ctc_weight,
+             " spec-augment=", spec_augment, spec_augment ? " " + spec.ToString() : std::string());
+}
+
+std::string TrainOptions::ToString() const { return Cat("epochs=", epochs, " ", Identity()); }
+
+}  // namespace u2moe
