@@ -61,9 +61,9 @@ bool MatrixIndex::ReadScript() {
         place.rows = value.Rows();
         place.cols = value.Cols();
       } else {
-        source.CheckNew(entry);
         MatrixSize size;
         try {
+          source.CheckNew(entry);
           size = SkipMatrix(source.Open(entry));
           source.Finish();
         } catch (const PlaceError &) {

@@ -1,8 +1,11 @@
 #include "train/loss.h"
 
 #include <cmath>
+#include <map>
 #include <numeric>
+#include <string>
 
+#include "moe/aux-loss.h"
 #include "ops/ctc-loss.h"
 #include "ops/elementwise.h"
 #include "ops/label-smoothing-loss.h"
@@ -11,11 +14,58 @@
 namespace u2moe {
 namespace {
 
+// The losses on the decisions of all routers of a batch, and what these parts of the network need
+// for them.
+class RouterLosses {
+ public:
+  // scale: of their gradients.
+  RouterLosses(const LossOptions &opts, double scale) : opts_(opts), scale_(scale) {}
+
+  // Of one part of the network: what its forward collects, and what it knows of the utterances.
+  struct Part {
+    RoutingState routing;
+    std::vector<SequenceFacts> sequences;
+  };
+  // number: different for each part, so that they have random numbers of their own.
+  Part NewPart(uint64_t number) const {
+    Part part;
+    part.routing.collect = opts_.aux_losses;
+    for (SequenceFacts facts : opts_.sequences) {
+      facts.seed = SubSeed(facts.seed, number);
+      part.sequences.push_back(facts);
+    }
+    return part;
+  }
+  // Between forward and backward of the part.
+  void Add(const Context &ctx, Part *part) {
+    for (const AuxLoss &loss : ComputeAuxLosses(ctx, scale_, &part->routing)) {
+      AuxLoss *sum = &sums_[loss.name];
+      sum->weighted += loss.weighted;
+      sum->sum += loss.sum;
+      sum->num_layers += loss.num_layers;
+    }
+  }
+  void AddTo(LossTerms *terms) const {
+    const double n = static_cast<double>(terms->num_utterances);
+    for (const auto &[name, loss] : sums_) {
+      const double mean = loss.sum / loss.num_layers;
+      terms->Add(name, n * mean, mean == 0 ? 0 : loss.weighted / mean, n);
+    }
+  }
+
+ private:
+  const LossOptions &opts_;
+  const double scale_;
+  std::map<std::string, AuxLoss> sums_;
+};
+
+enum Part : uint64_t { kEncoder = 1, kLeftDecoder, kRightDecoder };
+
 // One direction's smoothed cross-entropy, summed over the batch. weight: of its gradient.
 double DecoderLoss(const Context &ctx, const Decoder &decoder, const TrainBatch &batch,
                    const ModelConfig &config, bool reverse, float weight, const LossOptions &opts,
-                   ConstView encoder_out, const RaggedShape &encoder_shape, Decoder *grad,
-                   View dencoder_out, int64_t *num_correct) {
+                   RouterLosses *routers, ConstView encoder_out, const RaggedShape &encoder_shape,
+                   Decoder *grad, View dencoder_out, int64_t *num_correct) {
   std::vector<int> memory(batch.labels.size());
   std::iota(memory.begin(), memory.end(), 0);
   const DecoderInput input = MakeDecoderInput(batch.labels, memory, config.sos, reverse);
@@ -28,8 +78,13 @@ double DecoderLoss(const Context &ctx, const Decoder &decoder, const TrainBatch 
   }
   Tensor logits;
   Decoder::Tape tape;
-  decoder.Forward(ctx, input, encoder_out, encoder_shape, opts.dropout, opts.routes, &logits,
+  RouterLosses::Part part = routers->NewPart(reverse ? kRightDecoder : kLeftDecoder);
+  RouteCall call(opts.routes);
+  call.sequences = part.sequences;
+  call.state = &part.routing;
+  decoder.Forward(ctx, input, encoder_out, encoder_shape, opts.dropout, call, &logits,
                   grad ? &tape : nullptr);
+  routers->Add(ctx, &part);
   Tensor dlogits;
   if (grad) dlogits = Tensor(ctx, logits.Rows(), logits.Cols());
   const double loss =
@@ -56,6 +111,11 @@ LossTerms ComputeLoss(const Context &ctx, const AsrModel &model, const TrainBatc
   mode.mask = opts.mask;
   mode.dropout = opts.dropout;
   mode.routes = opts.routes;
+  const double num_utterances = static_cast<double>(batch.NumUtterances());
+  RouterLosses routers(opts, grad ? num_utterances / opts.utterance_divisor : 0);
+  RouterLosses::Part encoder_part = routers.NewPart(kEncoder);
+  mode.sequences = encoder_part.sequences;
+  mode.routing = &encoder_part.routing;
   Encoder::Tape tape;
   Tensor encoder_out, exit_out;
   mode.exit_out = &exit_out;
@@ -63,9 +123,9 @@ LossTerms ComputeLoss(const Context &ctx, const AsrModel &model, const TrainBatc
   model.Encoder().Forward(ctx, mode, MatrixOnDevice(ctx, batch.feats), batch.shape, &encoder_out,
                           &shape, grad ? &tape : nullptr,
                           running ? running->MutableEncoder() : nullptr);
+  routers.Add(ctx, &encoder_part);
   LossTerms terms;
   terms.num_utterances = batch.NumUtterances();
-  const double num_utterances = static_cast<double>(batch.NumUtterances());
   Tensor dencoder_out, dexit;
   if (grad) dencoder_out = Tensor::Zeros(ctx, encoder_out.Rows(), encoder_out.Cols());
   const double w = config.ctc_weight;
@@ -111,12 +171,13 @@ LossTerms ComputeLoss(const Context &ctx, const AsrModel &model, const TrainBatc
   if (w < 1) {
     left_sum =
         DecoderLoss(ctx, model.LeftDecoder(), batch, config, false,
-                    static_cast<float>((1 - w) * (1 - r) / divisor), opts, encoder_out, shape,
-                    grad ? grad->MutableLeftDecoder() : nullptr, dencoder_out, &num_correct);
+                    static_cast<float>((1 - w) * (1 - r) / divisor), opts, &routers, encoder_out,
+                    shape, grad ? grad->MutableLeftDecoder() : nullptr, dencoder_out, &num_correct);
     if (r > 0) {
-      right_sum = DecoderLoss(ctx, model.RightDecoder(), batch, config, true,
-                              static_cast<float>((1 - w) * r / divisor), opts, encoder_out, shape,
-                              grad ? grad->MutableRightDecoder() : nullptr, dencoder_out, nullptr);
+      right_sum =
+          DecoderLoss(ctx, model.RightDecoder(), batch, config, true,
+                      static_cast<float>((1 - w) * r / divisor), opts, &routers, encoder_out, shape,
+                      grad ? grad->MutableRightDecoder() : nullptr, dencoder_out, nullptr);
     }
   }
   // In units of a sum over utterances, also where attention is divided by tokens.
@@ -125,6 +186,7 @@ LossTerms ComputeLoss(const Context &ctx, const AsrModel &model, const TrainBatc
   terms.Add("r2l", right_sum, attention_weight * r, num_utterances);
   terms.Add("accuracy", static_cast<double>(num_correct), 0,
             static_cast<double>(batch.NumTokens()));
+  routers.AddTo(&terms);
   if (grad) {
     model.Encoder().Backward(ctx, tape, &dencoder_out, dexit.Empty() ? nullptr : &dexit,
                              grad->MutableEncoder());

@@ -23,6 +23,8 @@ struct LossOptions {
   AttentionMask mask;               // chunk mask of the encoder
   DropoutSeeds *dropout = nullptr;  // null: no dropout
   RouteSink *routes = nullptr;      // hears all mixtures, of encoder, left and right decoder
+  Span<SequenceFacts> sequences;    // of each utterance, for routers; empty: nothing is known
+  bool aux_losses = true;           // whether losses on the routers' decisions count
   // Where the model's policy lets frames exit, the share of the CTC loss that is of the CTC head at
   // that place (arXiv 2102.03216).
   double exit_ctc_weight = 0.3;
@@ -40,8 +42,10 @@ struct LossOptions {
 // The terms, as log.jsonl names them: "ctc", "l2r", "r2l" and, where frames may exit, "exit_ctc",
 // each a sum over utterances; "accuracy", the L2R decoder's best tokens that are right, eos
 // included, per token; "infinite_ctc", utterances whose labels do not fit their frames (their CTC
-// loss counts 0). What is not linear in utterances (batch norm) is of this
-// batch: a trainer that cuts a batch into shards trains on the losses of the shards.
+// loss counts 0). And by the names of moe/aux-loss.h, where the model has weights for them, the
+// losses on the routers' decisions: means over the mixtures with such a weight, which add to the
+// total with it, once per utterance. These and batch norm are not linear in utterances: they are of
+// this batch. A trainer that cuts a batch into shards trains on the losses of the shards.
 LossTerms ComputeLoss(const Context &ctx, const AsrModel &model, const TrainBatch &batch,
                       const LossOptions &opts, AsrModel *grad, AsrModel *running);
 

@@ -27,6 +27,9 @@ void TrainOptions::Register(OptionParser *po) {
                "conv-norm=batch-norm each shard is normalised by its own statistics, and the mean "
                "of what the shards make of the running statistics is kept for decoding; losses of "
                "routers are of a shard, too");
+  po->Register("shard-frames", &shard_frames,
+               "a batch of less than --shards times so many frames is cut into fewer parts: small "
+               "ones cost more time");
   po->Register("threads", &threads,
                "threads that share the shards of each batch; results do not depend on it. More "
                "than --shards are of no use");
@@ -53,6 +56,7 @@ void TrainOptions::Check() const {
   if (!(grad_clip >= 0)) throw UsageError("--grad-clip=", grad_clip, ": expected 0 or more");
   if (accum_grad < 1) throw UsageError("--accum-grad=", accum_grad, ": expected at least 1");
   if (shards < 1) throw UsageError("--shards=", shards, ": expected at least 1");
+  if (shard_frames < 1) throw UsageError("--shard-frames=", shard_frames, ": expected at least 1");
   if (threads < 1) throw UsageError("--threads=", threads, ": expected at least 1");
   if (!(exit_ctc_weight >= 0 && exit_ctc_weight < 1))
     throw UsageError("--exit-ctc-weight=", exit_ctc_weight, ": must be in [0, 1)");
@@ -64,8 +68,9 @@ std::string TrainOptions::Identity() const {
              shuffle_block > 0 ? Cat(" shuffle-block=", shuffle_block) : std::string(),
              " learning-rate=", learning_rate, " warmup-steps=", warmup_steps,
              " grad-clip=", grad_clip, " accum-grad=", accum_grad, " seed=", seed,
-             " shards=", shards, " exit-ctc-weight=", exit_ctc_weight,
-             " spec-augment=", spec_augment, spec_augment ? " " + spec.ToString() : std::string());
+             " shards=", shards, " shard-frames=", shard_frames,
+             " exit-ctc-weight=", exit_ctc_weight, " spec-augment=", spec_augment,
+             spec_augment ? " " + spec.ToString() : std::string());
 }
 
 std::string TrainOptions::ToString() const { return Cat("epochs=", epochs, " ", Identity()); }

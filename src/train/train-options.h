@@ -20,8 +20,9 @@ struct TrainOptions {
   double grad_clip = 5.0;
   int32_t accum_grad = 1;  // batches per step
   int32_t seed = 777;
-  int32_t shards = 4;   // of a batch
-  int32_t threads = 1;  // has no effect on results
+  int32_t shards = 4;          // of a batch, at most
+  int32_t shard_frames = 256;  // feature frames of a shard, at least, unless it is the only one
+  int32_t threads = 1;         // has no effect on results
   int32_t max_skipped_steps = 20;
   double exit_ctc_weight = LossOptions().exit_ctc_weight;
   bool spec_augment = true;

@@ -67,6 +67,7 @@ LossTerms UtteranceLoss(const Context &ctx, const AsrModel &model, const TrainUt
   batch.labels.push_back(u.labels);
   LossOptions options;
   options.exit_ctc_weight = exit_ctc_weight;
+  options.aux_losses = false;
   try {
     return ComputeLoss(ctx, model, batch, options, nullptr, nullptr);
   } catch (const DataError &e) {  // a router meets NaN before the loss does

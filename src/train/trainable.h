@@ -12,7 +12,8 @@
 
 namespace u2moe {
 
-// The losses of one utterance alone, full context, no dropout. Throws DataError, naming it.
+// The losses of one utterance alone, full context, no dropout, without those on the decisions of
+// routers, which say nothing of one utterance. Throws DataError, naming it.
 LossTerms UtteranceLoss(const Context &ctx, const AsrModel &model, const TrainUtterance &u,
                         double exit_ctc_weight);
 

@@ -17,7 +17,13 @@ namespace u2moe {
 namespace {
 
 // Independent random streams of one run.
-enum Stream : uint64_t { kOrderStream = 1, kMaskStream, kAugmentStream, kDropoutStream };
+enum Stream : uint64_t {
+  kOrderStream = 1,
+  kMaskStream,
+  kAugmentStream,
+  kDropoutStream,
+  kRouterStream
+};
 
 uint64_t EpochSeed(int32_t seed, Stream stream, int32_t epoch) {
   const uint64_t s = SubSeed(static_cast<uint64_t>(seed), static_cast<uint64_t>(stream));
@@ -82,10 +88,11 @@ LossTerms Trainer::RunBatch(const LoadedBatch &batch, int32_t epoch, int group_s
   const EncoderConfig &encoder = model_->Config().encoder;
   std::vector<int64_t> lengths;
   std::vector<int> places;
-  int64_t longest = 0, num_tokens = 0;
+  int64_t num_frames = 0, longest = 0, num_tokens = 0;
   for (const auto &u : batch.utterances) {
     places.push_back(static_cast<int>(lengths.size()));
     lengths.push_back(u->feats.Rows());
+    num_frames += u->feats.Rows();
     longest = std::max(longest, u->feats.Rows());
     num_tokens += static_cast<int64_t>(u->labels.size()) + 1;
   }
@@ -96,11 +103,14 @@ LossTerms Trainer::RunBatch(const LoadedBatch &batch, int32_t epoch, int group_s
   }
   options.utterance_divisor = static_cast<double>(batch.utterances.size()) * group_size;
   options.token_divisor = static_cast<double>(num_tokens) * group_size;
-  std::vector<std::vector<int>> shards = SplitIntoShards(places, lengths, opts_.shards);
+  const int64_t num_shards = std::clamp<int64_t>(num_frames / opts_.shard_frames, 1, opts_.shards);
+  std::vector<std::vector<int>> shards =
+      SplitIntoShards(places, lengths, static_cast<int>(num_shards));
   shards.erase(std::remove_if(shards.begin(), shards.end(),
                               [](const std::vector<int> &shard) { return shard.empty(); }),
                shards.end());
   const uint64_t dropout_seed = EpochSeed(opts_.seed, kDropoutStream, epoch);
+  const uint64_t router_seed = EpochSeed(opts_.seed, kRouterStream, epoch);
   const uint64_t shared_seed = BatchSeed(dropout_seed, batch);
   std::vector<LossTerms> terms(shards.size());
   std::vector<LoadCounter> counters(shards.size());
@@ -108,14 +118,20 @@ LossTerms Trainer::RunBatch(const LoadedBatch &batch, int32_t epoch, int group_s
     const size_t s = static_cast<size_t>(shard);
     std::vector<const TrainUtterance *> utterances;
     std::vector<uint64_t> seeds;
+    std::vector<SequenceFacts> sequences;
     for (const int i : shards[s]) {
       utterances.push_back(batch.utterances[static_cast<size_t>(i)].get());
       seeds.push_back(SubSeed(dropout_seed, utterances.back()->key));
+      SequenceFacts facts;
+      facts.seed = SubSeed(router_seed, utterances.back()->key);
+      facts.training = true;
+      sequences.push_back(facts);
     }
     DropoutSeeds dropout(shared_seed, std::move(seeds));
     LossOptions shard_options = options;
     shard_options.dropout = &dropout;
     shard_options.routes = &counters[s];
+    shard_options.sequences = sequences;
     terms[s] = ComputeLoss(ctx_, *model_, MakeBatch(utterances, epoch), shard_options, grad, grad);
   });
   LossTerms total;

@@ -21,7 +21,8 @@ namespace u2moe {
 
 // Trains a U2++ model. Data order depends on the seed and the epoch; the chunk mask of a batch on
 // these and the keys of its utterances; SpecAugment and dropout of an utterance on these and its
-// key. A batch is cut into opts.shards parts, whose gradients are summed in their order. So
+// key. A batch is cut into opts.shards parts (fewer if
+// it is small), whose gradients are summed in their order. So
 // threads, the place of the features (memory or archives) and an interruption make no difference:
 // all bits are the same.
 class Trainer {

@@ -91,6 +91,7 @@ TEST_F(ArchiveSourceTest, TrainsToTheSameBits) {
     for (int i = 0; i < 3; ++i) {
       TrainOptions o;
       o.batch_size = 3;
+      o.shard_frames = 1;
       o.shuffle_block = block;
       o.threads = 1 + i;
       models[i] = TinyModel(0.1f);

@@ -33,7 +33,7 @@ TEST(ComputeLoss, GradientWithDropout) {
   Context ctx;
   const std::vector<TrainUtterance> data = TinyData(3, 1);
   const TrainBatch batch = MakeBatch(data);
-  for (int kind = 0; kind < 8; ++kind) {
+  for (int kind = 0; kind < 9; ++kind) {
     SCOPED_TRACE(kind);
     ModelConfig config = TinyConfig(0.3f);
     // All experts, as a change of the chosen ones would be a step in the loss.
@@ -52,6 +52,10 @@ TEST(ComputeLoss, GradientWithDropout) {
     if (kind == 6) policy.left_skip = policy.right_skip = {0.27f};
     if (kind == 7) policy.exit_block = 1, policy.exit_blank = 0.1f;
     if (kind == 4) config.length_normalized_loss = true;
+    if (kind == 8) {  // losses on routers, in all parts of the network
+      for (FeedForwardConfig *ffn : {&config.encoder.ffn, &config.decoder.ffn})
+        ffn->balance_weight = 0.5f, ffn->z_weight = 0.25f;
+    }
     AsrModel model(config), grad(config), unused(config);
     InitModel(&model, 7);
     model.SetPolicy(policy);
@@ -147,6 +151,33 @@ TEST(ComputeLoss, TooShort) {
   const std::unique_ptr<AsrModel> model = TinyModel(0);
   EXPECT_THROW(ComputeLoss(ctx, *model, MakeBatch(data), LossOptions(), nullptr, nullptr),
                DataError);
+}
+
+// A term of the total, by name: once per utterance, also where an utterance is half the batch.
+TEST(ComputeLoss, LossesOnRouters) {
+  Context ctx;
+  const std::vector<TrainUtterance> data = TinyData(2, 6);
+  ModelConfig config = TinyConfig(0);
+  config.encoder.ffn.balance_weight = 0.5f;
+  config.decoder.ffn.z_weight = 0.25f;
+  AsrModel model(config), plain(TinyConfig(0));
+  InitModel(&model, 3);
+  InitModel(&plain, 3);
+  LossOptions options;
+  const LossTerms with = ComputeLoss(ctx, model, MakeBatch(data), options, nullptr, nullptr),
+                  without = ComputeLoss(ctx, plain, MakeBatch(data), options, nullptr, nullptr);
+  EXPECT_EQ(without.Terms().count("balance"), 0u);
+  EXPECT_EQ(with["balance"].count, 2);
+  EXPECT_NEAR(with["balance"].weight, 0.5 * 4, 1e-6);  // the mean over four mixtures of the encoder
+  EXPECT_NEAR(with["z"].weight, 0.25 * 2, 1e-6);       // one of each decoder
+  EXPECT_GT(with["balance"].Mean(), 0.5);
+  EXPECT_GT(with["z"].Mean(), 0);
+  EXPECT_EQ(with["ctc"].sum, without["ctc"].sum);
+  EXPECT_NEAR(with.total, without.total + 2 * (2 * with["balance"].Mean() + 0.5 * with["z"].Mean()),
+              1e-6 * with.total);
+  options.aux_losses = false;
+  EXPECT_EQ(ComputeLoss(ctx, model, MakeBatch(data), options, nullptr, nullptr).total,
+            without.total);
 }
 
 // An utterance's dropout is its own, whatever lies before or beside it.

@@ -19,6 +19,7 @@ TrainOptions TinyOptions() {
   o.bucket_size = 6;
   o.learning_rate = 5e-3;
   o.warmup_steps = 10;
+  o.shard_frames = 1;
   o.spec.max_t = 8;
   o.spec.max_f = 4;
   return o;
@@ -80,6 +81,12 @@ TEST(Trainer, ThreadsChangeNothing) {
           ModelConfig config = TinyConfig(0.2f);
           if (!moe) config.encoder.ffn.num_experts = config.decoder.ffn.num_experts = 0;
           if (batch_norm) config.encoder.conv_norm = ConvNorm::kBatchNorm;
+          if (batch_norm) {  // and all that routers may bring
+            config.encoder.ffn.router = "noisy-topk";
+            config.encoder.ffn.router_noise = 1;
+            config.encoder.ffn.balance_weight = 0.1f;
+            config.decoder.ffn.z_weight = 0.1f;
+          }
           std::unique_ptr<AsrModel> first;
           std::string first_log, first_moments;
           for (const int threads : {1, 2, 3, 5}) {
@@ -104,6 +111,8 @@ TEST(Trainer, ThreadsChangeNothing) {
               first_log = log;
               first_moments = ReadFile(path);
               EXPECT_EQ(log.find("min_expert_load") != std::string::npos, moe) << log;
+              EXPECT_EQ(log.find("train_balance") != std::string::npos, moe && batch_norm) << log;
+              EXPECT_EQ(log.find("dev_balance"), std::string::npos) << log;
               continue;
             }
             EXPECT_TRUE(SameModels(first.get(), model.get())) << threads << " threads";
@@ -412,6 +421,7 @@ TEST(TrainOptions, ChecksItsValues) {
   expect_refused("--grad-clip=-1", [](TrainOptions *o) { o->grad_clip = -1; });
   expect_refused("--accum-grad=0", [](TrainOptions *o) { o->accum_grad = 0; });
   expect_refused("--shards=0", [](TrainOptions *o) { o->shards = 0; });
+  expect_refused("--shard-frames=0", [](TrainOptions *o) { o->shard_frames = 0; });
   expect_refused("--shuffle-block=-1", [](TrainOptions *o) { o->shuffle_block = -1; });
   expect_refused("--threads=0", [](TrainOptions *o) { o->threads = 0; });
 }

@@ -20,6 +20,7 @@ TrainOptions TinyOptions(int32_t epochs) {
   o.batch_size = 3;
   o.learning_rate = 5e-3;
   o.warmup_steps = 10;
+  o.shard_frames = 1;
   o.spec.max_t = 8;
   o.spec.max_f = 4;
   return o;

@@ -37,7 +37,7 @@ settings=$(cat conf/train.conf)
 if [[ -e conf/$model.train.conf ]]; then settings+=$'\n'$(< "conf/$model.train.conf"); fi
 inputs=$(cat "conf/$model.conf" - conf/fbank.conf "$dump"/{units.txt,cmvn.stats} \
   "$dump"/{train,dev}/tokens <<< "$settings" | cksum)
-inputs+=" epochs=$epochs average=$average threads=$threads"
+inputs+=" epochs=$epochs average=$average"  # threads make no difference
 if [[ -e $exp/inputs && $(< "$exp/inputs") != "$inputs" ]]; then
   say "data or settings have changed: $exp begins anew"
   rm -f "$exp"/*.safetensors "$exp"/{log.jsonl,run.txt,info.json}
