@@ -47,23 +47,6 @@ nlohmann::ordered_json ToJson(const std::string &name, const RouteStats &s) {
 
 }  // namespace
 
-std::vector<std::string> EncoderMixtureNames(const ModelConfig &config) {
-  std::vector<std::string> names;
-  config.encoder.ForEachMixture([&](int32_t block, bool macaron, const FeedForwardConfig &) {
-    names.push_back(Cat("encoder.encoders.", block, ".feed_forward", macaron ? "_macaron" : ""));
-  });
-  return names;
-}
-
-std::vector<std::string> DecoderMixtureNames(const ModelConfig &config, bool right) {
-  std::vector<std::string> names;
-  config.decoder.ForEachMixture(right, [&](int32_t block, const FeedForwardConfig &) {
-    names.push_back(
-        Cat("decoder.", right ? "right" : "left", "_decoder.decoders.", block, ".feed_forward"));
-  });
-  return names;
-}
-
 void RouteRecorder::OnRoute(ConstView logits, Span<int32_t> experts, Span<float> gates) {
   decisions_.push_back(
       {Tensor::Copy(logits), {experts.begin(), experts.end()}, {gates.begin(), gates.end()}, {}});

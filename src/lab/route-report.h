@@ -10,13 +10,9 @@
 
 #include "lab/route-stats.h"
 #include "model/asr-model.h"
+#include "model/mixture-names.h"
 
 namespace u2moe {
-
-// Names of the mixtures of a model in the order in which a RouteSink hears of them, as in the
-// parameter names: "encoder.encoders.0.feed_forward_macaron". Empty for a dense part.
-std::vector<std::string> EncoderMixtureNames(const ModelConfig &config);
-std::vector<std::string> DecoderMixtureNames(const ModelConfig &config, bool right);
 
 // Keeps what the routers decided in one forward.
 class RouteRecorder : public RouteSink {

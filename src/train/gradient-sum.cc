@@ -113,7 +113,7 @@ void GradientSum::AddBatch(ThreadPool *pool, int num_shards, const ShardFn &fn) 
 }
 
 void GradientSum::ClearBuffers(Place *place) {
-  for (Tensor *t : place->buffers) std::fill_n(t->Data(), t->Size(), 0.0f);
+  for (Tensor *t : place->buffers) t->SetZero();
 }
 
 AsrModel *GradientSum::Total() {

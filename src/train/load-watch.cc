@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "model/mixture-names.h"
 
 namespace u2moe {
 namespace {
@@ -28,17 +29,9 @@ void LoadCounter::OnRoute(ConstView logits, Span<int32_t> experts, Span<float>) 
   counts_.push_back(std::move(counts));
 }
 
-LoadWatch::LoadWatch(const ModelConfig &c) {
-  for (int i = 0; i < c.encoder.num_blocks && c.encoder.ffn.num_experts > 0; ++i) {
-    for (const char *name : {"feed_forward_macaron", "feed_forward"})
-      names_.push_back(Cat("encoder.encoders.", i, ".", name));
-  }
+LoadWatch::LoadWatch(const ModelConfig &config) : names_(EncoderMixtureNames(config)) {
   for (const bool right : {false, true}) {
-    const int blocks = right ? c.decoder.num_reverse_blocks : c.decoder.num_blocks;
-    for (int i = 0; i < blocks && c.decoder.ffn.num_experts > 0; ++i) {
-      names_.push_back(
-          Cat("decoder.", right ? "right" : "left", "_decoder.decoders.", i, ".feed_forward"));
-    }
+    for (const std::string &name : DecoderMixtureNames(config, right)) names_.push_back(name);
   }
 }
 
