@@ -10,6 +10,7 @@
 #include "base/rng.h"
 #include "ops/dropout.h"
 #include "tensor/ragged.h"
+#include "tensor/transfer.h"
 
 namespace u2moe {
 
@@ -77,7 +78,9 @@ struct DropoutMask {
   }
   // In place, on activations in forward and on their gradient in backward.
   void Apply(const Context &ctx, View x) const {
-    if (rate > 0) Dropout(ctx, seed, rows ? Span<uint64_t>(*rows) : Span<uint64_t>(), rate, x, x);
+    if (rate == 0) return;
+    const Span<uint64_t> own = rows ? Span<uint64_t>(*rows) : Span<uint64_t>();
+    Dropout(ctx, seed, ListOnDevice<uint64_t>(ctx, own), rate, x, x);
   }
 };
 

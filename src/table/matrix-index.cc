@@ -2,7 +2,6 @@
 
 #include <sys/stat.h>
 
-#include <exception>
 #include <unordered_map>
 
 #include "base/error.h"
@@ -75,10 +74,6 @@ bool MatrixIndex::ReadScript() {
         place.cols = size.cols;
       }
     } catch (const DataError &e) {
-      if (spec_.permissive) {
-        internal::WarnAbsent(std::current_exception());
-        continue;
-      }
       place.error = e.what();
     }
     places_.push_back(std::move(place));

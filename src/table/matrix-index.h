@@ -34,6 +34,8 @@ class MatrixIndex {
   static std::optional<MatrixIndex> Read(const std::string &rspecifier);
 
   const std::vector<MatrixPlace> &Places() const { return places_; }
+  // Option p: who uses the table leaves places with errors out.
+  bool Permissive() const { return spec_.permissive; }
   const std::vector<std::string> &Files() const { return files_; }
   // The value; threads may call at the same time. Throws DataError, with the place, if it cannot be
   // read or has another size than it had.

@@ -127,6 +127,10 @@ std::unique_ptr<DataSource> LeaveInFiles(const AsrModel &model, MatrixIndex inde
   std::vector<ArchiveSource::Utterance> utterances;
   for (size_t i = 0; i < index.Places().size(); ++i) {
     const MatrixPlace &place = index.Places()[i];
+    if (!place.error.empty() && index.Permissive()) {
+      LOG_WARN << place.error << "; left out, as option p asks";
+      continue;
+    }
     set->Add(
         PlaceEntry(index, place),
         [&] {

@@ -58,6 +58,12 @@ check_fails "an infinite learning rate" 2 '--learning-rate=inf: expected a posit
 check "without folder and dev data" train --epochs=1 "${data[@]}" "$tmp/plain"
 check "with two threads" train --epochs=1 --threads=2 "${data[@]}" "$tmp/threads"
 check "the same bytes with two threads" cmp "$tmp/plain" "$tmp/threads"
+# Losses of routers are terms of the total, in log and report, by name.
+sed 's/num-experts=3/&\nbalance-weight=0.5\nz-weight=0.01/' "$tmp/model.conf" >"$tmp/balance.conf"
+check "a model with losses on its routers" nnet-init --print-args=false --units="$tmp/units.txt" "$tmp/balance.conf" "$tmp/balance"
+check "is trained" train "${dev[@]}" --epochs=2 --exp-dir="$tmp/exp-balance" "$tmp/balance" "${data[@]:1}" "$tmp/balanced"
+check_equal "the report names its losses" "$(grep -cE 'epoch [12] of 2: train loss [0-9.]+ \(balance [0-9.]+, ctc [0-9.]+, l2r [0-9.]+, r2l [0-9.]+, z [0-9.]+\), dev loss [0-9.]+ \(ctc' "$tmp/.check.err")" 2
+check_equal "so does the log" "$(grep -c '"train_balance":[0-9.]*,.*"train_z":.*"min_expert_load":' "$tmp/exp-balance/log.jsonl")" 2
 check "features from a pipe" bash -o pipefail -c \
   "cat '$tmp/feats' | nnet-train ${common[*]} --epochs=1 '$tmp/init' ark:- 'ark:$tmp/tokens' '$tmp/piped'"
 check "give the same" cmp "$tmp/plain" "$tmp/piped"

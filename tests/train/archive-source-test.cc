@@ -138,6 +138,8 @@ TEST_F(ArchiveSourceTest, WhatIsUnfitIsToldBefore) {
     said[in_memory].erase(0, said[in_memory].find("utterance utt2"));
   }
   EXPECT_EQ(said[0], said[1]);
+  Read("scp,p:" + dir_ + "/feats.scp", 0, "9");
+  EXPECT_EQ(num_failed_, 3);
   EXPECT_NE(said[0].find("6 feature frames give 0 encoder frames"), std::string::npos) << said[0];
 }
 

@@ -10,6 +10,7 @@
 #include "model/guarded.h"
 #include "train/loss.h"
 #include "train/optimizer.h"
+#include "train/tiny.h"
 
 namespace u2moe {
 namespace {
@@ -33,7 +34,7 @@ class GuardedTrainingTest : public testing::TestWithParam<std::string>, protecte
   }
 
   LossTerms Loss(const Context &ctx, const AttentionMask &mask, AsrModel *model, AsrModel *grad) {
-    DropoutSeeds dropout(5);
+    DropoutSeeds dropout(5, {6, 7, 8});
     LossOptions options;
     options.mask = mask;
     options.dropout = &dropout;
@@ -79,6 +80,56 @@ TEST_P(GuardedTrainingTest, StepsOfTheOptimizer) {
   const LossTerms want = Loss(cpu_, AttentionMask::Full(), here_.model.get(), nullptr),
                   got = Loss(guarded_, AttentionMask::Full(), there_.model.get(), nullptr);
   EXPECT_EQ(got.total, want.total);
+}
+
+// Mixtures that the golden models do not have: routers with state, shared and random ones, experts
+// of which some are always on, losses on the decisions.
+TEST(GuardedTraining, OtherMixtures) {
+  const Context cpu, guarded(Device::kGuarded);
+  for (const std::string router : {"switch", "rmoe", "shared-topk", "noisy-topk"}) {
+    SCOPED_TRACE(router);
+    ModelConfig config = TinyConfig(0.1f);
+    for (FeedForwardConfig *ffn : {&config.encoder.ffn, &config.decoder.ffn}) {
+      ffn->router = router;
+      if (router == "switch") ffn->experts_per_frame = 1;
+      if (router == "rmoe") ffn->router_dim = 6;
+      if (router == "noisy-topk") ffn->router_noise = 0.5f;
+      if (router == "shared-topk") {
+        ffn->bank = "shared-plus-routed";
+        ffn->num_shared_experts = 1;
+      }
+      ffn->balance_weight = 0.1f;
+      ffn->z_weight = 0.01f;
+    }
+    AsrModel here(config), there(config), grad(config), guarded_grad(config);
+    InitModel(&here, 4);
+    InitModel(&there, 4);
+    SetZero(&grad);
+    SetZero(&guarded_grad);
+    MoveToDevice(guarded, &there);
+    MoveToDevice(guarded, &guarded_grad);
+    const std::vector<TrainUtterance> data = TinyData(2, 5);
+    TrainBatch batch;
+    for (const TrainUtterance &u : data) {
+      batch.shape.Append(u.feats.Rows());
+      batch.labels.push_back(u.labels);
+    }
+    batch.feats = Tensor(batch.shape.TotalRows(), data[0].feats.Cols());
+    for (int b = 0; b < 2; ++b) {
+      const Tensor &x = data[static_cast<size_t>(b)].feats;
+      std::copy_n(x.Data(), x.Size(), batch.shape.Rows(batch.feats.View(), b).Data());
+    }
+    const std::vector<SequenceFacts> facts = {{1, 0, true}, {2, 0, true}};
+    const auto loss = [&](const Context &ctx, const AsrModel &model, AsrModel *to) {
+      DropoutSeeds dropout(5, {6, 7});
+      LossOptions options;
+      options.dropout = &dropout;
+      options.sequences = facts;
+      return ComputeLoss(ctx, model, batch, options, to, nullptr).total;
+    };
+    EXPECT_EQ(loss(guarded, there, &guarded_grad), loss(cpu, here, &grad));
+    ExpectSameModels(&grad, &guarded_grad, "gradient");
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(All, GuardedTrainingTest, testing::ValuesIn(GoldenModelNames()),
