@@ -42,7 +42,7 @@ TEST(MatrixIndex, LeadsToTheValuesOfAllForms) {
   scp << "rows " << path << ":6[2:5]\ncolumns " << path << ":6[:,1:2]\n";
   ark.close();
   scp.close();
-  for (const std::string table : {"ark:" + path, "scp:" + dir + "/a.scp"}) {
+  for (const std::string &table : {"ark:" + path, "scp:" + dir + "/a.scp"}) {
     SCOPED_TRACE(table);
     const std::optional<MatrixIndex> index = MatrixIndex::Read(table);
     ASSERT_TRUE(index.has_value());
