@@ -32,7 +32,7 @@ class GuardedTrainingTest : public testing::TestWithParam<std::string>, protecte
     }
   }
 
-  LossSums Loss(const Context &ctx, const AttentionMask &mask, AsrModel *model, AsrModel *grad) {
+  LossTerms Loss(const Context &ctx, const AttentionMask &mask, AsrModel *model, AsrModel *grad) {
     DropoutSeeds dropout(5);
     LossOptions options;
     options.mask = mask;
@@ -65,10 +65,10 @@ TEST_P(GuardedTrainingTest, StepsOfTheOptimizer) {
       guarded_optimizer(AdamOptions(), 5, there_.model.get());
   for (int step = 0; step < 3; ++step) {
     const AttentionMask mask = step == 1 ? AttentionMask::Chunk(4, 2) : AttentionMask::Full();
-    const LossSums want = Loss(cpu_, mask, here_.model.get(), &grad),
-                   got = Loss(guarded_, mask, there_.model.get(), &guarded_grad);
-    EXPECT_EQ(got.loss, want.loss);
-    EXPECT_EQ(got.num_correct, want.num_correct);
+    const LossTerms want = Loss(cpu_, mask, here_.model.get(), &grad),
+                    got = Loss(guarded_, mask, there_.model.get(), &guarded_grad);
+    EXPECT_EQ(got.total, want.total);
+    EXPECT_EQ(got["accuracy"].sum, want["accuracy"].sum);
     ExpectSameModels(&grad, &guarded_grad, "gradient");
     EXPECT_EQ(guarded_optimizer.Step(guarded_, 1e-3, &guarded_grad),
               optimizer.Step(cpu_, 1e-3, &grad));
@@ -76,9 +76,9 @@ TEST_P(GuardedTrainingTest, StepsOfTheOptimizer) {
     SetZero(&grad);
     SetZero(&guarded_grad);
   }
-  const LossSums want = Loss(cpu_, AttentionMask::Full(), here_.model.get(), nullptr),
-                 got = Loss(guarded_, AttentionMask::Full(), there_.model.get(), nullptr);
-  EXPECT_EQ(got.loss, want.loss);
+  const LossTerms want = Loss(cpu_, AttentionMask::Full(), here_.model.get(), nullptr),
+                  got = Loss(guarded_, AttentionMask::Full(), there_.model.get(), nullptr);
+  EXPECT_EQ(got.total, want.total);
 }
 
 INSTANTIATE_TEST_SUITE_P(All, GuardedTrainingTest, testing::ValuesIn(GoldenModelNames()),
