@@ -57,7 +57,7 @@ void DenseFeedForward::Forward(const Context &ctx, ConstView x, const LayerOutpu
     // In blocks of rows, so that what is between the two maps stays in cache and takes little
     // memory, however many rows there are. A row of the result does not depend on others.
     constexpr int64_t kRowsTogether = 256;
-    Tensor hidden(std::min(x.Rows(), kRowsTogether), HiddenDim());
+    Tensor hidden(ctx, std::min(x.Rows(), kRowsTogether), HiddenDim());
     for (int64_t begin = 0; begin < x.Rows(); begin += kRowsTogether) {
       const int64_t rows = std::min(x.Rows() - begin, kRowsTogether);
       LayerOutput block = out;
