@@ -95,8 +95,8 @@ int Run(int argc, char *argv[]) {
     write_nbest(job->key, job->nbest);
   };
   const auto search_live = [&] {
-    write_nbest(reader.Key(),
-                SearchLive(&reader, opts.nbest, MakeCtcSearch(opts).get(), partial.get(), &frames));
+    write_nbest(reader.Key(), SearchLive(&reader, opts.nbest, resource->NewSearch().get(),
+                                         partial.get(), &frames));
   };
   while (!reader.Done()) {
     // Frames do not say how long they last, so the speed report has no audio.
