@@ -132,6 +132,23 @@ class DistinctExperts : public RouteSink {
   int64_t calls_ = 0;
 };
 
+// Parameters of the encoder's feed-forward layers that a row uses.
+double FeedForwardParams(AsrModel *model) {
+  double n = 0;
+  const auto add = [&n](const ParamInfo &info, int64_t size) {
+    const ParamRole role = info.use.role;
+    if (role == ParamRole::kFeedForward || role == ParamRole::kExpert || role == ParamRole::kRouter)
+      n += info.use.share * static_cast<double>(size);
+  };
+  AsrModel::Alone encoder{model, AsrModel::Piece::kEncoder};
+  ForEachParamOrPacked(
+      &encoder, [&](const ParamInfo &info, Tensor *t) { add(info, t->Size()); },
+      [&](const ParamInfo &info, Tensor *weight, PackedMatrix *packed) {
+        add(info, packed->Empty() ? weight->Size() : packed->Rows() * packed->Cols());
+      });
+  return n;
+}
+
 // Multiplications and additions of encoder and CTC head for one utterance, twice the number of
 // multiply-adds; attention's scores and sums included.
 double EncoderGflop(AsrModel *model, int64_t frames) {
@@ -140,7 +157,7 @@ double EncoderGflop(AsrModel *model, int64_t frames) {
   const double dim = c.model_dim, t1 = static_cast<double>((frames - 1) / 2),
                f1 = (c.feature_dim - 1) / 2,
                f2 = static_cast<double>((static_cast<int64_t>(f1) - 1) / 2);
-  const double ffn = static_cast<double>(model->Encoder().NumFeedForwardActiveParams());
+  const double ffn = FeedForwardParams(model);
   const double blocks = c.num_blocks;
   const double per_row = ffn + blocks * dim * dim * (4 + 3) + f2 * dim * dim +
                          dim * model->Config().vocab_size + 2 * blocks * rows * dim;
