@@ -21,6 +21,7 @@ make_box() {
   mkdir -p build/cpu wenet wav conf exp/other exp/log data/{train,train_sp0.9,train_sp1.1,dev,all,test} train dev
   ln -s "$bin" build/cpu/bin
   ln -s "$root/utils" utils
+  ln -s "$root/tools" tools
   python3 - <<'PY'
 import array, math, random, wave
 random.seed(6)
