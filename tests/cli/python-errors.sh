@@ -6,7 +6,7 @@ if ! command -v python3 > /dev/null; then
   skip python-errors "no python3"
   exit 0
 fi
-PATH=$root/utils:$root/utils/steps:$PATH
+PATH=$root/utils:$root/utils/steps:$root/tools/dev:$PATH
 cd "$tmp" || exit 1
 mkdir folder data
 printf 'u1 caf\xe9\n' > latin1
