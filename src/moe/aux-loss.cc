@@ -40,14 +40,4 @@ std::vector<AuxLoss> ComputeAuxLosses(const Context &, double dlogits_scale,
   return losses;
 }
 
-std::vector<std::string> AuxLossNames() {
-  std::vector<std::string> names;
-  for (const Row &row : kLosses) names.emplace_back(row.name);
-  return names;
-}
-
-bool HasAuxLosses(const FeedForwardConfig &c) {
-  return c.num_experts > 0 && (c.balance_weight != 0 || c.z_weight != 0);
-}
-
 }  // namespace u2moe

@@ -13,7 +13,6 @@
 #include <string>
 #include <vector>
 
-#include "moe/feed-forward-config.h"
 #include "moe/routing-state.h"
 #include "tensor/context.h"
 
@@ -32,10 +31,6 @@ struct AuxLoss {
 // layers' dlogits; 0: no gradient is wanted.
 std::vector<AuxLoss> ComputeAuxLosses(const Context &ctx, double dlogits_scale,
                                       RoutingState *routing);
-// All names of the registry, in its order.
-std::vector<std::string> AuxLossNames();
-// Whether a mixture of that configuration has losses.
-bool HasAuxLosses(const FeedForwardConfig &config);
 
 // One loss of the registry for one layer: its value for T rows with experts; adds scale * its
 // gradient to dlogits [T, E], unless that is empty.

@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <cmath>
-#include <cstring>
 #include <limits>
 #include <nlohmann/json.hpp>
 
@@ -56,11 +55,6 @@ Tensors TensorsOf(AsrModel *model) {
     tensors.emplace_back(name, *t);
   });
   return tensors;
-}
-
-bool SameBits(const Tensor &a, const Tensor &b) {
-  return a.Shape() == b.Shape() &&
-         std::memcmp(a.Data(), b.Data(), static_cast<size_t>(a.Size()) * 4) == 0;
 }
 
 // The message of the DataError that reading gives; "" if there is none.

@@ -22,12 +22,6 @@ TEST(AuxLoss, WithoutWeightsNothingIsComputed) {
   routing.layers.push_back(Layer(Tensor::Zeros(2, 2), {0, 1}, {}));
   EXPECT_TRUE(ComputeAuxLosses(Context(), 1, &routing).empty());
   EXPECT_TRUE(routing.layers[0].dlogits.Empty());
-  EXPECT_EQ(AuxLossNames(), (std::vector<std::string>{"balance", "z"}));
-  FeedForwardConfig config;
-  config.z_weight = 1;
-  EXPECT_FALSE(HasAuxLosses(config));  // dense
-  config.num_experts = 2;
-  EXPECT_TRUE(HasAuxLosses(config));
 }
 
 // Even loads and probabilities: 1. All on one expert that is certain: E. z of equal logits: log^2

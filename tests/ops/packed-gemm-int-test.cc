@@ -1,7 +1,6 @@
 // What holds of the products of codes beyond packed-gemm-test.cc: exact sums at the ends of their
 // range, equal bits on every instruction set, and how activations become codes.
 #include <cmath>
-#include <cstring>
 #include <limits>
 #include <vector>
 
@@ -9,6 +8,7 @@
 #include "ops/ref/packed-gemm.h"
 #include "support/error-test.h"
 #include "support/op-test.h"
+#include "support/test-util.h"
 
 namespace u2moe {
 namespace {
@@ -33,11 +33,6 @@ const IntCase kCases[] = {
 std::string Name(const IntCase &c) {
   return Cat(ToString(c.format), " in groups of ", c.group_size, ", ", c.rows, " rows, N=", c.n,
              " K=", c.k);
-}
-
-bool SameBits(const Tensor &a, const Tensor &b) {
-  return a.Shape() == b.Shape() &&
-         std::memcmp(a.Data(), b.Data(), static_cast<size_t>(a.Size()) * sizeof(float)) == 0;
 }
 
 // y of one call with everything that an epilogue has.

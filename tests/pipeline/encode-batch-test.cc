@@ -2,7 +2,6 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cstring>
 #include <limits>
 
 #include "modelfile/model-file.h"
@@ -60,12 +59,6 @@ struct Result {
   Tensor out;
   std::string error;
 };
-
-bool SameBits(const Tensor &a, const Tensor &b) {
-  return a.Rows() == b.Rows() && a.Cols() == b.Cols() &&
-         (a.Empty() ||
-          std::memcmp(a.Data(), b.Data(), static_cast<size_t>(a.Size()) * sizeof(float)) == 0);
-}
 
 std::string MessageOf(const std::exception_ptr &error) {
   return ErrorOf([&] {

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <cstring>
 #include <limits>
 
 #include "base/error.h"
@@ -13,6 +12,7 @@
 #include "pipeline/encode.h"
 #include "support/error-test.h"
 #include "support/small-model.h"
+#include "support/test-util.h"
 
 namespace u2moe {
 namespace {
@@ -82,12 +82,6 @@ Whole Live(const AsrModel &model, ConstView samples, double rate, uint64_t seed,
   const int64_t rows = static_cast<int64_t>(logp.size()) / units;
   return {Tensor::Copy(ConstView(encoder_out.data(), rows, dim)),
           Tensor::Copy(ConstView(logp.data(), rows, units))};
-}
-
-bool SameBits(const Tensor &a, const Tensor &b) {
-  return a.Rows() == b.Rows() && a.Cols() == b.Cols() &&
-         (a.Empty() ||
-          std::memcmp(a.Data(), b.Data(), static_cast<size_t>(a.Size()) * sizeof(float)) == 0);
 }
 
 TEST(LiveSession, EqualsTheWholeToTheBit) {

@@ -3,13 +3,13 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <cstring>
 #include <limits>
 #include <map>
 
 #include "model/golden.h"
 #include "pipeline/encode.h"
 #include "support/error-test.h"
+#include "support/test-util.h"
 
 namespace u2moe {
 namespace {
@@ -20,15 +20,6 @@ EncodeOptions Options(int32_t chunk, int32_t left) {
   opts.num_left_chunks = left;
   opts.streaming = true;
   return opts;
-}
-
-bool SameBits(ConstView a, ConstView b) {
-  if (a.Rows() != b.Rows() || (!a.Empty() && a.Cols() != b.Cols())) return false;
-  for (int64_t i = 0; i < a.Rows(); ++i) {
-    if (std::memcmp(a.Row(i), b.Row(i), static_cast<size_t>(a.Cols()) * sizeof(float)) != 0)
-      return false;
-  }
-  return true;
 }
 
 class StreamSchedulerTest : public testing::TestWithParam<std::string> {

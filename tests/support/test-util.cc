@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -68,6 +69,19 @@ Tensor RandomTensor(Rng *rng, int64_t rows, int64_t cols, float scale) {
   Tensor t(rows, cols);
   for (int64_t i = 0; i < t.Size(); ++i) t.Data()[i] = scale * static_cast<float>(rng->Normal());
   return t;
+}
+
+bool SameBits(ConstView a, ConstView b) {
+  if (a.Rows() != b.Rows() || (!a.Empty() && a.Cols() != b.Cols())) return false;
+  for (int64_t i = 0; i < a.Rows() && a.Cols() > 0; ++i) {
+    if (std::memcmp(a.Row(i), b.Row(i), static_cast<size_t>(a.Cols()) * sizeof(float)) != 0)
+      return false;
+  }
+  return true;
+}
+
+bool SameBits(const Tensor &a, const Tensor &b) {
+  return a.Shape() == b.Shape() && SameBits(a.View(), b.View());
 }
 
 double MaxAbsDiff(ConstView a, ConstView b) {

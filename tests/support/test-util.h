@@ -16,6 +16,10 @@ Tensor RandomTensor(Rng *rng, int64_t rows, int64_t cols, float scale = 1);
 // or both are, or where infinities differ; equal infinities differ by 0. Shapes must be equal
 // (CHECK).
 double MaxAbsDiff(ConstView a, ConstView b);
+// Whether both have the same number of rows and columns and the same bits, NaNs and zeros included.
+bool SameBits(ConstView a, ConstView b);
+// And, of tensors, the same shape.
+bool SameBits(const Tensor &a, const Tensor &b);
 
 // The source tree that this test was built from.
 std::string SourceDir();
