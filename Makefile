@@ -20,11 +20,23 @@ INCLUDES := -Isrc -Itests -I/usr/include/$(shell $(CXX) -print-multiarch 2>/dev/
 CXXFLAGS_ALL := -std=c++17 $(INCLUDES) -Wall -Wextra -ffp-contract=off -MD -MP -pthread $(if $(WERROR),-Werror) \
   $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=undefined) $(CXXFLAGS)
 LDFLAGS_ALL := -pthread $(if $(SANITIZE),-fsanitize=$(SANITIZE)) $(LDFLAGS)
-LIBS := -lboost_program_options -lopenblas -lsndfile -lsoxr -lkissfft-float -lhwy -licuuc
+# Where OpenFst or SentencePiece is missing, what needs it is left out, and `make` says so. OPENFST= and SENTENCEPIECE=
+# leave it out where it is there.
+has_header = $(shell echo '__has_include(<$1>)' | $(CXX) -std=c++17 -x c++ -E -P - 2>/dev/null | grep -x 1)
+OPENFST ?= $(call has_header,fst/fst.h)
+SENTENCEPIECE ?= $(call has_header,sentencepiece_processor.h)
+OPENFST := $(OPENFST)# asked once
+SENTENCEPIECE := $(SENTENCEPIECE)
+CXXFLAGS_ALL += $(if $(OPENFST),-DU2MOE_OPENFST) $(if $(SENTENCEPIECE),-DU2MOE_SENTENCEPIECE)
+LIBS := -lboost_program_options -lopenblas -lsndfile -lsoxr -lkissfft-float -lhwy -licuuc \
+  -Wl,--as-needed $(if $(OPENFST),-lfst) $(if $(SENTENCEPIECE),-lsentencepiece)
 
-LIB_SRC := $(wildcard src/*/*.cc src/*/*/*.cc)
-BIN_SRC := $(wildcard bin/*.cc)
-TEST_SRC := $(wildcard tests/*/*-test.cc)
+NEEDS_OPENFST := $(wildcard src/graph/*.cc src/lattice/*.cc src/decode/wfst-*.cc) \
+  $(shell grep -lE '^\#include "(graph|lattice|decode/wfst-)' bin/*.cc tests/*/*.cc 2>/dev/null)
+LEFT_OUT := $(if $(OPENFST),,$(NEEDS_OPENFST))
+LIB_SRC := $(filter-out $(LEFT_OUT),$(wildcard src/*/*.cc src/*/*/*.cc))
+BIN_SRC := $(filter-out $(LEFT_OUT),$(wildcard bin/*.cc))
+TEST_SRC := $(filter-out $(LEFT_OUT),$(wildcard tests/*/*-test.cc))
 SUPPORT_SRC := $(wildcard tests/support/*.cc) $(filter-out %-test.cc %-main.cc,$(wildcard tests/fuzz/*.cc))
 FUZZ_SRC := tests/fuzz/fuzz-main.cc
 BENCH_SRC := $(filter-out tests/bench/onednn-bench.cc,$(wildcard tests/bench/*.cc))
@@ -48,6 +60,9 @@ Q := $(if $(V),,@)
 .DELETE_ON_ERROR:
 
 all: $(BINS) compile_commands.json  ## build all tools into build/<flavour>/bin
+	$(if $(OPENFST),,@echo "without OpenFst (package libfst-dev): ctc-decode --method=wfst and these tools are left out:" \
+	  $(patsubst bin/%.cc,%,$(filter bin/%,$(LEFT_OUT))))
+	$(if $(SENTENCEPIECE),,@echo "without SentencePiece (package libsentencepiece-dev): word pieces are left out")
 
 help:  ## list the targets
 	@sed -nE 's/^([a-z-]+):[^#]*## *(.*)/  \1\t\2/p' Makefile | expand -t 12

@@ -57,6 +57,22 @@ std::string DirectoryOf(const std::string &path) {
   return slash == path.npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
 }
 
+// What gets the final name: where a link leads, else the name as it was given.
+std::string WrittenPath(const std::string &name, const Place &place) {
+  struct stat link;
+  return lstat(name.c_str(), &link) == 0 && S_ISLNK(link.st_mode) ? place.path : name;
+}
+
+[[noreturn]] void FailToBegin(const std::string &name, const std::string &path, int error) {
+  throw Error("cannot write ", name, name == path ? "" : Cat(", a link to ", path), ": ",
+              std::strerror(error),
+              error == ENOENT ? Cat("; does the directory ", DirectoryOf(path), " exist?")
+              : error == EACCES || error == EROFS
+                  ? Cat("; an output is begun under another name beside its own, so the directory ",
+                        DirectoryOf(path), " must be writable")
+                  : std::string());
+}
+
 // Why a file may be missing, as utils/validate_data_dir.sh says it of wav.scp's files.
 std::string MissingHint(const std::string &path) {
   if (path[0] == '~') return "; nobody expands \"~\", write the whole path";
@@ -115,6 +131,23 @@ void RefuseOffset(const std::string &wxfilename) {
   throw UsageError(
       "the output name '", wxfilename, "' ends in ':' and digits, which is a place ",
       "within a file, and a file of that name could not be read; give it another name");
+}
+
+void RequireWritable(const std::string &wxfilename, const Place &place) {
+  if (!place.known || place.fd >= 0) return;
+  const std::string path = WrittenPath(wxfilename, place);
+  struct stat st;
+  const bool exists = stat(path.c_str(), &st) == 0;
+  if (exists && S_ISDIR(st.st_mode)) {
+    throw Error("cannot write ", wxfilename, ": it is a directory");
+  }
+  if (exists && !S_ISREG(st.st_mode)) return;
+  if (exists && access(path.c_str(), W_OK) != 0) {
+    throw Error("cannot write ", wxfilename, wxfilename == path ? "" : Cat(", a link to ", path),
+                ": ", std::strerror(errno),
+                "; the file that is there may only be read: remove it, or chmod u+w it");
+  }
+  if (access(DirectoryOf(path).c_str(), W_OK | X_OK) != 0) FailToBegin(wxfilename, path, errno);
 }
 
 bool IsPipe(const std::string &name) {
@@ -285,34 +318,18 @@ struct Output::Impl {
   }
 
   void OpenFile(const Place &place) {
-    struct stat link;
-    const bool is_link = lstat(name.c_str(), &link) == 0 && S_ISLNK(link.st_mode);
-    final_path = is_link ? place.path : name;
+    RequireWritable(name, place);
+    final_path = WrittenPath(name, place);
     struct stat st;
     const bool exists = stat(final_path.c_str(), &st) == 0;
-    if (exists && S_ISDIR(st.st_mode)) throw Error("cannot write ", name, ": it is a directory");
     if (exists && !S_ISREG(st.st_mode)) {
       file.Reset(open(final_path.c_str(), O_WRONLY | O_CLOEXEC));
       if (file.Get() < 0) throw Error("cannot write ", name, ": ", std::strerror(errno));
       return;
     }
-    const std::string shown = is_link ? Cat(name, ", a link to ", final_path) : name;
-    if (exists && access(final_path.c_str(), W_OK) != 0) {
-      throw Error("cannot write ", shown, ": ", std::strerror(errno),
-                  "; the file that is there may only be read: remove it, or chmod u+w it");
-    }
     // No longer open to anybody than the file it replaces.
     file.Reset(temporary.Open(TemporaryName(final_path), exists ? st.st_mode & 0700 : 0666));
-    if (file.Get() < 0) {
-      const int error = errno;
-      const std::string folder = DirectoryOf(final_path);
-      throw Error("cannot write ", shown, ": ", std::strerror(error),
-                  error == ENOENT ? Cat("; does the directory ", folder, " exist?")
-                  : error == EACCES || error == EROFS
-                      ? Cat("; an output is begun under another name beside its own, so the ",
-                            "directory ", folder, " must be writable")
-                      : std::string());
-    }
+    if (file.Get() < 0) FailToBegin(name, final_path, errno);
     if (exists) KeepOwnerAndMode(file.Get(), st);
   }
 

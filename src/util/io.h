@@ -11,6 +11,8 @@
 #include <string>
 #include <string_view>
 
+#include "util/place.h"
+
 namespace u2moe {
 
 // Splits "file:offset" in two; a name without a final ":digits" has offset -1.
@@ -29,6 +31,10 @@ bool IsPipe(const std::string &xfilename);  // "command |" or "| command"
 constexpr char kByteOrderMark[] = "\xef\xbb\xbf";
 // Throws Error if a line or key that is not the first begins with one. `where` begins the message.
 void RefuseByteOrderMark(std::string_view text, const std::string &where);
+
+// Throws the Error that Output would, as far as it can be known without writing: no such folder, or
+// a folder or file that is not ours to write. `place` is FindPlace(wxfilename, false).
+void RequireWritable(const std::string &wxfilename, const Place &place);
 
 class Input {
  public:

@@ -88,7 +88,7 @@ void Places::ReadFile(const std::string &what, const std::string &name) {
   } catch (const Error &) {
     return;  // whoever opens it says what is wrong
   }
-  if (place.known) inputs_.push_back({what, place, false});
+  if (place.known) inputs_.push_back({what, name, place, false});
 }
 
 void Places::WriteFile(const std::string &what, const std::string &name, bool in_place) {
@@ -98,7 +98,7 @@ void Places::WriteFile(const std::string &what, const std::string &name, bool in
   } catch (const Error &) {
     return;
   }
-  if (place.known) outputs_.push_back({what, place, in_place});
+  if (place.known) outputs_.push_back({what, name, place, in_place});
 }
 
 void Places::Read(const std::string &what, const std::string &name) {
@@ -174,6 +174,7 @@ void Places::Check() const {
   }
   CheckScripts();
   for (const Entry &output : outputs_) {
+    RequireWritable(output.name, output.place);
     if (!output.in_place) PlaceRegister::Reserve(output.what, output.place);
   }
 }

@@ -32,13 +32,14 @@ class Places {
   // What the tool prints on standard output without being asked for a place.
   void Print(const std::string &what) { WriteFile(what, "-", false); }
 
-  // Throws PlaceError, naming two of the above. Then reserves the outputs: PlaceRegister refuses
+  // Throws PlaceError, naming two of the above, and Error for an output that cannot be written,
+  // before a tool has worked for it. Then reserves the outputs: PlaceRegister refuses
   // to read there.
   void Check() const;
 
  private:
   struct Entry {
-    std::string what;
+    std::string what, name;
     Place place;
     bool in_place;
   };

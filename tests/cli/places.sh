@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # No tool writes two outputs to one place, an output over an input, or reads standard input twice: each pair of places of
-# each tool is tried, and refused before anything is opened.
+# each tool is tried, and refused before anything is opened; so is each output in a folder that is not there.
 . "$(dirname "$0")/../support/cli.sh"
 cd "$tmp" || exit 1
 
@@ -72,12 +72,12 @@ fill() { # A nameA B nameB
     filled+=("$word")
   done
 }
-refused() { # NAME REGEX: by exit status 2, with a message that names both, and with the file as it was
+refused() { # NAME REGEX [STATUS]: by exit status 2, or STATUS, with a message that names both, and with the file as it was
   echo old >same
   rm -rf other*
   local status=0
   "${filled[@]}" <&- >out 2>err || status=$?
-  if [ $status -ne 2 ] || ! grep -Eq "$2" err || [ "$(cat same)" != old ] || compgen -G 'other*' >/dev/null || [ -s out ]; then
+  if [ $status -ne "${3:-2}" ] || ! grep -Eq "$2" err || [ "$(cat same)" != old ] || compgen -G 'other*' >/dev/null || [ -s out ]; then
     problems+="$1: status $status: ${filled[*]}: $(tail -n 2 err | head -n 1)"$'\n'
   fi
 }
@@ -87,6 +87,8 @@ while read -r -a words; do
     case ${words[i]} in *@i) inputs+=("$i") ;; *@o) outputs+=("$i") ;; PRINTS) prints=1 && unset "words[i]" ;; esac
   done
   for a in "${!outputs[@]}"; do
+    fill "${outputs[a]}" missing/x -1 none
+    refused "no folder" 'ERROR.*missing/x: No such file or directory; does the directory missing exist\?' 1
     for b in "${outputs[@]:a+1}"; do
       fill "${outputs[a]}" same "$b" "$PWD//same"
       refused "two outputs" 'ERROR.*same.* and .*same.* would both be written to '
