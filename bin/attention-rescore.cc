@@ -28,7 +28,8 @@ int Run(int argc, char *argv[]) {
       "Choose from each n-best list of ctc-decode the hypothesis that the attention decoders and "
       "the CTC score\n"
       "together like best:  (1 - r) * left-to-right + r * right-to-left + ctc-weight * CTC,  r = "
-      "reverse-weight.\n\n"
+      "reverse-weight;\n"
+      "and, if asked, lm-weight * LM + length-bonus * tokens. tune-weights finds the weights.\n\n"
       "Usage: attention-rescore [options] <model> <encoder-out-rspecifier> "
       "<nbest-tokens-rspecifier>\n"
       "         <nbest-scores-rspecifier> <tokens-wspecifier> [<scores-wspecifier>]\n"
@@ -62,14 +63,7 @@ int Run(int argc, char *argv[]) {
   std::string precision;
   const std::unique_ptr<AsrModel> model = ReadModelForInference(
       ctx, po.Arg(0), precision_opts, &info, &precision, ModelPart::kDecoders);
-  if (!model->HasRightDecoder() && opts.reverse_weight > 0) {
-    if (po.WasGiven("reverse-weight")) {
-      throw UsageError("--reverse-weight=", opts.reverse_weight, ": ", po.Arg(0),
-                       " has no right-to-left decoder; leave the option out");
-    }
-    LOG_INFO << "no right-to-left decoder in " << po.Arg(0) << ": reverse weight 0";
-    opts.reverse_weight = 0;
-  }
+  FitToModel(model->HasRightDecoder(), po, &opts);
   model->SetPolicy(experts.Apply(model->Config(), model->Policy()));
   const ModelScorer scorer(ctx, *model);
   const double frame_seconds =
@@ -80,7 +74,7 @@ int Run(int argc, char *argv[]) {
   LOG_INFO << output.ToString() << "; " << threads.ToString() << ", " << precision << ", "
            << machine;
 
-  NbestTable nbest(po.Arg(2), po.Arg(3));
+  NbestTable nbest(po.Arg(2), po.Arg(3), sweep.lm_scores);
   UtteranceReader reader(po.Arg(1));  // joins the pieces of live recordings
   Progress progress("rescoring", CountEntries(po.Arg(1)));
   const auto read = [&](Job *job) {

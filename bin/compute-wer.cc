@@ -1,8 +1,10 @@
 #include <iostream>
+#include <optional>
 
 #include "base/error.h"
 #include "base/log.h"
 #include "base/main.h"
+#include "score/biased-wer.h"
 #include "score/wer-report.h"
 #include "score/wer.h"
 #include "util/io.h"
@@ -27,7 +29,7 @@ int Run(int argc, char *argv[]) {
   opts.Register(&po);
   bool bootstrap = false;
   int64_t draws = 0, seed = 1;
-  std::string utt2spk_file, per_utt, json, compare;
+  std::string utt2spk_file, per_utt, json, compare, biased_words;
   po.Register("bootstrap", &bootstrap, "also print the 95 % interval of the error rate");
   po.Register("bootstrap-draws", &draws,
               "how often the test set is drawn again; 0: 10000, fewer for over 10000 utterances");
@@ -41,6 +43,9 @@ int Run(int argc, char *argv[]) {
       "compare", &compare,
       "rspecifier of a second hypothesis: print its error rate and the difference with an "
       "interval (paired bootstrap)");
+  po.RegisterInput("biased-words", &biased_words,
+                   "file with one word or phrase per line, as hot words are listed: also print the "
+                   "error rates on these words (B-WER) and on all others (U-WER)");
   po.RegisterUnused("text", false, "words and numbers are both read as text, as in Kaldi");
   po.AddPlaces([&po](Places *places) {
     if (po.OptionalArg(2) != "-") places->Print("the summary");
@@ -51,18 +56,25 @@ int Run(int argc, char *argv[]) {
   if (draws < 0) throw UsageError("--bootstrap-draws=", draws, ": must not be negative");
   bootstrap = bootstrap || !compare.empty();
   if (!utt2spk_file.empty() && !bootstrap) throw UsageError("--utt2spk needs --bootstrap");
+  if (!biased_words.empty() && opts.Unit() != ScoreUnit::kWord) {
+    throw UsageError("--biased-words counts words; leave --cer and --char out");
+  }
 
   LOG_INFO << opts.ToString();
   const std::vector<Transcript> refs = ReadTranscripts(po.Arg(0));
-  const WerResult first =
-      ScoreTranscripts(refs, ReadTranscripts(po.Arg(1)), opts, !per_utt.empty() || !edits.empty());
+  const bool align = !per_utt.empty() || !edits.empty() || !biased_words.empty();
+  const WerResult first = ScoreTranscripts(refs, ReadTranscripts(po.Arg(1)), opts, align);
   WerReport report;
   report.opts = opts;
   report.first = &first;
   WerResult second;
   if (!compare.empty()) {
-    second = ScoreTranscripts(refs, ReadTranscripts(compare), opts, false);
+    second = ScoreTranscripts(refs, ReadTranscripts(compare), opts, !biased_words.empty());
     report.second = &second;
+  }
+  std::optional<BiasedReport> biased;
+  if (!biased_words.empty()) {
+    biased.emplace(BiasedWords(biased_words, opts.normalize), first, report.second);
   }
   BootstrapResult intervals;
   if (bootstrap) {
@@ -74,12 +86,14 @@ int Run(int argc, char *argv[]) {
     const std::vector<BootstrapUnit> units = BootstrapUnits(first, report.second, utt2spk);
     report.seed = static_cast<uint64_t>(seed);
     intervals = Bootstrap(units, draws, report.seed);
+    if (biased) biased->Draw(utt2spk, draws, report.seed);
     report.bootstrap = &intervals;
     report.drawn = Cat(units.size(), utt2spk_file.empty() ? " utterances" : " speakers");
     if (units.size() < 5) {
       LOG_WARN << "an interval over only " << report.drawn << " says little";
     }
   }
+  if (biased) biased->AddTo(&report);
   if (!per_utt.empty()) {
     Output out(per_utt);
     WritePerUtterance(out.Stream(), first);

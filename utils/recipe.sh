@@ -235,6 +235,20 @@ report_runs() { # <title>
   report.py --title "$1" --models "$models" --seeds "$seeds" --sets "$tests" --chunks "$chunks" \
     --data data --dump dump --exp exp --out exp/report --processes "$decode_jobs" --cut "$cut"
 }
+# Searches with language models, graphs and hot words beside their controls, after the report.
+# shellcheck disable=SC2154  # the recipe sets them
+words_runs() { # [<folder of further text>]
+  local set run lm_options
+  language_models.sh --text "${1-}" --sets "dev $tests" data exp/lm
+  if [[ -e exp/lm/all.arpa ]]; then lm_options=(--lm exp/lm/all.arpa); else lm_options=(--lms exp/lm); fi
+  for set in $tests; do
+    hot_words.py data/train/text "data/$set/text" "exp/lm/hot_words.$set"
+    run-jobs --title="words of $set" --max-jobs="$decode_jobs" JOB="$runs" "exp/JOB/log/words.$set.log" \
+      words.sh "${lm_options[@]}" --hot-words "exp/lm/hot_words.$set" --chunks "$chunks" --max-failures "$max_failures" \
+      dump data "$set" exp/JOB
+    for run in ${runs//,/ }; do cat "exp/$run/words/$set/table.txt"; done
+  done | tee exp/report/words.txt
+}
 
 scratch= # a folder to remove at the end
 on_exit() {

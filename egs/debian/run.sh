@@ -8,9 +8,11 @@
 #   --models "moe dense"   also dense-wide; conf/<size> of egs/own-data
 #   --size small, --epochs N, --learning-rate X, --seeds "777", --chunks "-1 16", --units char, --max-failures 0,
 #   --nj N, --train-jobs N   as in egs/own-data/run.sh
+#   --lm true           also language models of each language, out of text in Debian's packages (local/lm_packages.txt, fetched
+#                       below corpus/ too) but for what dev or test say, and hot words: exp/report/words.txt
 #   --dir FOLDER        for conf, data, dump, exp; default: out where the recipe is
-#   --stage 1, --stop-stage 7   1 packages, 2 data directories; then egs/own-data: 3 data and plan, 4 features,
-#                       5 training, 6 decoding, 7 report
+#   --stage 1, --stop-stage 8   1 packages, 2 data directories; then egs/own-data: 3 data and plan, 4 features,
+#                       5 training, 6 decoding, 7 report, 8 words (--lm true)
 #   --cut true          few utterances and epochs, size tiny: shows that all parts run, no more
 # corpus/ takes 0.8 GB for all languages, and 0.2 GB more while it is fetched.
 here=$PWD
@@ -32,6 +34,7 @@ chunks="-1 16"
 units=char
 max_failures=0
 dir=out
+lm=false
 cut=false
 parse_options "$@"
 [[ ${#args[@]} -eq 0 ]] || usage_error "unknown argument '${args[0]}'"
@@ -50,6 +53,7 @@ take_folder "$dir" "$(realpath -m "$corpus")"
 
 if begin_stage 1 "packages"; then
   if [[ -z $packages ]]; then local/fetch.sh --langs "$langs" corpus; else say "those in $packages are taken"; fi
+  if $lm && [[ -z $packages ]]; then local/fetch.sh --langs "$langs" --list local/lm_packages.txt corpus; fi
 fi
 root=${packages:-$PWD/corpus}
 
@@ -65,16 +69,22 @@ if begin_stage 2 "data directories"; then
   local/check.py "${options[@]}" "$corpus/all" | tee "$corpus/languages.txt"
   split_off_set.sh --by text --share 0.15 "$corpus/all" "$corpus/rest" "$corpus/data/test"
   split_off_set.sh --by text --share 0.06 --max-utts 600 "$corpus/rest" "$corpus/data/train" "$corpus/data/dev"
+  if $lm; then
+    # Texts of packages that hold what is said in dev or test: those sentences are left out.
+    local/lm_text.py --langs "$langs" --without "$corpus/data/dev/text $corpus/data/test/text" "$root" "$corpus/lm"
+  fi
 fi
 
 if ((stop_stage >= 3)); then
   begin=$((stage > 3 ? stage - 2 : 1))
   last_stage=7
+  further=()
+  if $lm; then last_stage=8 further=(--lm true --lm-text "$corpus/lm"); fi
   stages_run=$((stages_run + 1)) # the other recipe says whether its stages are there
   need_file "$corpus/data/train/wav.scp" "make the data directories first (--stage 2)"
   current_stage= # the other recipe says which one failed
   export U2MOE_CALLED_AS=$0 U2MOE_STAGES_BEFORE=2
   ../own-data/run.sh --data "$corpus" --dir "$dir" --models "$models" --size "$size" --epochs "$epochs" \
     --learning-rate "$learning_rate" --seeds "$seeds" --chunks "$chunks" --units "$units" --max-failures "$max_failures" \
-    --nj "$nj" --train-jobs "$train_jobs" --cut "$cut" --stage "$begin" --stop-stage $((stop_stage - 2))
+    --nj "$nj" --train-jobs "$train_jobs" --cut "$cut" "${further[@]}" --stage "$begin" --stop-stage $((stop_stage - 2))
 fi

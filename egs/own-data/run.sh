@@ -20,7 +20,10 @@
 #   --chunks "-1 16"    chunk sizes in encoder frames of 40 ms; -1: whole utterances
 #   --dir FOLDER        for conf, data, dump, exp. Default: out/<name of DIR> where the recipe is
 #   --nj N, --train-jobs N   processes at a time; default: the number of processors
-#   --stage 1, --stop-stage 5   1 data and plan, 2 features, 3 training, 4 decoding, 5 report
+#   --lm true           also language models, of each language of utt2lang, and hot words: word error rates with them beside
+#                       their controls, exp/report/words.txt. From the training text and --lm-text DIR: DIR/<language>.txt, or
+#                       DIR/all.txt without utt2lang; sentences one a line, none of dev or test
+#   --stage 1, --stop-stage 6   1 data and plan, 2 features, 3 training, 4 decoding, 5 report, 6 words (--lm true)
 #   --cut true          few utterances and epochs, size tiny: shows in a minute that all parts run, no more
 # After stage 1 it says what will be done and about how long it takes; --stop-stage 1 ends there.
 here=$PWD
@@ -47,6 +50,8 @@ max_letters_per_second=0
 sample_frequency=0
 chunks="-1 16"
 dir=
+lm=false
+lm_text=
 split_seed=1
 cut=false
 given=0
@@ -65,6 +70,8 @@ done
 if [[ $data != /* ]]; then data=$here/$data; fi
 [[ -d $data ]] || usage_error "--data: no folder '$data'"
 if [[ -z $dir ]]; then dir=$PWD/out/$(basename "$(realpath "$data")"); elif [[ $dir != /* ]]; then dir=$here/$dir; fi
+if [[ -n $lm_text && $lm_text != /* ]]; then lm_text=$here/$lm_text; fi
+[[ -z $lm_text || -d $lm_text ]] || usage_error "--lm-text: no folder '$lm_text'"
 need_commands python3 gnuplot nnet-train # now, not when the report is due
 recipe=$PWD
 found=$("$recipe/local/find_sets.sh" --train "$train" --dev "$dev" --tests "$tests" "$data") || exit 1
@@ -165,3 +172,4 @@ if begin_stage 5 "report"; then
   say "a new recording is decoded by this line ($best of lowest dev loss):"
   echo "$(shell_word "$U2MOE_ROOT/utils/steps/transcribe.sh") $(shell_word "$dir/exp/$best/final.safetensors") RECORDING"
 fi
+if $lm && begin_stage 6 "words: language models, graphs, hot words"; then words_runs "$lm_text"; fi

@@ -12,7 +12,8 @@
 #   --epochs N          default: conf/train.conf
 #   --chunks "-1 16 4"  chunk sizes in encoder frames of 40 ms; -1: whole utterances
 #   --max-failures 0    how many utterances a tool may fail on: a count, or a share like 5%
-#   --stage 1, --stop-stage 5   1 corpus, 2 features, 3 training, 4 decoding, 5 report
+#   --lm true           also language models and hot words: word error rates with them beside their controls, exp/report/words.txt
+#   --stage 1, --stop-stage 6   1 corpus, 2 features, 3 training, 4 decoding, 5 report, 6 words (--lm true)
 #   --cut true          a small corpus and few epochs: shows in a few minutes that all parts run, no more
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -31,6 +32,7 @@ epochs=
 max_failures=0
 chunks=
 corpus_seed=1
+lm=false
 cut=false
 parse_options "$@"
 tests="test_clean test_noisy" # not an option: the corpus has these two
@@ -59,3 +61,4 @@ if begin_stage 4 "decoding"; then decode_runs utt2lang; fi
 if begin_stage 5 "report"; then
   report_runs "polyglot: spoken words in $(wc -w <<< "$langs") languages"
 fi
+if $lm && begin_stage 6 "words: language models, graphs, hot words"; then words_runs; fi

@@ -12,6 +12,9 @@ void RescoringOptions::Register(OptionParser *po) {
   po->Register("ctc-weight", &ctc_weight, "weight of the CTC score, added to the attention score");
   po->Register("reverse-weight", &reverse_weight,
                "share of the right-to-left decoder in the attention score, from 0 to 1");
+  po->Register("lm-weight", &lm_weight,
+               "weight of a language model's score, added to the attention score");
+  po->Register("length-bonus", &length_bonus, "natural-log units added to the score per token");
 }
 
 void RescoringOptions::Check() const {
@@ -21,10 +24,30 @@ void RescoringOptions::Check() const {
   if (!(reverse_weight >= 0 && reverse_weight <= 1)) {
     throw UsageError("--reverse-weight=", reverse_weight, ": must be from 0 to 1");
   }
+  if (!(lm_weight >= 0 && std::isfinite(lm_weight))) {
+    throw UsageError("--lm-weight=", lm_weight, ": must be a number from 0 up");
+  }
+  if (!std::isfinite(length_bonus)) {
+    throw UsageError("--length-bonus=", length_bonus, ": must be a number");
+  }
 }
 
 std::string RescoringOptions::ToString() const {
-  return Cat("CTC weight ", ctc_weight, ", reverse weight ", reverse_weight);
+  std::string s = Cat("CTC weight ", ctc_weight, ", reverse weight ", reverse_weight);
+  if (lm_weight > 0) s += Cat(", LM weight ", lm_weight);
+  if (length_bonus != 0) s += Cat(", length bonus ", length_bonus);
+  return s;
+}
+
+double RescoredTotal(const RescoringOptions &opts, const RescoredHypothesis &h) {
+  const double reverse = opts.reverse_weight, ctc_weight = opts.ctc_weight,
+               lm_weight = opts.lm_weight, bonus = opts.length_bonus;
+  double total = reverse < 1 ? (1 - reverse) * h.left_to_right : 0.0;
+  if (reverse > 0) total += reverse * h.right_to_left;
+  if (ctc_weight > 0) total += ctc_weight * h.ctc;
+  if (lm_weight > 0) total += lm_weight * h.language;
+  if (bonus != 0) total += bonus * h.length;
+  return total;
 }
 
 namespace {
@@ -41,19 +64,12 @@ bool CheckReverse(const Scorer &scorer, const std::vector<RescoringOptions> &wei
   return true;
 }
 
-// A weight of 0 switches its part off even where that score is infinite.
-double Total(const RescoringOptions &opts, const RescoredHypothesis &h) {
-  const double reverse = opts.reverse_weight, ctc_weight = opts.ctc_weight;
-  double total = reverse < 1 ? (1 - reverse) * h.left_to_right : 0.0;
-  if (reverse > 0) total += reverse * h.right_to_left;
-  if (ctc_weight > 0) total += ctc_weight * h.ctc;
-  return total;
-}
-
 std::vector<RescoredHypothesis> ScoreLeftToRight(const Scorer &scorer, ConstView encoder_out,
                                                  const std::vector<std::vector<int32_t>> &hyps,
-                                                 const std::vector<double> &ctc_scores) {
+                                                 const std::vector<double> &ctc_scores,
+                                                 const std::vector<double> &language_scores) {
   CHECK_EQ(hyps.size(), ctc_scores.size());
+  CHECK(language_scores.empty() || language_scores.size() == hyps.size());
   if (hyps.empty()) return {};
   const std::vector<double> l2r = scorer.LeftToRight(encoder_out)->Score(hyps);
   CHECK_EQ(l2r.size(), hyps.size());
@@ -62,6 +78,8 @@ std::vector<RescoredHypothesis> ScoreLeftToRight(const Scorer &scorer, ConstView
     scored[i].index = static_cast<int32_t>(i);
     scored[i].left_to_right = l2r[i];
     scored[i].ctc = ctc_scores[i];
+    if (!language_scores.empty()) scored[i].language = language_scores[i];
+    scored[i].length = static_cast<int32_t>(hyps[i].size());
   }
   return scored;
 }
@@ -88,8 +106,9 @@ void ScoreRightToLeft(const HypothesisScorer &scorer, const std::vector<bool> &c
 std::vector<RescoredHypothesis> ScoreHypotheses(const Scorer &scorer, bool right_to_left,
                                                 ConstView encoder_out,
                                                 const std::vector<std::vector<int32_t>> &hyps,
-                                                const std::vector<double> &ctc_scores) {
-  auto scored = ScoreLeftToRight(scorer, encoder_out, hyps, ctc_scores);
+                                                const std::vector<double> &ctc_scores,
+                                                const std::vector<double> &language_scores) {
+  auto scored = ScoreLeftToRight(scorer, encoder_out, hyps, ctc_scores, language_scores);
   if (right_to_left && !hyps.empty()) {
     ScoreRightToLeft(*scorer.RightToLeft(encoder_out), std::vector<bool>(hyps.size(), true), hyps,
                      &scored);
@@ -101,9 +120,10 @@ std::vector<RescoredHypothesis> ScoreContenders(const Scorer &scorer,
                                                 const std::vector<RescoringOptions> &weights,
                                                 ConstView encoder_out,
                                                 const std::vector<std::vector<int32_t>> &hyps,
-                                                const std::vector<double> &ctc_scores) {
+                                                const std::vector<double> &ctc_scores,
+                                                const std::vector<double> &language_scores) {
   const bool right_to_left = CheckReverse(scorer, weights);
-  auto scored = ScoreLeftToRight(scorer, encoder_out, hyps, ctc_scores);
+  auto scored = ScoreLeftToRight(scorer, encoder_out, hyps, ctc_scores, language_scores);
   if (!right_to_left || hyps.empty()) return scored;
 
   // What a hypothesis can reach at most: its total as long as its right-to-left score is 0, and
@@ -111,7 +131,7 @@ std::vector<RescoredHypothesis> ScoreContenders(const Scorer &scorer,
   constexpr double kRounding = 1e-5;
   const auto bound = [&](const RescoringOptions &w, const RescoredHypothesis &h) {
     const size_t length = hyps[static_cast<size_t>(h.index)].size() + 1;
-    return Total(w, h) + kRounding * static_cast<double>(length);
+    return RescoredTotal(w, h) + kRounding * static_cast<double>(length);
   };
   std::vector<bool> leads(hyps.size()), contends(hyps.size());
   std::vector<size_t> leaders;  // under each of the weights
@@ -127,7 +147,7 @@ std::vector<RescoredHypothesis> ScoreContenders(const Scorer &scorer,
   for (size_t i = 0; i < hyps.size(); ++i) {
     for (size_t p = 0; p < weights.size() && !leads[i] && !contends[i]; ++p) {
       // Not >=: what is NaN must come to Combine, which says so.
-      contends[i] = !(bound(weights[p], scored[i]) < Total(weights[p], scored[leaders[p]]));
+      contends[i] = !(bound(weights[p], scored[i]) < RescoredTotal(weights[p], scored[leaders[p]]));
     }
   }
   ScoreRightToLeft(*reader, contends, hyps, &scored);
@@ -143,11 +163,12 @@ std::vector<RescoredHypothesis> ScoreContenders(const Scorer &scorer,
 std::vector<RescoredHypothesis> Combine(const RescoringOptions &opts,
                                         std::vector<RescoredHypothesis> scored) {
   for (RescoredHypothesis &h : scored) {
-    h.total = Total(opts, h);
+    h.total = RescoredTotal(opts, h);
     if (std::isnan(h.total)) {
       throw DataError("hypothesis ", h.index + 1,
                       " of the n-best list: its score is NaN (left to right ", h.left_to_right,
-                      ", right to left ", h.right_to_left, ", CTC ", h.ctc, ")");
+                      ", right to left ", h.right_to_left, ", CTC ", h.ctc, ", LM ", h.language,
+                      ")");
     }
   }
   std::stable_sort(

@@ -39,6 +39,8 @@ class Scorer {
 struct RescoringOptions {
   float ctc_weight = 0.5f;
   float reverse_weight = 0.3f;
+  float lm_weight = 0;     // of a language model's score, added like that of CTC
+  float length_bonus = 0;  // per token
 
   void Register(OptionParser *po);
   void Check() const;  // throws UsageError
@@ -47,15 +49,23 @@ struct RescoringOptions {
 
 struct RescoredHypothesis {
   int32_t index = 0;  // into the n-best list that was given
-  double total = 0, left_to_right = 0, right_to_left = 0, ctc = 0;
+  double total = 0, left_to_right = 0, right_to_left = 0, ctc = 0, language = 0;
+  int32_t length = 0;  // tokens
 };
 
+// total = (1 - reverse_weight) * L2R + reverse_weight * R2L + ctc_weight * CTC + lm_weight * LM +
+// length_bonus * length, where the attention part is not scaled by 1 - ctc_weight and nothing is
+// normalised by length. A weight of 0 switches its part off even where that score is infinite.
+double RescoredTotal(const RescoringOptions &opts, const RescoredHypothesis &h);
+
 // The scores of all hypotheses in the order of the list, without totals; right_to_left false: those
-// are 0 and their scorer is not run. ctc_scores has one score per hypothesis (CHECK).
+// are 0 and their scorer is not run. ctc_scores has one score per hypothesis (CHECK), and so has
+// language_scores, or none: those are 0.
 std::vector<RescoredHypothesis> ScoreHypotheses(const Scorer &scorer, bool right_to_left,
                                                 ConstView encoder_out,
                                                 const std::vector<std::vector<int32_t>> &hyps,
-                                                const std::vector<double> &ctc_scores);
+                                                const std::vector<double> &ctc_scores,
+                                                const std::vector<double> &language_scores = {});
 
 // The same for those hypotheses that can have the best total under at least one of `weights`, in
 // the order of the list; the others are left out. A right-to-left score is at most 0, so most of a
@@ -65,13 +75,12 @@ std::vector<RescoredHypothesis> ScoreContenders(const Scorer &scorer,
                                                 const std::vector<RescoringOptions> &weights,
                                                 ConstView encoder_out,
                                                 const std::vector<std::vector<int32_t>> &hyps,
-                                                const std::vector<double> &ctc_scores);
+                                                const std::vector<double> &ctc_scores,
+                                                const std::vector<double> &language_scores = {});
 
-// total = (1 - reverse_weight) * L2R + reverse_weight * R2L + ctc_weight * CTC, where the attention
-// part is not scaled by 1 - ctc_weight and nothing is normalised by length. Takes what
-// ScoreHypotheses returned and gives all hypotheses, best first; equal totals keep the order of the
-// list, so that the first best wins. An empty list gives an empty result. Throws DataError for a
-// total that is NaN.
+// Totals (RescoredTotal) of what ScoreHypotheses returned. Gives all hypotheses, best first; equal
+// totals keep the order of the list, so that the first best wins. An empty list gives an empty
+// result. Throws DataError for a total that is NaN.
 std::vector<RescoredHypothesis> Combine(const RescoringOptions &opts,
                                         std::vector<RescoredHypothesis> scored);
 

@@ -57,9 +57,20 @@ void MultiHeadAttention::ForwardProjected(const Context &ctx, ConstView x, const
 
 void MultiHeadAttention::ForwardTree(const Context &ctx, Span<int32_t> parents, ConstView x,
                                      const LayerOutput &out) const {
-  Tensor q(ctx, x.Rows(), x.Cols()), k(ctx, x.Rows(), x.Cols()), v(ctx, x.Rows(), x.Cols());
-  Tensor context(ctx, x.Rows(), x.Cols());
-  ForwardAll(ctx, x, {{&linear_q_, q}, {&linear_k_, k}, {&linear_v_, v}});
+  Memory keys{Tensor(ctx, x.Rows(), x.Cols()), Tensor(ctx, x.Rows(), x.Cols())};
+  ExtendTree(ctx, parents, x, &keys, out);
+}
+
+void MultiHeadAttention::ExtendTree(const Context &ctx, Span<int32_t> parents, ConstView x,
+                                    Memory *past, const LayerOutput &out) const {
+  const auto nodes = static_cast<int64_t>(parents.size());
+  Tensor q(ctx, x.Rows(), x.Cols()), context(ctx, x.Rows(), x.Cols());
+  const View k = past->k.View().RowRange(0, nodes), v = past->v.View().RowRange(0, nodes);
+  const int64_t first = nodes - x.Rows();
+  ForwardAll(ctx, x,
+             {{&linear_q_, q},
+              {&linear_k_, k.RowRange(first, x.Rows())},
+              {&linear_v_, v.RowRange(first, x.Rows())}});
   TreeAttention(ctx, num_heads_, parents, q, k, v, context);
   linear_out_.Forward(ctx, context, out);
 }

@@ -40,6 +40,11 @@ class MultiHeadAttention {
   // Self-attention of a tree: row i sees itself and its ancestors (ops/tree-attention.h).
   void ForwardTree(const Context &ctx, Span<int32_t> parents, ConstView x,
                    const LayerOutput &out) const;
+  // The same for nodes that are added to a tree: parents [N] of all nodes, x and out [n, D] of the
+  // last n. past holds the keys and values of the nodes before in its first rows, and receives the
+  // new ones behind them; it has at least N rows.
+  void ExtendTree(const Context &ctx, Span<int32_t> parents, ConstView x, Memory *past,
+                  const LayerOutput &out) const;
   // dx, dmemory overwritten; they must not be one. Adds to grad.
   void Backward(const Context &ctx, ConstView x, const RaggedShape &x_shape, ConstView memory,
                 const RaggedShape &memory_shape, const std::vector<int> &key_index,

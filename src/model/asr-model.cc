@@ -36,7 +36,12 @@ Tensor AsrModel::CtcLogProbs(const Context &ctx, ConstView encoder_out) const {
 
 void AsrModel::PrepareForInference(const Context &ctx, WeightFormat format, int64_t group_size,
                                    ModelPart part) {
-  if (part != ModelPart::kDecoders) {
+  const auto wanted = [part](Piece piece) {
+    if (piece == Piece::kEncoder) return part == ModelPart::kAll || part == ModelPart::kEncoder;
+    if (piece == Piece::kCtc) return part != ModelPart::kDecoders;
+    return part != ModelPart::kEncoder;
+  };
+  if (wanted(Piece::kEncoder)) {
     if (format != WeightFormat::kFloat32) encoder_.SetSubsamplingFormat(format, group_size);
     encoder_.PrepareForInference(ctx);
   }
@@ -48,8 +53,7 @@ void AsrModel::PrepareForInference(const Context &ctx, WeightFormat format, int6
     *weight = Tensor();
   };
   for (const Piece piece : kPieces) {
-    const bool decoder = piece == Piece::kLeftDecoder || piece == Piece::kRightDecoder;
-    if (part == (decoder ? ModelPart::kEncoder : ModelPart::kDecoders)) continue;
+    if (!wanted(piece)) continue;
     Alone alone{this, piece};
     ForEachParamOrPacked(
         &alone, [](const ParamInfo &, Tensor *) {}, pack);

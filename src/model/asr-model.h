@@ -10,8 +10,9 @@
 
 namespace u2moe {
 
-// What a tool needs ready: the encoder with the CTC head, the decoders, or both.
-enum class ModelPart { kAll, kEncoder, kDecoders };
+// What a tool needs ready: the encoder with the CTC head, the decoders, the CTC head with the
+// decoders, or all of it.
+enum class ModelPart { kAll, kEncoder, kDecoders, kHeads };
 
 // A U2++ model: encoder, CTC head, left-to-right and (optional) right-to-left decoder. Tensors are
 // allocated but undefined until read (model-file.h) or initialised (InitModel). Forward is const,

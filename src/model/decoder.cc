@@ -4,6 +4,7 @@
 #include <cmath>
 #include <utility>
 
+#include "ops/elementwise.h"
 #include "ops/embedding.h"
 #include "ops/gather.h"
 #include "ops/softmax.h"
@@ -51,6 +52,25 @@ std::vector<int> OwnIndex(const RaggedShape &shape) {
   std::vector<int> index;
   for (int b = 0; b < shape.NumSequences(); ++b) index.push_back(b);
   return index;
+}
+
+// Nodes from `first` on are to be computed. Adds rows without meaning behind them, which keep small
+// trees from the attention for few queries, as that sums in another order: a short hypothesis would
+// score otherwise alone than in company.
+void FillUpRows(size_t first, int32_t token, std::vector<int32_t> *tokens,
+                std::vector<int32_t> *parents, std::vector<int32_t> *depths) {
+  const size_t rows = std::max<size_t>(tokens->size(), kFewQueries + 1);
+  tokens->resize(rows, token);
+  parents->resize(first + rows, -1);
+  depths->resize(rows, depths->back());
+}
+
+// Room for at least `rows` nodes, twice as many as there are where they are too few.
+void Reserve(const Context &ctx, int64_t rows, int64_t used, Tensor *t) {
+  if (t->Rows() >= rows) return;
+  Tensor more(ctx, std::max(rows, 2 * t->Rows()), t->Cols());
+  CopyTo(ctx, t->View().RowRange(0, used), more.View().RowRange(0, used));
+  *t = std::move(more);
 }
 
 }  // namespace
@@ -126,34 +146,39 @@ Decoder::Memory Decoder::Project(const Context &ctx, ConstView encoder_out) cons
   return memory;
 }
 
-Decoder::TreeScores Decoder::ScoreTree(const Context &ctx, const TokenTree &tree, int32_t eos,
-                                       const Memory &memory) const {
+template <class SelfAttention>
+Tensor Decoder::TreeStates(const Context &ctx, Span<int32_t> tokens, Span<int32_t> depths,
+                           const Memory &memory, const SelfAttention &self) const {
   CHECK_EQ(memory.size(), blocks_.size());
-  // Rows without meaning keep small trees from the attention for few queries, which sums in another
-  // order: a short hypothesis would score otherwise alone than in company.
-  const size_t nodes = tree.tokens.size(), rows = std::max<size_t>(nodes, kFewQueries + 1);
-  std::vector<int32_t> tokens = tree.tokens, parents = tree.parents, depths = tree.depths;
-  tokens.resize(rows, tree.tokens[0]);
-  parents.resize(rows, -1);
-  depths.resize(rows, 0);
-
-  const int64_t num_rows = static_cast<int64_t>(rows), dim = embed_.Cols();
-  Tensor x(ctx, num_rows, dim), own_positions(ctx, num_rows, dim),
-      positions(ctx, 1 + *std::max_element(depths.begin(), depths.end()), dim);
+  const int64_t rows = static_cast<int64_t>(tokens.size()), dim = embed_.Cols();
+  const auto [first, last] = std::minmax_element(depths.begin(), depths.end());
+  Tensor x(ctx, rows, dim), own_positions(ctx, rows, dim), positions(ctx, *last - *first + 1, dim);
+  std::vector<int32_t> place;
+  for (const int32_t depth : depths) place.push_back(depth - *first);
   EmbeddingForward(ctx, embed_, ListOnDevice<int32_t>(ctx, tokens),
                    std::sqrt(static_cast<float>(dim)), x);
-  PositionTable(ctx, 0, positions);
-  GatherRows(ctx, positions, ListOnDevice<int32_t>(ctx, depths), own_positions);
+  PositionTable(ctx, *first, positions);
+  GatherRows(ctx, positions, ListOnDevice<int32_t>(ctx, place), own_positions);
   AddTo(ctx, 1, own_positions, x);
-  const ListOnDevice<int32_t> parent_rows(ctx, parents);
-  const auto self = [&](size_t i, ConstView in, const LayerOutput &out, BlockTape *) {
-    blocks_[i].self_attn.ForwardTree(ctx, parent_rows, in, out);
-  };
   const auto source = [&](size_t i, ConstView in, const LayerOutput &out, BlockTape *) {
     blocks_[i].src_attn.ForwardProjected(ctx, in, memory[i], out);
   };
   ForwardBlocks(ctx, self, source, nullptr, RouteCall(), &x, nullptr);
   after_norm_.Forward(ctx, x, x, nullptr);
+  return x;
+}
+
+Decoder::TreeScores Decoder::ScoreTree(const Context &ctx, const TokenTree &tree, int32_t eos,
+                                       const Memory &memory) const {
+  const size_t nodes = tree.tokens.size();
+  std::vector<int32_t> tokens = tree.tokens, parents = tree.parents, depths = tree.depths;
+  FillUpRows(0, tree.tokens[0], &tokens, &parents, &depths);
+  const auto num_rows = static_cast<int64_t>(tokens.size());
+  const ListOnDevice<int32_t> parent_rows(ctx, parents);
+  const Tensor x = TreeStates(ctx, tokens, depths, memory,
+                              [&](size_t i, ConstView in, const LayerOutput &out, BlockTape *) {
+                                blocks_[i].self_attn.ForwardTree(ctx, parent_rows, in, out);
+                              });
 
   // The logits of some nodes at a time: they stay in the cache until their few entries are taken.
   constexpr int64_t kBlock = 64;
@@ -192,6 +217,43 @@ Decoder::TreeScores Decoder::ScoreTree(const Context &ctx, const TokenTree &tree
   const MatrixOnHost got(ctx, entries);
   for (size_t i = 0; i < to.size(); ++i) *to[i] = got(0, static_cast<int64_t>(i));
   return scores;
+}
+
+Tensor Decoder::Extend(const Context &ctx, Span<int32_t> tokens, Span<int32_t> parents,
+                       const Memory &memory, Growth *growth) const {
+  CHECK(!tokens.empty() && tokens.size() == parents.size());
+  const int64_t old = growth->NumNodes(), dim = embed_.Cols();
+  const size_t first = growth->parents.size(), added = tokens.size();
+  std::vector<int32_t> all_tokens(tokens.begin(), tokens.end()), all_parents = growth->parents,
+                                                                 depths;
+  for (const int32_t parent : parents) {
+    CHECK(parent < old && (parent >= 0 || old == 0)) << parent << " of " << old << " nodes";
+    all_parents.push_back(parent);
+    depths.push_back(parent < 0 ? 0 : growth->depths[static_cast<size_t>(parent)] + 1);
+  }
+  growth->parents = all_parents;
+  growth->depths.insert(growth->depths.end(), depths.begin(), depths.end());
+  FillUpRows(first, tokens[0], &all_tokens, &all_parents, &depths);
+  const auto nodes = static_cast<int64_t>(all_parents.size());
+  if (growth->blocks.empty()) {
+    for (size_t i = 0; i < blocks_.size(); ++i)
+      growth->blocks.push_back({Tensor(ctx, nodes, dim), Tensor(ctx, nodes, dim)});
+  }
+  CHECK_EQ(growth->blocks.size(), blocks_.size());
+  for (MultiHeadAttention::Memory &block : growth->blocks) {
+    Reserve(ctx, nodes, old, &block.k);
+    Reserve(ctx, nodes, old, &block.v);
+  }
+  const ListOnDevice<int32_t> parent_rows(ctx, all_parents);
+  const Tensor x =
+      TreeStates(ctx, all_tokens, depths, memory,
+                 [&](size_t i, ConstView in, const LayerOutput &out, BlockTape *) {
+                   blocks_[i].self_attn.ExtendTree(ctx, parent_rows, in, &growth->blocks[i], out);
+                 });
+  Tensor logp(ctx, static_cast<int64_t>(added), output_layer_.OutDim());
+  output_layer_.Forward(ctx, x.View().RowRange(0, logp.Rows()), logp);
+  LogSoftmaxForward(ctx, logp, logp);
+  return logp;
 }
 
 std::vector<double> Decoder::SequenceScores(const TokenTree &tree, const TreeScores &scores) {

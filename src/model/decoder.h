@@ -64,6 +64,20 @@ class Decoder {
   };
   TreeScores ScoreTree(const Context &ctx, const TokenTree &tree, int32_t eos,
                        const Memory &memory) const;
+  // Label sequences that grow step by step, for a search: a tree as TokenTree, with what later
+  // nodes attend to in each block, 2 * blocks * D floats per node.
+  struct Growth {
+    std::vector<int32_t> parents, depths;
+    Memory blocks;  // with room for more nodes
+
+    int64_t NumNodes() const { return static_cast<int64_t>(parents.size()); }
+  };
+  // Adds nodes, tokens[i] after the node parents[i] of the tree so far; the first call adds one,
+  // the start symbol with the parent -1. Returns log-probabilities [n, V] of the label after each:
+  // as ScoreTree has them for that path, to the bit where the weights are packed, whatever else is
+  // in the tree.
+  Tensor Extend(const Context &ctx, Span<int32_t> tokens, Span<int32_t> parents,
+                const Memory &memory, Growth *growth) const;
   // Of whole sequences: the sums over their labels and the end, in the order of the tree's ends.
   static std::vector<double> SequenceScores(const TokenTree &tree, const TreeScores &scores);
   // Adds to grad and to dencoder_out.
@@ -89,6 +103,11 @@ class Decoder {
   void ForwardBlocks(const Context &ctx, const SelfAttention &self, const SourceAttention &source,
                      DropoutSeeds *dropout, const RouteCall &routes, Tensor *x,
                      std::vector<BlockTape> *tapes) const;
+
+  // Nodes of a tree through the blocks and the final norm: [n, D]. self as ForwardBlocks takes it.
+  template <class SelfAttention>
+  Tensor TreeStates(const Context &ctx, Span<int32_t> tokens, Span<int32_t> depths,
+                    const Memory &memory, const SelfAttention &self) const;
 
   float dropout_, positional_dropout_;
   Tensor embed_;  // [V, D]

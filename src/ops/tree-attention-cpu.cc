@@ -69,9 +69,10 @@ void TreeAttentionKernel(int num_heads, Span<int32_t> parents, ConstView q, Cons
   const float scale = 1.f / std::sqrt(static_cast<float>(dk));
   std::vector<int32_t> path;
   std::vector<float> row;
+  const int64_t first = k.Rows() - q.Rows();  // the node of row 0
   for (int64_t i = 0; i < q.Rows(); ++i) {
     path.clear();
-    for (int32_t j = static_cast<int32_t>(i); j >= 0; j = parents[static_cast<size_t>(j)]) {
+    for (auto j = static_cast<int32_t>(first + i); j >= 0; j = parents[static_cast<size_t>(j)]) {
       path.push_back(j);
     }
     row.resize(path.size());
@@ -101,7 +102,7 @@ namespace cpu {
 
 void TreeAttention(const Context &, int num_heads, Span<int32_t> parents, ConstView q, ConstView k,
                    ConstView v, View y) {
-  for (int64_t i = 0; i < q.Rows(); ++i) {
+  for (int64_t i = 0; i < k.Rows(); ++i) {
     const int32_t parent = parents[static_cast<size_t>(i)];
     CHECK(parent >= -1 && parent < i) << "parent " << parent << " of node " << i;
   }

@@ -13,8 +13,9 @@ namespace u2moe {
 
 // For each head h (columns [h*dk, (h+1)*dk) of q, k, v, y; dk = D / num_heads):
 //   y_i = sum_j softmax_j(q_i . k_j / sqrt(dk)) * v_j   over j = i, parents[i], parents[parents[i]]
-// and so on; parents [N] lie before their children, -1 at a root. All matrices [N, D]. Overwrites
-// y. A row depends on the rows of its path only, to the bit.
+// and so on; parents [N] lie before their children, -1 at a root. k, v [N, D]; q, y [n, D] are
+// those of the last n nodes, all or what was added to a tree. Overwrites y. A row depends on the
+// rows of its path only, to the bit.
 void TreeAttention(const Context &ctx, int num_heads, Span<int32_t> parents, ConstView q,
                    ConstView k, ConstView v, View y);
 

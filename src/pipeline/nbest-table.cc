@@ -8,10 +8,8 @@
 #include "table/text-tables.h"
 
 namespace u2moe {
-namespace {
 
-// "utt-12" -> "utt"; "" if the key does not end in - and a number from 1 without leading zeros.
-std::string Utterance(const std::string &key) {
+std::string UtteranceOfNbestKey(const std::string &key) {
   const size_t dash = key.rfind('-');
   if (dash == std::string::npos || dash == 0 || dash + 1 == key.size()) return "";
   if (key[dash + 1] == '0') return "";
@@ -19,8 +17,6 @@ std::string Utterance(const std::string &key) {
                                   [](char c) { return c >= '0' && c <= '9'; });
   return number ? key.substr(0, dash) : "";
 }
-
-}  // namespace
 
 template <class Reader, class Fn>
 void NbestTable::Read(const std::string &rspecifier, bool Entry::*seen, Fn take) {
@@ -38,22 +34,32 @@ void NbestTable::Read(const std::string &rspecifier, bool Entry::*seen, Fn take)
   reader.Close();
 }
 
-NbestTable::NbestTable(const std::string &tokens_rspecifier, const std::string &scores_rspecifier)
-    : tokens_name_(tokens_rspecifier), scores_name_(scores_rspecifier) {
+void NbestTable::ReadScores(const std::string &rspecifier, bool Entry::*seen,
+                            double Entry::*value) {
+  Read<SequentialVectorReader>(
+      rspecifier, seen, [&](const std::string &key, const std::vector<float> &score, Entry *entry) {
+        if (score.size() != 1) {
+          throw DataError(key, " in ", rspecifier, ": ", score.size(),
+                          " scores; expected one, as ctc-decode writes them");
+        }
+        entry->*value = score[0];
+      });
+}
+
+NbestTable::NbestTable(const std::string &tokens_rspecifier, const std::string &scores_rspecifier,
+                       const std::string &language_rspecifier)
+    : tokens_name_(tokens_rspecifier),
+      scores_name_(scores_rspecifier),
+      language_name_(language_rspecifier) {
   Read<SequentialInt32VectorReader>(tokens_rspecifier, &Entry::has_tokens,
                                     [](const std::string &, const std::vector<int32_t> &tokens,
                                        Entry *entry) { entry->tokens = tokens; });
-  Read<SequentialVectorReader>(
-      scores_rspecifier, &Entry::has_score,
-      [&](const std::string &key, const std::vector<float> &score, Entry *entry) {
-        if (score.size() != 1) {
-          throw DataError(key, " in ", scores_rspecifier, ": ", score.size(),
-                          " scores; expected one, as ctc-decode writes them");
-        }
-        entry->score = score[0];
-      });
+  ReadScores(scores_rspecifier, &Entry::has_score, &Entry::score);
+  if (!language_rspecifier.empty()) {
+    ReadScores(language_rspecifier, &Entry::has_language, &Entry::language);
+  }
   for (const auto &[key, entry] : entries_) {
-    const std::string utterance = Utterance(key);
+    const std::string utterance = UtteranceOfNbestKey(key);
     if (utterance.empty()) {
       all_numbered_ = false;
     } else {
@@ -75,6 +81,13 @@ bool NbestTable::TakeEntry(const std::string &key, NbestList *list) {
   }
   list->hyps.push_back(std::move(entry.tokens));
   list->scores.push_back(entry.score);
+  if (!language_name_.empty()) {
+    if (!entry.has_language) {
+      throw DataError("no entry for key '", key, "' in ", language_name_,
+                      "; take all tables from the same search");
+    }
+    list->language.push_back(entry.language);
+  }
   entries_.erase(it);
   return true;
 }
@@ -102,7 +115,7 @@ NbestList NbestTable::Take(const std::string &utterance) {
 std::vector<std::string> NbestTable::Rest() const {
   std::set<std::string> rest;
   for (const auto &[key, entry] : entries_) {
-    const std::string utterance = Utterance(key);
+    const std::string utterance = UtteranceOfNbestKey(key);
     if (taken_.count(key) > 0 || taken_.count(utterance) > 0) continue;
     rest.insert(utterance.empty() || !all_numbered_ ? key : utterance);
   }

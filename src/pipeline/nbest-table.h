@@ -16,14 +16,20 @@ namespace u2moe {
 struct NbestList {
   std::vector<std::vector<int32_t>> hyps;
   std::vector<double> scores;
+  std::vector<double> language;  // of a language model; empty where there is no such table
 };
+
+// "utt-12" -> "utt"; "" if the key does not end in - and a number from 1 without leading zeros.
+std::string UtteranceOfNbestKey(const std::string &key);
 
 // All lists of two tables, in memory; the entries may stand in any order.
 class NbestTable {
  public:
   // Entries that cannot be used, by themselves or because the other table has none, make their
   // utterance fail in Take. Throws Error if a table cannot be read to its end.
-  NbestTable(const std::string &tokens_rspecifier, const std::string &scores_rspecifier);
+  // language_rspecifier: scores of a language model under the same keys, or "".
+  NbestTable(const std::string &tokens_rspecifier, const std::string &scores_rspecifier,
+             const std::string &language_rspecifier = "");
 
   // The list of an utterance, in the order of n; each list can be taken once. Throws DataError,
   // naming the key, if there is none, an entry is bad or one between others is missing.
@@ -35,8 +41,8 @@ class NbestTable {
  private:
   struct Entry {
     std::vector<int32_t> tokens;
-    double score = 0;
-    bool has_tokens = false, has_score = false;
+    double score = 0, language = 0;
+    bool has_tokens = false, has_score = false, has_language = false;
     std::exception_ptr error;
   };
   template <class Reader, class Fn>
@@ -44,7 +50,10 @@ class NbestTable {
   // Appends the entry to the list and forgets it; false if there is none.
   bool TakeEntry(const std::string &key, NbestList *list);
 
-  std::string tokens_name_, scores_name_;
+  // Reads a table of vectors of one value.
+  void ReadScores(const std::string &rspecifier, bool Entry::*seen, double Entry::*value);
+
+  std::string tokens_name_, scores_name_, language_name_;
   std::unordered_map<std::string, Entry> entries_;
   std::unordered_map<std::string, int64_t> counts_;  // entries <utterance>-<n>
   std::unordered_set<std::string> taken_;

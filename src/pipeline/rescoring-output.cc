@@ -14,7 +14,7 @@
 namespace u2moe {
 namespace {
 
-constexpr size_t kMaxPoints = 400;  // all their files are open at once
+constexpr size_t kMaxPoints = 400;  // all files of a sweep are open at once
 
 // The weight is the nearest float, as if the text were given for a single run.
 std::string NumberText(double x) { return NumberToString(static_cast<float>(x)); }
@@ -28,7 +28,8 @@ double ParseWeight(const std::string &option, const std::string &list, const std
   return x;
 }
 
-// The texts of the weights that a list names.
+}  // namespace
+
 std::vector<std::string> ExpandWeights(const std::string &option, const std::string &list) {
   std::vector<std::string> texts;
   std::set<std::string> seen;
@@ -62,6 +63,8 @@ std::vector<std::string> ExpandWeights(const std::string &option, const std::str
   return texts;
 }
 
+namespace {
+
 std::string Fill(std::string pattern, const RescoringPoint &point) {
   for (const auto &[name, value] :
        {std::pair<std::string, std::string>{"{ctc}", point.ctc}, {"{reverse}", point.reverse}}) {
@@ -85,6 +88,9 @@ void RescoringSweepOptions::Register(OptionParser *po, const RescoringOptions *s
       "components", &components,
       "wspecifier for the scores before they are weighted, in double precision, keyed "
       "<utterance>-<n>: left to right, CTC, and right to left if the model has that");
+  po->RegisterInput("lm-scores", &lm_scores,
+                    "rspecifier of a language model's scores under the keys of the n-best list, "
+                    "float vectors of one natural logarithm, for --lm-weight");
   po->AddPlaces([this, po, single, first_result](Places *places) {
     for (int i = first_result; i < po->NumArgs() && Sweeps(); ++i) {
       std::set<std::string> names = {po->Arg(i)};  // which is declared already
@@ -98,6 +104,9 @@ void RescoringSweepOptions::Register(OptionParser *po, const RescoringOptions *s
 
 std::vector<RescoringPoint> RescoringPoints(const RescoringSweepOptions &sweep,
                                             const RescoringOptions &single) {
+  if (single.lm_weight > 0 && sweep.lm_scores.empty()) {
+    throw UsageError("--lm-weight=", single.lm_weight, " needs --lm-scores");
+  }
   const auto expand = [](const char *option, const std::string &list, float weight) {
     return list.empty() ? std::vector<std::string>{NumberText(weight)}
                         : ExpandWeights(option, list);
@@ -119,6 +128,16 @@ std::vector<RescoringPoint> RescoringPoints(const RescoringSweepOptions &sweep,
     }
   }
   return points;
+}
+
+void FitToModel(bool has_right_to_left, const OptionParser &po, RescoringOptions *opts) {
+  if (has_right_to_left || opts->reverse_weight <= 0) return;
+  if (po.WasGiven("reverse-weight")) {
+    throw UsageError("--reverse-weight=", opts->reverse_weight, ": ", po.Arg(0),
+                     " has no right-to-left decoder; leave the option out");
+  }
+  LOG_INFO << "no right-to-left decoder in " << po.Arg(0) << ": reverse weight 0";
+  opts->reverse_weight = 0;
 }
 
 RescoringOutput::RescoringOutput(const RescoringSweepOptions &sweep, const RescoringOptions &single,
@@ -158,11 +177,12 @@ RescoringOutput::RescoringOutput(const RescoringSweepOptions &sweep, const Resco
 std::vector<RescoredHypothesis> RescoringOutput::Score(const Scorer &scorer, ConstView encoder_out,
                                                        const NbestList &nbest) const {
   if (components_) {
-    return ScoreHypotheses(scorer, right_to_left_, encoder_out, nbest.hyps, nbest.scores);
+    return ScoreHypotheses(scorer, right_to_left_, encoder_out, nbest.hyps, nbest.scores,
+                           nbest.language);
   }
   std::vector<RescoringOptions> weights;
   for (const Point &p : points_) weights.push_back(p.point.weights);
-  return ScoreContenders(scorer, weights, encoder_out, nbest.hyps, nbest.scores);
+  return ScoreContenders(scorer, weights, encoder_out, nbest.hyps, nbest.scores, nbest.language);
 }
 
 void RescoringOutput::Write(const std::string &utterance, const NbestList &nbest,

@@ -20,12 +20,17 @@ namespace u2moe {
 struct RescoringSweepOptions {
   std::string ctc_weights, reverse_weights;
   std::string components;  // wspecifier
+  std::string lm_scores;   // rspecifier, or "": no scores of a language model
 
   // From argument `first_result` on (from 0), {ctc} and {reverse} stand for weights: those files
   // are declared as places. po and single live until Parse has returned.
   void Register(OptionParser *po, const RescoringOptions *single, int first_result);
   bool Sweeps() const { return !ctc_weights.empty() || !reverse_weights.empty(); }
 };
+
+// The texts of the weights that a list names, as numbers are written. Throws UsageError for what is
+// not such a list, for a weight that is there twice, and for more than 400 steps.
+std::vector<std::string> ExpandWeights(const std::string &option, const std::string &list);
 
 // One pair of weights, and how they are written in file names: the value of the text on a command
 // line is the weight, so a sweep equals single runs.
@@ -35,9 +40,14 @@ struct RescoringPoint {
 };
 
 // All pairs of the two lists; a list that is not given is the weight of `single`. One point without
-// a sweep. Throws UsageError for what is not a list of weights, repeats one or has over 400 pairs.
+// a sweep. Throws UsageError for what is not a list of weights, repeats one or has over 400 pairs,
+// and for the weight of a language model without its scores.
 std::vector<RescoringPoint> RescoringPoints(const RescoringSweepOptions &sweep,
                                             const RescoringOptions &single);
+
+// Without a right-to-left decoder, sets the reverse weight to 0 and says so; throws UsageError
+// where po was given one. The model is po's first argument.
+void FitToModel(bool has_right_to_left, const OptionParser &po, RescoringOptions *opts);
 
 class RescoringOutput {
  public:

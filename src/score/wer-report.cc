@@ -66,6 +66,41 @@ nlohmann::ordered_json ToJson(const BootstrapResult &b, const Interval &i) {
   return {100 * i.low, 100 * i.high};
 }
 
+void WriteSecond(std::ostream &os, const std::string &prefix, const WerResult &first,
+                 const WerResult &second, const BootstrapResult &b) {
+  const bool begins = prefix.empty();
+  os << prefix << (begins ? "Second " : "second ") << Counts(second.totals) << ", interval 95% "
+     << Percent(b.rate2) << '\n';
+  const double difference = Number(second) - Number(first);
+  os << prefix << (begins ? "Difference " : "difference ")
+     << Fixed(std::isnan(difference) ? 0 : difference) << " (second - first), interval 95% "
+     << Percent(b.difference) << ": " << Verdict(b) << '\n';
+}
+
+void WriteParts(std::ostream &os, const WerReport &report) {
+  for (const WerPart &part : report.parts) {
+    os << '%' << part.rate << ' ' << Counts(part.first->totals) << " of " << report.num_phrases
+       << " phrases\n";
+    if (part.bootstrap == nullptr || part.bootstrap->num_draws == 0) continue;
+    os << part.rate << " interval 95% " << Percent(part.bootstrap->rate) << '\n';
+    if (part.second != nullptr)
+      WriteSecond(os, part.rate + " ", *part.first, *part.second, *part.bootstrap);
+  }
+}
+
+// Of one or two hypotheses with their intervals.
+void AddComparison(const WerResult &first, const WerResult *second, const BootstrapResult &b,
+                   nlohmann::ordered_json *j) {
+  (*j)["interval95"] = ToJson(b, b.rate);
+  if (second == nullptr) return;
+  (*j)["second"] = ToJson(*second);
+  (*j)["second"]["interval95"] = ToJson(b, b.rate2);
+  (*j)["difference"] = {{"second_minus_first", Finite(Number(*second) - Number(first))},
+                        {"interval95", ToJson(b, b.difference)},
+                        {"second_better_share", b.second_better},
+                        {"verdict", Verdict(b)}};
+}
+
 }  // namespace
 
 std::string Verdict(const BootstrapResult &bootstrap) {
@@ -81,15 +116,15 @@ void WriteWerText(std::ostream &os, const WerReport &report) {
   os << "%SER " << Fixed(ErrorPercent(r.sentence_errors, sentences)) << " [ " << r.sentence_errors
      << " / " << sentences << " ]\n";
   os << "Scored " << sentences << " sentences, " << r.num_missing << " not present in hyp.\n";
-  if (!report.bootstrap || report.bootstrap->num_draws == 0) return;
+  if (!report.bootstrap || report.bootstrap->num_draws == 0) {
+    WriteParts(os, report);
+    return;
+  }
   const BootstrapResult &b = *report.bootstrap;
   os << "Interval 95% " << Percent(b.rate) << " by bootstrap over " << report.drawn << ", "
      << b.num_draws << " draws, seed " << report.seed << '\n';
-  if (!report.second) return;
-  os << "Second " << Counts(report.second->totals) << ", interval 95% " << Percent(b.rate2) << '\n';
-  const double difference = Number(*report.second) - Number(r);
-  os << "Difference " << Fixed(std::isnan(difference) ? 0 : difference)
-     << " (second - first), interval 95% " << Percent(b.difference) << ": " << Verdict(b) << '\n';
+  if (report.second) WriteSecond(os, "", r, *report.second, b);
+  WriteParts(os, report);
 }
 
 void WriteBootstrapText(std::ostream &os, const BootstrapResult &result, bool has_second) {
@@ -112,18 +147,15 @@ void WriteWerJson(std::ostream &os, const WerReport &report) {
                               {"mode", report.opts.mode}};
   j.update(ToJson(*report.first));
   if (report.bootstrap) {
-    const BootstrapResult &b = *report.bootstrap;
-    j["interval95"] = ToJson(b, b.rate);
-    j["bootstrap"] = {{"over", report.drawn}, {"draws", b.num_draws}, {"seed", report.seed}};
-    if (report.second) {
-      j["second"] = ToJson(*report.second);
-      j["second"]["interval95"] = ToJson(b, b.rate2);
-      j["difference"] = {
-          {"second_minus_first", Finite(Number(*report.second) - Number(*report.first))},
-          {"interval95", ToJson(b, b.difference)},
-          {"second_better_share", b.second_better},
-          {"verdict", Verdict(b)}};
-    }
+    AddComparison(*report.first, report.second, *report.bootstrap, &j);
+    j["bootstrap"] = {
+        {"over", report.drawn}, {"draws", report.bootstrap->num_draws}, {"seed", report.seed}};
+  }
+  if (!report.parts.empty()) j["phrases"] = report.num_phrases;
+  for (const WerPart &part : report.parts) {
+    j[part.name] = ToJson(*part.first);
+    if (part.bootstrap != nullptr)
+      AddComparison(*part.first, part.second, *part.bootstrap, &j[part.name]);
   }
   // Keys and words never get into this object, so a replacement character can only come from a name
   // given on the command line.

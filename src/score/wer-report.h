@@ -4,11 +4,19 @@
 
 #include <ostream>
 #include <string>
+#include <vector>
 
 #include "score/bootstrap.h"
 #include "score/wer.h"
 
 namespace u2moe {
+
+// Some of the words: those listed, or all others (score/biased-wer.h).
+struct WerPart {
+  std::string name, rate;  // "biased", "B-WER"
+  const WerResult *first = nullptr, *second = nullptr;
+  const BootstrapResult *bootstrap = nullptr;
+};
 
 // All there is to say. second and bootstrap may be null; second only with bootstrap.
 struct WerReport {
@@ -17,6 +25,8 @@ struct WerReport {
   const BootstrapResult *bootstrap = nullptr;
   std::string drawn;  // what the bootstrap drew: "150 utterances", "6 speakers"
   uint64_t seed = 0;
+  std::vector<WerPart> parts;
+  int64_t num_phrases = 0;  // that the parts are made by
 };
 
 // Kaldi's three lines:
@@ -28,6 +38,11 @@ struct WerReport {
 // and, with a second hypothesis,
 //   Second 11.34 [ 11 / 97, 1 ins, 2 del, 8 sub ], interval 95% [ 7.00, 16.10 ]
 //   Difference -1.00 (second - first), interval 95% [ -3.01, 0.98 ]: no difference
+// and the same for each part:
+//   %B-WER 30.00 [ 6 / 20, 1 ins, 0 del, 5 sub ] of 12 phrases
+//   B-WER interval 95% [ 10.00, 50.00 ]
+//   B-WER second 20.00 [ 4 / 20, 0 ins, 0 del, 4 sub ], interval 95% [ 5.00, 40.00 ]
+//   B-WER difference -10.00 (second - first), interval 95% [ -20.01, -1.08 ]: the second is better
 void WriteWerText(std::ostream &os, const WerReport &report);
 
 // The lines of Kaldi's compute-wer-bootci: mean of the draws and 1.96 deviations on either side, in

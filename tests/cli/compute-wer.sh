@@ -155,4 +155,25 @@ check_fails "a closed pipe" 1 'standard output' closed_pipe
 printf 'u \0B' >"$tmp/binary"
 check_fails "a binary table" 1 "binary: key 'u' at byte 0: binary data where words are expected" \
   compute-wer "ark:$tmp/binary" "ark:$tmp/hyp"
+
+# Listed words and all others apart.
+printf 'u1 CALL ZOE NOW\nu2 NEW YORK ZOE\n' >"$tmp/biasref"
+printf 'u1 CALL SO NOW ZOE\nu2 NEW YORK ZOE\n' >"$tmp/biashyp"
+printf 'ZOE\t3\n\nNEW YORK\n' >"$tmp/phrases"
+check_equal "biased and unbiased words" "$(wer --biased-words="$tmp/phrases" "ark:$tmp/biasref" "ark:$tmp/biashyp" | tail -n 2)" \
+  '%B-WER 50.00 [ 2 / 4, 1 ins, 0 del, 1 sub ] of 2 phrases
+%U-WER 0.00 [ 0 / 2, 0 ins, 0 del, 0 sub ] of 2 phrases'
+check "with intervals, as JSON" compute-wer --bootstrap --compare="ark:$tmp/biasref" --json="$tmp/bias.json" \
+  --biased-words="$tmp/phrases" "ark:$tmp/biasref" "ark:$tmp/biashyp"
+check_equal "the first line is Kaldi's" "$(head -n 1 "$tmp/.check.out")" '%WER 33.33 [ 2 / 6, 1 ins, 0 del, 1 sub ]'
+check_equal "the second hypothesis" "$(grep -c '^B-WER second 0.00 ' "$tmp/.check.out")" 1
+check_equal "parts add up" "$(python3 -c '
+import json, sys
+j = json.load(open(sys.argv[1]))
+print(*(j["biased"][k] + j["unbiased"][k] - j[k] for k in ("errors", "units", "correct", "insertions", "deletions", "substitutions")))' \
+  "$tmp/bias.json")" '0 0 0 0 0 0'
+check_fails "no phrases" 1 'none: no phrases; expected one word' \
+  bash -c 'echo >"$0/none"; compute-wer --biased-words="$0/none" "ark:$0/biasref" "ark:$0/biashyp"' "$tmp"
+check_fails "words are no characters" 2 'biased-words counts words' \
+  compute-wer --char --biased-words="$tmp/phrases" "ark:$tmp/biasref" "ark:$tmp/biashyp"
 check "help" compute-wer --help

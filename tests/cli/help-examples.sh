@@ -76,7 +76,8 @@ PY
     sed "s/^/$prefix/; s/ / $prefix/" utt2spk >data/$set/utt2spk
     utt2spk_to_spk2utt.pl data/$set/utt2spk >data/$set/spk2utt
   done
-  mkdir corpus
+  mkdir data/eval corpus
+  sed 's/^/eval-/; s/$/ A/' text >data/eval/text
   cp -r data/train corpus/train
   compute-fbank-feats --config=conf/fbank.conf --stats=fbank.1.json scp:wav.scp ark,scp:feats.ark,feats.scp
   cp fbank.1.json fbank.2.json
@@ -105,6 +106,7 @@ PY
   nnet-forward --stats=forward.json final.safetensors scp:feats.scp ark:logp.ark ark:encoder.ark
   ctc-decode --nbest=10 --stats=prefix.json ark:logp.ark ark:nbest.ark ark:scores.ark
   ctc-decode ark:logp.ark ark:hyp.ark
+  attention-rescore --components=ark:parts.ark final.safetensors ark:encoder.ark ark:nbest.ark ark:scores.ark ark:/dev/null
   attention-rescore --stats=rescoring.json final.safetensors ark:encoder.ark ark:nbest.ark ark:scores.ark ark:rescored.ark
   local golden_model
   golden_model=$(golden_path models/moe)
@@ -150,7 +152,7 @@ for tool in "$bin"/*; do examples_of "$tool"; done
 for script in "$root"/utils/{*_data*.sh,get_utt2dur.sh,*.pl,run-jobs,rtf-report,make_units.py} "$root/tools/dev/make-man.sh"; do
   examples_of "$script"
 done
-for script in "$root"/utils/{report.py,expert_front.py} "$root/tools/dev/bench_scale.py" "$root"/utils/steps/*.sh; do
+for script in "$root"/utils/{report.py,expert_front.py,words_table.py,hot_words.py} "$root/tools/dev/bench_scale.py" "$root"/utils/steps/*.sh; do
   check_equal "${script##*/} has an example" "$(grep -cE '^(#   |  )e\.g\. ' "$script")" 1
 done
 

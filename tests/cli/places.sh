@@ -11,7 +11,8 @@ align-text ark:@i ark:@i ark:@o
 add-noise --rirs=scp:@i --utt2rir=ark:@i --noises=scp:@i --utt2noise=ark:@i scp:@i ark:@i ark:@o
 apply-cmvn --utt2spk=ark:@i ark:@i ark:@i ark:@o
 apply-cmvn-sliding ark:@i ark:@o
-attention-rescore --components=ark:@o --stats=@o @i ark:@i ark:@i ark:@i ark:@o ark,t:@o
+attention-decode --components=ark:@o --stats=@o @i ark:@i ark:@o ark,t:@o
+attention-rescore --components=ark:@o --lm-scores=ark:@i --stats=@o @i ark:@i ark:@i ark:@i ark:@o ark,t:@o
 augment-feats ark:@i ark:@o
 compute-cmvn-stats --spk2utt=ark:@i --weights=ark:@i ark:@i ark:@o
 compute-fbank-feats --vtln-map=ark:@i --utt2spk=ark:@i --segments=@i --write-utt2dur=ark,t:@o --stats=@o scp:@i ark:@o
@@ -19,7 +20,7 @@ compute-mfcc-feats --vtln-map=ark:@i --utt2spk=ark:@i --segments=@i --write-utt2
 compute-vad ark:@i ark:@o
 compare-feats ark:@i ark:@i
 compute-wer-bootci ark:@i ark:@i ark:@i PRINTS
-compute-wer --utt2spk=@i --compare=ark:@i --per-utt=@o --json=@o --bootstrap ark:@i ark:@i PRINTS
+compute-wer --utt2spk=@i --compare=ark:@i --biased-words=@i --per-utt=@o --json=@o --bootstrap ark:@i ark:@i PRINTS
 concat-feats @i @i @o
 copy-feats --write-num-frames=ark,t:@o ark:@i ark:@o
 copy-feats-to-htk ark:@i
@@ -53,6 +54,7 @@ splice-feats ark:@i ark:@o
 subset-feats --include=@i ark:@i ark:@o
 text-to-tokens @i ark:@i ark:@o
 tokens-to-text @i ark:@i ark:@o
+tune-weights --lm-scores=ark:@i --not-for=ark:@i ark:@i ark:@i ark:@i ark:@i @o PRINTS
 wav-copy scp:@i ark:@o
 wav-to-duration scp:@i ark:@o'
 check_equal "every tool is in the list" "$(cut -d' ' -f1 <<<"$tools" | sort | xargs)" \

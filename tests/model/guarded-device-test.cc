@@ -137,6 +137,18 @@ TEST_P(GuardedDeviceTest, Decoders) {
         guarded_, tree, config.eos, there.Project(guarded_, shape.Rows(guarded_out.View(), 0)));
     EXPECT_EQ(got.label, want.label);
     EXPECT_EQ(got.end, want.end);
+
+    const Decoder::Memory memory = here.Project(cpu_, shape.Rows(out.View(), 0)),
+                          guarded_memory =
+                              there.Project(guarded_, shape.Rows(guarded_out.View(), 0));
+    Decoder::Growth growth, guarded_growth;
+    const std::vector<std::pair<std::vector<int32_t>, std::vector<int32_t>>> steps = {
+        {{config.sos}, {-1}}, {{3, 4}, {0, 0}}, {{5, 6, 7, 8, 9}, {1, 1, 2, 1, 1}}, {{2}, {5}}};
+    for (const auto &[tokens, parents] : steps) {
+      ExpectSameBits(here.Extend(cpu_, tokens, parents, memory, &growth),
+                     there.Extend(guarded_, tokens, parents, guarded_memory, &guarded_growth),
+                     "decoder step");
+    }
   }
 }
 

@@ -175,5 +175,70 @@ TEST(DecoderTree, CompanyChangesNoBit) {
   }
 }
 
+// A tree that grows: node by node, all nodes of a depth at once, and in steps of random sizes, with
+// children of any node. Its log-probabilities are those of ScoreTree, to the bit where packed.
+TEST(DecoderGrowth, StepsEqualTheWholeTree) {
+  const Context ctx;
+  Rng rng(7);
+  for (bool moe : {false, true}) {
+    for (bool packed : {false, true}) {
+      const Decoder decoder = RandomDecoder(&rng, moe, packed);
+      for (int n = 0; n < 12; ++n) {
+        const Tensor encoded = RandomTensor(&rng, rng.UniformInt(1, 30), 32);
+        const TokenTree tree =
+            MakeTokenTree(RandomList(&rng, rng.UniformInt(1, 9), n, kVocab), kEos, false);
+        const Decoder::Memory memory = decoder.Project(ctx, encoded);
+        const Decoder::TreeScores want = decoder.ScoreTree(ctx, tree, kEos, memory);
+        Decoder::Growth growth;
+        std::vector<Tensor> logp;  // [1, V] of each node
+        for (size_t at = 0; at < tree.tokens.size();) {
+          // A node must wait for its parent.
+          size_t end = at + 1;
+          const size_t most = at + static_cast<size_t>(n % 3 == 0 ? 1 : rng.UniformInt(1, 9));
+          while (end < tree.tokens.size() && end < most &&
+                 tree.parents[end] < static_cast<int32_t>(at))
+            ++end;
+          const size_t count = end - at;
+          const Tensor rows =
+              decoder.Extend(ctx, Span<int32_t>(&tree.tokens[at], count),
+                             Span<int32_t>(&tree.parents[at], count), memory, &growth);
+          ASSERT_EQ(rows.Rows(), static_cast<int64_t>(count));
+          ASSERT_EQ(rows.Cols(), kVocab);
+          for (int64_t i = 0; i < rows.Rows(); ++i)
+            logp.push_back(Tensor::Copy(rows.View().RowRange(i, 1)));
+          at = end;
+        }
+        EXPECT_EQ(growth.depths, tree.depths);
+        for (size_t i = 0; i < tree.tokens.size(); ++i) {
+          const auto check = [&](float got, float score) {
+            if (packed) {
+              EXPECT_EQ(got, score) << n << " node " << i;
+            } else {
+              EXPECT_NEAR(got, score, 1e-5) << n << " node " << i;
+            }
+          };
+          check(logp[i](0, kEos), want.end[i]);
+          if (i > 0)
+            check(logp[static_cast<size_t>(tree.parents[i])](0, tree.tokens[i]), want.label[i]);
+        }
+      }
+    }
+  }
+}
+
+TEST(DecoderGrowth, WrongParentsThrow) {
+  const Context ctx;
+  Rng rng(8);
+  const Decoder decoder = RandomDecoder(&rng, false, true);
+  const Decoder::Memory memory = decoder.Project(ctx, RandomTensor(&rng, 5, 32));
+  Decoder::Growth growth;
+  EXPECT_THROW(decoder.Extend(ctx, {kEos}, {0}, memory, &growth), Error);
+  decoder.Extend(ctx, {kEos}, {-1}, memory, &growth);
+  EXPECT_THROW(decoder.Extend(ctx, {3}, {1}, memory, &growth), Error);
+  EXPECT_THROW(decoder.Extend(ctx, {3}, {-1}, memory, &growth), Error);
+  EXPECT_THROW(decoder.Extend(ctx, {}, {}, memory, &growth), Error);
+  EXPECT_EQ(growth.NumNodes(), 1);
+}
+
 }  // namespace
 }  // namespace u2moe

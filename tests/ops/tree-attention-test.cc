@@ -72,6 +72,22 @@ TEST(TreeAttention, ARowDependsOnItsPathOnly) {
   }
 }
 
+TEST(TreeAttention, AddedNodesAreThoseOfTheWhole) {
+  Context ctx;
+  Rng rng(3);
+  const int64_t nodes = 30, dim = 24;
+  const std::vector<int32_t> parents = RandomParents(&rng, nodes, 4);
+  const Tensor q = RandomTensor(&rng, nodes, dim), k = RandomTensor(&rng, nodes, dim),
+               v = RandomTensor(&rng, nodes, dim);
+  Tensor whole(nodes, dim);
+  TreeAttention(ctx, 3, parents, q, k, v, whole);
+  for (const int64_t added : {0, 1, 2, 7, 29, 30}) {
+    Tensor y(added, dim);
+    TreeAttention(ctx, 3, parents, q.View().RowRange(nodes - added, added), k, v, y);
+    EXPECT_TRUE(SameBits(y.View(), whole.View().RowRange(nodes - added, added))) << added;
+  }
+}
+
 TEST(TreeAttention, WrongTreesThrow) {
   Context ctx;
   Tensor x = Tensor::Zeros(2, 4), y(2, 4);
@@ -79,6 +95,9 @@ TEST(TreeAttention, WrongTreesThrow) {
   EXPECT_THROW(TreeAttention(ctx, 2, {-2, 0}, x, x, x, y), Error);
   EXPECT_THROW(TreeAttention(ctx, 2, {-1}, x, x, x, y), Error);
   EXPECT_THROW(TreeAttention(ctx, 3, {-1, 0}, x, x, x, y), Error);
+  const Tensor more = Tensor::Zeros(3, 4);
+  EXPECT_THROW(TreeAttention(ctx, 2, {-1, 0}, more, x, x, Tensor(3, 4)), Error);
+  EXPECT_THROW(TreeAttention(ctx, 2, {-1, 0, 3}, x, more, more, y), Error);
 }
 
 }  // namespace

@@ -1,19 +1,20 @@
 #!/usr/bin/env bash
-# Fetches Debian packages with speech and unpacks them below a folder; nothing is installed, root is not needed.
+# Fetches Debian packages with speech or text and unpacks them below a folder; nothing is installed, root is not needed.
 #
-# Usage: local/fetch.sh [--langs "ru cs ..."] <folder>
+# Usage: local/fetch.sh [--langs "ru cs ..."] [--list local/packages.txt] <folder>
 #
-# Reads local/packages.txt. Writes <folder>/usr/... and <folder>/packages.txt, lines "name version". What is there
+# The list has a package, its version and its languages on each line. Writes <folder>/usr/... and <folder>/packages.txt, lines "name version". What is there
 # already is not fetched again.
 . ./path.sh
 . "$U2MOE_ROOT/utils/recipe.sh"
 langs=
+list=local/packages.txt
 parse_options "$@"
 [[ ${#args[@]} -eq 1 ]] || usage_error "a folder is needed"
 folder=${args[0]}
 wanted=$(awk -v langs="$langs" 'BEGIN { n = split(langs, l, " "); for (i = 1; i <= n; i++) want[l[i]] = 1 }
-  !/^#/ { for (i = 3; i <= NF; i++) if (n == 0 || $i in want) { print $1, $2; break } }' local/packages.txt)
-[[ -n $wanted ]] || usage_error "--langs '$langs': no package has speech in them"
+  !/^#/ { for (i = 3; i <= NF; i++) if (n == 0 || $i in want) { print $1, $2; break } }' "$list")
+[[ -n $wanted ]] || usage_error "--langs '$langs': no package of $list is for them"
 mkdir -p "$folder/part"
 touch "$folder/packages.txt"
 missing=$(awk -v have=" $(cut -d ' ' -f 1 "$folder/packages.txt" | tr '\n' ' ')" \

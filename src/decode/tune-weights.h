@@ -1,0 +1,56 @@
+// The weights of rescoring that make the fewest errors on a development set, from the scores of its
+// n-best lists: the networks run once, for all weights.
+#ifndef U2MOE_DECODE_TUNE_WEIGHTS_H_
+#define U2MOE_DECODE_TUNE_WEIGHTS_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "decode/rescoring.h"
+
+namespace u2moe {
+
+// The n-best list of one utterance: the scores of each hypothesis (`index` and `total` are not
+// looked at) and the errors that it makes.
+struct TuningList {
+  std::vector<RescoredHypothesis> hyps;
+  std::vector<int64_t> errors;
+};
+
+struct TuningSet {
+  std::vector<TuningList> lists;
+  int64_t num_units = 0;  // words, of all references
+  bool has_right_to_left = false, has_language = false;
+};
+
+// Where to look: every combination first. A part that the set does not have keeps the weight 0.
+struct TuningGrid {
+  std::vector<float> ctc, reverse, lm, bonus;
+};
+
+struct TunedWeights {
+  RescoringOptions weights;
+  int64_t errors = 0;
+};
+
+// Errors of the hypotheses that win with these weights: the best total (RescoredTotal), of equal
+// ones the first.
+int64_t TuningErrors(const TuningSet &set, const RescoringOptions &weights);
+// Errors where the best hypothesis of each list is known.
+int64_t OracleErrors(const TuningSet &set);
+
+// Deterministic: fewer errors are better; of as many, a smaller sum of magnitudes of the weights;
+// of equal ones, the smaller length bonus, LM, reverse and CTC weight, in this order.
+bool Better(const TunedWeights &a, const TunedWeights &b);
+
+// The best point of the grid.
+TunedWeights SearchGrid(const TuningSet &set, const TuningGrid &grid);
+// Goes on from there: looks at all neighbours one step away, in any number of weights at once, and
+// moves to the best, until none is better; then halves the steps, `halvings` times. Steps begin at
+// 0.05, that of the length bonus at 0.25.
+TunedWeights RefineWeights(const TuningSet &set, TunedWeights from, int halvings);
+
+}  // namespace u2moe
+
+#endif  // U2MOE_DECODE_TUNE_WEIGHTS_H_
