@@ -37,7 +37,9 @@ int Run(int argc, char *argv[]) {
       "         tokens-to-text units.txt ark:- ark,t:-\n");
   CtcSearchOptions opts;
   opts.Register(&po);
-  std::string times_wspecifier, partial_wspecifier;
+  std::string units, times_wspecifier, partial_wspecifier;
+  po.RegisterInput("units", &units,
+                   "lines 'unit id': what the tokens stand for, for --hot-words and --lm");
   po.RegisterOutput(
       "times", &times_wspecifier,
       "wspecifier for the frame of each token, int32 vectors with the keys of the tokens");
@@ -52,7 +54,8 @@ int Run(int argc, char *argv[]) {
   if (!po.Parse(argc, argv, 2, 3, InputArgs{1})) return 0;
   threads.Check();
 
-  const std::unique_ptr<const SearchResource> resource = MakeSearchResource(opts);
+  const std::unique_ptr<const SearchResource> resource = MakeSearchResource(
+      opts, units.empty() ? SearchUnits() : LetterUnits(UnitTable::Read(units), units));
   LOG_INFO << opts.ToString();
   UtteranceReader reader(po.Arg(0));
   Int32VectorWriter tokens(FlushedWhereRead(po.Arg(1)));
