@@ -2,10 +2,10 @@
 """A list of hot words to try biasing with: words of a test set that its training set knows least, and as many that the
 test set does not hold, which only do harm. A person's list of names is like that; what is best for one is not.
 
-Writes one word a line, sorted. A word has four letters at least. Of the test set's it takes those that the training texts
+Writes one word a line, sorted; words of --letters letters at least. Of the test set's it takes those that the training texts
 have the fewest times, at most --size and a fifth of all its words; the others come from the training texts, the rarest too.
 
-  e.g. utils/hot_words.py --size 50 data/train/text data/test/text exp/lm/hot_words.test
+  e.g. utils/hot_words.py --letters 2 data/train/text data/test/text hot_words.test
 """
 import collections
 
@@ -17,10 +17,10 @@ def count(path):
     return collections.Counter(w for _, value in read_entries(path) for w in split_words(value))
 
 
-def choose(train, test, size):
+def choose(train, test, size, letters):
     """(words of the test set, distractors)"""
     def rarest(words):
-        return sorted((w for w in words if len(w) >= 4), key=lambda w: (train[w], w))
+        return sorted((w for w in words if len(w) >= letters), key=lambda w: (train[w], w))
 
     size = min(size, max(1, len(test) // 5))
     targets = rarest(test)[:size]
@@ -35,13 +35,14 @@ def choose(train, test, size):
 def main():
     ap = Options(__doc__, details=True)
     ap.add_argument('--size', type=positive, default=50, help='words of the test set at most')
+    ap.add_argument('--letters', type=positive, default=4, help='of a word at least')
     ap.add_argument('train', help='text of the training set')
     ap.add_argument('test', help='text of the test set')
     ap.add_argument('out')
     args = ap.parse()
-    targets, others = choose(count(args.train), count(args.test), args.size)
+    targets, others = choose(count(args.train), count(args.test), args.size, args.letters)
     if not targets:
-        die(f'{args.test} has no word of four letters')
+        die(f'{args.test} has no word of {args.letters} letters')
     with writing(args.out) as f:
         f.writelines(f'{w}\n' for w in sorted(targets + others))
     say(f'{len(targets)} words of {args.test} and {len(others)} others')

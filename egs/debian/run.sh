@@ -71,7 +71,7 @@ if begin_stage 2 "data directories"; then
   split_off_set.sh --by text --share 0.06 --max-utts 600 "$corpus/rest" "$corpus/data/train" "$corpus/data/dev"
   if $lm; then
     # Texts of packages that hold what is said in dev or test: those sentences are left out.
-    local/lm_text.py --langs "$langs" --without "$corpus/data/dev/text $corpus/data/test/text" "$root" "$corpus/lm"
+    local/package_text.py --langs "$langs" --without "$corpus/data/dev/text $corpus/data/test/text" "$root" "$corpus/lm"
   fi
 fi
 

@@ -6,9 +6,10 @@
 #   e.g. language_models.sh --text corpus/lm data exp/lm
 #   --text DIR       DIR/<label>.txt, sentences one a line, of each language; without utt2lang DIR/all.txt
 #   --order 3        n-grams
-#   --sets "dev"     whose perplexity is told
+#   --sets "dev"     dev and test sets: no sentence of theirs is trained on, and the perplexity of each is told
 #
 # Writes <out-dir>/<label>.{txt,arpa}, the label being "all" without utt2lang, and <out-dir>/perplexity.txt.
+# A language without any text but that of dev and test sets has none.
 set -euo pipefail
 . "$(dirname "$0")/../recipe.sh"
 text=
@@ -29,19 +30,24 @@ sentences_of() { # <set> <label>: lines "utterance word..." of its text
     awk -v label="$2" 'NR == FNR { if ($2 == label) want[$1] = 1; next } $1 in want' "$data/$1/utt2lang" "$data/$1/text"
   fi
 }
+excluded=()
+for set in $sets; do
+  need_file "$data/$set/text" "make the data first (--stage 1)"
+  excluded+=("$data/$set/text")
+done
 : > "$out/perplexity.txt"
 for label in $labels; do
   sentences_of train "$label" | cut -s -d ' ' -f 2- > "$out/$label.txt"
   own=$(wc -l < "$out/$label.txt")
   if [[ -n $text && -s $text/$label.txt ]]; then cat "$text/$label.txt" >> "$out/$label.txt"; fi
-  train-lm.sh --order "$order" "$out/$label.txt" "$out/$label.arpa"
+  train-lm.sh --order "$order" "$out/$label.txt" "$out/$label.arpa" "${excluded[@]}" 2>&1 | tee "$out/$label.log" >&2
+  echo "$label: $own sentences of the training set, $(($(wc -l < "$out/$label.txt") - own)) others;" \
+    "$(sed -n 's/^train-lm.sh: .*arpa: //p' "$out/$label.log" | tail -n 1)" >> "$out/perplexity.txt"
   for set in $sets; do
     sentences_of "$set" "$label" > "$out/part.txt"
     if [[ ! -s $out/part.txt ]]; then continue; fi
-    {
-      echo "$label: $own sentences of the training set, $(($(wc -l < "$out/$label.txt") - own)) others; $set:"
-      compute-perplexity --print-args=false "$out/$label.arpa" "ark,t:$out/part.txt" 2> /dev/null | sed 's/^/  /'
-    } >> "$out/perplexity.txt"
+    logged "$out/$label.log" compute-perplexity "$out/$label.arpa" "ark,t:$out/part.txt" | paste -sd ';' |
+      sed "s/;/; /g; s/^/  $set: /" >> "$out/perplexity.txt"
   done
 done
 rm -f "$out/part.txt"

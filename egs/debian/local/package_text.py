@@ -6,7 +6,7 @@ Reads the folder that contains usr/. Writes <out>/<lang>.txt, a sentence a line,
 prints that. What dev or test say is left out: a sentence that is one of their texts, or that holds one of four or more
 words, or that is part of one and has as many.
 
-  e.g. local/lm_text.py --langs "cs da" --without "out/data/dev/text out/data/test/text" corpus out/lm
+  e.g. local/package_text.py --langs "cs da" --without "out/data/dev/text out/data/test/text" corpus out/lm
 """
 import collections
 import gettext
@@ -82,8 +82,8 @@ def messages(root, lang):
             except (OSError, UnicodeError, ValueError) as e:
                 say(f'{path} is left out: {e}')
                 continue
-        for text in catalog.values():
-            if '%' not in text and '<' not in text:
+        for key, text in catalog.items():
+            if key and '%' not in text and '<' not in text:
                 yield text.replace('_', '')
 
 
