@@ -47,9 +47,9 @@ fst::StdVectorFst MakeCtcTopology(const CtcTopology &topology, int32_t num_token
 
 // Connect(T o graph), where T makes only what the graph reaches: "correct" takes V^2 arcs by itself
 // and few here. Labels of the graph's input that are not tokens (disambiguation symbols, epsilon)
-// become epsilons. Epsilons of the graph are taken just before a token, or at the end, so that each
-// pair of paths is there once, but for eesen, whose blanks before and after compete. Throws
-// DataError beyond max_states (0: any number), saying so.
+// become epsilons. Epsilons of the graph are taken just before a token, or at the end, so that
+// there is one order of them and the blanks, but for eesen, whose blanks before and after compete.
+// Throws DataError beyond max_states (0: any number), saying so.
 fst::StdVectorFst ComposeCtcTopology(const CtcTopology &topology, int32_t num_tokens, int32_t blank,
                                      const fst::StdVectorFst &graph, int64_t max_states);
 
