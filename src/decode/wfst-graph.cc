@@ -111,7 +111,8 @@ void WfstGraph::AddToTokens(float cost, int32_t blank_label) {
   for (int32_t s = 0; s < NumStates(); ++s) {
     const State *state = &states_[static_cast<size_t>(s)];
     for (uint32_t i = state->emitting; i < state[1].epsilons; ++i) {
-      if (arcs_[i].ilabel != blank_label && arcs_[i].next != s) arcs_[i].weight += cost;
+      const bool loop = arcs_[i].next == s && arcs_[i].olabel == 0;
+      if (arcs_[i].ilabel != blank_label && !loop) arcs_[i].weight += cost;
     }
   }
 }

@@ -51,7 +51,7 @@ class WfstGraph {
   int32_t LargestInputLabel() const { return largest_ilabel_; }
 
   // Adds to the cost of every arc that begins a token: whose label is neither epsilon nor that of
-  // the blank, and which leaves its state, as a token's second frame does not.
+  // the blank, and which is no loop without a word, as that of a token's second frame.
   void AddToTokens(float cost, int32_t blank_label);
 
  private:

@@ -5,6 +5,7 @@
 #include <map>
 
 #include "base/rng.h"
+#include "graph/random-graph.h"
 #include "support/error-test.h"
 
 namespace u2moe {
@@ -143,29 +144,6 @@ TEST(CtcTopology, SizesAreTheNamedOnes) {
   EXPECT_THROW(FindCtcTopology("hmm", "--topology"), UsageError);
   EXPECT_THROW(MakeCtcTopology(FindCtcTopology("compact", ""), 3, 3, 0), UsageError);
   EXPECT_THROW(MakeCtcTopology(FindCtcTopology("correct", ""), 20000, 0, 0), DataError);
-}
-
-// A random graph over tokens, with epsilons and disambiguation symbols that never form a cycle.
-StdVectorFst RandomGraph(Rng *rng, int32_t num_tokens, int32_t num_disambig) {
-  StdVectorFst g;
-  const int states = static_cast<int>(rng->UniformInt(1, 6));
-  for (int s = 0; s < states; ++s) g.AddState();
-  g.SetStart(0);
-  for (int s = 0; s < states; ++s) {
-    if (s + 1 == states || rng->Uniform() < 0.3)
-      g.SetFinal(s, static_cast<float>(rng->UniformInt(0, 3)));
-    for (int64_t a = rng->UniformInt(1, 4); a > 0; --a) {
-      const int to = static_cast<int>(rng->UniformInt(0, states - 1));
-      int ilabel = static_cast<int>(rng->UniformInt(2, num_tokens));
-      if (to > s && rng->Uniform() < 0.4)
-        ilabel = rng->Uniform() < 0.5
-                     ? 0
-                     : static_cast<int>(num_tokens + rng->UniformInt(1, num_disambig));
-      const int olabel = rng->Uniform() < 0.4 ? 0 : static_cast<int>(rng->UniformInt(1, 4));
-      g.AddArc(s, StdArc(ilabel, olabel, static_cast<float>(rng->UniformInt(0, 9)) / 8, to));
-    }
-  }
-  return g;
 }
 
 // The composition on the fly writes and weighs what OpenFst's composition with T does.
