@@ -32,7 +32,9 @@
 #include <fst/arcsort.h>
 #include <fst/compose.h>
 #include <fst/connect.h>
+#include <fst/const-fst.h>
 #include <fst/determinize.h>
+#include <fst/equal.h>
 #include <fst/equivalent.h>
 #include <fst/invert.h>
 #include <fst/minimize.h>

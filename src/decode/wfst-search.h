@@ -1,0 +1,84 @@
+#ifndef U2MOE_DECODE_WFST_SEARCH_H_
+#define U2MOE_DECODE_WFST_SEARCH_H_
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "decode/ctc-search.h"
+#include "decode/frame-source.h"
+#include "decode/wfst-graph.h"
+#include "decode/wfst-trellis.h"
+
+namespace u2moe {
+
+// The best path through a decoding graph such as TLG: label 1 + k of its input is token k, its
+// output labels are words.
+//
+// acoustic_score: acoustic_scale times the log-posteriors along the path; language_score: what the
+// graph says, length penalties included, and at the end the cost of ending where the path does, if
+// a final state was reached. Until End the graph need not be able to end.
+//
+// A token begins with an emitting arc of its label, unless that is a loop without a word; its time
+// is the frame of its run in which it is most probable, the earliest of equal ones.
+//
+// A frame whose blank has a probability above blank_skip_thresh is passed over, and costs nothing;
+// but if the best tokens before and after such frames are the same one, the last of them is
+// searched, since a topology may want a blank between.
+//
+// n-best: distinct in their words.
+class WfstSearch : public CtcSearch {
+ public:
+  // `graph` must outlive it, and has the length penalty already (WfstResource).
+  WfstSearch(const WfstGraph *graph, const CtcSearchOptions &opts);
+
+  void Begin() override;
+  void Step(ConstView logp) override;
+  std::vector<CtcHypothesis> NBest(int n) const override;
+  std::vector<CtcHypothesis> End(int n) override;
+
+  // Every path within the lattice beam; after End with final costs. Input labels: as the graph's,
+  // one for each frame, also those passed over. Needs opts.wfst.lattice (CHECK).
+  Lattice RawLattice() const;
+
+  // Of the last End: whether the graph could end there.
+  bool ReachedFinal() const { return reached_final_; }
+
+ private:
+  void StepFrame(const float *logp);
+  void SearchFrame(const float *logp, int32_t frame);
+  CtcHypothesis BestHypothesis() const;
+  // Adds a token, or the second frame of one.
+  void AddLabel(const WfstGraph::Arc &arc, bool loop, int32_t frame, float acoustic, float *peak,
+                CtcHypothesis *h) const;
+
+  const WfstGraph *graph_;
+  CtcSearchOptions opts_;
+  CtcFrameSource frames_;
+  WfstTrellis trellis_;
+  std::vector<float> costs_;       // by input label
+  std::vector<int32_t> frame_of_;  // of each frame that was searched
+  std::vector<int32_t> pause_;     // frames passed over before each, and at the end
+  std::vector<float> skipped_;     // the last frame passed over, if it was just before
+  int64_t last_best_ = -1;         // the best token of the last frame that was not
+  bool ended_ = false, reached_final_ = false;
+};
+
+// Reads the graph; its searches share it.
+class WfstResource : public SearchResource {
+ public:
+  explicit WfstResource(const CtcSearchOptions &opts);
+  WfstResource(const CtcSearchOptions &opts, WfstGraph graph);
+
+  std::unique_ptr<CtcSearch> NewSearch() const override;
+  static void Check(const CtcSearchOptions &opts) { opts.wfst.Check(); }
+  static std::string Describe(const CtcSearchOptions &opts) { return opts.wfst.ToString(); }
+
+ private:
+  CtcSearchOptions opts_;
+  WfstGraph graph_;
+};
+
+}  // namespace u2moe
+
+#endif  // U2MOE_DECODE_WFST_SEARCH_H_
