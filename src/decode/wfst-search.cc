@@ -6,6 +6,8 @@
 
 #include "base/check.h"
 #include "base/error.h"
+#include "lattice/determinize.h"
+#include "lattice/lattice-paths.h"
 
 namespace u2moe {
 namespace {
@@ -92,32 +94,20 @@ void WfstSearch::SearchFrame(const float *logp, int32_t frame) {
   pause_.push_back(0);
 }
 
-void WfstSearch::AddLabel(const WfstGraph::Arc &arc, bool loop, int32_t frame, float acoustic,
-                          float *peak, CtcHypothesis *h) const {
-  if (arc.ilabel == opts_.blank + 1) return;
-  if (!loop) {
-    h->tokens.push_back(arc.ilabel - 1);
-    h->times.push_back(frame);
-    *peak = acoustic;
-  } else if (acoustic < *peak && !h->times.empty()) {
-    h->times.back() = frame;
-    *peak = acoustic;
-  }
-}
-
 CtcHypothesis WfstSearch::BestHypothesis() const {
   const WfstTrellis::Path path = trellis_.BestPath(ended_);
   CtcHypothesis h;
   double graph = path.final, acoustic = 0;
-  float peak = 0;
   for (const WfstTrellis::PathArc &p : path.arcs) {
     const WfstGraph::Arc &arc = graph_->ArcAt(p.arc);
     graph += static_cast<double>(p.graph);
     acoustic += static_cast<double>(p.acoustic);
     if (arc.olabel != 0) h.words.push_back(arc.olabel);
-    if (p.frame < 0) continue;
+    if (p.frame < 0 || arc.ilabel == opts_.blank + 1) continue;
     const bool loop = arc.olabel == 0 && graph_->SourceOf(p.arc) == arc.next;
-    AddLabel(arc, loop, frame_of_[static_cast<size_t>(p.frame)], p.acoustic, &peak, &h);
+    if (loop) continue;
+    h.tokens.push_back(arc.ilabel - 1);
+    h.times.push_back(frame_of_[static_cast<size_t>(p.frame)]);
   }
   h.acoustic_score = 0 - acoustic;
   h.language_score = 0 - graph;
@@ -126,7 +116,31 @@ CtcHypothesis WfstSearch::BestHypothesis() const {
 
 std::vector<CtcHypothesis> WfstSearch::NBest(int n) const {
   if (n < 1) return {};
-  return {BestHypothesis()};
+  std::vector<CtcHypothesis> nbest{BestHypothesis()};
+  if (n == 1 || opts_.nbest == 1) return nbest;
+  DeterminizeOptions det;
+  det.beam = opts_.wfst.lattice_beam;
+  CompactLattice compact;
+  DeterminizeLattice(RawLattice(), det, &compact);
+  for (const LatticePath &path : NBestPaths(compact, n)) {
+    if (path.words == nbest[0].words) continue;  // the best one
+    CtcHypothesis h;
+    h.words = path.words;
+    h.acoustic_score = 0 - path.acoustic_cost;
+    h.language_score = 0 - path.graph_cost;
+    int32_t previous = -1;
+    for (size_t t = 0; t < path.labels.size(); ++t) {
+      const int32_t token = path.labels[t] - 1;
+      if (token != previous && token != opts_.blank) {
+        h.tokens.push_back(token);
+        h.times.push_back(static_cast<int32_t>(t));
+      }
+      previous = token;
+    }
+    nbest.push_back(std::move(h));
+    if (nbest.size() == static_cast<size_t>(n)) break;
+  }
+  return nbest;
 }
 
 std::vector<CtcHypothesis> WfstSearch::End(int n) {

@@ -20,13 +20,15 @@ namespace u2moe {
 // a final state was reached. Until End the graph need not be able to end.
 //
 // A token begins with an emitting arc of its label, unless that is a loop without a word; its time
-// is the frame of its run in which it is most probable, the earliest of equal ones.
+// is its first frame, as in WeNet.
 //
 // A frame whose blank has a probability above blank_skip_thresh is passed over, and costs nothing;
 // but if the best tokens before and after such frames are the same one, the last of them is
 // searched, since a topology may want a blank between.
 //
-// n-best: distinct in their words.
+// n-best: distinct in their words, within the lattice beam; there may be fewer. The tokens of all
+// but the first are those of the frames' labels where equal neighbours are one token, even if the
+// topology could tell them apart. Needs opts.nbest > 1, which keeps the lattice; else there is one.
 class WfstSearch : public CtcSearch {
  public:
   // `graph` must outlive it, and has the length penalty already (WfstResource).
@@ -48,9 +50,6 @@ class WfstSearch : public CtcSearch {
   void StepFrame(const float *logp);
   void SearchFrame(const float *logp, int32_t frame);
   CtcHypothesis BestHypothesis() const;
-  // Adds a token, or the second frame of one.
-  void AddLabel(const WfstGraph::Arc &arc, bool loop, int32_t frame, float acoustic, float *peak,
-                CtcHypothesis *h) const;
 
   const WfstGraph *graph_;
   CtcSearchOptions opts_;

@@ -76,31 +76,22 @@ WfstTrellis::Cutoff WfstTrellis::FindCutoff(const std::vector<Token> &tokens) {
   c.limit = c.best + opts_.beam;
   const size_t most = static_cast<size_t>(opts_.max_active),
                least = static_cast<size_t>(opts_.min_active);
-  if (tokens.size() <= most && tokens.size() <= least) {
+  if (tokens.size() <= least) {
     c.limit = kInfinity;
     for (const Token &t : tokens) c.beam = std::max(c.beam, t.cost - c.best + opts_.beam_delta);
     return c;
   }
+  // Only where more than max_active or fewer than min_active are within the beam are they sorted.
+  size_t below = 0, within = 0;
+  for (const Token &t : tokens) below += t.cost < c.limit, within += t.cost <= c.limit;
+  if (below <= most && within > least) return c;
   costs_.clear();
   for (const Token &t : tokens) costs_.push_back(t.cost);
-  const auto nth = [this](size_t n) {
-    std::nth_element(costs_.begin(), costs_.begin() + static_cast<std::ptrdiff_t>(n), costs_.end());
-    return costs_[n];
-  };
-  if (tokens.size() > most) {
-    const float limit = nth(most);
-    if (limit < c.limit) {
-      c.limit = limit;
-      c.beam = limit - c.best + opts_.beam_delta;
-      return c;
-    }
-  }
-  if (least > 0) {
-    const float limit = nth(least);
-    if (limit > c.limit) {
-      c.limit = limit;
-      c.beam = limit - c.best + opts_.beam_delta;
-    }
+  const auto nth = costs_.begin() + static_cast<std::ptrdiff_t>(below > most ? most : least);
+  std::nth_element(costs_.begin(), nth, costs_.end());
+  if (below > most || *nth > c.limit) {
+    c.limit = *nth;
+    c.beam = *nth - c.best + opts_.beam_delta;
   }
   return c;
 }
