@@ -42,7 +42,9 @@ int Run(int argc, char *argv[]) {
   opts.Register(&po);
   SearchOutputs outputs;
   outputs.Register(&po);
-  std::string partial_wspecifier;
+  std::string units, partial_wspecifier;
+  po.RegisterInput("units", &units,
+                   "lines 'unit id': what the tokens stand for, for --hot-words and --lm");
   po.RegisterOutput(
       "partial", &partial_wspecifier,
       "wspecifier for the best tokens of a live recording after each of its pieces, int32 vectors "
@@ -56,7 +58,8 @@ int Run(int argc, char *argv[]) {
   opts.Check();
   outputs.Check(&opts);
 
-  const std::unique_ptr<const SearchResource> resource = MakeSearchResource(opts);
+  const std::unique_ptr<const SearchResource> resource = MakeSearchResource(
+      opts, units.empty() ? SearchUnits() : LetterUnits(UnitTable::Read(units), units));
   LOG_INFO << opts.ToString();
   UtteranceReader reader(po.Arg(0));
   outputs.Open(po.Arg(1), po.OptionalArg(2), opts);

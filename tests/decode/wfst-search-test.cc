@@ -40,7 +40,7 @@ CtcSearchOptions WideOpen() {
 }
 
 WfstResource Resource(const CtcSearchOptions &opts, const StdVectorFst &graph) {
-  return WfstResource(opts, WfstGraph(graph, opts.wfst.graph));
+  return WfstResource(opts, {}, WfstGraph(graph, opts.wfst.graph));
 }
 
 struct FoundPath {
@@ -255,10 +255,10 @@ TEST(WfstSearch, NBestIsDistinctInWords) {
       if (!is_new) found->second = std::min(found->second, p.Cost());
     }
     CtcSearchOptions opts = WideOpen();
-    opts.nbest = 1000;
+    opts.nbest = 1000000;
     const WfstResource resource = Resource(opts, graph);
-    const auto got = CtcDecode(logp, 1000, resource.NewSearch().get());
-    if (want.empty()) continue;
+    const auto got = CtcDecode(logp, opts.nbest, resource.NewSearch().get());
+    if (want.empty() || want.size() > 5000) continue;
     ASSERT_EQ(got.size(), want.size()) << n;
     for (size_t i = 0; i < got.size(); ++i) {
       ASSERT_EQ(want.count(got[i].words), 1u);
