@@ -108,8 +108,7 @@ TEST(Lexicon, ReadsAndRefuses) {
     WriteFile(path, text);
     return ReadLexicon(path, Units(), 0, probs);
   };
-  const Lexicon l =
-      read("ab a b\n\nab a\nb 0.5\n", false).empty() ? Lexicon() : read("ab a b\nab b\n", false);
+  const Lexicon l = read("ab a b\n\nab b\n", false);
   ASSERT_EQ(l.size(), 2u);
   EXPECT_EQ(l[0].tokens, (Ids{1, 2}));
   EXPECT_NEAR(read("ab 0.25 a b\n", true)[0].cost, std::log(4), 1e-6);
@@ -130,13 +129,16 @@ TEST(Lexicon, Spells) {
   WordTable words;
   for (const char *word : {"ab", "x", "b", "#0", "<s>", "</s>"}) words.Add(word);
   const UnitTable units = Units();
-  const Speller spell = [&](const std::string &word) { return units.Encode({word}, "", -1); };
+  const Speller spell = [&](const std::vector<std::string> &w) { return units.Encode(w, "_", -1); };
   int64_t skipped = 0;
   EXPECT_HAS(ErrorOf([&] { SpellLexicon(words, spell, false, &skipped); }), "'x'");
   const Lexicon l = SpellLexicon(words, spell, true, &skipped);
   EXPECT_EQ(skipped, 1);
   ASSERT_EQ(l.size(), 2u);
   EXPECT_EQ(l[0].tokens, (Ids{1, 2}));
+  EXPECT_EQ(FindSeparator(l, spell), 3);
+  EXPECT_EQ(FindSeparator(l, [&](const auto &w) { return units.Encode(w, "", -1); }), -1);
+  EXPECT_THROW(FindSeparator(l, [](const auto &w) { return Ids(w.size(), 1); }), DataError);
 }
 
 // A random lexicon with homophones, beginnings of others and several pronunciations, and a random
