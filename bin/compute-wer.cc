@@ -74,7 +74,7 @@ int Run(int argc, char *argv[]) {
   }
   std::optional<BiasedReport> biased;
   if (!biased_words.empty()) {
-    biased.emplace(BiasedWords(biased_words, opts.normalize), first, report.second);
+    biased.emplace(BiasedWords(biased_words, opts.Normalizer()), first, report.second);
   }
   BootstrapResult intervals;
   if (bootstrap) {

@@ -32,7 +32,7 @@ def names(beam):
             (rescored, f'{wide}-best rescored (control)', None),
             (f'rescored-nbest{beam}+lm', f'{beam}-best rescored + LM', rescored),
             (f'rescored-fusion-nbest{beam}+lm', f'{beam}-best of fusion rescored + LM', rescored),
-            ('lattice+lm', 'lattice rescored + LM', rescored)]
+            (f'rescored-lattice-nbest{beam}+lm', f'{beam}-best of lattices rescored + LM', rescored)]
 
 
 def read_json(path):

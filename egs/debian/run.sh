@@ -53,7 +53,7 @@ take_folder "$dir" "$(realpath -m "$corpus")"
 
 if begin_stage 1 "packages"; then
   if [[ -z $packages ]]; then local/fetch.sh --langs "$langs" corpus; else say "those in $packages are taken"; fi
-  if $lm && [[ -z $packages ]]; then local/fetch.sh --langs "$langs" --list local/lm_packages.txt corpus; fi
+  if $lm && [[ -z $packages ]]; then local/fetch.sh --langs "$langs" --list local/lm_packages.txt corpus/texts; fi
 fi
 root=${packages:-$PWD/corpus}
 
@@ -71,7 +71,7 @@ if begin_stage 2 "data directories"; then
   split_off_set.sh --by text --share 0.06 --max-utts 600 "$corpus/rest" "$corpus/data/train" "$corpus/data/dev"
   if $lm; then
     # Texts of packages that hold what is said in dev or test: those sentences are left out.
-    local/package_text.py --langs "$langs" --without "$corpus/data/dev/text $corpus/data/test/text" "$root" "$corpus/lm"
+    local/package_text.py --langs "$langs" --without "$corpus/data/dev/text $corpus/data/test/text" "${packages:-$PWD/corpus/texts}" "$corpus/lm"
   fi
 fi
 

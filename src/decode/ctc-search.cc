@@ -5,6 +5,9 @@
 #include "base/error.h"
 #include "decode/ctc-greedy.h"
 #include "decode/ctc-prefix-beam.h"
+#ifdef U2MOE_OPENFST
+#include "decode/wfst-search.h"
+#endif
 
 namespace u2moe {
 namespace {
@@ -79,7 +82,11 @@ constexpr Method Row(const char *name) {
           }};
 }
 
-const Method kMethods[] = {Row<GreedyResource>("greedy"), Row<PrefixBeamResource>("prefix-beam")};
+const Method kMethods[] = {Row<GreedyResource>("greedy"), Row<PrefixBeamResource>("prefix-beam"),
+#ifdef U2MOE_OPENFST
+                           Row<WfstResource>("wfst")
+#endif
+};
 
 const Method *FindMethod(const std::string &name) {
   for (const Method &m : kMethods) {
@@ -110,9 +117,61 @@ void PrefixBeamOptions::Check(int32_t nbest) const {
 
 std::string PrefixBeamOptions::ToString() const { return Cat(", beam ", beam); }
 
+void WfstOptions::Register(OptionParser *po) {
+  po->RegisterInput("graph", &graph,
+                    "FST file of the decoding graph, as compile-graph writes it (wfst only, as the "
+                    "following)");
+  po->Register("graph-beam", &beam,
+               "paths worse than the best by this are given up, natural-log units");
+  po->Register("lattice-beam", &lattice_beam,
+               "paths of lattices and n-best lists are at most so much worse than the best one");
+  po->Register("max-active", &max_active, "states of the graph followed from frame to frame");
+  po->Register("min-active", &min_active, "the same, whatever --graph-beam says");
+  po->Register("acoustic-scale", &acoustic_scale, "factor on log-posteriors");
+  po->Register("blank-skip-thresh", &blank_skip_thresh,
+               "frames whose blank is more probable than this are passed over; 1: none");
+  po->Register("blank-scale", &blank_scale, "factor on the probability of the blank");
+  po->Register("length-penalty", &length_penalty,
+               "cost of each token, natural-log units; below 0 it is a bonus, against deletions "
+               "(WeNet suggests -3)");
+}
+
+void WfstOptions::Check() const {
+  if (graph.empty()) {
+    throw UsageError("--method=wfst needs --graph=FILE, which compile-graph makes");
+  }
+  const auto positive = [](const char *name, float value) {
+    if (!(value > 0 && value < 1e6f))
+      throw UsageError("--", name, "=", value, ": must be a number above 0");
+  };
+  positive("graph-beam", beam);
+  positive("lattice-beam", lattice_beam);
+  positive("acoustic-scale", acoustic_scale);
+  positive("blank-scale", blank_scale);
+  positive("blank-skip-thresh", blank_skip_thresh);
+  if (!(length_penalty > -1e6f && length_penalty < 1e6f))
+    throw UsageError("--length-penalty=", length_penalty, ": must be a number");
+  if (max_active < 2) throw UsageError("--max-active=", max_active, ": must be at least 2");
+  if (min_active < 0 || min_active >= max_active) {
+    throw UsageError("--min-active=", min_active,
+                     ": must be from 0 to below --max-active=", max_active);
+  }
+}
+
+std::string WfstOptions::ToString() const {
+  std::string s = Cat(", graph ", graph, ", beam ", beam, ", max-active ", max_active,
+                      ", min-active ", min_active, ", lattice-beam ", lattice_beam);
+  if (acoustic_scale != 1) s += Cat(", acoustic scale ", acoustic_scale);
+  if (blank_skip_thresh < 1) s += Cat(", blank skipped above ", blank_skip_thresh);
+  if (blank_scale != 1) s += Cat(", blank scale ", blank_scale);
+  if (length_penalty != 0) s += Cat(", length penalty ", length_penalty);
+  return s;
+}
+
 void CtcSearchOptions::Register(OptionParser *po) {
   po->Register("method", &method, "search: " + CtcSearchMethods());
   prefix_beam.Register(po);
+  wfst.Register(po);
   hot_words.Register(po);
   lm.Register(po);
   po->Register("nbest", &nbest,
@@ -127,6 +186,11 @@ void CtcSearchOptions::Register(OptionParser *po) {
 void CtcSearchOptions::Check() const {
   const Method *own = FindMethod(method);
   if (own == nullptr) {
+    if (method == "wfst") {
+      throw UsageError(
+          "--method=wfst: this build is without OpenFst; install the package libfst-dev and build "
+          "again");
+    }
     throw UsageError("--method=", method, ": unknown; known methods are ", CtcSearchMethods());
   }
   if (nbest < 1) throw UsageError("--nbest=", nbest, ": must be at least 1");
@@ -137,7 +201,7 @@ void CtcSearchOptions::Check() const {
   hot_words.Check();
   lm.Check();
   own->check(*this);
-  if (HasExtras()) prefix_beam.Check(nbest);
+  if (HasExtras() && method == "greedy") prefix_beam.Check(nbest);
 }
 
 std::string CtcSearchOptions::ToString() const {

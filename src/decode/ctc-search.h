@@ -29,6 +29,21 @@ struct PrefixBeamOptions {
   std::string ToString() const;
 };
 
+// Costs are in natural-log units. Names and defaults are those of WeNet's runtime.
+struct WfstOptions {
+  std::string graph;
+  float beam = 16, lattice_beam = 10;
+  int32_t max_active = 7000, min_active = 200;
+  float acoustic_scale = 1;
+  float blank_skip_thresh = 1, blank_scale = 1;
+  float length_penalty = 0;
+  bool lattice = false;  // no option: whether a search keeps what its RawLattice needs
+
+  void Register(OptionParser *po);
+  void Check() const;
+  std::string ToString() const;
+};
+
 // What all methods have, and what each has of its own. Those of the methods that are not chosen are
 // not looked at.
 struct CtcSearchOptions {
@@ -37,6 +52,7 @@ struct CtcSearchOptions {
   int32_t blank = 0;
   float blank_penalty = 0;
   PrefixBeamOptions prefix_beam;
+  WfstOptions wfst;
   // For all methods. Greedy search follows one path and could not take back what it was led to, so
   // with either of these it is a prefix beam search for one hypothesis.
   HotWordsOptions hot_words;
@@ -51,6 +67,7 @@ struct CtcSearchOptions {
 struct CtcHypothesis {
   std::vector<int32_t> tokens;
   std::vector<int32_t> times;  // one frame per token, counted from Begin(), not decreasing
+  std::vector<int32_t> words;  // output labels of the graph, where the method has one
   // Natural logarithms of probabilities; see the search. The language model's part holds its weight
   // and the length bonus; that of hot words is their bonus. Without them these are 0.
   double acoustic_score = 0, language_score = 0, bias_score = 0;

@@ -5,13 +5,11 @@
 
 #include "base/check.h"
 #include "base/error.h"
-#include "score/text-norm.h"
 #include "util/io.h"
 #include "util/text.h"
 
 namespace u2moe {
-BiasedWords::BiasedWords(const std::string &rxfilename, const std::string &normalize) {
-  const TextNormalizer normalizer(normalize);
+BiasedWords::BiasedWords(const std::string &rxfilename, const TextNormalizer &normalizer) {
   Input input(rxfilename);
   input.SkipByteOrderMark();
   std::string line;

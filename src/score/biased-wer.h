@@ -11,6 +11,7 @@
 
 #include "score/wer-report.h"
 #include "score/wer.h"
+#include "text/text-norm.h"
 
 namespace u2moe {
 
@@ -21,7 +22,7 @@ class BiasedWords {
  public:
   // The phrases are normalised as the texts are. Throws Error for a line that is not UTF-8, with
   // file and line, and where there is no phrase at all.
-  BiasedWords(const std::string &rxfilename, const std::string &normalize);
+  BiasedWords(const std::string &rxfilename, const TextNormalizer &normalizer);
   explicit BiasedWords(const std::vector<std::vector<std::string>> &phrases);
 
   int64_t NumPhrases() const { return num_phrases_; }

@@ -73,7 +73,7 @@ check_fails "a full disk" 1 'No space left' ctc-decode "ark:$tmp/logp.txt" ark:/
 check_fails "a failing pipe" 1 "'exit 3' ended with exit status 3" ctc-decode "ark:$tmp/logp.txt" "ark:| exit 3"
 
 check_fails "unknown method lists the known ones" 2 'known methods are greedy, prefix-beam' \
-  ctc-decode --method=wfst "ark:$tmp/logp.txt" ark,t:-
+  ctc-decode --method=viterbi "ark:$tmp/logp.txt" ark,t:-
 check_fails "n-best of greedy" 2 'greedy search has one' ctc-decode --method=greedy --nbest=2 "ark:$tmp/logp.txt" ark,t:-
 check_fails "n-best above beam" 2 '--beam=4' ctc-decode --beam=4 --nbest=5 "ark:$tmp/logp.txt" ark,t:-
 check_fails "threads 0" 2 '--threads=0' ctc-decode --threads=0 "ark:$tmp/logp.txt" ark,t:-

@@ -11,6 +11,7 @@ align-text ark:@i ark:@i ark:@o
 add-noise --rirs=scp:@i --utt2rir=ark:@i --noises=scp:@i --utt2noise=ark:@i scp:@i ark:@i ark:@o
 apply-cmvn --utt2spk=ark:@i ark:@i ark:@i ark:@o
 apply-cmvn-sliding ark:@i ark:@o
+arpa-to-fst --read-symbol-table=@i --write-symbol-table=@o @i @o
 attention-decode --components=ark:@o --stats=@o @i ark:@i ark:@o ark,t:@o
 attention-rescore --components=ark:@o --lm-scores=ark:@i --stats=@o @i ark:@i ark:@i ark:@i ark:@o ark,t:@o
 augment-feats ark:@i ark:@o
@@ -20,15 +21,16 @@ compute-mfcc-feats --vtln-map=ark:@i --utt2spk=ark:@i --segments=@i --write-utt2
 compute-perplexity @i ark:@i ark:@o PRINTS
 compute-vad ark:@i ark:@o
 compare-feats ark:@i ark:@i
+compile-graph --words=@i @i @i @i @o
 compute-wer-bootci ark:@i ark:@i ark:@i PRINTS
-compute-wer --utt2spk=@i --compare=ark:@i --biased-words=@i --per-utt=@o --json=@o --bootstrap ark:@i ark:@i PRINTS
+compute-wer --normalize-map=@i --utt2spk=@i --compare=ark:@i --biased-words=@i --per-utt=@o --json=@o --bootstrap ark:@i ark:@i PRINTS
 concat-feats @i @i @o
 copy-feats --write-num-frames=ark,t:@o ark:@i ark:@o
 copy-feats-to-htk ark:@i
 copy-matrix ark:@i ark:@o
 copy-int-vector ark:@i ark:@o
 copy-vector ark:@i ark:@o
-ctc-decode --times=ark:@o --partial=ark:@o --stats=@o ark:@i ark:@o ark:@o
+ctc-decode --graph=@i --words=@i --text=ark:@o --lattice=ark:@o --times=ark:@o --partial=ark:@o --stats=@o ark:@i ark:@o ark:@o
 extract-feature-segments ark:@i @i ark:@o
 extract-segments scp:@i @i ark:@o
 feat-stats --json=@o ark:@i
@@ -36,16 +38,19 @@ feat-to-dim ark:@i ark:@o
 feat-to-len ark:@i ark:@o
 modify-speed scp:@i ark:@o
 modify-cmvn-stats 0:1 ark:@i ark:@o
+make-ctc-topology @i @o
+make-lexicon-fst --lexicon=@i --read-symbol-table=@i --write-symbol-table=@o @i @o
 moe-calibrate --tokens=ark:@i @i ark:@i @o PRINTS
 moe-route-stats --labels=ark:@i --tokens=ark:@i --json=@o --plot=@o --per-frame=ark:@o @i ark:@i PRINTS
 nnet-average @i @i @o
 nnet-copy @i @o
 nnet-forward --stats=@o @i ark:@i ark:@o ark:@o
-nnet-import --units=@i --cmvn=@i @i @i @o
+nnet-import --units=@i --cmvn=@i --bpe-model=@i @i @i @o
 nnet-info @i PRINTS
-nnet-init --units=@i --cmvn=@i --fbank-config=@i @i @o
+nnet-init --units=@i --cmvn=@i --bpe-model=@i --fbank-config=@i @i @o
 nnet-quantize @i @o PRINTS
 nnet-train --dev-feats=ark:@i --dev-tokens=ark:@i @i ark:@i ark:@i @o
+normalize-text --normalize-map=@i ark:@i ark:@o
 paste-feats ark:@i ark:@i ark:@i ark:@o
 select-feats 0 ark:@i ark:@o
 shift-feats ark:@i ark:@o
@@ -53,8 +58,8 @@ subsample-feats ark:@i ark:@o
 select-voiced-frames ark:@i ark:@i ark:@o
 splice-feats ark:@i ark:@o
 subset-feats --include=@i ark:@i ark:@o
-text-to-tokens @i ark:@i ark:@o
-tokens-to-text @i ark:@i ark:@o
+text-to-tokens --bpe-model=@i --non-lang-syms=@i @i ark:@i ark:@o
+tokens-to-text --bpe-model=@i @i ark:@i ark:@o
 tune-weights --lm-scores=ark:@i --not-for=ark:@i ark:@i ark:@i ark:@i ark:@i @o PRINTS
 wav-copy scp:@i ark:@o
 wav-to-duration scp:@i ark:@o'

@@ -331,7 +331,7 @@ TEST(SearchResource, OneForAllThreadsAndUtterances) {
 }
 
 TEST(CtcSearchOptions, Check) {
-  EXPECT_THROW(Options("wfst", 4, 1).Check(), UsageError);
+  EXPECT_THROW(Options("viterbi", 4, 1).Check(), UsageError);
   EXPECT_THROW(Options("prefix-beam", 0, 1).Check(), UsageError);
   EXPECT_THROW(Options("prefix-beam", 4, 5).Check(), UsageError);
   EXPECT_THROW(Options("prefix-beam", 4, 0).Check(), UsageError);
@@ -344,7 +344,7 @@ TEST(CtcSearchOptions, Check) {
   opts.blank_penalty = -1;
   EXPECT_THROW(opts.Check(), UsageError);
   try {
-    Options("wfst", 4, 1).Check();
+    Options("viterbi", 4, 1).Check();
   } catch (const UsageError &e) {
     EXPECT_NE(std::string(e.what()).find("greedy, prefix-beam"), std::string::npos) << e.what();
   }

@@ -9,8 +9,12 @@
 #include "audio/wave-reader.h"
 #include "base/check.h"
 #include "base/rng.h"
+#ifdef U2MOE_OPENFST
+#include "graph/fst-file.h"
+#endif
 #include "modelfile/model-file.h"
 #include "support/test-util.h"
+#include "support/tiny-word-pieces.h"
 #include "table/kaldi-tables.h"
 #include "table/text-tables.h"
 
@@ -121,6 +125,20 @@ std::vector<std::string> ModelSeeds() {
   return seeds;
 }
 
+std::vector<std::string> PieceSeeds() {
+  std::vector<std::string> seeds;
+  for (int algorithm = 1; algorithm <= 4; ++algorithm) {
+    TinyModel tiny = TinyWordPieces();
+    tiny.algorithm = algorithm;
+    tiny.byte_fallback = algorithm == 2;
+    tiny.charsmap = TinyCharsmap({"C", "ED", "", "\u2581"});
+    tiny.pieces.push_back({"EE", 0, WordPiece::kUserDefined});
+    tiny.pieces.push_back({"DE", 0, WordPiece::kUnused});
+    seeds.push_back(tiny.Bytes() + "\n--\nCAB ED aaaa EEDE");
+  }
+  return seeds;
+}
+
 std::vector<std::string> ConfigSeeds() {
   std::vector<std::string> seeds = {
       std::string("\1 [\n 10 20 5\n 30 100 0 ]\n"),
@@ -134,6 +152,32 @@ std::vector<std::string> ConfigSeeds() {
     const std::string path = GoldenPath(Cat("models/", model, "/config.json"));
     if (!path.empty()) seeds.push_back(std::string(1, '\0') + ReadFile(path));
   }
+  return seeds;
+}
+
+std::vector<std::string> GraphSeeds() {
+  std::vector<std::string> seeds = {"\2<eps> 0\nja 1\nnein 2\n#0 3\n", "\3ab a b\nb b\nb a\n",
+                                    "\4ab 0.5 a b\nab 1e-3 b\n"};
+#ifdef U2MOE_OPENFST
+  fst::StdVectorFst machine;
+  for (int s = 0; s < 3; ++s) machine.AddState();
+  machine.SetStart(0);
+  machine.SetFinal(2, 0.5f);
+  for (int s = 0; s < 3; ++s) {
+    machine.AddArc(s, fst::StdArc(1, 0, 0.f, s));
+    machine.AddArc(s, fst::StdArc(s % 2 + 2, s, 0.25f, (s + 1) % 3));
+    if (s < 2) machine.AddArc(s, fst::StdArc(0, 3, 1.f, s + 1));
+  }
+  fst::SymbolTable words("words");
+  words.AddSymbol("<eps>", 0);
+  words.AddSymbol("ja", 1);
+  for (const FstFileType type : {FstFileType::kVector, FstFileType::kConst}) {
+    machine.SetOutputSymbols(type == FstFileType::kVector ? &words : nullptr);
+    const std::string path = TempDir() + "/seed.fst";
+    WriteFst(machine, type, path);
+    for (const char way : {'\0', '\1'}) seeds.push_back(way + ReadFile(path));
+  }
+#endif
   return seeds;
 }
 
@@ -156,6 +200,10 @@ std::vector<std::string> FuzzSeeds(const std::string &target) {
     return {"<blank> 0\n<unk> 1\nA 2\nÄ 3\n▁ 4\n<sos/eos> 5\n--\nu1 A Ä\nu2 \nu3 AÄ X\n",
             "<blank> 0\nr 1\n--\nu1 r 0 1.5\nu2 r 2.25 -1 0\nu3 r 1e1 0x10\n"};
   }
+  if (target == "pieces") return PieceSeeds();
+  if (target == "norm") {
+    return {"uh\ncan't can not\nhong kong\thongkong\n--\nHong Kong can't \u00dfx.\n", "a b\n--\na"};
+  }
   if (target == "options") {
     return {"--beam=10\n--nbest=3\n--blank-penalty=1e-3\n--method=prefix-beam\nark:a\nark:b\n",
             "--verbose=1\n--number=-2.5\n--large=9223372036854775807\n--\n--beam=1\n"};
@@ -167,6 +215,7 @@ std::vector<std::string> FuzzSeeds(const std::string &target) {
         "\\3-grams:\n-0.5 <s> b a\n-1 a a b\n\\end\\\n",
         "\\data\\\nngram 1=2\n\\1-grams:\n-0.3 </s>\n-inf <s>\n\\end\\\n"};
   }
+  if (target == "graph") return GraphSeeds();
   CHECK(false) << "no fuzz target " << target;
   return {};
 }

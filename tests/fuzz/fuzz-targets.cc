@@ -19,15 +19,26 @@
 #include "base/check.h"
 #include "base/error.h"
 #include "decode/ctc-search.h"
+#ifdef U2MOE_OPENFST
+#include "decode/wfst-search.h"
+#include "graph/fst-file.h"
+#include "graph/lexicon.h"
+#include "graph/word-table.h"
+#endif
 #include "lm/ngram-trie.h"
 #include "modelfile/cmvn-file.h"
 #include "modelfile/model-file.h"
 #include "modelfile/wenet-import.h"
 #include "pipeline/nbest-table.h"
+#include "score/biased-wer.h"
 #include "table/kaldi-format.h"
 #include "table/kaldi-tables.h"
 #include "table/text-tables.h"
+#include "text/sentence-piece.h"
+#include "text/text-norm.h"
+#include "text/word-piece-model.h"
 #include "util/options.h"
+#include "util/unicode.h"
 #include "util/unit-table.h"
 
 namespace u2moe {
@@ -240,6 +251,32 @@ void FuzzText(std::string_view bytes) {
   }
 }
 
+// A model of word pieces and, behind the line "--", a text. What the parser takes is given to
+// SentencePiece.
+void FuzzPieces(std::string_view bytes) {
+  const size_t at = std::min(bytes.rfind("\n--\n"), bytes.size());
+  const std::string_view model = bytes.substr(0, at);
+  ParseWordPieceModel(model, "fuzz");
+#ifdef U2MOE_SENTENCEPIECE
+  const SentencePiece pieces(model, "fuzz");
+  Tolerate([&] { pieces.Encode(bytes.substr(std::min(at + 4, bytes.size()))); });
+  pieces.Encode("A \u4e2d\u00e9aaa \u2581");
+#endif
+}
+
+// A map of words, and a text that it is applied to, which is also read as a list of phrases.
+void FuzzNorm(std::string_view bytes) {
+  const auto [map, text] = SplitInTwo(bytes);
+  const MemoryFile map_file(map), text_file(text);
+  Tolerate([&, &words = text] {
+    BiasedWords(text_file.Name(), TextNormalizer("casefold")).Mark(SplitWords(words));
+  });
+  const TextNormalizer normalizer("nfkc,casefold,map,uppercase,width,no-punctuation,map",
+                                  map_file.Name());
+  normalizer.Hash();
+  normalizer.Apply(SplitWords(text));
+}
+
 // A command line, a word a line, of a tool with options of each type.
 void FuzzOptions(std::string_view bytes) {
   std::vector<std::string> words{"fuzz", "--print-args=false"};
@@ -274,13 +311,46 @@ void FuzzArpa(std::string_view bytes) {
   }
 }
 
+// What a decoding graph is made of: an FST file, also as a graph that is searched; a words.txt; a
+// lexicon.
+void FuzzGraph(std::string_view bytes) {
+#ifdef U2MOE_OPENFST
+  const size_t way = TakeChoice(&bytes, 5);
+  const MemoryFile file(bytes);
+  if (way == 0) {
+    WriteFst(ReadFst(file.Name()), FstFileType::kConst, "/dev/null");
+  } else if (way == 1) {
+    CtcSearchOptions opts;
+    opts.method = "wfst";
+    opts.nbest = 3;
+    opts.wfst.graph = file.Name();
+    const auto resource = MakeSearchResource(opts);
+    CtcDecode(Tensor::Zeros(4, 4), 3, resource->NewSearch().get());
+  } else if (way == 2) {
+    const WordTable words = WordTable::Read(file.Name());
+    words.Write("/dev/null");
+  } else {
+    const UnitTable units({"<blank>", "a", "b"});
+    WordTable words;
+    const Lexicon lexicon = ReadLexicon(file.Name(), units, 0, way == 4);
+    for (const Pronunciation &p : lexicon) words.Add(p.word);
+    LexiconFstOptions opts;
+    opts.num_tokens = units.Size();
+    int32_t num_disambig = 0;
+    MakeLexiconFst(lexicon, words, opts, &num_disambig);
+  }
+#else
+  (void)bytes;
+#endif
+}
+
 }  // namespace
 
 const std::vector<FuzzTarget> &FuzzTargets() {
   static const std::vector<FuzzTarget> targets = {
-      {"table", FuzzTable}, {"script", FuzzScript},   {"wave", FuzzWave},
-      {"model", FuzzModel}, {"config", FuzzConfig},   {"nbest", FuzzNbest},
-      {"text", FuzzText},   {"options", FuzzOptions}, {"arpa", FuzzArpa}};
+      {"table", FuzzTable},   {"script", FuzzScript}, {"wave", FuzzWave}, {"model", FuzzModel},
+      {"config", FuzzConfig}, {"nbest", FuzzNbest},   {"text", FuzzText}, {"options", FuzzOptions},
+      {"pieces", FuzzPieces}, {"norm", FuzzNorm},     {"arpa", FuzzArpa}, {"graph", FuzzGraph}};
   return targets;
 }
 

@@ -7,9 +7,12 @@
 #include "decode/ctc-search.h"
 #include "model/golden.h"
 #include "ops/softmax.h"
+#include "pipeline/attention-search.h"
 #include "pipeline/encode.h"
 #include "pipeline/model-scorer.h"
 #include "support/golden-report.h"
+#include "table/text-tables.h"
+#include "util/text.h"
 
 namespace u2moe {
 namespace {
@@ -74,6 +77,33 @@ TEST_P(FsddParityTest, EncoderAndCtc) {
     ReportGolden("digits", File(Cat("encoder_", chunk, ".ark")), worst, kEncoderAtol);
     ReportGolden("digits", File(Cat("ctc_logp_", chunk, ".ark")), worst_ctc, kLogProbAtol);
   }
+}
+
+// WeNet's mode "attention" gave the same transcripts, whole and in chunks.
+TEST_P(FsddParityTest, AttentionSearch) {
+  AttentionBeamOptions opts;
+  opts.ctc_weight = 0;
+  AttentionSearch search(ctx_, *model_, opts);
+  int num_searches = 0;
+  for (const int32_t chunk : {-1, 4, 8, 16}) {
+    std::map<std::string, std::string> want;
+    SequentialTranscriptReader reader(
+        Cat("ark:", dir_, "/hyps_test_clean_attention_", chunk, ".txt"));
+    for (; !reader.Done(); reader.Next())
+      want[reader.Key()] = Join(SplitWords(reader.Value()), " ");
+    for (const auto &[key, x] : feats_) {
+      if (want.count(key) == 0) continue;
+      EncodeOptions encode;
+      encode.chunk_size = chunk;
+      encode.streaming = chunk > 0;
+      search.Begin();
+      search.Step(EncodeUtterance(ctx_, *model_, x, encode));
+      EXPECT_EQ(Join(SplitWords(Text(search.End()[0].tokens)), " "), want[key])
+          << key << ", chunk " << chunk;
+      ++num_searches;
+    }
+  }
+  EXPECT_GE(num_searches, 4);
 }
 
 TEST_P(FsddParityTest, DecodersAndSearch) {

@@ -113,15 +113,15 @@ TEST(BiasedWer, TextAndJson) {
 TEST(BiasedWer, Files) {
   const std::string path = TempDir() + "/words";
   WriteFile(path, "\xef\xbb\xbfZoë\t3.5\n \nNew  York\n:2\n");
-  const BiasedWords list(path, "lowercase");
+  const BiasedWords list(path, TextNormalizer("lowercase"));
   EXPECT_EQ(list.NumPhrases(), 3);
   EXPECT_EQ(list.Mark({"zoë", "new", "york", ":2", "Zoë"}),
             (std::vector<bool>{true, true, true, true, false}));
   WriteFile(path, "\n \t2\n");
-  EXPECT_THROW(BiasedWords(path, "none"), Error);
+  EXPECT_THROW(BiasedWords(path, TextNormalizer("none")), Error);
   WriteFile(path, "A\n\xff\n");
-  EXPECT_THROW(BiasedWords(path, "none"), Error);
-  EXPECT_THROW(BiasedWords(path + "-absent", "none"), Error);
+  EXPECT_THROW(BiasedWords(path, TextNormalizer("none")), Error);
+  EXPECT_THROW(BiasedWords(path + "-absent", TextNormalizer("none")), Error);
 }
 
 }  // namespace

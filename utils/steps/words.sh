@@ -11,6 +11,7 @@
 #   --beam 10            of all searches but the control
 #   --dev dev            where weights are chosen
 #   --lm-weights "0.1 0.2 0.4 0.7 1", --length-bonuses "0 0.5 1"   tried in fusion
+#   --graph-scales "1 2 4", --graph-penalties "0 -1"   --acoustic-scale and --length-penalty tried in the graph
 #   --max-states 20000000   of a graph: a larger one is left out
 #   --threads 1, --max-failures 0   of each tool
 #
@@ -26,6 +27,8 @@ beam=10
 dev=dev
 lm_weights="0.1 0.2 0.4 0.7 1"
 length_bonuses="0 0.5 1"
+graph_scales="1 2 4"
+graph_penalties="0 -1"
 max_states=20000000
 threads=1
 max_failures=0
@@ -87,6 +90,7 @@ search() { # <name> <dir> <set> <option>...: @LM@, @GRAPH@ and @WORDS@ stand for
   shift 3
   : > "$where/$name.tokens"
   : > "$where/$name.scores"
+  rm -f "$where/$name.text"
   for part in $parts; do
     if [[ $part != all && ! -s $top/utts.$s.$part ]]; then continue; fi
     filled=()
@@ -94,13 +98,31 @@ search() { # <name> <dir> <set> <option>...: @LM@, @GRAPH@ and @WORDS@ stand for
       option=${option//@LM@/$(lm_of "$part")}
       option=${option//@GRAPH@/$top/graph/$part/TLG.fst}
       filled+=("${option//@WORDS@/$top/graph/$part/words.txt}")
+      # A graph has words of its own.
+      if [[ $option == --method=wfst ]]; then filled+=(--text="ark,t:$where/part.text"); fi
     done
     quietly "$name" ctc-decode "$tolerance" --threads="$threads" "${filled[@]}" "$(logp_of "$where" "$s" "$part")" \
       "ark,t:$where/part.tokens" "ark,t:$where/part.scores"
     cat "$where/part.tokens" >> "$where/$name.tokens"
     cat "$where/part.scores" >> "$where/$name.scores"
+    if [[ -e $where/part.text ]]; then cat "$where/part.text" >> "$where/$name.text"; fi
   done
-  rm -f "$where"/part.{tokens,scores}
+  rm -f "$where"/part.{tokens,scores,text}
+}
+# The best paths of the lattices of a search in graphs, as an n-best list with the graph's language scores beside it.
+lattice_nbest() { # <name> <dir> <set> <option>...: as search
+  local name=$1 where=$2 s=$3 part
+  shift 3
+  for part in tokens scores lm; do : > "$where/$name.$part"; done
+  local all_parts=$parts
+  for part in $all_parts; do
+    if [[ $part != all && ! -s $top/utts.$s.$part ]]; then continue; fi
+    parts=$part search "$name.part" "$where" "$s" "$@" --lattice="ark:$where/part.lat"
+    quietly "$name" lattice-to-nbest "$tolerance" --n="$beam" --tokens="ark,t:$where/part.tokens" \
+      --scores="ark,t:$where/part.scores" --lm-scores="ark,t:$where/part.lm" "ark:$where/part.lat"
+    for kind in tokens scores lm; do cat "$where/part.$kind" >> "$where/$name.$kind"; done
+  done
+  rm -f "$where"/part.{lat,tokens,scores,lm} "$where/$name.part".*
 }
 first_best() { awk '$1 ~ /-1$/ { sub(/-1$/, "", $1); print }' "$1" > "$2"; }
 score() { # <dir> <set> <name> [<rest of options>]: what it has as text
@@ -138,7 +160,7 @@ components() { # <name> <dir> <set>
   quietly "$1" attention-rescore "$tolerance" --threads="$threads" --components="ark,t:$2/$1.parts" "$model" "ark:$2/encoder.ark" \
     "ark,t:$2/$1.tokens" "ark,t:$2/$1.scores" ark:/dev/null
   to_text "$2/$1.tokens" "$2/$1.nbest.text"
-  if has_lm; then lm_scores "$2/$1.nbest.text" "$3" "$2/$1.lm"; fi
+  if has_lm && [[ ! -e $2/$1.lm ]]; then lm_scores "$2/$1.nbest.text" "$3" "$2/$1.lm"; fi
 }
 tune() { # <name> <dir of dev> <config> [--lm-scores=...]
   quietly tune tune-weights --not-for="ark:$data/$set/text" "${@:4}" "ark,t:$2/$1.tokens" "ark,t:$2/$1.nbest.text" \
@@ -222,16 +244,36 @@ for chunk in "${chunk_list[@]}"; do
       search "fusion-nbest$beam" $where "${prefix[@]}" --beam="$beam" --nbest="$beam" "${fusion[@]}"
     done
     if $graphs; then
-      graph=(--method=wfst --graph=@GRAPH@ --words=@WORDS@)
+      best=
+      for scale in $graph_scales; do
+        for penalty in $graph_penalties; do
+          graph=(--method=wfst --graph=@GRAPH@ --words=@WORDS@ --acoustic-scale="$scale" --length-penalty="$penalty")
+          search try "$on_dev" "$dev" "${graph[@]}"
+          score "$on_dev" "$dev" try
+          errors=$(errors_of "$on_dev/try.wer")
+          if [[ -z $best ]] || ((errors < ${best%% *})); then best="$errors $scale $penalty"; fi
+        done
+      done
+      read -r _ scale penalty <<< "$best"
+      graph=(--method=wfst --graph=@GRAPH@ --words=@WORDS@ --acoustic-scale="$scale" --length-penalty="$penalty")
       search wfst "$dir" "$set" "${graph[@]}"
+      note "$dir" wfst "acoustic-scale=$scale length-penalty=$penalty"
       done_searches+=(wfst)
+      if has_tool lattice-to-nbest; then
+        for where in "$on_dev $dev" "$dir $set"; do
+          # shellcheck disable=SC2086  # two words
+          lattice_nbest "lattice-nbest$beam" $where "${graph[@]}"
+        done
+      fi
       if [[ -n $hot_words ]]; then
         search wfst+hot "$dir" "$set" "${graph[@]}" "${with_hot[@]}"
         done_searches+=(wfst+hot)
       fi
     fi
   fi
-  for name in "${done_searches[@]}"; do to_text "$dir/$name.tokens" "$dir/$name.text"; done
+  for name in "${done_searches[@]}"; do
+    if [[ ! -e $dir/$name.text ]]; then to_text "$dir/$name.tokens" "$dir/$name.text"; fi
+  done
   # The decoders: alone, with CTC, and over n-best lists with weights chosen on dev.
   for w in 0 0.3; do
     quietly attention attention-decode "$tolerance" --threads="$threads" --ctc-weight=$w --beam="$beam" "$model" \
@@ -244,10 +286,13 @@ for chunk in "${chunk_list[@]}"; do
     rescore "$list" "$dir" "rescored-$list" "$dir/$list.conf"
   done
   if has_lm; then
-    for list in "nbest$beam" "fusion-nbest$beam"; do
-      if [[ $list == fusion* ]]; then components "$list" "$on_dev" "$dev"; fi
-      to_text "$dir/$list.tokens" "$dir/$list.nbest.text"
-      lm_scores "$dir/$list.nbest.text" "$set" "$dir/$list.lm"
+    for list in "nbest$beam" "fusion-nbest$beam" "lattice-nbest$beam"; do
+      if [[ ! -e $dir/$list.tokens ]]; then continue; fi # no graphs
+      if [[ $list != nbest* ]]; then components "$list" "$on_dev" "$dev"; fi
+      if [[ ! -e $dir/$list.lm ]]; then
+        to_text "$dir/$list.tokens" "$dir/$list.nbest.text"
+        lm_scores "$dir/$list.nbest.text" "$set" "$dir/$list.lm"
+      fi
       tune "$list" "$on_dev" "$dir/$list+lm.conf" --lm-scores="ark,t:$on_dev/$list.lm"
       rescore "$list" "$dir" "rescored-$list+lm" "$dir/$list+lm.conf" --lm-scores="ark,t:$dir/$list.lm"
     done

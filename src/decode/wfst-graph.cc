@@ -1,0 +1,119 @@
+#include "decode/wfst-graph.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "base/error.h"
+
+namespace u2moe {
+
+WfstGraph WfstGraph::Read(const std::string &rxfilename) {
+  FstReader reader(rxfilename);
+  WfstGraph graph;
+  FstReader::State state;
+  while (reader.Next(&state)) graph.AddState(state.final, state.arcs, rxfilename);
+  graph.Finish(reader.Header().start, rxfilename);
+  return graph;
+}
+
+WfstGraph::WfstGraph(const fst::StdVectorFst &machine, const std::string &source) {
+  std::vector<fst::StdArc> arcs;
+  for (int s = 0; s < machine.NumStates(); ++s) {
+    arcs.clear();
+    for (fst::ArcIterator<fst::StdVectorFst> it(machine, s); !it.Done(); it.Next())
+      arcs.push_back(it.Value());
+    AddState(machine.Final(s).Value(), arcs, source);
+  }
+  Finish(machine.Start(), source);
+}
+
+void WfstGraph::AddState(float final, Span<fst::StdArc> arcs, const std::string &source) {
+  if (arcs_.size() + arcs.size() > std::numeric_limits<int32_t>::max())
+    throw DataError(source, ": more than 2^31 - 1 arcs; prune the language model");
+  const auto add = [&](bool epsilons) {
+    for (const fst::StdArc &a : arcs) {
+      if ((a.ilabel == 0) != epsilons || a.weight == fst::TropicalWeight::Zero()) continue;
+      arcs_.push_back({a.ilabel, a.olabel, a.weight.Value(), a.nextstate});
+      largest_ilabel_ = std::max(largest_ilabel_, a.ilabel);
+    }
+  };
+  State state{static_cast<uint32_t>(arcs_.size()), 0};
+  add(true);
+  state.emitting = static_cast<uint32_t>(arcs_.size());
+  add(false);
+  states_.push_back(state);
+  finals_.push_back(final);
+}
+
+void WfstGraph::Finish(int64_t start, const std::string &source) {
+  if (start < 0) throw DataError(source, ": the graph has no start state, so it accepts nothing");
+  start_ = static_cast<int32_t>(start);
+  const uint32_t end = static_cast<uint32_t>(arcs_.size());
+  states_.push_back({end, end});
+  FindLevels(source);
+}
+
+// A depth-first search over epsilons, by hand: chains of them may be long. The level of a state is
+// one below the least of those that follow; they are then counted from the other end.
+void WfstGraph::FindLevels(const std::string &source) {
+  constexpr int32_t kUnseen = -2, kOpen = -3;
+  levels_.assign(finals_.size(), kUnseen);
+  struct Place {
+    int32_t state;
+    size_t next;
+  };
+  std::vector<Place> stack;
+  int32_t highest = -1;
+  for (int32_t root = 0; root < NumStates(); ++root) {
+    if (levels_[static_cast<size_t>(root)] != kUnseen) continue;
+    stack.push_back({root, 0});
+    while (!stack.empty()) {
+      Place *top = &stack.back();
+      const Span<Arc> arcs = Epsilons(top->state);
+      int32_t *level = &levels_[static_cast<size_t>(top->state)];
+      if (arcs.empty()) {
+        *level = -1;
+        stack.pop_back();
+        continue;
+      }
+      *level = kOpen;
+      if (top->next < arcs.size()) {
+        const int32_t to = arcs[top->next++].next;
+        const int32_t seen = levels_[static_cast<size_t>(to)];
+        if (seen == kOpen) {
+          throw DataError(source, ": a cycle of epsilons through state ", to,
+                          ", which no search can leave; compile-graph finds where it comes from");
+        }
+        if (seen == kUnseen) stack.push_back({to, 0});
+        continue;
+      }
+      *level = 0;  // its height: the longest way on through states with epsilons
+      for (const Arc &a : arcs) *level = std::max(*level, levels_[static_cast<size_t>(a.next)] + 1);
+      highest = std::max(highest, *level);
+      stack.pop_back();
+    }
+  }
+  for (int32_t &level : levels_) {
+    if (level >= 0) level = highest - level;
+  }
+  num_levels_ = highest + 1;
+}
+
+int32_t WfstGraph::SourceOf(int32_t arc) const {
+  // The last state whose arcs begin at or before it; states without arcs begin where the next does.
+  const auto after =
+      std::upper_bound(states_.begin(), states_.end(), static_cast<uint32_t>(arc),
+                       [](uint32_t index, const State &s) { return index < s.epsilons; });
+  return static_cast<int32_t>(after - states_.begin()) - 1;
+}
+
+void WfstGraph::AddToTokens(float cost, int32_t blank_label) {
+  for (int32_t s = 0; s < NumStates(); ++s) {
+    const State *state = &states_[static_cast<size_t>(s)];
+    for (uint32_t i = state->emitting; i < state[1].epsilons; ++i) {
+      if (BeginsToken(arcs_[i], s, blank_label)) arcs_[i].weight += cost;
+    }
+  }
+}
+
+}  // namespace u2moe

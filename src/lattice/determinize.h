@@ -1,0 +1,37 @@
+// Determinisation of a lattice over words within a beam, in effect as Kaldi's
+// DeterminizeLatticePruned: one path a word sequence.
+#ifndef U2MOE_LATTICE_DETERMINIZE_H_
+#define U2MOE_LATTICE_DETERMINIZE_H_
+
+#include <cstdint>
+
+#include "lattice/lattice.h"
+#include "util/options.h"
+
+namespace u2moe {
+
+struct DeterminizeOptions {
+  float beam = 10;  // in cost, around the best path
+  int64_t max_mem = 50000000;
+
+  void Register(OptionParser *po);  // --beam, --max-mem
+  void Check() const;               // throws UsageError
+};
+
+// Writes to *out the word sequences of `in` whose best path costs at most `beam` more than the best
+// of all: each is on one path, which has the weight of its best path in `in` and, as its string,
+// the input labels of that. Of equal costs the weight and string that Compare prefers is taken.
+// Sequences beyond the beam may be there too, where states and arcs within it make them up. Weights
+// lie as early on a path as they can. States are in topological order.
+//
+// `in`: any lattice with states in topological order (as the readers give); words on the output
+// labels. An empty one, or one in which no final state is reached, gives an empty one.
+//
+// Word sequences are completed in the order of their costs, so when the memory at hand (about
+// max_mem bytes) runs out, those up to some smaller beam are complete. Returns the beam within
+// which all are there: opts.beam unless memory ran out.
+double DeterminizeLattice(const Lattice &in, const DeterminizeOptions &opts, CompactLattice *out);
+
+}  // namespace u2moe
+
+#endif  // U2MOE_LATTICE_DETERMINIZE_H_
