@@ -18,6 +18,7 @@
 #include "base/check.h"
 #include "base/error.h"
 #include "decode/ctc-search.h"
+#include "fuzz/lattice-target.h"
 #include "modelfile/cmvn-file.h"
 #include "modelfile/model-file.h"
 #include "modelfile/wenet-import.h"
@@ -263,8 +264,9 @@ void FuzzOptions(std::string_view bytes) {
 
 const std::vector<FuzzTarget> &FuzzTargets() {
   static const std::vector<FuzzTarget> targets = {
-      {"table", FuzzTable},   {"script", FuzzScript}, {"wave", FuzzWave}, {"model", FuzzModel},
-      {"config", FuzzConfig}, {"nbest", FuzzNbest},   {"text", FuzzText}, {"options", FuzzOptions}};
+      {"table", FuzzTable}, {"script", FuzzScript},   {"wave", FuzzWave},
+      {"model", FuzzModel}, {"config", FuzzConfig},   {"nbest", FuzzNbest},
+      {"text", FuzzText},   {"options", FuzzOptions}, {"lattice", FuzzLattice}};
   return targets;
 }
 
