@@ -16,6 +16,7 @@ augment-feats ark:@i ark:@o
 compute-cmvn-stats --spk2utt=ark:@i --weights=ark:@i ark:@i ark:@o
 compute-fbank-feats --vtln-map=ark:@i --utt2spk=ark:@i --segments=@i --write-utt2dur=ark,t:@o --stats=@o scp:@i ark:@o
 compute-mfcc-feats --vtln-map=ark:@i --utt2spk=ark:@i --segments=@i --write-utt2dur=ark,t:@o --stats=@o scp:@i ark:@o
+compute-perplexity @i ark:@i ark:@o PRINTS
 compute-vad ark:@i ark:@o
 compare-feats ark:@i ark:@i
 compute-wer-bootci ark:@i ark:@i ark:@i PRINTS

@@ -162,6 +162,13 @@ std::vector<std::string> FuzzSeeds(const std::string &target) {
     return {"--beam=10\n--nbest=3\n--blank-penalty=1e-3\n--method=prefix-beam\nark:a\nark:b\n",
             "--verbose=1\n--number=-2.5\n--large=9223372036854775807\n--\n--beam=1\n"};
   }
+  if (target == "arpa") {
+    return {
+        "\\data\\\nngram  1=   5\nngram 2=3\nngram 3=2\n\n\\1-grams:\n-99 <s> -0.5\n-1\t</s>\n-1 a "
+        "-0.25\n-1 b\t-0.5\n-2 <unk>\n\n\\2-grams:\n-0.5 <s> a -0.1\n-0.25 a a 0.3\n-1 a </s>\n\n"
+        "\\3-grams:\n-0.5 <s> b a\n-1 a a b\n\\end\\\n",
+        "\\data\\\nngram 1=2\n\\1-grams:\n-0.3 </s>\n-inf <s>\n\\end\\\n"};
+  }
   CHECK(false) << "no fuzz target " << target;
   return {};
 }

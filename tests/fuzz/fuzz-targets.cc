@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
@@ -19,6 +20,7 @@
 #include "base/error.h"
 #include "decode/ctc-search.h"
 #include "fuzz/lattice-target.h"
+#include "lm/ngram-trie.h"
 #include "modelfile/cmvn-file.h"
 #include "modelfile/model-file.h"
 #include "modelfile/wenet-import.h"
@@ -260,13 +262,26 @@ void FuzzOptions(std::string_view bytes) {
     search.Check();
 }
 
+// A language model, and what it thinks of each of its words after some of its contexts.
+void FuzzArpa(std::string_view bytes) {
+  const MemoryFile file(bytes);
+  const NgramTrie lm = NgramTrie::Read(file.Name());
+  for (int32_t word = 0; word < lm.Words().Size(); ++word) {
+    int32_t state = lm.Begin();
+    for (int32_t i = 0; i < 5; ++i) {
+      CHECK(std::isfinite(lm.Score(state, (word + i * i) % lm.Words().Size(), &state)));
+    }
+    CHECK(std::isfinite(lm.Score(state, lm.Eos(), &state)));
+  }
+}
+
 }  // namespace
 
 const std::vector<FuzzTarget> &FuzzTargets() {
   static const std::vector<FuzzTarget> targets = {
-      {"table", FuzzTable}, {"script", FuzzScript},   {"wave", FuzzWave},
-      {"model", FuzzModel}, {"config", FuzzConfig},   {"nbest", FuzzNbest},
-      {"text", FuzzText},   {"options", FuzzOptions}, {"lattice", FuzzLattice}};
+      {"table", FuzzTable},   {"script", FuzzScript},  {"wave", FuzzWave}, {"model", FuzzModel},
+      {"config", FuzzConfig}, {"nbest", FuzzNbest},    {"text", FuzzText}, {"options", FuzzOptions},
+      {"arpa", FuzzArpa},     {"lattice", FuzzLattice}};
   return targets;
 }
 
