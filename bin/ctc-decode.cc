@@ -5,7 +5,7 @@
 #include "base/stage-clock.h"
 #include "decode/ctc-search.h"
 #include "pipeline/live-search.h"
-#include "table/kaldi-tables.h"
+#include "pipeline/search-outputs.h"
 #include "table/live-writer.h"
 #include "table/text-tables.h"
 #include "table/utterance-loop.h"
@@ -19,14 +19,15 @@ namespace {
 
 struct Job : UtteranceJob {
   Tensor logp;
-  std::vector<CtcHypothesis> nbest;
+  SearchResult result;
 };
 
 int Run(int argc, char *argv[]) {
   OptionParser po(
-      "Search CTC log-posteriors for token sequences: greedy (best path), or prefix beam search, "
-      "which\n"
-      "sums the alignments of each sequence.\n\n"
+      "Search CTC log-posteriors for token sequences: greedy (best path), prefix beam search, "
+      "which "
+      "sums the\n"
+      "alignments of each sequence, or wfst, the best path through a graph of words.\n\n"
       "Usage: ctc-decode [options] <logp-rspecifier> <tokens-wspecifier> [<scores-wspecifier>]\n"
       "  Tokens are int32 vectors, scores float vectors of one natural-log probability.\n"
       "  With --nbest above 1 their keys are <utterance>-<n>, n from 1 (best), as many as were "
@@ -34,13 +35,16 @@ int Run(int argc, char *argv[]) {
       "  The pieces of a live recording are searched as they come; --partial shows it.\n"
       "  e.g. ctc-decode --nbest=10 ark:logp.ark ark:nbest.ark ark:scores.ark\n"
       "       nnet-forward final.safetensors scp:feats.scp ark:- | ctc-decode ark:- ark:- |\n"
-      "         tokens-to-text units.txt ark:- ark,t:-\n");
+      "         tokens-to-text units.txt ark:- ark,t:-\n"
+      "       ctc-decode --method=wfst --graph=TLG.fst --words=words.txt --text=ark,t:hyp.txt "
+      "ark:logp.ark ark:hyp.ark\n");
   CtcSearchOptions opts;
   opts.Register(&po);
-  std::string times_wspecifier, partial_wspecifier;
-  po.RegisterOutput(
-      "times", &times_wspecifier,
-      "wspecifier for the frame of each token, int32 vectors with the keys of the tokens");
+  SearchOutputs outputs;
+  outputs.Register(&po);
+  std::string units, partial_wspecifier;
+  po.RegisterInput("units", &units,
+                   "lines 'unit id': what the tokens stand for, for --hot-words and --lm");
   po.RegisterOutput(
       "partial", &partial_wspecifier,
       "wspecifier for the best tokens of a live recording after each of its pieces, int32 vectors "
@@ -51,17 +55,14 @@ int Run(int argc, char *argv[]) {
   UtteranceTally tally(&po);
   if (!po.Parse(argc, argv, 2, 3, InputArgs{1})) return 0;
   threads.Check();
+  opts.Check();
+  outputs.Check(&opts);
 
-  const std::unique_ptr<const SearchResource> resource = MakeSearchResource(opts);
+  const std::unique_ptr<const SearchResource> resource = MakeSearchResource(
+      opts, units.empty() ? SearchUnits() : LetterUnits(UnitTable::Read(units), units));
   LOG_INFO << opts.ToString();
   UtteranceReader reader(po.Arg(0));
-  Int32VectorWriter tokens(FlushedWhereRead(po.Arg(1)));
-  std::unique_ptr<VectorWriter> scores;
-  if (po.NumArgs() > 2) scores = std::make_unique<VectorWriter>(FlushedWhereRead(po.Arg(2)));
-  std::unique_ptr<Int32VectorWriter> times;
-  if (!times_wspecifier.empty())
-    times = std::make_unique<Int32VectorWriter>(FlushedWhereRead(times_wspecifier));
-
+  outputs.Open(po.Arg(1), po.OptionalArg(2), opts);
   std::unique_ptr<Int32VectorWriter> partial;
   if (!partial_wspecifier.empty())
     partial = std::make_unique<Int32VectorWriter>("f," + partial_wspecifier);
@@ -78,25 +79,18 @@ int Run(int argc, char *argv[]) {
   };
   const auto work = [&](Job *job) {
     const StageScope stage(Stage::kSearch);
-    job->nbest = CtcDecode(job->logp, opts.nbest, resource->NewSearch().get());
-  };
-  const auto write_nbest = [&](const std::string &utterance,
-                               const std::vector<CtcHypothesis> &nbest) {
-    for (size_t n = 0; n < nbest.size(); ++n) {
-      const CtcHypothesis &h = nbest[n];
-      const std::string key = opts.nbest > 1 ? Cat(utterance, "-", n + 1) : utterance;
-      tokens.Write(key, h.tokens);
-      if (scores) scores->Write(key, {static_cast<float>(h.Score())});
-      if (times) times->Write(key, h.times);
-    }
+    const std::unique_ptr<CtcSearch> search = resource->NewSearch();
+    job->result = outputs.Collect(CtcDecode(job->logp, opts.nbest, search.get()), *search);
   };
   const auto write = [&](Job *job) {
     frames += job->logp.Rows();
-    write_nbest(job->key, job->nbest);
+    outputs.Write(job->key, job->result);
   };
   const auto search_live = [&] {
-    write_nbest(reader.Key(), SearchLive(&reader, opts.nbest, resource->NewSearch().get(),
-                                         partial.get(), &frames));
+    const std::unique_ptr<CtcSearch> search = resource->NewSearch();
+    std::vector<CtcHypothesis> nbest =
+        SearchLive(&reader, opts.nbest, search.get(), partial.get(), &frames);
+    outputs.Write(reader.Key(), outputs.Collect(std::move(nbest), *search));
   };
   while (!reader.Done()) {
     // Frames do not say how long they last, so the speed report has no audio.
@@ -107,9 +101,7 @@ int Run(int argc, char *argv[]) {
     }
   }
   reader.Close();
-  tokens.Close();
-  if (scores) scores->Close();
-  if (times) times->Close();
+  outputs.Close();
   if (partial) partial->Close();
   LOG_INFO << "searched " << frames << " frames in " << speed.WallSeconds() << " s";
   speed.Note("search", opts.ToString());

@@ -5,6 +5,7 @@
 #include <functional>
 
 #include "base/check.h"
+#include "base/error.h"
 
 namespace u2moe {
 namespace {
@@ -18,9 +19,13 @@ double LogAdd(double a, double b) {
 
 }  // namespace
 
-CtcPrefixBeamSearch::CtcPrefixBeamSearch(int32_t beam, int32_t blank, float blank_penalty)
-    : beam_(beam), frames_(blank, blank_penalty) {
+CtcPrefixBeamSearch::CtcPrefixBeamSearch(int32_t beam, int32_t blank, float blank_penalty,
+                                         const PrefixBeamExtras &extras)
+    : beam_(beam), extras_(extras), frames_(blank, blank_penalty) {
   CHECK_GE(beam, 1);
+  if (extras.context != nullptr) max_gain_ += extras.context->MaxGain();
+  if (extras.lm != nullptr) max_gain_ += extras.lm->MaxGain();
+  if (extras.Any()) max_gain_ += 1e-6;  // sums in another order are rounded otherwise
   Begin();
 }
 
@@ -31,10 +36,21 @@ void CtcPrefixBeamSearch::Begin() {
   Hypothesis empty{};
   empty.nonblank = kZero;  // blank, total and both best alignments: log 1
   hyps_.assign(1, empty);
+  if (!extras_.Any()) return;
+  Extra extra;
+  if (extras_.context != nullptr) extra.context = extras_.context->Begin();
+  if (extras_.lm != nullptr) extra.lm = extras_.lm->Begin();
+  node_extras_.assign(1, extra);
+  tried_.clear();
+  visited_.clear();
 }
 
 void CtcPrefixBeamSearch::Step(ConstView logp) {
   frames_.CheckShape(logp);
+  if (extras_.Any() && logp.Rows() > 0 && logp.Cols() != extras_.num_units) {
+    throw DataError("log-posteriors of ", logp.Cols(), " units, but the unit table has ",
+                    extras_.num_units, "; do they belong to one model?");
+  }
   for (int64_t t = 0; t < logp.Rows(); ++t, frames_.Advance()) {
     StepFrame(frames_.Prepare(logp.Row(t)));
   }
@@ -73,10 +89,32 @@ void CtcPrefixBeamSearch::FindTopTokens(const float *logp) {
   }
   const size_t kept = std::min(wanted, tokens_.size());
   std::partial_sort(tokens_.begin(), tokens_.begin() + static_cast<std::ptrdiff_t>(kept),
-                    tokens_.end(), [](const Token &a, const Token &b) {
-                      return a.logp != b.logp ? a.logp > b.logp : a.id < b.id;
-                    });
+                    tokens_.end(), BetterToken);
   tokens_.resize(kept);
+  if (extras_.context != nullptr && !extras_.wenet) AdmitContextTokens(logp);
+}
+
+// Those that begin or continue a phrase, behind the others and ordered as they are.
+void CtcPrefixBeamSearch::AdmitContextTokens(const float *logp) {
+  const ContextGraph &context = *extras_.context;
+  const int32_t now = frames_.Frame() + 1;
+  tried_.resize(static_cast<size_t>(frames_.Cols()), 0);
+  visited_.resize(static_cast<size_t>(context.NumStates()), 0);
+  const std::ptrdiff_t kept = static_cast<std::ptrdiff_t>(tokens_.size());
+  tried_[static_cast<size_t>(frames_.Blank())] = now;
+  for (const Token &token : tokens_) tried_[static_cast<size_t>(token.id)] = now;
+  for (const Hypothesis &hyp : hyps_) {
+    int32_t state = node_extras_[static_cast<size_t>(hyp.node)].context;
+    for (; visited_[static_cast<size_t>(state)] != now; state = context.Shorter(state)) {
+      visited_[static_cast<size_t>(state)] = now;
+      for (const int32_t id : context.Tokens(state)) {
+        if (id >= frames_.Cols() || tried_[static_cast<size_t>(id)] == now) continue;
+        tried_[static_cast<size_t>(id)] = now;
+        if (!std::isinf(logp[id])) tokens_.push_back({logp[id], id});
+      }
+    }
+  }
+  std::sort(tokens_.begin() + kept, tokens_.end(), BetterToken);
 }
 
 int64_t CtcPrefixBeamSearch::Order(int64_t rank, int64_t hyp, bool extension) const {
@@ -156,26 +194,28 @@ void CtcPrefixBeamSearch::ChooseStays() {
         children_[static_cast<size_t>(rank)] = static_cast<int32_t>(i);
       }
     }
-    const double total = LogAdd(stay->blank, stay->nonblank);
-    if (total > kZero) Choose({total, stay->order, static_cast<int32_t>(i), -1});
+    stay->total = LogAdd(stay->blank, stay->nonblank);
+    if (stay->total > kZero) {
+      Choose({stay->total + hyp.extra, stay->order, static_cast<int32_t>(i), -1});
+    }
   }
   for (const Token &token : tokens_) ranks_[static_cast<size_t>(token.id)] = -1;
 }
 
 // Prefixes that are new in the beam. Tokens and prefixes are sorted, so most are passed over.
 void CtcPrefixBeamSearch::ChooseExtensions() {
-  const auto too_bad = [this](double total) {
-    return choices_.size() == static_cast<size_t>(beam_) && total < choices_.front().total;
+  const auto too_bad = [this](double score) {
+    return choices_.size() == static_cast<size_t>(beam_) && score < choices_.front().score;
   };
   const int64_t size = static_cast<int64_t>(hyps_.size());
   for (size_t r = 0; r < tokens_.size(); ++r) {
     const double p = tokens_[r].logp;
     const int32_t token = tokens_[r].id;
     if (token == frames_.Blank()) continue;
-    if (too_bad(hyps_[0].total + p)) break;
+    if (too_bad(hyps_[0].Score() + p + max_gain_)) break;
     for (int64_t h = 0; h < size; ++h) {
       const Hypothesis &hyp = hyps_[static_cast<size_t>(h)];
-      if (too_bad(hyp.total + p)) break;
+      if (too_bad(hyp.Score() + p + max_gain_)) break;
       const double from = From(hyp, token);
       if (from == kZero) continue;
       int32_t child = children_[r];
@@ -185,7 +225,9 @@ void CtcPrefixBeamSearch::ChooseExtensions() {
         child = siblings_[static_cast<size_t>(child)];
       }
       if (child >= 0) continue;  // in the beam already: see ChooseStays
-      Choose({from + p, Order(static_cast<int64_t>(r), h, true), static_cast<int32_t>(h),
+      double score = from + p;
+      if (extras_.Any()) score += Extend(hyp.node, token).Sum();
+      Choose({score, Order(static_cast<int64_t>(r), h, true), static_cast<int32_t>(h),
               static_cast<int32_t>(r)});
     }
   }
@@ -213,11 +255,13 @@ CtcPrefixBeamSearch::Hypothesis CtcPrefixBeamSearch::Chosen(const Choice &c) {
   } else {
     const Token &token = tokens_[static_cast<size_t>(c.rank)];
     AddExtension(from, token.id, token.logp, &local);
+    local.total = local.nonblank;
     h.node = ChildNode(from.node, token.id);
   }
   h.blank = s->blank;
   h.nonblank = s->nonblank;
-  h.total = c.total;
+  h.total = s->total;
+  h.extra = extras_.Any() ? node_extras_[static_cast<size_t>(h.node)].Sum() : 0;
   h.best_blank = s->best_blank;
   h.best_nonblank = s->best_nonblank;
   h.times_blank = WriteTimes(s->times_blank);
@@ -244,7 +288,42 @@ int32_t CtcPrefixBeamSearch::ChildNode(int32_t node, int32_t token) {
   const int32_t child = static_cast<int32_t>(nodes_.size());
   nodes_.push_back({node, token, -1, nodes_[static_cast<size_t>(node)].first_child, -1});
   nodes_[static_cast<size_t>(node)].first_child = child;
+  if (extras_.Any()) node_extras_.push_back(Extend(node, token));
   return child;
+}
+
+CtcPrefixBeamSearch::Extra CtcPrefixBeamSearch::Extend(int32_t node, int32_t token) {
+  const Extra &from = node_extras_[static_cast<size_t>(node)];
+  Extra to;
+  if (extras_.context != nullptr) {
+    to.bias = from.bias + extras_.context->Step(from.context, token, &to.context);
+  }
+  if (extras_.lm == nullptr) return to;
+  if (!extras_.lm->OverWords()) {
+    to.language = from.language + extras_.lm->ScoreUnit(from.lm, token, &to.lm);
+  } else if (extras_.lm->EndsWord(token)) {
+    EndWord(node);
+    to.language = from.word_language;
+    to.lm = from.word_lm;
+  } else {
+    to.language = from.language;
+    to.lm = from.lm;
+  }
+  return to;
+}
+
+void CtcPrefixBeamSearch::EndWord(int32_t node) {
+  Extra *extra = &node_extras_[static_cast<size_t>(node)];
+  if (extra->word_lm >= 0) return;
+  std::vector<const std::string *> parts;
+  for (int32_t k = node; k != 0; k = nodes_[static_cast<size_t>(k)].parent) {
+    const int32_t token = nodes_[static_cast<size_t>(k)].token;
+    parts.push_back(&extras_.lm->Text(token));
+    if (extras_.lm->EndsWord(token)) break;
+  }
+  std::string word;
+  for (size_t i = parts.size(); i-- > 0;) word += *parts[i];
+  extra->word_language = extra->language + extras_.lm->ScoreWord(extra->lm, word, &extra->word_lm);
 }
 
 int32_t CtcPrefixBeamSearch::WriteTimes(TimeRef ref) {
@@ -258,6 +337,11 @@ std::vector<CtcHypothesis> CtcPrefixBeamSearch::NBest(int n) const {
   for (size_t i = 0; i < hyps_.size() && i < static_cast<size_t>(std::max(n, 0)); ++i) {
     CtcHypothesis h;
     h.acoustic_score = hyps_[i].total;
+    if (extras_.Any()) {
+      const Extra &extra = node_extras_[static_cast<size_t>(hyps_[i].node)];
+      h.language_score = extra.language;
+      h.bias_score = extra.bias;
+    }
     for (int32_t k = hyps_[i].node; k != 0; k = nodes_[static_cast<size_t>(k)].parent) {
       h.tokens.push_back(nodes_[static_cast<size_t>(k)].token);
     }
@@ -271,6 +355,35 @@ std::vector<CtcHypothesis> CtcPrefixBeamSearch::NBest(int n) const {
   return result;
 }
 
-std::vector<CtcHypothesis> CtcPrefixBeamSearch::End(int n) { return NBest(n); }
+std::vector<CtcHypothesis> CtcPrefixBeamSearch::End(int n) {
+  if (!extras_.Any()) return NBest(n);
+  std::vector<CtcHypothesis> result = NBest(beam_);
+  for (size_t i = 0; i < result.size(); ++i) {
+    const int32_t node = hyps_[i].node;
+    Extra *extra = &node_extras_[static_cast<size_t>(node)];
+    CtcHypothesis *h = &result[i];
+    if (extras_.context != nullptr) {
+      const double last = extras_.context->Finish(extra->context);
+      h->bias_score = extras_.wenet ? last : h->bias_score + last;
+    }
+    if (extras_.lm == nullptr) continue;
+    int32_t state = extra->lm;
+    if (extras_.lm->OverWords()) {
+      EndWord(node);
+      h->language_score = extra->word_language;
+      state = extra->word_lm;
+    }
+    h->language_score += extras_.lm->ScoreEnd(state);
+  }
+  if (!extras_.wenet || extras_.lm != nullptr) {
+    std::stable_sort(
+        result.begin(), result.end(),
+        [](const CtcHypothesis &a, const CtcHypothesis &b) { return a.Score() > b.Score(); });
+  }
+  if (result.size() > static_cast<size_t>(std::max(n, 0))) {
+    result.resize(static_cast<size_t>(std::max(n, 0)));
+  }
+  return result;
+}
 
 }  // namespace u2moe

@@ -1,5 +1,7 @@
 #include "decode/ctc-search.h"
 
+#include <algorithm>
+
 #include "base/error.h"
 #include "decode/ctc-greedy.h"
 #include "decode/ctc-prefix-beam.h"
@@ -12,7 +14,7 @@ namespace {
 
 class GreedyResource : public SearchResource {
  public:
-  explicit GreedyResource(const CtcSearchOptions &opts) : opts_(opts) {}
+  GreedyResource(const CtcSearchOptions &opts, const SearchUnits &) : opts_(opts) {}
 
   std::unique_ptr<CtcSearch> NewSearch() const override {
     return std::make_unique<CtcGreedySearch>(opts_.blank, opts_.blank_penalty);
@@ -22,7 +24,9 @@ class GreedyResource : public SearchResource {
     throw UsageError("--nbest=", opts.nbest,
                      ": greedy search has one hypothesis; use --method=prefix-beam");
   }
-  static std::string Describe(const CtcSearchOptions &) { return ""; }
+  static std::string Describe(const CtcSearchOptions &opts) {
+    return opts.HasExtras() ? " as prefix-beam" + opts.prefix_beam.ToString() : "";
+  }
 
  private:
   CtcSearchOptions opts_;
@@ -30,17 +34,35 @@ class GreedyResource : public SearchResource {
 
 class PrefixBeamResource : public SearchResource {
  public:
-  explicit PrefixBeamResource(const CtcSearchOptions &opts) : opts_(opts) {}
+  PrefixBeamResource(const CtcSearchOptions &opts, const SearchUnits &units) : opts_(opts) {
+    extras_.num_units = static_cast<int64_t>(units.units.size());
+    if (!opts.hot_words.file.empty()) {
+      const auto space = std::find(units.units.begin(), units.units.end(), UnitTable::kSpace);
+      const bool has_space = space != units.units.end();
+      context_ = std::make_unique<const ContextGraph>(
+          MakeContextGraph(opts.hot_words, units.encode,
+                           has_space ? static_cast<int32_t>(space - units.units.begin()) : -1));
+      extras_.context = context_.get();
+      extras_.wenet = opts.hot_words.Wenet();
+    }
+    if (!opts.lm.file.empty()) {
+      lm_ = std::make_unique<const LmFusion>(opts.lm, units.units, opts.blank);
+      extras_.lm = lm_.get();
+    }
+  }
 
   std::unique_ptr<CtcSearch> NewSearch() const override {
     return std::make_unique<CtcPrefixBeamSearch>(opts_.prefix_beam.beam, opts_.blank,
-                                                 opts_.blank_penalty);
+                                                 opts_.blank_penalty, extras_);
   }
   static void Check(const CtcSearchOptions &opts) { opts.prefix_beam.Check(opts.nbest); }
   static std::string Describe(const CtcSearchOptions &opts) { return opts.prefix_beam.ToString(); }
 
  private:
   CtcSearchOptions opts_;
+  std::unique_ptr<const ContextGraph> context_;
+  std::unique_ptr<const LmFusion> lm_;
+  PrefixBeamExtras extras_;
 };
 
 // A method is a row: its name, its own options, its resource.
@@ -48,14 +70,15 @@ struct Method {
   const char *name;
   void (*check)(const CtcSearchOptions &);
   std::string (*describe)(const CtcSearchOptions &);
-  std::unique_ptr<const SearchResource> (*make)(const CtcSearchOptions &);
+  std::unique_ptr<const SearchResource> (*make)(const CtcSearchOptions &, const SearchUnits &);
 };
 
 template <class Resource>
 constexpr Method Row(const char *name) {
   return {name, Resource::Check, Resource::Describe,
-          [](const CtcSearchOptions &opts) -> std::unique_ptr<const SearchResource> {
-            return std::make_unique<Resource>(opts);
+          [](const CtcSearchOptions &opts,
+             const SearchUnits &units) -> std::unique_ptr<const SearchResource> {
+            return std::make_unique<Resource>(opts, units);
           }};
 }
 
@@ -149,6 +172,8 @@ void CtcSearchOptions::Register(OptionParser *po) {
   po->Register("method", &method, "search: " + CtcSearchMethods());
   prefix_beam.Register(po);
   wfst.Register(po);
+  hot_words.Register(po);
+  lm.Register(po);
   po->Register("nbest", &nbest,
                "hypotheses written per utterance, at most --beam; above 1 the keys are "
                "<utterance>-<n>, n from 1 (best)");
@@ -173,20 +198,37 @@ void CtcSearchOptions::Check() const {
   if (!(blank_penalty >= 0 && blank_penalty < 1e6f)) {
     throw UsageError("--blank-penalty=", blank_penalty, ": must be a number from 0 up");
   }
+  hot_words.Check();
+  lm.Check();
   own->check(*this);
+  if (HasExtras() && method == "greedy") prefix_beam.Check(nbest);
 }
 
 std::string CtcSearchOptions::ToString() const {
   const Method *own = FindMethod(method);
   std::string s = "method " + method + (own == nullptr ? "" : own->describe(*this));
-  s += Cat(", blank ", blank);
+  s += hot_words.ToString() + lm.ToString() + Cat(", blank ", blank);
   if (blank_penalty > 0) s += Cat(", blank penalty ", blank_penalty);
   return s;
 }
 
-std::unique_ptr<const SearchResource> MakeSearchResource(const CtcSearchOptions &opts) {
+SearchUnits LetterUnits(const UnitTable &table, const std::string &source) {
+  const std::string space = table.Find(UnitTable::kSpace) < 0 ? "" : UnitTable::kSpace;
+  return {table.Units(), [=](const std::vector<std::string> &words) {
+            table.RequireLetters(source);
+            return table.Encode(words, space, -1);
+          }};
+}
+
+std::unique_ptr<const SearchResource> MakeSearchResource(const CtcSearchOptions &opts,
+                                                         const SearchUnits &units) {
   opts.Check();
-  return FindMethod(opts.method)->make(opts);
+  if (!opts.HasExtras()) return FindMethod(opts.method)->make(opts, units);
+  if (units.units.empty()) {
+    throw UsageError("--", opts.hot_words.file.empty() ? "lm" : "hot-words",
+                     ": say what the tokens stand for with --units=units.txt");
+  }
+  return FindMethod(opts.method == "greedy" ? "prefix-beam" : opts.method)->make(opts, units);
 }
 
 std::vector<CtcHypothesis> CtcDecode(ConstView logp, int nbest, CtcSearch *search) {

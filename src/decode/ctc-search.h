@@ -13,8 +13,11 @@
 #include <string>
 #include <vector>
 
+#include "decode/hot-words.h"
+#include "decode/lm-fusion.h"
 #include "tensor/view.h"
 #include "util/options.h"
+#include "util/unit-table.h"
 
 namespace u2moe {
 
@@ -50,7 +53,12 @@ struct CtcSearchOptions {
   float blank_penalty = 0;
   PrefixBeamOptions prefix_beam;
   WfstOptions wfst;
+  // For all methods. Greedy search follows one path and could not take back what it was led to, so
+  // with either of these it is a prefix beam search for one hypothesis.
+  HotWordsOptions hot_words;
+  LmFusionOptions lm;
 
+  bool HasExtras() const { return !hot_words.file.empty() || !lm.file.empty(); }
   void Register(OptionParser *po);
   void Check() const;  // throws UsageError; an unknown method lists the known ones
   std::string ToString() const;
@@ -60,12 +68,21 @@ struct CtcHypothesis {
   std::vector<int32_t> tokens;
   std::vector<int32_t> times;  // one frame per token, counted from Begin(), not decreasing
   std::vector<int32_t> words;  // output labels of the graph, where the method has one
-  // Natural logarithms of probabilities; see the search. What a method without a language model
-  // finds has no score of one.
-  double acoustic_score = 0, language_score = 0;
+  // Natural logarithms of probabilities; see the search. The language model's part holds its weight
+  // and the length bonus; that of hot words is their bonus. Without them these are 0.
+  double acoustic_score = 0, language_score = 0, bias_score = 0;
 
-  double Score() const { return acoustic_score + language_score; }
+  double Score() const { return acoustic_score + (language_score + bias_score); }
 };
+
+// The units of the log-posteriors, for what reads them: hot words and language models.
+struct SearchUnits {
+  std::vector<std::string> units;  // by token
+  UnitEncoder encode;
+};
+
+// Those of a unit table of letters; encode throws Error for word pieces. `source` names the table.
+SearchUnits LetterUnits(const UnitTable &table, const std::string &source);
 
 // A search with state, after Begin(). Not for several threads at once: each has one of its own.
 class CtcSearch {
@@ -98,8 +115,10 @@ class SearchResource {
   virtual std::unique_ptr<CtcSearch> NewSearch() const = 0;
 };
 
-// That of the method that opts.method names. Throws UsageError as opts.Check().
-std::unique_ptr<const SearchResource> MakeSearchResource(const CtcSearchOptions &opts);
+// That of the method that opts.method names. Throws UsageError as opts.Check(), and where hot words
+// or a language model are wanted without units; what reading their files throws.
+std::unique_ptr<const SearchResource> MakeSearchResource(const CtcSearchOptions &opts,
+                                                         const SearchUnits &units = {});
 
 // Whole utterances: Begin, one Step over all frames, End.
 std::vector<CtcHypothesis> CtcDecode(ConstView logp, int nbest, CtcSearch *search);

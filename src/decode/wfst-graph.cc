@@ -111,8 +111,7 @@ void WfstGraph::AddToTokens(float cost, int32_t blank_label) {
   for (int32_t s = 0; s < NumStates(); ++s) {
     const State *state = &states_[static_cast<size_t>(s)];
     for (uint32_t i = state->emitting; i < state[1].epsilons; ++i) {
-      const bool loop = arcs_[i].next == s && arcs_[i].olabel == 0;
-      if (arcs_[i].ilabel != blank_label && !loop) arcs_[i].weight += cost;
+      if (BeginsToken(arcs_[i], s, blank_label)) arcs_[i].weight += cost;
     }
   }
 }

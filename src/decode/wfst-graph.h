@@ -50,8 +50,12 @@ class WfstGraph {
 
   int32_t LargestInputLabel() const { return largest_ilabel_; }
 
-  // Adds to the cost of every arc that begins a token: whose label is neither epsilon nor that of
-  // the blank, and which is no loop without a word, as that of a token's second frame.
+  // Whether an emitting arc of `state` begins a token: its label is not the blank's, and it is no
+  // loop without a word, as that of a token's second frame.
+  static bool BeginsToken(const Arc &arc, int32_t state, int32_t blank_label) {
+    return arc.ilabel != blank_label && (arc.next != state || arc.olabel != 0);
+  }
+  // Adds to the cost of every arc that begins a token.
   void AddToTokens(float cost, int32_t blank_label);
 
  private:

@@ -6,6 +6,8 @@
 
 #include "base/check.h"
 #include "base/error.h"
+#include "lattice/determinize.h"
+#include "lattice/lattice-paths.h"
 
 namespace u2moe {
 namespace {
@@ -22,11 +24,13 @@ TrellisOptions ToTrellisOptions(const CtcSearchOptions &opts) {
 
 }  // namespace
 
-WfstSearch::WfstSearch(const WfstGraph *graph, const CtcSearchOptions &opts)
+WfstSearch::WfstSearch(const WfstGraph *graph, const CtcSearchOptions &opts,
+                       const ContextGraph *context)
     : graph_(graph),
       opts_(opts),
+      context_(context),
       frames_(opts.blank, opts.blank_penalty),
-      trellis_(graph, ToTrellisOptions(opts)) {
+      trellis_(graph, ToTrellisOptions(opts), context, opts.blank + 1) {
   Begin();
 }
 
@@ -92,41 +96,63 @@ void WfstSearch::SearchFrame(const float *logp, int32_t frame) {
   pause_.push_back(0);
 }
 
-void WfstSearch::AddLabel(const WfstGraph::Arc &arc, bool loop, int32_t frame, float acoustic,
-                          float *peak, CtcHypothesis *h) const {
-  if (arc.ilabel == opts_.blank + 1) return;
-  if (!loop) {
-    h->tokens.push_back(arc.ilabel - 1);
-    h->times.push_back(frame);
-    *peak = acoustic;
-  } else if (acoustic < *peak && !h->times.empty()) {
-    h->times.back() = frame;
-    *peak = acoustic;
-  }
-}
-
 CtcHypothesis WfstSearch::BestHypothesis() const {
   const WfstTrellis::Path path = trellis_.BestPath(ended_);
   CtcHypothesis h;
-  double graph = path.final, acoustic = 0;
-  float peak = 0;
+  double graph = path.final, acoustic = 0, bias = path.final_bias;
   for (const WfstTrellis::PathArc &p : path.arcs) {
     const WfstGraph::Arc &arc = graph_->ArcAt(p.arc);
-    graph += static_cast<double>(p.graph);
+    graph += static_cast<double>(arc.weight);
+    bias += static_cast<double>(p.graph) - static_cast<double>(arc.weight);
     acoustic += static_cast<double>(p.acoustic);
     if (arc.olabel != 0) h.words.push_back(arc.olabel);
     if (p.frame < 0) continue;
-    const bool loop = arc.olabel == 0 && graph_->SourceOf(p.arc) == arc.next;
-    AddLabel(arc, loop, frame_of_[static_cast<size_t>(p.frame)], p.acoustic, &peak, &h);
+    if (!WfstGraph::BeginsToken(arc, graph_->SourceOf(p.arc), opts_.blank + 1)) continue;
+    h.tokens.push_back(arc.ilabel - 1);
+    h.times.push_back(frame_of_[static_cast<size_t>(p.frame)]);
   }
   h.acoustic_score = 0 - acoustic;
   h.language_score = 0 - graph;
+  h.bias_score = 0 - bias;
+  return h;
+}
+
+CtcHypothesis WfstSearch::ToHypothesis(const LatticePath &path) const {
+  CtcHypothesis h;
+  h.words = path.words;
+  int32_t previous = -1;
+  for (size_t t = 0; t < path.labels.size(); ++t) {
+    const int32_t token = path.labels[t] - 1;
+    if (token != previous && token != opts_.blank) {
+      h.tokens.push_back(token);
+      h.times.push_back(static_cast<int32_t>(t));
+    }
+    previous = token;
+  }
+  if (context_ != nullptr) {
+    int32_t state = context_->Begin();
+    for (const int32_t token : h.tokens) h.bias_score += context_->Step(state, token, &state);
+    if (ended_) h.bias_score += context_->Finish(state);
+  }
+  h.acoustic_score = 0 - path.acoustic_cost;
+  h.language_score = 0 - path.graph_cost - h.bias_score;
   return h;
 }
 
 std::vector<CtcHypothesis> WfstSearch::NBest(int n) const {
   if (n < 1) return {};
-  return {BestHypothesis()};
+  std::vector<CtcHypothesis> nbest{BestHypothesis()};
+  if (n == 1 || opts_.nbest == 1) return nbest;
+  DeterminizeOptions det;
+  det.beam = opts_.wfst.lattice_beam;
+  CompactLattice compact;
+  DeterminizeLattice(RawLattice(), det, &compact);
+  for (const LatticePath &path : NBestPaths(compact, n)) {
+    if (path.words == nbest[0].words) continue;  // the best one
+    nbest.push_back(ToHypothesis(path));
+    if (nbest.size() == static_cast<size_t>(n)) break;
+  }
+  return nbest;
 }
 
 std::vector<CtcHypothesis> WfstSearch::End(int n) {
@@ -139,16 +165,31 @@ Lattice WfstSearch::RawLattice() const {
   return trellis_.RawLattice(ended_, pause_, opts_.blank + 1);
 }
 
-WfstResource::WfstResource(const CtcSearchOptions &opts)
-    : WfstResource(opts, WfstGraph::Read(opts.wfst.graph)) {}
+void WfstResource::Check(const CtcSearchOptions &opts) {
+  opts.wfst.Check();
+  if (!opts.lm.file.empty()) {
+    throw UsageError("--lm=", opts.lm.file,
+                     ": the graph of --method=wfst has its language model; lattice-lm-rescore puts "
+                     "another one in its place");
+  }
+}
 
-WfstResource::WfstResource(const CtcSearchOptions &opts, WfstGraph graph)
+WfstResource::WfstResource(const CtcSearchOptions &opts, const SearchUnits &units)
+    : WfstResource(opts, units, WfstGraph::Read(opts.wfst.graph)) {}
+
+WfstResource::WfstResource(const CtcSearchOptions &opts, const SearchUnits &units, WfstGraph graph)
     : opts_(opts), graph_(std::move(graph)) {
   if (opts.wfst.length_penalty != 0) graph_.AddToTokens(opts.wfst.length_penalty, opts.blank + 1);
+  if (opts.hot_words.file.empty()) return;
+  const auto space = std::find(units.units.begin(), units.units.end(), UnitTable::kSpace);
+  const bool has_space = space != units.units.end();
+  context_ = std::make_unique<const ContextGraph>(
+      MakeContextGraph(opts.hot_words, units.encode,
+                       has_space ? static_cast<int32_t>(space - units.units.begin()) : -1));
 }
 
 std::unique_ptr<CtcSearch> WfstResource::NewSearch() const {
-  return std::make_unique<WfstSearch>(&graph_, opts_);
+  return std::make_unique<WfstSearch>(&graph_, opts_, context_.get());
 }
 
 }  // namespace u2moe

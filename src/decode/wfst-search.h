@@ -9,6 +9,7 @@
 #include "decode/frame-source.h"
 #include "decode/wfst-graph.h"
 #include "decode/wfst-trellis.h"
+#include "lattice/lattice-paths.h"
 
 namespace u2moe {
 
@@ -20,17 +21,23 @@ namespace u2moe {
 // a final state was reached. Until End the graph need not be able to end.
 //
 // A token begins with an emitting arc of its label, unless that is a loop without a word; its time
-// is the frame of its run in which it is most probable, the earliest of equal ones.
+// is its first frame, as in WeNet. Hot words are paid where tokens begin (bias_score); what of a
+// phrase has been read is part of a token's identity, so that no path loses what it was paid to
+// another one.
 //
 // A frame whose blank has a probability above blank_skip_thresh is passed over, and costs nothing;
 // but if the best tokens before and after such frames are the same one, the last of them is
 // searched, since a topology may want a blank between.
 //
-// n-best: distinct in their words.
+// n-best: distinct in their words, within the lattice beam; there may be fewer. The tokens of all
+// but the first are those of the frames' labels where equal neighbours are one token, even if the
+// topology could tell them apart. Needs opts.nbest > 1, which keeps the lattice; else there is one.
 class WfstSearch : public CtcSearch {
  public:
-  // `graph` must outlive it, and has the length penalty already (WfstResource).
-  WfstSearch(const WfstGraph *graph, const CtcSearchOptions &opts);
+  // `graph` must outlive it, and has the length penalty already (WfstResource); so must the hot
+  // words, if there are any.
+  WfstSearch(const WfstGraph *graph, const CtcSearchOptions &opts,
+             const ContextGraph *context = nullptr);
 
   void Begin() override;
   void Step(ConstView logp) override;
@@ -48,12 +55,12 @@ class WfstSearch : public CtcSearch {
   void StepFrame(const float *logp);
   void SearchFrame(const float *logp, int32_t frame);
   CtcHypothesis BestHypothesis() const;
-  // Adds a token, or the second frame of one.
-  void AddLabel(const WfstGraph::Arc &arc, bool loop, int32_t frame, float acoustic, float *peak,
-                CtcHypothesis *h) const;
+  // The hypothesis of a path of the determinised lattice.
+  CtcHypothesis ToHypothesis(const LatticePath &path) const;
 
   const WfstGraph *graph_;
   CtcSearchOptions opts_;
+  const ContextGraph *context_;
   CtcFrameSource frames_;
   WfstTrellis trellis_;
   std::vector<float> costs_;       // by input label
@@ -67,16 +74,17 @@ class WfstSearch : public CtcSearch {
 // Reads the graph; its searches share it.
 class WfstResource : public SearchResource {
  public:
-  explicit WfstResource(const CtcSearchOptions &opts);
-  WfstResource(const CtcSearchOptions &opts, WfstGraph graph);
+  WfstResource(const CtcSearchOptions &opts, const SearchUnits &units);
+  WfstResource(const CtcSearchOptions &opts, const SearchUnits &units, WfstGraph graph);
 
   std::unique_ptr<CtcSearch> NewSearch() const override;
-  static void Check(const CtcSearchOptions &opts) { opts.wfst.Check(); }
+  static void Check(const CtcSearchOptions &opts);
   static std::string Describe(const CtcSearchOptions &opts) { return opts.wfst.ToString(); }
 
  private:
   CtcSearchOptions opts_;
   WfstGraph graph_;
+  std::unique_ptr<const ContextGraph> context_;
 };
 
 }  // namespace u2moe

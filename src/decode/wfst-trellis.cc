@@ -14,24 +14,13 @@ constexpr float kPruneScale = 0.1f;  // of the lattice beam: changes below it ar
 
 }  // namespace
 
-void WfstTrellis::StateMap::Clear() {
-  for (const uint32_t slot : used_) slots_[slot].state = -1, slots_[slot].token = -1;
-  used_.clear();
-}
-
-void WfstTrellis::StateMap::Grow(size_t size) {
-  std::vector<Slot> old;
-  for (const uint32_t slot : used_) old.push_back(slots_[slot]);
-  slots_.assign(size, Slot());
-  used_.clear();
-  mask_ = size - 1;
-  shift_ = 32;
-  for (size_t n = size; n > 1; n /= 2) --shift_;
-  for (const Slot &s : old) *Find(s.state) = s.token;
-}
-
-WfstTrellis::WfstTrellis(const WfstGraph *graph, const TrellisOptions &opts)
-    : graph_(graph), opts_(opts), levels_(static_cast<size_t>(graph->NumEpsilonLevels())) {
+WfstTrellis::WfstTrellis(const WfstGraph *graph, const TrellisOptions &opts,
+                         const ContextGraph *context, int32_t blank_label)
+    : graph_(graph),
+      opts_(opts),
+      context_(context),
+      blank_label_(blank_label),
+      levels_(static_cast<size_t>(graph->NumEpsilonLevels())) {
   Begin();
 }
 
@@ -39,28 +28,33 @@ void WfstTrellis::Begin() {
   frames_.clear();
   frames_.emplace_back();
   states_.clear();
+  contexts_.clear();
   map_.Clear();
+  context_map_.Clear();
   for (auto &level : levels_) level.clear();
   bool is_new = false;
-  Reach(&frames_[0], graph_->Start(), 0, &is_new);
+  Reach(&frames_[0], graph_->Start(), context_ == nullptr ? 0 : context_->Begin(), 0, &is_new);
   frames_[0].tokens[0].best = ~0;
   PassEpsilons(opts_.beam);
 }
 
 bool WfstTrellis::Advance(const float *costs) {
   if (NumFrames() > 0 && NumFrames() % opts_.prune_interval == 0) Prune();
-  const float limit = PassEmitting(costs);
+  const float limit = context_ == nullptr ? PassEmitting<false>(costs) : PassEmitting<true>(costs);
   PassEpsilons(limit);
   return !states_.empty();
 }
 
 // The token of a state in this frame, a new one of cost `cost` where it has none.
-int32_t WfstTrellis::Reach(Frame *frame, int32_t state, float cost, bool *is_new) {
-  int32_t *token = map_.Find(state);
+int32_t WfstTrellis::Reach(Frame *frame, int32_t state, int32_t context, float cost, bool *is_new) {
+  int32_t *token = context_ == nullptr
+                       ? map_.Find(state)
+                       : context_map_.Find(static_cast<int64_t>(context) << 32 | state);
   *is_new = *token < 0;
   if (*is_new) {
     *token = static_cast<int32_t>(states_.size());
     states_.push_back(state);
+    if (context_ != nullptr) contexts_.push_back(context);
     frame->tokens.push_back({cost, 0, 0});
     const int32_t level = graph_->EpsilonLevel(state);
     if (level >= 0) levels_[static_cast<size_t>(level)].push_back(*token);
@@ -76,40 +70,37 @@ WfstTrellis::Cutoff WfstTrellis::FindCutoff(const std::vector<Token> &tokens) {
   c.limit = c.best + opts_.beam;
   const size_t most = static_cast<size_t>(opts_.max_active),
                least = static_cast<size_t>(opts_.min_active);
-  if (tokens.size() <= most && tokens.size() <= least) {
+  if (tokens.size() <= least) {
     c.limit = kInfinity;
     for (const Token &t : tokens) c.beam = std::max(c.beam, t.cost - c.best + opts_.beam_delta);
     return c;
   }
+  // Only where more than max_active or fewer than min_active are within the beam are they sorted.
+  size_t below = 0, within = 0;
+  for (const Token &t : tokens) below += t.cost < c.limit, within += t.cost <= c.limit;
+  if (below <= most && within > least) return c;
   costs_.clear();
   for (const Token &t : tokens) costs_.push_back(t.cost);
-  const auto nth = [this](size_t n) {
-    std::nth_element(costs_.begin(), costs_.begin() + static_cast<std::ptrdiff_t>(n), costs_.end());
-    return costs_[n];
-  };
-  if (tokens.size() > most) {
-    const float limit = nth(most);
-    if (limit < c.limit) {
-      c.limit = limit;
-      c.beam = limit - c.best + opts_.beam_delta;
-      return c;
-    }
-  }
-  if (least > 0) {
-    const float limit = nth(least);
-    if (limit > c.limit) {
-      c.limit = limit;
-      c.beam = limit - c.best + opts_.beam_delta;
-    }
+  const auto nth = costs_.begin() + static_cast<std::ptrdiff_t>(below > most ? most : least);
+  std::nth_element(costs_.begin(), nth, costs_.end());
+  if (below > most || *nth > c.limit) {
+    c.limit = *nth;
+    c.beam = *nth - c.best + opts_.beam_delta;
   }
   return c;
 }
 
+template <bool kContext>
 float WfstTrellis::PassEmitting(const float *costs) {
   const Cutoff cutoff = FindCutoff(frames_.back().tokens);
   states_.swap(previous_states_);
   states_.clear();
   map_.Clear();
+  if (kContext) {
+    contexts_.swap(previous_contexts_);
+    contexts_.clear();
+    context_map_.Clear();
+  }
   const size_t size = frames_.back().tokens.size();
   frames_.emplace_back();
   Frame *frame = &frames_.back();
@@ -119,24 +110,34 @@ float WfstTrellis::PassEmitting(const float *costs) {
   frame->offset = cutoff.best;
   float limit = kInfinity;
   if (cutoff.best_token < 0) return limit;
+  // What an arc costs beside its sound: with hot words also what its token is paid.
+  const auto graph_cost = [&](const WfstGraph::Arc &arc, size_t token, int32_t *context) {
+    if (!kContext) return arc.weight;
+    *context = previous_contexts_[token];
+    if (!WfstGraph::BeginsToken(arc, previous_states_[token], blank_label_)) return arc.weight;
+    return arc.weight - static_cast<float>(context_->Step(*context, arc.ilabel - 1, context));
+  };
   // The best token first, for a bound on the others.
-  const auto best_state = previous_states_[static_cast<size_t>(cutoff.best_token)];
-  for (const WfstGraph::Arc &arc : graph_->Emitting(best_state))
-    limit = std::min(limit, arc.weight + costs[arc.ilabel] + cutoff.beam);
+  int32_t context = 0;
+  const size_t best_token = static_cast<size_t>(cutoff.best_token);
+  for (const WfstGraph::Arc &arc : graph_->Emitting(previous_states_[best_token])) {
+    const float graph = graph_cost(arc, best_token, &context);
+    limit = std::min(limit, graph + costs[arc.ilabel] + cutoff.beam);
+  }
   for (size_t i = 0; i < tokens.size(); ++i) {
     if (tokens[i].cost > cutoff.limit) continue;
     const float from = tokens[i].cost - cutoff.best;
     for (const WfstGraph::Arc &arc : graph_->Emitting(previous_states_[i])) {
-      const float cost = from + (arc.weight + costs[arc.ilabel]);
+      const float graph = graph_cost(arc, i, &context);
+      const float cost = from + (graph + costs[arc.ilabel]);
       if (!(cost < limit)) continue;
       limit = std::min(limit, cost + cutoff.beam);
       bool is_new = false;
-      const int32_t to = Reach(frame, arc.next, cost, &is_new);
+      const int32_t to = Reach(frame, arc.next, context, cost, &is_new);
       Token *token = &frame->tokens[static_cast<size_t>(to)];
       const bool better = is_new || cost < token->cost;
       if (!better && !opts_.lattice) continue;
-      const Link link{static_cast<int32_t>(i), to, graph_->IndexOf(arc), arc.weight,
-                      costs[arc.ilabel]};
+      const Link link{static_cast<int32_t>(i), to, graph_->IndexOf(arc), graph, costs[arc.ilabel]};
       if (better) token->cost = cost;
       if (is_new || opts_.lattice) {
         if (better) token->best = static_cast<int32_t>(frame->emitting.size());
@@ -157,11 +158,12 @@ void WfstTrellis::PassEpsilons(float limit) {
     for (const int32_t from : level) {
       const float from_cost = frame->tokens[static_cast<size_t>(from)].cost;
       if (!(from_cost < limit)) continue;
+      const int32_t context = context_ == nullptr ? 0 : contexts_[static_cast<size_t>(from)];
       for (const WfstGraph::Arc &arc : graph_->Epsilons(states_[static_cast<size_t>(from)])) {
         const float cost = from_cost + arc.weight;
         if (!(cost < limit)) continue;
         bool is_new = false;
-        const int32_t to = Reach(frame, arc.next, cost, &is_new);
+        const int32_t to = Reach(frame, arc.next, context, cost, &is_new);
         Token *token = &frame->tokens[static_cast<size_t>(to)];
         const bool better = is_new || cost < token->cost;
         if (better) {
@@ -255,33 +257,35 @@ bool WfstTrellis::PruneFrame(size_t f, float delta) {
   return changed;
 }
 
-// Of the last frame's tokens; all 0 where no token is in a final state, or not at_end.
-std::vector<float> WfstTrellis::FinalCosts(bool at_end, bool *reached) const {
-  std::vector<float> finals(states_.size(), 0);
-  *reached = false;
+// The graph's are all 0 where no token is in a final state.
+WfstTrellis::Finals WfstTrellis::FinalCosts(bool at_end) const {
+  Finals finals;
+  finals.graph.assign(states_.size(), 0);
+  finals.bias.assign(states_.size(), 0);
   if (!at_end) return finals;
   for (size_t i = 0; i < states_.size(); ++i) {
-    finals[i] = graph_->Final(states_[i]);
-    *reached |= finals[i] < kInfinity;
+    finals.graph[i] = graph_->Final(states_[i]);
+    finals.reached |= finals.graph[i] < kInfinity;
+    if (context_ != nullptr) finals.bias[i] = -static_cast<float>(context_->Finish(contexts_[i]));
   }
-  if (!*reached) std::fill(finals.begin(), finals.end(), 0.f);
+  if (!finals.reached) std::fill(finals.graph.begin(), finals.graph.end(), 0.f);
   return finals;
 }
 
 WfstTrellis::Path WfstTrellis::BestPath(bool at_end) const {
   Path path;
-  const std::vector<float> finals = FinalCosts(at_end, &path.reached_final);
+  const Finals finals = FinalCosts(at_end);
+  path.reached_final = finals.reached;
   const std::vector<Token> &last = frames_.back().tokens;
   int32_t token = -1;
   float best = kInfinity;
   for (size_t i = 0; i < last.size(); ++i) {
-    if (last[i].cost + finals[i] < best) {
-      best = last[i].cost + finals[i];
-      token = static_cast<int32_t>(i);
-    }
+    const float cost = last[i].cost + (finals.graph[i] + finals.bias[i]);
+    if (cost < best) best = cost, token = static_cast<int32_t>(i);
   }
   if (token < 0) return path;
-  path.final = finals[static_cast<size_t>(token)];
+  path.final = finals.graph[static_cast<size_t>(token)];
+  path.final_bias = finals.bias[static_cast<size_t>(token)];
   for (size_t f = frames_.size() - 1;;) {
     const int32_t link = frames_[f].tokens[static_cast<size_t>(token)].best;
     const bool epsilon = link < 0;
@@ -297,12 +301,15 @@ WfstTrellis::Path WfstTrellis::BestPath(bool at_end) const {
 }
 
 // For each token, how much worse than the best path the best one through it is.
-std::vector<std::vector<float>> WfstTrellis::Extras(const std::vector<float> &finals) const {
+std::vector<std::vector<float>> WfstTrellis::Extras(const Finals &finals) const {
   std::vector<std::vector<float>> extras(frames_.size());
   const std::vector<Token> &last = frames_.back().tokens;
   float best = kInfinity;
-  for (size_t i = 0; i < last.size(); ++i) best = std::min(best, last[i].cost + finals[i]);
-  for (size_t i = 0; i < last.size(); ++i) extras.back().push_back(last[i].cost + finals[i] - best);
+  for (size_t i = 0; i < last.size(); ++i) {
+    extras.back().push_back(last[i].cost + (finals.graph[i] + finals.bias[i]));
+    best = std::min(best, extras.back().back());
+  }
+  for (float &extra : extras.back()) extra -= best;
   for (size_t f = frames_.size(); f-- > 0;) {
     std::vector<float> *cur = &extras[f];
     const Frame &frame = frames_[f];
@@ -333,8 +340,7 @@ Lattice WfstTrellis::RawLattice(bool at_end, Span<int32_t> pause, int32_t pause_
   CHECK(opts_.lattice);
   CHECK_EQ(pause.size(), frames_.size());
   Lattice lattice;
-  bool reached = false;
-  const std::vector<float> finals = FinalCosts(at_end, &reached);
+  const Finals finals = FinalCosts(at_end);
   if (states_.empty()) return lattice;
   const std::vector<std::vector<float>> extras = Extras(finals);
   const auto alive = [&](float extra) { return extra <= opts_.lattice_beam; };
@@ -370,9 +376,10 @@ Lattice WfstTrellis::RawLattice(bool at_end, Span<int32_t> pause, int32_t pause_
     for (const Link &l : frames_[f].epsilons) add(l, arrive[f], arrive[f], extra(l, frames_[f], 0));
   }
   lattice.SetStart(arrive[0][0]);
-  for (size_t i = 0; i < finals.size(); ++i) {
+  for (size_t i = 0; i < finals.graph.size(); ++i) {
+    const float final = finals.graph[i] + finals.bias[i];
     const int state = leave.back()[i];
-    if (state >= 0 && finals[i] < kInfinity) lattice.SetFinal(state, LatticeWeight(finals[i], 0));
+    if (state >= 0 && final < kInfinity) lattice.SetFinal(state, LatticeWeight(final, 0));
   }
   fst::Connect(&lattice);
   fst::TopSort(&lattice);

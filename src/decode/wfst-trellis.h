@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "decode/context-graph.h"
 #include "decode/wfst-graph.h"
 #include "lattice/lattice.h"
 
@@ -22,7 +23,8 @@ struct TrellisOptions {
 };
 
 // A state of the graph has at most one token a frame, the cheapest; of equal ones the one that was
-// reached first, so results are the same everywhere.
+// reached first, so results are the same everywhere. With hot words, a state of the graph and one
+// of the phrases together have.
 //
 // Memory: without a lattice 20 bytes for each token that still has a future, with one 20 bytes for
 // each way between two tokens within the lattice beam; both are looked through every prune_interval
@@ -32,16 +34,18 @@ class WfstTrellis {
   // The arc that a path takes, with its costs; frame -1: an epsilon.
   struct PathArc {
     int32_t arc, frame;
-    float graph, acoustic;
+    float graph, acoustic;  // graph with what hot words are paid; the arc's own weight is without
   };
   struct Path {
     std::vector<PathArc> arcs;
-    float final = 0;  // the cost of ending where it does
+    float final = 0, final_bias = 0;  // the cost of ending where it does; that of phrases cut off
     bool reached_final = false;
   };
 
-  // `graph` must outlive it.
-  WfstTrellis(const WfstGraph *graph, const TrellisOptions &opts);
+  // `graph` must outlive it, as must `context`, if not null: hot words over tokens of the model,
+  // which begin as WfstGraph::BeginsToken says.
+  WfstTrellis(const WfstGraph *graph, const TrellisOptions &opts,
+              const ContextGraph *context = nullptr, int32_t blank_label = 1);
 
   void Begin();
   // The next frame. costs[label] for each input label of the graph; costs[0] is not read. False if
@@ -77,41 +81,55 @@ class WfstTrellis {
     float offset = 0;                      // taken from the costs of the frame before
     bool pruned = false;
   };
-  // Where a state's token is, by open addressing.
+  // Where the token of a state is, by open addressing; keys are not negative.
+  template <class Key>
   class StateMap {
    public:
     StateMap() { Grow(1024); }
-    void Clear();
+    void Clear() {
+      for (const uint32_t slot : used_) slots_[slot] = Slot();
+      used_.clear();
+    }
     // The place of the state's token, -1 if it has none yet: the caller fills it in.
-    int32_t *Find(int32_t state) {
-      size_t slot = Hash(state);
-      while (slots_[slot].state != state) {
-        if (slots_[slot].state < 0) {
+    int32_t *Find(Key key) {
+      size_t slot = Hash(key);
+      while (slots_[slot].key != key) {
+        if (slots_[slot].key < 0) {
           if (2 * used_.size() >= slots_.size()) {
             Grow(2 * slots_.size());
-            return Find(state);
+            return Find(key);
           }
-          slots_[slot].state = state;
+          slots_[slot].key = key;
           used_.push_back(static_cast<uint32_t>(slot));
           break;
         }
-        slot = (slot + 1) & mask_;
+        slot = (slot + 1) & (slots_.size() - 1);
       }
       return &slots_[slot].token;
     }
 
    private:
     struct Slot {
-      int32_t state = -1, token = -1;
+      Key key = -1;
+      int32_t token = -1;
     };
-    size_t Hash(int32_t state) const {
-      return (static_cast<uint32_t>(state) * uint32_t{2654435769}) >> shift_;
+    // Fibonacci hashing (Knuth): the upper bits of a product with 2^64 over the golden ratio.
+    size_t Hash(Key key) const {
+      return static_cast<size_t>((static_cast<uint64_t>(key) * uint64_t{0x9E3779B97F4A7C15}) >>
+                                 shift_);
     }
-    void Grow(size_t size);
+    void Grow(size_t size) {
+      std::vector<Slot> old;
+      for (const uint32_t slot : used_) old.push_back(slots_[slot]);
+      slots_.assign(size, Slot());
+      used_.clear();
+      shift_ = 64;
+      for (size_t n = size; n > 1; n /= 2) --shift_;
+      for (const Slot &s : old) *Find(s.key) = s.token;
+    }
 
     std::vector<Slot> slots_;
     std::vector<uint32_t> used_;
-    size_t mask_ = 0;
     int shift_ = 0;
   };
   struct Cutoff {
@@ -120,19 +138,29 @@ class WfstTrellis {
   };
 
   Cutoff FindCutoff(const std::vector<Token> &tokens);
+  template <bool kContext>
   float PassEmitting(const float *costs);
   void PassEpsilons(float limit);
-  int32_t Reach(Frame *frame, int32_t state, float cost, bool *is_new);
+  int32_t Reach(Frame *frame, int32_t state, int32_t context, float cost, bool *is_new);
   void Prune();
   bool PruneFrame(size_t f, float delta);
-  std::vector<float> FinalCosts(bool at_end, bool *reached) const;
-  std::vector<std::vector<float>> Extras(const std::vector<float> &finals) const;
+  // What ending costs in the states of the last frame's tokens, by the graph and by hot words.
+  struct Finals {
+    std::vector<float> graph, bias;
+    bool reached = false;
+  };
+  Finals FinalCosts(bool at_end) const;
+  std::vector<std::vector<float>> Extras(const Finals &finals) const;
 
   const WfstGraph *graph_;
   TrellisOptions opts_;
+  const ContextGraph *context_;
+  int32_t blank_label_;
   std::vector<Frame> frames_;
-  std::vector<int32_t> states_, previous_states_;  // of the last frame's tokens, the one before
-  StateMap map_;
+  // Of the last frame's tokens, and of the one before; contexts only where there are hot words.
+  std::vector<int32_t> states_, previous_states_, contexts_, previous_contexts_;
+  StateMap<int32_t> map_;
+  StateMap<int64_t> context_map_;
   std::vector<std::vector<int32_t>> levels_;  // tokens whose epsilons are to be taken
   std::vector<float> costs_, extras_;
   std::vector<int32_t> moved_;

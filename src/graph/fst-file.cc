@@ -15,6 +15,7 @@ namespace {
 constexpr int32_t kSymbolMagic = 2125658996;
 constexpr int64_t kMaxString = 1 << 16;  // no type or symbol is longer
 constexpr int64_t kPortion = 1 << 16;    // arcs or states read at once
+constexpr float kLargestWeight = 1e30f;  // but for infinity; sums of them stay numbers
 constexpr int64_t kArcBytes = 16, kStateBytes = 20, kAlignment = 16;
 
 struct RawArc {
@@ -44,6 +45,11 @@ bool ReadShortString(std::istream *is, std::string *s) {
   if (!ReadValue(is, &length) || length < 0 || length > 256) return false;
   s->resize(static_cast<size_t>(length));
   return static_cast<bool>(is->read(s->data(), length));
+}
+
+bool IsWeight(float w) {
+  return (w >= -kLargestWeight && w <= kLargestWeight) ||
+         w == std::numeric_limits<float>::infinity();
 }
 
 }  // namespace
@@ -207,8 +213,7 @@ void FstReader::TakeArcs(int64_t n, std::vector<fst::StdArc> *arcs) {
     TakeBytes(reinterpret_cast<char *>(raw), some * kArcBytes);
     for (int64_t i = 0; i < some; ++i) {
       const RawArc &a = raw[i];
-      if (a.ilabel < 0 || a.olabel < 0 || a.nextstate < 0 || std::isnan(a.weight) ||
-          a.weight == -std::numeric_limits<float>::infinity() ||
+      if (a.ilabel < 0 || a.olabel < 0 || a.nextstate < 0 || !IsWeight(a.weight) ||
           (header_.num_states >= 0 && a.nextstate >= header_.num_states)) {
         Fail("an arc of state ", state_, " is damaged: ", a.ilabel, ":", a.olabel, " with weight ",
              a.weight, " to state ", a.nextstate, " of ", header_.num_states);
@@ -237,7 +242,7 @@ bool FstReader::Next(State *state) {
     num_arcs = Take<int64_t>();
     RequireBytes(num_arcs, kArcBytes, "arcs");
   }
-  if (std::isnan(state->final) || state->final == -std::numeric_limits<float>::infinity()) {
+  if (!IsWeight(state->final)) {
     Fail("the final weight of state ", state_, " is ", state->final);
   }
   TakeArcs(num_arcs, &state->arcs);

@@ -35,8 +35,8 @@ struct FstFileHeader {
 FstFileHeader ReadFstHeader(std::istream *is, const std::string &where);
 
 // One FST, state by state. Throws DataError naming the file for all that is wrong with it: another
-// type of FST or arc, counts that do not fit, a label below 0, a weight that is NaN or -infinity, a
-// state that an arc leads to and that is not there, bytes after the end.
+// type of FST or arc, counts that do not fit, a label below 0, a weight that is NaN, -infinity or
+// absurd, a state that an arc leads to and that is not there, bytes after the end.
 class FstReader {
  public:
   struct State {

@@ -63,6 +63,12 @@ const std::string *WordTable::Word(int32_t id) const {
   return found == places_.end() ? nullptr : &entries_[found->second].word;
 }
 
+std::vector<std::string> WordTable::Words() const {
+  std::vector<std::string> words;
+  for (const Entry &e : entries_) words.push_back(e.word);
+  return words;
+}
+
 bool IsDisambigSymbol(std::string_view symbol) {
   if (symbol.size() < 2 || symbol[0] != '#') return false;
   if (StartsWith(symbol, "#nonterm")) return true;

@@ -27,6 +27,7 @@ class WordTable {
   int32_t Add(const std::string &word);
   int32_t Find(const std::string &word) const;  // -1: not there
   const std::string *Word(int32_t id) const;    // null: not there
+  std::vector<std::string> Words() const;       // in the order of the file
   size_t Size() const { return entries_.size(); }
   int32_t LargestId() const { return largest_; }
 

@@ -115,6 +115,12 @@ PY
   nnet-forward --stats=forward.json final.safetensors scp:feats.scp ark:logp.ark ark:encoder.ark
   ctc-decode --nbest=10 --stats=prefix.json ark:logp.ark ark:nbest.ark ark:scores.ark
   ctc-decode ark:logp.ark ark:hyp.ark
+  if command -v compile-graph; then
+    printf '%s\n' 'A A' 'B B' >lexicon.txt
+    arpa-to-fst --write-symbol-table=words.txt lm.arpa G.fst
+    make-lexicon-fst --read-symbol-table=words.txt units.txt L.fst
+    compile-graph units.txt L.fst G.fst TLG.fst
+  fi
   attention-rescore --stats=rescoring.json final.safetensors ark:encoder.ark ark:nbest.ark ark:scores.ark ark:rescored.ark
   local golden_model
   golden_model=$(golden_path models/moe)

@@ -11,6 +11,7 @@ align-text ark:@i ark:@i ark:@o
 add-noise --rirs=scp:@i --utt2rir=ark:@i --noises=scp:@i --utt2noise=ark:@i scp:@i ark:@i ark:@o
 apply-cmvn --utt2spk=ark:@i ark:@i ark:@i ark:@o
 apply-cmvn-sliding ark:@i ark:@o
+arpa-to-fst --read-symbol-table=@i --write-symbol-table=@o @i @o
 attention-rescore --components=ark:@o --stats=@o @i ark:@i ark:@i ark:@i ark:@o ark,t:@o
 augment-feats ark:@i ark:@o
 compute-cmvn-stats --spk2utt=ark:@i --weights=ark:@i ark:@i ark:@o
@@ -19,6 +20,7 @@ compute-mfcc-feats --vtln-map=ark:@i --utt2spk=ark:@i --segments=@i --write-utt2
 compute-perplexity @i ark:@i ark:@o PRINTS
 compute-vad ark:@i ark:@o
 compare-feats ark:@i ark:@i
+compile-graph --words=@i @i @i @i @o
 compute-wer-bootci ark:@i ark:@i ark:@i PRINTS
 compute-wer --utt2spk=@i --compare=ark:@i --per-utt=@o --json=@o --bootstrap ark:@i ark:@i PRINTS
 concat-feats @i @i @o
@@ -27,7 +29,7 @@ copy-feats-to-htk ark:@i
 copy-matrix ark:@i ark:@o
 copy-int-vector ark:@i ark:@o
 copy-vector ark:@i ark:@o
-ctc-decode --times=ark:@o --partial=ark:@o --stats=@o ark:@i ark:@o ark:@o
+ctc-decode --graph=@i --words=@i --text=ark:@o --lattice=ark:@o --times=ark:@o --partial=ark:@o --stats=@o ark:@i ark:@o ark:@o
 extract-feature-segments ark:@i @i ark:@o
 extract-segments scp:@i @i ark:@o
 feat-stats --json=@o ark:@i
@@ -43,6 +45,8 @@ lattice-scale ark:@i ark:@o
 lattice-to-nbest --tokens=ark:@o --words=ark:@o --scores=ark:@o --lm-scores=ark:@o ark:@i ark:@o
 modify-speed scp:@i ark:@o
 modify-cmvn-stats 0:1 ark:@i ark:@o
+make-ctc-topology @i @o
+make-lexicon-fst --lexicon=@i --read-symbol-table=@i --write-symbol-table=@o @i @o
 moe-calibrate --tokens=ark:@i @i ark:@i @o PRINTS
 moe-route-stats --labels=ark:@i --tokens=ark:@i --json=@o --plot=@o --per-frame=ark:@o @i ark:@i PRINTS
 nnet-average @i @i @o

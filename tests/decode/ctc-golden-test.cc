@@ -5,6 +5,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "decode/ctc-prefix-beam.h"
 #include "decode/ctc-search.h"
 #include "support/golden-report.h"
 #include "support/test-util.h"
@@ -80,6 +81,41 @@ TEST(CtcGolden, GreedyAndNBest) {
   }
   EXPECT_GE(num_lists, 40);
   ReportGolden("ctc-search", "ctc_search/nbest.json", worst, 1e-6);
+}
+
+// WeNet's hot words, whose last scores and order are WeNet's as well.
+TEST(CtcGolden, HotWords) {
+  const std::string dir = GoldenPath("ctc_search");
+  const std::string path = GoldenPath("ctc_search/hotwords.json");
+  if (dir.empty() || path.empty()) GTEST_SKIP() << "no ctc_search/hotwords.json";
+  const auto logp = ReadMatrices(dir + "/logprobs.ark");
+  int num_lists = 0;
+  double worst = 0;
+  const json golden = json::parse(ReadFile(path));
+  for (const auto &entry : golden.items()) {
+    std::vector<ContextPhrase> phrases;
+    for (const json &p : entry.value()["phrases"]) {
+      phrases.push_back({p.get<Ids>(), entry.value()["context_score"]});
+    }
+    ContextGraphOptions opts;
+    opts.scoring = ContextScoring::kWenet;
+    const ContextGraph context(phrases, opts);
+    const Tensor &x = logp.at(entry.key());
+    PrefixBeamExtras extras;
+    extras.context = &context;
+    extras.wenet = true;
+    extras.num_units = x.Cols();
+    for (int beam : {4, 10}) {
+      const std::string name = "beam" + std::to_string(beam);
+      if (!entry.value().contains(name)) continue;
+      CtcPrefixBeamSearch search(beam, 0, 0, extras);
+      ExpectNBest(CtcDecode(x, beam, &search), entry.value()[name], entry.key() + " " + name,
+                  &worst);
+      ++num_lists;
+    }
+  }
+  EXPECT_GE(num_lists, 10);
+  ReportGolden("ctc-search", "ctc_search/hotwords.json", worst, 1e-6);
 }
 
 TEST(CtcGolden, TinyCasesAgainstAllPathsAndWenet) {

@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "base/rng.h"
+#include "decode/naive-prefix-beam.h"
 #include "support/test-util.h"
 
 namespace u2moe {
@@ -36,38 +37,6 @@ Tensor FromProbabilities(const std::vector<std::vector<double>> &rows) {
     }
   }
   return t;
-}
-
-// Random log-posteriors; a larger spread makes them peakier.
-Tensor RandomLogp(Rng *rng, int64_t frames, int64_t vocab, float spread) {
-  Tensor t = RandomTensor(rng, frames, vocab, spread);
-  for (int64_t i = 0; i < frames; ++i) {
-    double sum = 0;
-    for (int64_t j = 0; j < vocab; ++j) sum += std::exp(static_cast<double>(t(i, j)));
-    for (int64_t j = 0; j < vocab; ++j) t(i, j) -= static_cast<float>(std::log(sum));
-  }
-  return t;
-}
-
-// The sum of the probabilities of all V^T paths, by label sequence.
-std::map<Ids, double> AllPaths(ConstView logp, int32_t blank) {
-  std::map<Ids, double> sums;
-  const int64_t frames = logp.Rows(), vocab = logp.Cols();
-  int64_t paths = 1;
-  for (int64_t t = 0; t < frames; ++t) paths *= vocab;
-  for (int64_t p = 0; p < paths; ++p) {
-    Ids labels;
-    double score = 0;
-    int64_t rest = p, previous = -1;
-    for (int64_t t = 0; t < frames; ++t, rest /= vocab) {
-      const int64_t k = rest % vocab;
-      score += logp(t, k);
-      if (k != blank && k != previous) labels.push_back(static_cast<int32_t>(k));
-      previous = k;
-    }
-    sums[labels] += std::exp(score);
-  }
-  return sums;
 }
 
 // Three frames, blank - and labels a, b:
@@ -151,91 +120,6 @@ TEST(CtcPrefixBeam, EqualsAllPathsWhenNothingIsPruned) {
       }
     }
   }
-}
-
-// The search as its contract says it, with label sequences and times written out and nothing passed
-// over.
-struct NaiveHypothesis {
-  Ids tokens;
-  double blank = -std::numeric_limits<double>::infinity(), nonblank = blank;
-  double best_blank = blank, best_nonblank = blank, token_logp = blank;
-  Ids times_blank, times_nonblank;
-
-  static double LogAdd(double a, double b) {
-    if (a < b) std::swap(a, b);
-    return std::isinf(b) ? a : a + std::log1p(std::exp(b - a));
-  }
-  double Total() const { return LogAdd(blank, nonblank); }
-  double Best() const { return std::max(best_blank, best_nonblank); }
-  const Ids &Times() const { return best_blank > best_nonblank ? times_blank : times_nonblank; }
-  int32_t Last() const { return tokens.empty() ? -1 : tokens.back(); }
-};
-
-std::vector<NaiveHypothesis> NaivePrefixBeam(ConstView logp, size_t beam, int32_t blank) {
-  constexpr double kZero = -std::numeric_limits<double>::infinity();
-  std::vector<NaiveHypothesis> hyps(1);
-  hyps[0].blank = hyps[0].best_blank = hyps[0].best_nonblank = 0;
-  for (int64_t t = 0; t < logp.Rows(); ++t) {
-    Ids ids;
-    for (int32_t j = 0; j < logp.Cols(); ++j) {
-      if (!std::isinf(logp(t, j))) ids.push_back(j);
-    }
-    std::stable_sort(ids.begin(), ids.end(),
-                     [&](int32_t a, int32_t b) { return logp(t, a) > logp(t, b); });
-    ids.resize(std::min(ids.size(), beam));
-    std::vector<NaiveHypothesis> next;
-    const auto find = [&](const Ids &tokens) {
-      for (NaiveHypothesis &h : next) {
-        if (h.tokens == tokens) return &h;
-      }
-      next.emplace_back();
-      next.back().tokens = tokens;
-      return &next.back();
-    };
-    for (int32_t id : ids) {
-      const double p = logp(t, id);
-      for (const NaiveHypothesis &h : hyps) {
-        if (id == blank) {
-          NaiveHypothesis *n = find(h.tokens);
-          n->blank = h.Total() + p;
-          n->best_blank = h.Best() + p;
-          n->times_blank = h.Times();
-          continue;
-        }
-        const bool repeats = h.Last() == id;
-        if (repeats && h.nonblank > kZero) {
-          NaiveHypothesis *n = find(h.tokens);
-          n->nonblank = NaiveHypothesis::LogAdd(n->nonblank, h.nonblank + p);
-          if (n->best_nonblank < h.best_nonblank + p) {
-            n->best_nonblank = h.best_nonblank + p;
-            if (n->token_logp < p) {
-              n->token_logp = p;
-              n->times_nonblank = h.times_nonblank;
-              n->times_nonblank.back() = static_cast<int32_t>(t);
-            }
-          }
-        }
-        const double from = repeats ? h.blank : h.Total();
-        if (from == kZero) continue;
-        const double best = (repeats ? h.best_blank : h.Best()) + p;
-        Ids tokens = h.tokens;
-        tokens.push_back(id);
-        NaiveHypothesis *n = find(tokens);
-        n->nonblank = NaiveHypothesis::LogAdd(n->nonblank, from + p);
-        if (n->best_nonblank < best) {
-          n->best_nonblank = best;
-          n->token_logp = p;
-          n->times_nonblank = repeats ? h.times_blank : h.Times();
-          n->times_nonblank.push_back(static_cast<int32_t>(t));
-        }
-      }
-    }
-    std::stable_sort(next.begin(), next.end(),
-                     [](const auto &a, const auto &b) { return a.Total() > b.Total(); });
-    next.resize(std::min(next.size(), beam));
-    hyps = std::move(next);
-  }
-  return hyps;
 }
 
 TEST(CtcPrefixBeam, EqualsTheNaiveSearchBitForBit) {

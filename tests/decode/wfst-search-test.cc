@@ -40,7 +40,7 @@ CtcSearchOptions WideOpen() {
 }
 
 WfstResource Resource(const CtcSearchOptions &opts, const StdVectorFst &graph) {
-  return WfstResource(opts, WfstGraph(graph, opts.wfst.graph));
+  return WfstResource(opts, {}, WfstGraph(graph, opts.wfst.graph));
 }
 
 struct FoundPath {
@@ -242,6 +242,37 @@ TEST(WfstSearch, PiecesEqualTheWholeAndLooksChangeNothing) {
   }
 }
 
+// Each word sequence of the graph once, at its best path, best first.
+TEST(WfstSearch, NBestIsDistinctInWords) {
+  Rng rng(14);
+  int64_t compared = 0;
+  for (int n = 0; n < 60; ++n) {
+    const StdVectorFst graph = RandomTlg(&rng, 3, n);
+    const Tensor logp = RandomLogp(&rng, 4, 3, 1.f);
+    std::map<Ids, double> want;
+    for (const FoundPath &p : AllPaths(graph, logp)) {
+      const auto [found, is_new] = want.emplace(p.olabels, p.Cost());
+      if (!is_new) found->second = std::min(found->second, p.Cost());
+    }
+    CtcSearchOptions opts = WideOpen();
+    opts.nbest = 1000000;
+    const WfstResource resource = Resource(opts, graph);
+    const auto got = CtcDecode(logp, opts.nbest, resource.NewSearch().get());
+    if (want.empty() || want.size() > 5000) continue;
+    ASSERT_EQ(got.size(), want.size()) << n;
+    for (size_t i = 0; i < got.size(); ++i) {
+      ASSERT_EQ(want.count(got[i].words), 1u);
+      ASSERT_NEAR(-got[i].Score(), want[got[i].words], 1e-4);
+      ASSERT_EQ(got[i].tokens.size(), got[i].times.size());
+      if (i > 0) {
+        ASSERT_LE(got[i].Score(), got[i - 1].Score() + 1e-4);
+      }
+      ++compared;
+    }
+  }
+  EXPECT_GT(compared, 200);
+}
+
 TEST(WfstTrellis, PruningThePastChangesNothing) {
   Rng rng(7);
   for (int n = 0; n < 8; ++n) {
@@ -380,7 +411,7 @@ TEST(WfstSearch, AwkwardCases) {
   const CtcHypothesis h = used->End(1)[0];
   EXPECT_EQ(h.words, Ids{5});
   EXPECT_EQ(h.tokens, Ids{1});
-  EXPECT_EQ(h.times, Ids{2});  // its best frame
+  EXPECT_EQ(h.times, Ids{1});  // its first frame
   EXPECT_EQ(h.language_score, -0.75);
   EXPECT_NEAR(h.acoustic_score, std::log(.9 * .6 * .8 * .7), 1e-6);
   EXPECT_TRUE(used->NBest(0).empty());

@@ -10,6 +10,9 @@
 #include "base/check.h"
 #include "base/rng.h"
 #include "fuzz/lattice-target.h"
+#ifdef U2MOE_OPENFST
+#include "graph/fst-file.h"
+#endif
 #include "modelfile/model-file.h"
 #include "support/test-util.h"
 #include "table/kaldi-tables.h"
@@ -138,6 +141,32 @@ std::vector<std::string> ConfigSeeds() {
   return seeds;
 }
 
+std::vector<std::string> GraphSeeds() {
+  std::vector<std::string> seeds = {"\2<eps> 0\nja 1\nnein 2\n#0 3\n", "\3ab a b\nb b\nb a\n",
+                                    "\4ab 0.5 a b\nab 1e-3 b\n"};
+#ifdef U2MOE_OPENFST
+  fst::StdVectorFst machine;
+  for (int s = 0; s < 3; ++s) machine.AddState();
+  machine.SetStart(0);
+  machine.SetFinal(2, 0.5f);
+  for (int s = 0; s < 3; ++s) {
+    machine.AddArc(s, fst::StdArc(1, 0, 0.f, s));
+    machine.AddArc(s, fst::StdArc(s % 2 + 2, s, 0.25f, (s + 1) % 3));
+    if (s < 2) machine.AddArc(s, fst::StdArc(0, 3, 1.f, s + 1));
+  }
+  fst::SymbolTable words("words");
+  words.AddSymbol("<eps>", 0);
+  words.AddSymbol("ja", 1);
+  for (const FstFileType type : {FstFileType::kVector, FstFileType::kConst}) {
+    machine.SetOutputSymbols(type == FstFileType::kVector ? &words : nullptr);
+    const std::string path = TempDir() + "/seed.fst";
+    WriteFst(machine, type, path);
+    for (const char way : {'\0', '\1'}) seeds.push_back(way + ReadFile(path));
+  }
+#endif
+  return seeds;
+}
+
 }  // namespace
 
 std::vector<std::string> FuzzSeeds(const std::string &target) {
@@ -169,6 +198,7 @@ std::vector<std::string> FuzzSeeds(const std::string &target) {
         "\\3-grams:\n-0.5 <s> b a\n-1 a a b\n\\end\\\n",
         "\\data\\\nngram 1=2\n\\1-grams:\n-0.3 </s>\n-inf <s>\n\\end\\\n"};
   }
+  if (target == "graph") return GraphSeeds();
   CHECK(false) << "no fuzz target " << target;
   return {};
 }

@@ -20,6 +20,12 @@
 #include "base/error.h"
 #include "decode/ctc-search.h"
 #include "fuzz/lattice-target.h"
+#ifdef U2MOE_OPENFST
+#include "decode/wfst-search.h"
+#include "graph/fst-file.h"
+#include "graph/lexicon.h"
+#include "graph/word-table.h"
+#endif
 #include "lm/ngram-trie.h"
 #include "modelfile/cmvn-file.h"
 #include "modelfile/model-file.h"
@@ -275,13 +281,47 @@ void FuzzArpa(std::string_view bytes) {
   }
 }
 
+// What a decoding graph is made of: an FST file, also as a graph that is searched; a words.txt; a
+// lexicon.
+void FuzzGraph(std::string_view bytes) {
+#ifdef U2MOE_OPENFST
+  const size_t way = TakeChoice(&bytes, 5);
+  const MemoryFile file(bytes);
+  if (way == 0) {
+    WriteFst(ReadFst(file.Name()), FstFileType::kConst, "/dev/null");
+  } else if (way == 1) {
+    CtcSearchOptions opts;
+    opts.method = "wfst";
+    opts.nbest = 3;
+    opts.wfst.graph = file.Name();
+    const auto resource = MakeSearchResource(opts);
+    CtcDecode(Tensor::Zeros(4, 4), 3, resource->NewSearch().get());
+  } else if (way == 2) {
+    const WordTable words = WordTable::Read(file.Name());
+    words.Write("/dev/null");
+  } else {
+    const UnitTable units({"<blank>", "a", "b"});
+    WordTable words;
+    const Lexicon lexicon = ReadLexicon(file.Name(), units, 0, way == 4);
+    for (const Pronunciation &p : lexicon) words.Add(p.word);
+    LexiconFstOptions opts;
+    opts.num_tokens = units.Size();
+    int32_t num_disambig = 0;
+    MakeLexiconFst(lexicon, words, opts, &num_disambig);
+  }
+#else
+  (void)bytes;
+#endif
+}
+
 }  // namespace
 
 const std::vector<FuzzTarget> &FuzzTargets() {
   static const std::vector<FuzzTarget> targets = {
-      {"table", FuzzTable},   {"script", FuzzScript},  {"wave", FuzzWave}, {"model", FuzzModel},
-      {"config", FuzzConfig}, {"nbest", FuzzNbest},    {"text", FuzzText}, {"options", FuzzOptions},
-      {"arpa", FuzzArpa},     {"lattice", FuzzLattice}};
+      {"table", FuzzTable}, {"script", FuzzScript},   {"wave", FuzzWave},
+      {"model", FuzzModel}, {"config", FuzzConfig},   {"nbest", FuzzNbest},
+      {"text", FuzzText},   {"options", FuzzOptions}, {"arpa", FuzzArpa},
+      {"graph", FuzzGraph}, {"lattice", FuzzLattice}};
   return targets;
 }
 

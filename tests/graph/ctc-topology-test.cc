@@ -2,10 +2,12 @@
 
 #include <gtest/gtest.h>
 
-#include <map>
+#include <algorithm>
+#include <vector>
 
 #include "base/rng.h"
 #include "graph/random-graph.h"
+#include "graph/walk.h"
 #include "support/error-test.h"
 
 namespace u2moe {
@@ -14,36 +16,6 @@ namespace {
 using fst::StdArc;
 using fst::StdVectorFst;
 using Ids = std::vector<int32_t>;
-
-// How many paths of `machine` read `input` and write `output` (labels without epsilons), and the
-// least weight; counted by hand, apart from OpenFst's composition.
-struct Paths {
-  int count = 0;
-  float best = std::numeric_limits<float>::infinity();
-};
-void Walk(const StdVectorFst &machine, int state, const Ids &input, size_t in, Ids *output,
-          float weight, std::map<Ids, Paths> *found, int depth = 0) {
-  ASSERT_LT(depth, 60);
-  if (in == input.size() && machine.Final(state) != fst::TropicalWeight::Zero()) {
-    Paths *p = &(*found)[*output];
-    ++p->count;
-    p->best = std::min(p->best, weight + machine.Final(state).Value());
-  }
-  for (fst::ArcIterator<StdVectorFst> it(machine, state); !it.Done(); it.Next()) {
-    const StdArc &arc = it.Value();
-    if (arc.ilabel != 0 && (in == input.size() || arc.ilabel != input[in])) continue;
-    if (arc.olabel != 0) output->push_back(arc.olabel);
-    Walk(machine, arc.nextstate, input, in + (arc.ilabel != 0), output, weight + arc.weight.Value(),
-         found, depth + 1);
-    if (arc.olabel != 0) output->pop_back();
-  }
-}
-std::map<Ids, Paths> AllOutputs(const StdVectorFst &machine, const Ids &input) {
-  std::map<Ids, Paths> found;
-  Ids output;
-  if (machine.Start() >= 0) Walk(machine, machine.Start(), input, 0, &output, 0, &found);
-  return found;
-}
 
 // Graves' collapse, which "correct" is.
 Ids Collapse(const Ids &path, int32_t blank) {
@@ -83,7 +55,7 @@ TEST(CtcTopology, AcceptsWhatTheDefinitionSays) {
           const Ids path = Digits(p, frames, kTokens);
           Ids labels = path;
           for (int32_t &label : labels) ++label;
-          std::map<Ids, Paths> want;
+          WalkedOutputs want;
           for (int length = 0; length <= frames; ++length) {
             for (int64_t w = 0; w < Power(kTokens, length); ++w) {
               Ids tokens = Digits(w, length, kTokens);
