@@ -39,6 +39,7 @@ lattice-add-penalty ark:@i ark:@o
 lattice-best-path --word-symbol-table=@i --text=ark:@o ark:@i ark:@o ark:@o
 lattice-copy ark:@i ark:@o
 lattice-determinize-pruned ark:@i ark:@o
+lattice-lm-rescore --remove=@i --word-symbol-table=@i ark:@i @i ark:@o
 lattice-oracle --word-symbol-table=@i ark:@i ark:@i ark:@o ark:@o PRINTS
 lattice-prune ark:@i ark:@o
 lattice-scale ark:@i ark:@o
