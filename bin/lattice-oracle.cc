@@ -9,6 +9,7 @@
 #include "lattice/oracle.h"
 #include "table/text-tables.h"
 #include "util/options.h"
+#include "util/places.h"
 #include "util/tally.h"
 
 namespace u2moe {
@@ -28,6 +29,7 @@ int Run(int argc, char *argv[]) {
       "       lattice-oracle --word-symbol-table=words.txt ark:lat.ark ark:text\n");
   std::string symbols;
   po.RegisterInput("word-symbol-table", &symbols, "words.txt of the graph: references are text");
+  po.AddPlaces([](Places *places) { places->Print("the totals"); });
   UtteranceTally tally(&po);
   if (!po.Parse(argc, argv, 2, 4, InputArgs{2})) return 0;
 
