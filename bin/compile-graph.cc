@@ -4,8 +4,8 @@
 #include "base/main.h"
 #include "graph/compile-graph.h"
 #include "graph/fst-file.h"
+#include "modelfile/model-tokenizer.h"
 #include "util/options.h"
-#include "util/unit-table.h"
 
 namespace u2moe {
 namespace {
@@ -15,7 +15,7 @@ int Run(int argc, char *argv[]) {
       "Compiles a decoding graph for ctc-decode --method=wfst: TLG = T o min(det(L o G)) out of a "
       "topology of\n"
       "CTC, a lexicon (make-lexicon-fst) and a language model (arpa-to-fst).\n\n"
-      "Usage: compile-graph [options] <units> <L.fst> <G.fst> <TLG.fst>\n"
+      "Usage: compile-graph [options] <units.txt | model> <L.fst> <G.fst> <TLG.fst>\n"
       "  e.g. compile-graph --words=words.txt units.txt L.fst G.fst TLG.fst\n");
   std::string name = "correct", type = "vector", words_name;
   CompileGraphOptions opts;
@@ -33,8 +33,8 @@ int Run(int argc, char *argv[]) {
   opts.topology = &FindCtcTopology(name, "--topology");
   if (opts.max_states < 0) throw UsageError("--max-states=", opts.max_states, ": must be from 0");
 
-  const UnitTable units = UnitTable::Read(po.Arg(0));
-  opts.num_tokens = units.Size();
+  const auto tokenizer = OpenTokenizer(po.Arg(0), {}, false);
+  opts.num_tokens = tokenizer->Units().Size();
   std::optional<WordTable> words;
   if (!words_name.empty()) words = WordTable::Read(words_name);
   if (words) opts.words = &*words;

@@ -2,8 +2,8 @@
 #include "base/main.h"
 #include "graph/ctc-topology.h"
 #include "graph/fst-file.h"
+#include "modelfile/model-tokenizer.h"
 #include "util/options.h"
-#include "util/unit-table.h"
 
 namespace u2moe {
 namespace {
@@ -13,7 +13,7 @@ int Run(int argc, char *argv[]) {
       "Writes a topology of CTC as an FST, T.fst: from labels of frames to tokens. Labels are the "
       "units'\n"
       "ids and one, 0 is epsilon. compile-graph needs no such file; other tools do.\n\n"
-      "Usage: make-ctc-topology [options] <units> <fst-wxfilename>\n"
+      "Usage: make-ctc-topology [options] <units.txt | model> <fst-wxfilename>\n"
       "  e.g. make-ctc-topology --topology=compact units.txt T.fst\n"
       "       make-ctc-topology --topology=eesen --num-disambig=3 units.txt T.fst\n");
   std::string name = "correct", type = "vector";
@@ -27,8 +27,9 @@ int Run(int argc, char *argv[]) {
   const FstFileType file_type = ParseFstFileType(type);
   const CtcTopology &topology = FindCtcTopology(name, "--topology");
   if (num_disambig < 0) throw UsageError("--num-disambig=", num_disambig, ": must be from 0 up");
-  const UnitTable units = UnitTable::Read(po.Arg(0));
-  const fst::StdVectorFst t = MakeCtcTopology(topology, units.Size(), blank, num_disambig);
+  const auto tokenizer = OpenTokenizer(po.Arg(0), {}, false);
+  const fst::StdVectorFst t =
+      MakeCtcTopology(topology, tokenizer->Units().Size(), blank, num_disambig);
   WriteFst(t, file_type, po.Arg(1));
   LOG_INFO << "wrote the topology " << topology.name << " (" << topology.summary << "), "
            << t.NumStates() << " states, to " << po.Arg(1);

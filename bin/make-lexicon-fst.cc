@@ -2,8 +2,8 @@
 #include "base/main.h"
 #include "graph/fst-file.h"
 #include "graph/lexicon.h"
+#include "modelfile/model-tokenizer.h"
 #include "util/options.h"
-#include "util/unit-table.h"
 
 namespace u2moe {
 namespace {
@@ -22,12 +22,13 @@ int Run(int argc, char *argv[]) {
       "Makes the lexicon of a decoding graph, L.fst: from a model's units to words. Pronunciations "
       "come\n"
       "from --lexicon, lines 'word unit unit ...', or each word is spelled with the units.\n\n"
-      "Usage: make-lexicon-fst [options] <units> <fst-wxfilename>\n"
+      "Usage: make-lexicon-fst [options] <units.txt | model> <fst-wxfilename>\n"
       "  e.g. make-lexicon-fst --read-symbol-table=words.txt units.txt L.fst\n"
       "       make-lexicon-fst --lexicon=lexicon.txt --write-symbol-table=words.txt units.txt "
       "L.fst\n");
-  std::string lexicon_name, read_words, write_words, space = UnitTable::kSpace, silence,
-                                                     type = "vector";
+  std::string lexicon_name, read_words, write_words, silence, type = "vector";
+  TokenizerOptions spelling;
+  spelling.Register(&po, true);
   bool with_probs = false, skip = false;
   int32_t blank = 0;
   LexiconFstOptions opts;
@@ -35,9 +36,10 @@ int Run(int argc, char *argv[]) {
   po.Register("lexicon-probs", &with_probs, "the second field of --lexicon is a probability");
   po.RegisterInput("read-symbol-table", &read_words, "words.txt, as arpa-to-fst writes it");
   po.RegisterOutput("write-symbol-table", &write_words, "words.txt of the words of --lexicon");
-  po.Register("space-unit", &space,
-              "unit between words, if the units have it; word pieces, which begin words with it, "
-              "and --lexicon need none: --space-unit=");
+  po.Register(
+      "space-prob", &opts.separator_prob,
+      "probability of the space unit between words; below 1, for models that forget spaces, "
+      "words may follow one another without it");
   po.Register("silence-unit", &silence, "unit that may stand before, between and behind words");
   po.Register("silence-prob", &opts.silence_prob, "probability of that in each place");
   po.Register("skip-unknown", &skip, "leave out, and count, words that the units cannot spell");
@@ -52,16 +54,15 @@ int Run(int argc, char *argv[]) {
   }
   if (!read_words.empty() && !write_words.empty())
     throw UsageError("--read-symbol-table and --write-symbol-table exclude one another");
+  if (!(opts.separator_prob > 0 && opts.separator_prob <= 1))
+    throw UsageError("--space-prob=", opts.separator_prob, ": must be above 0 and up to 1");
   if (!(opts.silence_prob > 0 && opts.silence_prob < 1))
     throw UsageError("--silence-prob=", opts.silence_prob, ": must be between 0 and 1");
 
-  const UnitTable units = UnitTable::Read(po.Arg(0));
+  const auto tokenizer = OpenTokenizer(po.Arg(0), spelling, lexicon_name.empty());
+  const UnitTable &units = tokenizer->Units();
   opts.num_tokens = units.Size();
   opts.silence = FindUnit(units, "--silence-unit", silence, po.Arg(0));
-  if (lexicon_name.empty()) opts.separator = space.empty() ? -1 : units.Find(space);
-  if (opts.separator >= 0 && opts.silence >= 0)
-    throw UsageError("--silence-unit and the space unit ", space,
-                     " cannot both stand between words");
   WordTable words;
   Lexicon lexicon;
   int64_t skipped = 0;
@@ -75,8 +76,15 @@ int Run(int argc, char *argv[]) {
       skipped = RemoveOthers(words, &lexicon);
     }
   } else {
-    const auto spell = [&](const std::string &word) { return units.Encode({word}, "", -1); };
+    const Speller spell = [&](const std::vector<std::string> &w) {
+      return tokenizer->Encode(w, -1);
+    };
     lexicon = SpellLexicon(words, spell, skip, &skipped);
+    opts.separator = FindSeparator(lexicon, spell);
+    if (opts.separator >= 0 && opts.silence >= 0) {
+      throw UsageError("--silence-unit=", silence, " and the unit between words, ",
+                       units.Unit(opts.separator), ", cannot both stand there; give --space-unit=");
+    }
   }
   if (skipped > 0) LOG_WARN << "left out " << skipped << " words";
   opts.backoff = words.Find(WordTable::kDisambig);

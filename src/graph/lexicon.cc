@@ -50,7 +50,9 @@ class LexiconBuilder {
     end_ = begin_;
     if (opts_.separator >= 0) {
       end_ = out_.AddState();
-      out_.AddArc(end_, StdArc(opts_.separator + 1, 0, 0.f, begin_));
+      const float p = opts_.separator_prob;
+      out_.AddArc(end_, StdArc(opts_.separator + 1, 0, 0 - std::log(p), begin_));
+      if (p < 1) out_.AddArc(end_, StdArc(0, 0, -std::log(1 - p), begin_));
     }
     out_.SetFinal(begin_, 0);
     out_.SetFinal(end_, 0);
@@ -190,7 +192,7 @@ Lexicon SpellLexicon(const WordTable &words, const Speller &spell, bool skip, in
     try {
       Pronunciation p;
       p.word = word;
-      p.tokens = spell(word);
+      p.tokens = spell({word});
       if (p.tokens.empty()) throw DataError("the word '", Printable(word), "' has no units");
       lexicon.push_back(std::move(p));
     } catch (const DataError &) {
@@ -200,6 +202,20 @@ Lexicon SpellLexicon(const WordTable &words, const Speller &spell, bool skip, in
   }
   if (lexicon.empty()) throw DataError("no word can be written with these units");
   return lexicon;
+}
+
+int32_t FindSeparator(const Lexicon &lexicon, const Speller &spell) {
+  const Pronunciation &first = lexicon.front(), &last = lexicon.back();
+  const std::vector<int32_t> both = spell({first.word, last.word});
+  const size_t one = first.tokens.size(), two = last.tokens.size();
+  const bool fits = both.size() >= one + two && both.size() <= one + two + 1 &&
+                    std::equal(first.tokens.begin(), first.tokens.end(), both.begin()) &&
+                    std::equal(last.tokens.rbegin(), last.tokens.rend(), both.rbegin());
+  if (!fits) {
+    throw DataError("the words '", Printable(first.word), "' and '", Printable(last.word),
+                    "' side by side are not spelled as each is alone; give a --lexicon");
+  }
+  return both.size() == one + two ? -1 : both[one];
 }
 
 StdVectorFst MakeLexiconFst(const Lexicon &lexicon, const WordTable &words,

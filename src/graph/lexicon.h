@@ -30,17 +30,22 @@ Lexicon ReadLexicon(const std::string &rxfilename, const UnitTable &units, int32
 // Takes away what is no word of the table; returns how many pronunciations that were.
 int64_t RemoveOthers(const WordTable &words, Lexicon *lexicon);
 
-// The tokens that a word is written with; throws DataError where it cannot be.
-using Speller = std::function<std::vector<int32_t>(const std::string &word)>;
+// The tokens that words are written with; throws DataError where they cannot be.
+using Speller = std::function<std::vector<int32_t>(const std::vector<std::string> &words)>;
 
 // Spells each word of the table, but <eps>, disambiguation symbols, <s> and </s>. A word that
 // cannot be spelled is a DataError naming it, or, skip, counted and left out.
 Lexicon SpellLexicon(const WordTable &words, const Speller &spell, bool skip, int64_t *skipped);
 
+// The token that is spelled between two words, -1: none is. Throws DataError where two words are
+// not spelled as each is alone.
+int32_t FindSeparator(const Lexicon &lexicon, const Speller &spell);
+
 struct LexiconFstOptions {
   int32_t num_tokens = 0;
-  int32_t separator = -1;  // token that stands between words, -1: none does
-  int32_t silence = -1;    // token that may stand before, between and behind words, -1: none
+  int32_t separator = -1;    // token that stands between words, -1: none does
+  float separator_prob = 1;  // below 1: words may follow one another without it, too
+  int32_t silence = -1;      // token that may stand before, between and behind words, -1: none
   float silence_prob = 0.5f;
   int32_t backoff = -1;  // label of #0 in the words, -1: the language model backs off by epsilons
 };

@@ -130,10 +130,18 @@ PY
     cp "$golden_model/weights.safetensors" wenet/final.safetensors
     cp "$golden_model/units.txt" wenet/units.txt
   fi
+  printf '%s\n' '<blank> 0' '<unk> 1' '▁ 2' 'A 3' 'B 4' '▁AB 5' '<sos/eos> 6' >wenet/words.txt
+  # Its pieces are also units of the model above.
+  python3 "$root/tests/support/tiny_word_pieces.py" wenet/bpe.model ▁ A B ▁AB "<u3>"
+  echo 'AB B' >spellings.txt
 }
 make_box_here() (cd "$tmp/box" && make_box)
 check "the files of the examples" make_box_here
 
+have_sentencepiece() (
+  cd "$tmp/box" || exit 1
+  ! text-to-tokens --bpe-model=wenet/bpe.model wenet/words.txt ark:text ark:/dev/null 2>&1 | grep -q libsentencepiece-dev
+)
 run_example() { # <example>, in a copy of the box
   if [[ $1 == 'in wav.scp: '* ]]; then
     echo "${1#in wav.scp: }" >wav.scp
@@ -151,6 +159,8 @@ examples_of() { # <tool>
     [[ $example != *"$tool"* ]] || named=1
     if [[ $example == *--plot* || $tool == report.py ]] && ! command -v gnuplot >/dev/null; then
       skip "$tool, example $n" "no gnuplot"
+    elif [[ $tool == text-to-tokens && $example == *--bpe-model* ]] && ! have_sentencepiece; then
+      skip "$tool, example $n" "built without SentencePiece"
     elif [[ $tool == nnet-import && ! -s $tmp/box/wenet/train.json ]]; then
       skip "$tool, example $n" "no model of WeNet's"
     else

@@ -44,7 +44,7 @@ WfstResource Resource(const CtcSearchOptions &opts, const StdVectorFst &graph) {
 }
 
 struct FoundPath {
-  Ids ilabels, olabels;
+  Ids ilabels, olabels, tokens;
   double graph = 0, acoustic = 0;
   double Cost() const { return graph + acoustic; }
 };
@@ -73,6 +73,8 @@ struct Exhaustive {
       if (arc.ilabel != 0) {
         path.acoustic -= logp(frame, arc.ilabel - 1);
         path.ilabels.push_back(arc.ilabel);
+        if (arc.ilabel != 1 && (arc.nextstate != state || arc.olabel != 0))
+          path.tokens.push_back(arc.ilabel - 1);
       }
       if (arc.olabel != 0) path.olabels.push_back(arc.olabel);
       Walk(arc.nextstate, frame + (arc.ilabel != 0));
@@ -271,6 +273,50 @@ TEST(WfstSearch, NBestIsDistinctInWords) {
     }
   }
   EXPECT_GT(compared, 200);
+}
+
+// With hot words: the best of all paths, each paid for the phrases in its tokens.
+TEST(WfstSearch, HotWordsEqualExhaustiveSearch) {
+  Rng rng(15);
+  int changed = 0;
+  for (int n = 0; n < 150; ++n) {
+    const StdVectorFst graph = RandomTlg(&rng, 4, n);
+    const Tensor logp = RandomLogp(&rng, 4, 4, 1.5f);
+    std::vector<ContextPhrase> phrases;
+    for (int64_t p = rng.UniformInt(1, 3); p > 0; --p) {
+      ContextPhrase phrase{{}, static_cast<double>(rng.UniformInt(-2, 6)) / 2};
+      for (int64_t length = rng.UniformInt(1, 3); length > 0; --length)
+        phrase.tokens.push_back(static_cast<int32_t>(rng.UniformInt(1, 3)));
+      phrases.push_back(phrase);
+    }
+    const ContextGraph context(phrases, {});
+    auto want = AllPaths(graph, logp);
+    if (want.empty()) continue;
+    const auto bias = [&](const Ids &tokens) {
+      double sum = 0;
+      int32_t state = context.Begin();
+      for (const int32_t token : tokens) sum += context.Step(state, token, &state);
+      return sum + context.Finish(state);
+    };
+    size_t best = 0;
+    for (size_t i = 0; i < want.size(); ++i) {
+      if (want[i].Cost() - bias(want[i].tokens) < want[best].Cost() - bias(want[best].tokens))
+        best = i;
+    }
+    changed += best != 0;
+    const double best_cost = want[best].Cost() - bias(want[best].tokens);
+    CtcSearchOptions opts = WideOpen();
+    for (const int nbest : {1, 3}) {
+      opts.nbest = nbest;
+      const WfstGraph flat(graph, "test");
+      WfstSearch search(&flat, opts, &context);
+      const auto got = CtcDecode(logp, nbest, &search);
+      ASSERT_NEAR(-got[0].Score(), best_cost, 1e-4) << n;
+      ASSERT_NEAR(got[0].bias_score, bias(got[0].tokens), 1e-4) << n;
+      for (size_t i = 1; i < got.size(); ++i) ASSERT_LE(got[i].Score(), got[0].Score() + 1e-4);
+    }
+  }
+  EXPECT_GT(changed, 20);
 }
 
 TEST(WfstTrellis, PruningThePastChangesNothing) {
