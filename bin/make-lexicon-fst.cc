@@ -36,6 +36,10 @@ int Run(int argc, char *argv[]) {
   po.Register("lexicon-probs", &with_probs, "the second field of --lexicon is a probability");
   po.RegisterInput("read-symbol-table", &read_words, "words.txt, as arpa-to-fst writes it");
   po.RegisterOutput("write-symbol-table", &write_words, "words.txt of the words of --lexicon");
+  po.Register(
+      "space-prob", &opts.separator_prob,
+      "probability of the space unit between words; below 1, for models that forget spaces, "
+      "words may follow one another without it");
   po.Register("silence-unit", &silence, "unit that may stand before, between and behind words");
   po.Register("silence-prob", &opts.silence_prob, "probability of that in each place");
   po.Register("skip-unknown", &skip, "leave out, and count, words that the units cannot spell");
@@ -50,6 +54,8 @@ int Run(int argc, char *argv[]) {
   }
   if (!read_words.empty() && !write_words.empty())
     throw UsageError("--read-symbol-table and --write-symbol-table exclude one another");
+  if (!(opts.separator_prob > 0 && opts.separator_prob <= 1))
+    throw UsageError("--space-prob=", opts.separator_prob, ": must be above 0 and up to 1");
   if (!(opts.silence_prob > 0 && opts.silence_prob < 1))
     throw UsageError("--silence-prob=", opts.silence_prob, ": must be between 0 and 1");
 

@@ -88,9 +88,8 @@ void FstReader::Fail(const Args &...args) const {
 
 FstReader::FstReader(const std::string &rxfilename)
     : name_(rxfilename), input_(rxfilename), size_(FileSize(rxfilename)) {
-  const int64_t offset = SplitOffset(rxfilename).offset;
-  if (offset > 0) offset_ = offset;
   header_ = ReadFstHeader(&input_.Stream(), name_);
+  position_ = input_.Position();
   if (header_.fst_type != "vector" && header_.fst_type != "const") {
     Fail("an FST of type '", Printable(header_.fst_type),
          "'; vector and const are read: convert it with fstconvert --fst_type=vector");
@@ -122,7 +121,8 @@ FstReader::FstReader(const std::string &rxfilename)
 
 void FstReader::TakeBytes(char *data, int64_t n) {
   input_.Stream().read(data, static_cast<std::streamsize>(n));
-  if (input_.Stream().gcount() != n) Fail("the FST is cut off at byte ", input_.Position());
+  position_ += input_.Stream().gcount();
+  if (input_.Stream().gcount() != n) Fail("the FST is cut off at byte ", position_);
 }
 
 template <class T>
@@ -144,7 +144,7 @@ std::string FstReader::TakeString(const char *what) {
 void FstReader::RequireBytes(int64_t count, int64_t size, const char *what) const {
   if (count < 0) Fail("claims ", count, " ", what);
   if (size_ < 0) return;
-  const int64_t left = size_ - const_cast<Input &>(input_).Position();
+  const int64_t left = size_ - position_;
   if (count > left / size) {
     Fail("claims ", count, " ", what, " where ", std::max<int64_t>(left, 0), " bytes are left; ",
          "the file is damaged or cut off");
@@ -175,7 +175,7 @@ std::unique_ptr<fst::SymbolTable> FstReader::TakeSymbols(const char *what) {
 void FstReader::SkipToAlignment() {
   if (!(header_.flags & FstFileHeader::kAligned)) return;
   char zeros[kAlignment];
-  const int64_t beyond = input_.Position() % kAlignment;
+  const int64_t beyond = position_ % kAlignment;
   if (beyond > 0) TakeBytes(zeros, kAlignment - beyond);
 }
 
@@ -257,7 +257,7 @@ void FstReader::Finish() {
          std::max(header_.start, last_target_));
   }
   if (input_.Stream().peek() != std::char_traits<char>::eof()) {
-    Fail("something follows the FST at byte ", input_.Position());
+    Fail("something follows the FST at byte ", position_);
   }
   input_.Close();
 }

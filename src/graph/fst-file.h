@@ -72,7 +72,7 @@ class FstReader {
   std::string name_;
   Input input_;
   int64_t size_ = -1;  // of the file, -1: not known, as of a pipe
-  int64_t offset_ = 0;
+  int64_t position_ = 0;  // of the next byte
   FstFileHeader header_;
   std::unique_ptr<fst::SymbolTable> isymbols_, osymbols_;
   std::vector<std::pair<float, int64_t>> const_states_;  // final cost and number of arcs

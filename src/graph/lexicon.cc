@@ -50,7 +50,9 @@ class LexiconBuilder {
     end_ = begin_;
     if (opts_.separator >= 0) {
       end_ = out_.AddState();
-      out_.AddArc(end_, StdArc(opts_.separator + 1, 0, 0.f, begin_));
+      const float p = opts_.separator_prob;
+      out_.AddArc(end_, StdArc(opts_.separator + 1, 0, 0 - std::log(p), begin_));
+      if (p < 1) out_.AddArc(end_, StdArc(0, 0, -std::log(1 - p), begin_));
     }
     out_.SetFinal(begin_, 0);
     out_.SetFinal(end_, 0);

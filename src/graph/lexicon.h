@@ -43,8 +43,9 @@ int32_t FindSeparator(const Lexicon &lexicon, const Speller &spell);
 
 struct LexiconFstOptions {
   int32_t num_tokens = 0;
-  int32_t separator = -1;  // token that stands between words, -1: none does
-  int32_t silence = -1;    // token that may stand before, between and behind words, -1: none
+  int32_t separator = -1;    // token that stands between words, -1: none does
+  float separator_prob = 1;  // below 1: words may follow one another without it, too
+  int32_t silence = -1;      // token that may stand before, between and behind words, -1: none
   float silence_prob = 0.5f;
   int32_t backoff = -1;  // label of #0 in the words, -1: the language model backs off by epsilons
 };

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "lattice/lattice-costs.h"
 
 namespace u2moe {
@@ -19,21 +20,21 @@ namespace {
 // Residual costs this near are the same: sums of the same floats in another order.
 constexpr double kSameCost = 1.0 / (1 << 16);
 
-// Both costs in double, so that residuals of long paths keep what tells them apart.
+// In double, so that residuals of long paths keep what tells them apart. `total` is scaled.
 struct Costs {
-  double graph = 0, acoustic = 0;
-  double Total() const { return graph + acoustic; }
+  double graph = 0, acoustic = 0, total = 0;
+
+  Costs Plus(const LatticeWeight &w, const CostScales &scales) const {
+    return {graph + w.GraphCost(), acoustic + w.AcousticCost(), total + PathCost(w, scales)};
+  }
+  Costs Minus(const Costs &other) const {
+    return {graph - other.graph, acoustic - other.acoustic, total - other.total};
+  }
 };
 
-Costs operator+(const Costs &a, const LatticeWeight &w) {
-  return {a.graph + w.GraphCost(), a.acoustic + w.AcousticCost()};
-}
-Costs operator-(const Costs &a, const Costs &b) {
-  return {a.graph - b.graph, a.acoustic - b.acoustic};
-}
 // As Compare of LatticeWeights.
 int CompareCosts(const Costs &a, const Costs &b) {
-  if (a.Total() != b.Total()) return a.Total() < b.Total() ? 1 : -1;
+  if (a.total != b.total) return a.total < b.total ? 1 : -1;
   if (a.graph != b.graph) return a.graph < b.graph ? 1 : -1;
   return 0;
 }
@@ -82,7 +83,11 @@ struct Subset {
 class Determinizer {
  public:
   Determinizer(const Lattice &in, const DeterminizeOptions &opts, CompactLattice *out)
-      : in_(in), max_bytes_(opts.max_mem), out_(out), backward_(BackwardCosts(in)) {
+      : in_(in),
+        scales_(opts.scales),
+        max_bytes_(opts.max_mem),
+        out_(out),
+        backward_(BackwardCosts(in, opts.scales)) {
     out_->DeleteStates();
     best_ = in.Start() == fst::kNoStateId ? kInfinity : Backward(in.Start());
     // A path at the edge of the beam stays, however its sum is rounded.
@@ -189,7 +194,7 @@ class Determinizer {
     std::priority_queue<int, std::vector<int>, std::greater<int>> states;
     std::vector<Reached> pending;  // by place_
     const auto reach = [&](const Reached &r) {
-      if (cost + r.costs.Total() + Backward(r.state) > cutoff_) return;
+      if (cost + r.costs.total + Backward(r.state) > cutoff_) return;
       int &place = place_[static_cast<size_t>(r.state)];
       if (place < 0) {
         place = static_cast<int>(pending.size());
@@ -211,7 +216,8 @@ class Determinizer {
       closure_.push_back(r);
       for (fst::ArcIterator<Lattice> it(in_, state); !it.Done(); it.Next()) {
         const LatticeArc &arc = it.Value();
-        if (arc.olabel == 0) reach({arc.nextstate, r.costs + arc.weight, here, arc.ilabel});
+        if (arc.olabel == 0)
+          reach({arc.nextstate, r.costs.Plus(arc.weight, scales_), here, arc.ilabel});
       }
     }
     for (const Reached &r : closure_) place_[static_cast<size_t>(r.state)] = -1;
@@ -240,10 +246,10 @@ class Determinizer {
     for (size_t i = 0; i < closure_.size(); ++i) {
       const LatticeWeight final = in_.Final(closure_[i].state);
       if (final == LatticeWeight::Zero()) continue;
-      const Reached end{0, closure_[i].costs + final, static_cast<int>(i), 0};
+      const Reached end{0, closure_[i].costs.Plus(final, scales_), static_cast<int>(i), 0};
       if (best.state < 0 || Better(subset, end, best)) best = end;
     }
-    if (best.state < 0 || cost + best.costs.Total() > cutoff_) return;
+    if (best.state < 0 || cost + best.costs.total > cutoff_) return;
     const CompactLatticeWeight weight(ToWeight(best.costs), StringOf(subset, best.previous, 0));
     bytes_ += ArcBytes(weight);
     out_->SetFinal(state, weight);
@@ -255,8 +261,8 @@ class Determinizer {
       for (fst::ArcIterator<Lattice> it(in_, closure_[i].state); !it.Done(); it.Next()) {
         const LatticeArc &arc = it.Value();
         if (arc.olabel == 0) continue;
-        const Costs costs = closure_[i].costs + arc.weight;
-        if (cost + costs.Total() + Backward(arc.nextstate) > cutoff_) continue;
+        const Costs costs = closure_[i].costs.Plus(arc.weight, scales_);
+        if (cost + costs.total + Backward(arc.nextstate) > cutoff_) continue;
         steps.push_back({arc.olabel, arc.nextstate, costs, static_cast<int>(i), arc.ilabel});
       }
     }
@@ -286,7 +292,7 @@ class Determinizer {
     double priority = kInfinity;
     for (Steps step = begin; step != end; ++step) {
       if (CompareCosts(step->costs, best) > 0) best = step->costs;
-      priority = std::min(priority, cost + step->costs.Total() + Backward(step->next));
+      priority = std::min(priority, cost + step->costs.total + Backward(step->next));
       next.elements.push_back(
           {step->next, step->costs, StringOf(subset, step->previous, step->label)});
     }
@@ -298,13 +304,13 @@ class Determinizer {
       common.resize(same);
     }
     for (Subset::Element &e : next.elements) {
-      e.costs = e.costs - best;
+      e.costs = e.costs.Minus(best);
       e.string = {e.string.begin() + static_cast<std::ptrdiff_t>(common.size()), e.string.end()};
     }
     bytes_ += next.Bytes();
     tasks_.push(std::make_shared<Task>(Task{priority, num_tasks_++, state, begin->word,
                                             CompactLatticeWeight(ToWeight(best), common),
-                                            cost + best.Total(), std::move(next)}));
+                                            cost + best.total, std::move(next)}));
   }
 
   static LatticeWeight ToWeight(const Costs &c) {
@@ -312,6 +318,7 @@ class Determinizer {
   }
 
   const Lattice &in_;
+  const CostScales scales_;
   const int64_t max_bytes_;
   CompactLattice *out_;
   const std::vector<double> backward_;  // by state of in_: the cost of the best way to the end
@@ -342,6 +349,17 @@ void DeterminizeOptions::Check() const {
 
 double DeterminizeLattice(const Lattice &in, const DeterminizeOptions &opts, CompactLattice *out) {
   return Determinizer(in, opts, out).Run(opts.beam);
+}
+
+void DeterminizeAndWarn(const std::string &utterance, const Lattice &in,
+                        const DeterminizeOptions &opts, CompactLattice *out) {
+  const double beam = DeterminizeLattice(in, opts, out);
+  if (out->NumStates() == 0) throw DataError("the lattice has no path");
+  if (beam < opts.beam) {
+    LOG_WARN << "utterance " << utterance << ": determinisation reached a beam of " << beam
+             << " instead of " << opts.beam << " in " << opts.max_mem
+             << " bytes; word sequences beyond it may be missing; raise --max-mem";
+  }
 }
 
 }  // namespace u2moe

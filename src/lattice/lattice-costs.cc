@@ -31,6 +31,11 @@ CompactLatticeWeight WithPenalty(float penalty, const CompactLatticeWeight &w) {
 
 }  // namespace
 
+void CostScaleOptions::Register(OptionParser *po) {
+  po->Register("acoustic-scale", &acoustic_scale, "acoustic costs times this where paths compete");
+  po->Register("lm-scale", &lm_scale, "graph costs times this where paths compete");
+}
+
 template <class L>
 std::vector<double> ForwardCosts(const L &lattice, const CostScales &scales) {
   std::vector<double> costs(Index(lattice.NumStates()), kInfinity);
@@ -40,7 +45,7 @@ std::vector<double> ForwardCosts(const L &lattice, const CostScales &scales) {
     if (costs[Index(s)] == kInfinity) continue;
     for (fst::ArcIterator<L> it(lattice, s); !it.Done(); it.Next()) {
       const auto &arc = it.Value();
-      DCHECK(arc.nextstate > s) << "not in topological order";
+      CHECK(arc.nextstate > s) << "not in topological order";
       double &next = costs[Index(arc.nextstate)];
       next = std::min(next, costs[Index(s)] + PathCost(arc.weight, scales));
     }
@@ -55,7 +60,7 @@ std::vector<double> BackwardCosts(const L &lattice, const CostScales &scales) {
     double best = PathCost(lattice.Final(s), scales);
     for (fst::ArcIterator<L> it(lattice, s); !it.Done(); it.Next()) {
       const auto &arc = it.Value();
-      DCHECK(arc.nextstate > s) << "not in topological order";
+      CHECK(arc.nextstate > s) << "not in topological order";
       best = std::min(best, PathCost(arc.weight, scales) + costs[Index(arc.nextstate)]);
     }
     costs[Index(s)] = best;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "lattice/lattice.h"
+#include "util/options.h"
 
 namespace u2moe {
 
@@ -22,6 +23,14 @@ inline double PathCost(const LatticeWeight &w, const CostScales &scales = {}) {
 inline double PathCost(const CompactLatticeWeight &w, const CostScales &scales = {}) {
   return PathCost(w.Weight(), scales);
 }
+
+// --acoustic-scale and --lm-scale, as Kaldi's lattice tools have them.
+struct CostScaleOptions {
+  float acoustic_scale = 1, lm_scale = 1;
+
+  void Register(OptionParser *po);
+  CostScales Scales() const { return {lm_scale, acoustic_scale}; }
+};
 
 // By state: the cost of the best path from the start, and to the end with its final cost. L is
 // Lattice or CompactLattice, here and below.

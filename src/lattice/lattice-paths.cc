@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/error.h"
 
 namespace u2moe {
 namespace {
@@ -110,6 +111,26 @@ std::vector<int32_t> TokensOfLabels(const std::vector<int32_t> &labels, int32_t 
     before = label;
   }
   return tokens;
+}
+
+std::vector<std::string> WordsOfIds(const WordTable &table, const std::vector<int32_t> &ids,
+                                    const std::string &source) {
+  std::vector<std::string> words;
+  for (const int32_t id : ids) {
+    const std::string *word = table.Word(id);
+    if (!word) {
+      throw DataError("the word id ", id, " is not in ", source,
+                      "; give the words.txt of the graph that made the lattice");
+    }
+    words.push_back(*word);
+  }
+  return words;
+}
+
+std::vector<int32_t> IdsOfWords(const WordTable &table, const std::vector<std::string> &words) {
+  std::vector<int32_t> ids;
+  for (const std::string &word : words) ids.push_back(table.Find(word));
+  return ids;
 }
 
 }  // namespace u2moe

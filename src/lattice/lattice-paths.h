@@ -3,8 +3,10 @@
 #define U2MOE_LATTICE_LATTICE_PATHS_H_
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
+#include "graph/word-table.h"
 #include "lattice/lattice-costs.h"
 #include "lattice/lattice.h"
 
@@ -36,6 +38,12 @@ void LatticeOfPath(const LatticePath &path, CompactLattice *lattice);
 // Token ids of the model that the input labels of a CTC graph stand for: each label is a token plus
 // one, of equal neighbours one stays, and blanks go.
 std::vector<int32_t> TokensOfLabels(const std::vector<int32_t> &labels, int32_t blank);
+
+// Words of ids. Throws DataError for an id that the table, whose name is `source`, does not have.
+std::vector<std::string> WordsOfIds(const WordTable &table, const std::vector<int32_t> &ids,
+                                    const std::string &source);
+// Ids of words; -1 for a word that the table does not have.
+std::vector<int32_t> IdsOfWords(const WordTable &table, const std::vector<std::string> &words);
 
 }  // namespace u2moe
 

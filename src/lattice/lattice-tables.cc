@@ -1,6 +1,7 @@
 #include "lattice/lattice-tables.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <string>
 #include <string_view>
@@ -17,6 +18,15 @@ constexpr int32_t kFstMagic = 2125659606;
 constexpr int32_t kVectorFstVersion = 2;
 constexpr int32_t kMaxLabels = 1 << 26;  // of one arc: a month of frames
 constexpr uint32_t kHasSymbols = 3;      // FstHeader::HAS_ISYMBOLS | HAS_OSYMBOLS
+
+constexpr char kCostsAre[] = "; costs are numbers of a magnitude up to 1e20; look at what made it";
+// So that no sum over a path overflows.
+constexpr float kMaxCost = 1e20f;
+
+bool IsCost(const LatticeWeight &w) {
+  return std::fabs(w.GraphCost()) <= kMaxCost && std::fabs(w.AcousticCost()) <= kMaxCost;
+}
+bool IsCost(const CompactLatticeWeight &w) { return IsCost(w.Weight()); }
 
 template <class T>
 T Read(std::istream &is) {
@@ -61,9 +71,8 @@ class LatticeBuilder {
     } else if (std::is_same_v<Arc, CompactLatticeArc> && arc.ilabel != arc.olabel) {
       Fail("state ", state, " has an arc with word ", arc.ilabel, " in and ", arc.olabel,
            " out; a compact lattice has one word an arc");
-    } else if (!arc.weight.Member() || arc.weight == Weight::Zero()) {
-      Fail("state ", state, " has an arc of the cost ", arc.weight,
-           "; costs are finite numbers; look at what made the lattice");
+    } else if (!IsCost(arc.weight)) {
+      Fail("state ", state, " has an arc of the cost ", arc.weight, kCostsAre);
     } else if (CheckString(state, arc.weight)) {
       sorted_ = sorted_ && arc.nextstate > state;
       lattice_->AddArc(static_cast<int>(state), arc);
@@ -71,9 +80,8 @@ class LatticeBuilder {
   }
   void SetFinal(int64_t state, const Weight &weight) {
     if (Faulty() || weight == Weight::Zero() || !Grow(Labels(weight))) return;
-    if (!weight.Member()) {
-      Fail("state ", state, " has the final cost ", weight,
-           "; costs are finite numbers; look at what made the lattice");
+    if (!IsCost(weight)) {
+      Fail("state ", state, " has the final cost ", weight, kCostsAre);
     } else if (CheckString(state, weight)) {
       lattice_->SetFinal(static_cast<int>(state), weight);
     }
@@ -386,11 +394,11 @@ template <class L>
 void CheckWeights(const L &lattice) {
   using Weight = typename L::Arc::Weight;
   for (int s = 0; s < lattice.NumStates(); ++s) {
-    bool good = lattice.Final(s).Member();
+    bool good = lattice.Final(s) == Weight::Zero() || IsCost(lattice.Final(s));
     for (fst::ArcIterator<L> it(lattice, s); good && !it.Done(); it.Next()) {
-      good = it.Value().weight.Member() && it.Value().weight != Weight::Zero();
+      good = IsCost(it.Value().weight);
     }
-    if (!good) throw DataError("state ", s, " of the lattice has a cost that is no finite number");
+    if (!good) throw DataError("state ", s, " of the lattice has a bad cost", kCostsAre);
   }
 }
 

@@ -271,35 +271,49 @@ void ConvertLattice(const Lattice &in, CompactLattice *out) {
 
 void ConvertLattice(const CompactLattice &in, Lattice *out) {
   out->DeleteStates();
-  // Appends the labels from `from`, with word and weight on the first, to `to` or a new state;
-  // returns the last state.
-  const auto expand = [&](int from, int32_t word, const CompactLatticeWeight &w, int to) {
-    const std::vector<int32_t> &labels = w.String();
-    const size_t arcs = std::max<size_t>(labels.size(), to == fst::kNoStateId ? 0 : 1);
-    for (size_t i = 0; i < arcs; ++i) {
-      const bool last = i + 1 == arcs;
-      const int next = last && to != fst::kNoStateId ? to : out->AddState();
-      out->AddArc(from, LatticeArc(labels.empty() ? 0 : labels[i], i == 0 ? word : 0,
-                                   i == 0 ? w.Weight() : LatticeWeight::One(), next));
-      from = next;
-    }
-    return from;
+  // The states within the strings of a state's arcs come right after it.
+  const auto inner_states = [](const CompactLatticeWeight &w, size_t arcs_without_labels) {
+    return std::max(w.String().size(), arcs_without_labels) - arcs_without_labels;
   };
-  for (int s = 0; s < in.NumStates(); ++s) out->AddState();
-  out->SetStart(in.Start());
+  std::vector<int> new_id;
   for (int s = 0; s < in.NumStates(); ++s) {
+    new_id.push_back(out->AddState());
+    size_t inner = inner_states(in.Final(s), 0);
+    for (fst::ArcIterator<CompactLattice> it(in, s); !it.Done(); it.Next()) {
+      inner += inner_states(it.Value().weight, 1);
+    }
+    while (inner-- > 0) out->AddState();
+  }
+  if (in.Start() != fst::kNoStateId) out->SetStart(new_id[static_cast<size_t>(in.Start())]);
+  for (int s = 0; s < in.NumStates(); ++s) {
+    const int state = new_id[static_cast<size_t>(s)];
+    int inner = state + 1;
+    // Arcs for the labels, word and weight on the first, to `to` or another inner state; returns
+    // the last state.
+    const auto expand = [&](int32_t word, const CompactLatticeWeight &w, int to) {
+      const std::vector<int32_t> &labels = w.String();
+      const size_t arcs = std::max<size_t>(labels.size(), to == fst::kNoStateId ? 0 : 1);
+      int from = state;
+      for (size_t i = 0; i < arcs; ++i) {
+        const int next = i + 1 == arcs && to != fst::kNoStateId ? to : inner++;
+        out->AddArc(from, LatticeArc(labels.empty() ? 0 : labels[i], i == 0 ? word : 0,
+                                     i == 0 ? w.Weight() : LatticeWeight::One(), next));
+        from = next;
+      }
+      return from;
+    };
     for (fst::ArcIterator<CompactLattice> it(in, s); !it.Done(); it.Next()) {
       const CompactLatticeArc &arc = it.Value();
       if (arc.ilabel != arc.olabel) {
         throw DataError("state ", s, " has an arc with word ", arc.ilabel, " in and ", arc.olabel,
                         " out; a compact lattice has one word an arc");
       }
-      expand(s, arc.ilabel, arc.weight, arc.nextstate);
+      expand(arc.ilabel, arc.weight, new_id[static_cast<size_t>(arc.nextstate)]);
     }
     const CompactLatticeWeight final = in.Final(s);
     if (final.Weight() == LatticeWeight::Zero()) continue;
-    const int end = expand(s, 0, final, fst::kNoStateId);
-    out->SetFinal(end, end == s ? final.Weight() : LatticeWeight::One());
+    const int end = expand(0, final, fst::kNoStateId);
+    out->SetFinal(end, end == state ? final.Weight() : LatticeWeight::One());
   }
 }
 

@@ -145,10 +145,12 @@ using Lattice = fst::VectorFst<LatticeArc>;
 using CompactLattice = fst::VectorFst<CompactLatticeArc>;
 
 // A chain of arcs of which only the first may have a word becomes one arc, as in Kaldi. Any
-// lattice; states that no path from the start reaches are left out.
+// lattice; states that no path from the start reaches are left out, and the others keep their
+// order.
 void ConvertLattice(const Lattice &in, CompactLattice *out);
 // One arc for each input label, the first with the word and the weight, as in Kaldi. An arc without
-// labels becomes one with ilabel 0. Throws DataError where ilabel and olabel differ.
+// labels becomes one with ilabel 0. A topological order stays one. Throws DataError where ilabel
+// and olabel differ.
 void ConvertLattice(const CompactLattice &in, Lattice *out);
 
 }  // namespace u2moe

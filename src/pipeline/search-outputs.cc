@@ -1,5 +1,7 @@
 #include "pipeline/search-outputs.h"
 
+#include <atomic>
+
 #include "base/error.h"
 #include "base/log.h"
 #include "table/live-writer.h"
@@ -18,6 +20,7 @@ struct SearchOutputs::Graph {
   WordTable words;
   std::unique_ptr<TokenVectorWriter> text;
   std::unique_ptr<CompactLatticeWriter> lattices;
+  std::atomic<int64_t> num_cut_off{0};  // utterances that ended where the graph does not
 
   void WriteText(const std::string &key, const std::vector<int32_t> &labels,
                  const std::string &source) {
@@ -88,12 +91,13 @@ SearchResult SearchOutputs::Collect(std::vector<CtcHypothesis> nbest,
                                     const CtcSearch &search) const {
   SearchResult result{std::move(nbest), nullptr};
 #ifdef U2MOE_OPENFST
+  const auto *wfst = dynamic_cast<const WfstSearch *>(&search);
+  if (wfst != nullptr && !wfst->ReachedFinal()) ++graph_->num_cut_off;
   if (lattice_wspecifier_.empty()) return result;
   DeterminizeOptions det;
   det.beam = opts_.wfst.lattice_beam;
   auto lattice = std::make_shared<CompactLattice>();
-  const double beam =
-      DeterminizeLattice(dynamic_cast<const WfstSearch &>(search).RawLattice(), det, lattice.get());
+  const double beam = DeterminizeLattice(wfst->RawLattice(), det, lattice.get());
   if (beam < static_cast<double>(det.beam)) {
     LOG_WARN << "a lattice was too large: all word sequences are there within " << beam
              << " of the best only, not --lattice-beam=" << det.beam;
@@ -135,6 +139,10 @@ void SearchOutputs::Close() {
 #ifdef U2MOE_OPENFST
   if (graph_->text) graph_->text->Close();
   if (graph_->lattices) graph_->lattices->Close();
+  if (graph_->num_cut_off > 0) {
+    LOG_WARN << graph_->num_cut_off << " utterances ended within a word or where the graph cannot "
+             << "end; their best paths so far were taken";
+  }
 #endif
 }
 

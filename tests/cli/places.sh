@@ -36,6 +36,15 @@ extract-segments scp:@i @i ark:@o
 feat-stats --json=@o ark:@i
 feat-to-dim ark:@i ark:@o
 feat-to-len ark:@i ark:@o
+lattice-add-penalty ark:@i ark:@o
+lattice-best-path --word-symbol-table=@i --text=ark:@o ark:@i ark:@o ark:@o
+lattice-copy ark:@i ark:@o
+lattice-determinize-pruned ark:@i ark:@o
+lattice-lm-rescore --remove=@i --word-symbol-table=@i ark:@i @i ark:@o
+lattice-oracle --word-symbol-table=@i ark:@i ark:@i ark:@o ark:@o PRINTS
+lattice-prune ark:@i ark:@o
+lattice-scale ark:@i ark:@o
+lattice-to-nbest --tokens=ark:@o --words=ark:@o --scores=ark:@o --lm-scores=ark:@o ark:@i ark:@o
 modify-speed scp:@i ark:@o
 modify-cmvn-stats 0:1 ark:@i ark:@o
 make-ctc-topology @i @o

@@ -9,6 +9,7 @@
 #include "audio/wave-reader.h"
 #include "base/check.h"
 #include "base/rng.h"
+#include "fuzz/lattice-target.h"
 #ifdef U2MOE_OPENFST
 #include "graph/fst-file.h"
 #endif
@@ -188,6 +189,7 @@ std::vector<std::string> FuzzSeeds(const std::string &target) {
   if (target == "wave") return WaveSeeds();
   if (target == "model") return ModelSeeds();
   if (target == "config") return ConfigSeeds();
+  if (target == "lattice") return LatticeSeeds();
   if (target == "script") {
     return {"a b.ark:12\nb c d.ark:3[0:4,1:2]\nc sox x.wav -t wav - |\n",
             "ark,scp,t:a.ark,b.scp\nark,s,cs,o,p:-\nscp,ncs:gunzip -c x |\nark:| gzip > y\n"};

@@ -19,6 +19,7 @@
 #include "base/check.h"
 #include "base/error.h"
 #include "decode/ctc-search.h"
+#include "fuzz/lattice-target.h"
 #ifdef U2MOE_OPENFST
 #include "decode/wfst-search.h"
 #include "graph/fst-file.h"
@@ -348,9 +349,10 @@ void FuzzGraph(std::string_view bytes) {
 
 const std::vector<FuzzTarget> &FuzzTargets() {
   static const std::vector<FuzzTarget> targets = {
-      {"table", FuzzTable},   {"script", FuzzScript}, {"wave", FuzzWave}, {"model", FuzzModel},
-      {"config", FuzzConfig}, {"nbest", FuzzNbest},   {"text", FuzzText}, {"options", FuzzOptions},
-      {"pieces", FuzzPieces}, {"norm", FuzzNorm},     {"arpa", FuzzArpa}, {"graph", FuzzGraph}};
+      {"table", FuzzTable},    {"script", FuzzScript}, {"wave", FuzzWave}, {"model", FuzzModel},
+      {"config", FuzzConfig},  {"nbest", FuzzNbest},   {"text", FuzzText}, {"options", FuzzOptions},
+      {"pieces", FuzzPieces},  {"norm", FuzzNorm},     {"arpa", FuzzArpa}, {"graph", FuzzGraph},
+      {"lattice", FuzzLattice}};
   return targets;
 }
 

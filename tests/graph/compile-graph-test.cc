@@ -165,7 +165,7 @@ GraphCase RandomCase(Rng *rng, int n) {
     }
   }
   c.opts.num_tokens = 4;
-  if (n % 3 == 1) c.opts.separator = 3;
+  if (n % 3 == 1) c.opts.separator = 3, c.opts.separator_prob = n % 2 == 0 ? 1 : 0.75f;
   if (n % 3 == 2) c.opts.silence = 3, c.opts.silence_prob = 0.25f;
   c.opts.backoff = n % 2 == 0 ? c.words.Add("#0") : -1;
   const auto cost = [rng] { return static_cast<float>(rng->UniformInt(1, 20)) / 8; };
@@ -201,7 +201,8 @@ void Speak(const GraphCase &c, int state, Ids tokens, Ids words, float cost, siz
     if (c.opts.separator >= 0 && !words.empty()) {
       Ids more = tokens;
       more.push_back(c.opts.separator);
-      note(more, final);
+      note(more, final - std::log(c.opts.separator_prob));
+      if (c.opts.separator_prob < 1) note(tokens, final - std::log(1 - c.opts.separator_prob));
     }
   }
   const float yes = -std::log(c.opts.silence_prob), no = -std::log(1 - c.opts.silence_prob);
@@ -215,9 +216,16 @@ void Speak(const GraphCase &c, int state, Ids tokens, Ids words, float cost, siz
     for (const Pronunciation &p : c.lexicon) {
       if (c.words.Find(p.word) != arc.ilabel) continue;
       Ids t = tokens, w = words;
-      if (c.opts.separator >= 0 && !words.empty()) t.push_back(c.opts.separator);
       t.insert(t.end(), p.tokens.begin(), p.tokens.end());
       w.push_back(arc.olabel);
+      if (c.opts.separator >= 0 && !words.empty()) {
+        const float prob = c.opts.separator_prob;
+        if (prob < 1)
+          Speak(c, arc.nextstate, t, w, next + p.cost - std::log(1 - prob), max_tokens, spoken);
+        t.insert(t.begin() + static_cast<std::ptrdiff_t>(tokens.size()), c.opts.separator);
+        Speak(c, arc.nextstate, t, w, next + p.cost - std::log(prob), max_tokens, spoken);
+        continue;
+      }
       if (c.opts.silence < 0) {
         Speak(c, arc.nextstate, t, w, next + p.cost, max_tokens, spoken);
         continue;

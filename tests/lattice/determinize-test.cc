@@ -52,7 +52,12 @@ TEST(DeterminizeLattice, AsEveryPathSays) {
     random.num_words = static_cast<int>(rng.UniformInt(1, 3));
     random.no_word = rng.Uniform();
     random.max_cost = rng.UniformInt(0, 1) == 0 ? 16 : 1;  // many ties
-    const Lattice lattice = RandomLattice(random, &rng);
+    Lattice lattice = RandomLattice(random, &rng);
+    if (trial % 2 == 1) {  // as from a table of compact lattices
+      CompactLattice compact;
+      ConvertLattice(lattice, &compact);
+      ConvertLattice(compact, &lattice);
+    }
     for (const float beam : {0.0f, 1.0f, 3.5f, 1000.0f}) {
       DeterminizeOptions opts;
       opts.beam = beam;
@@ -86,6 +91,26 @@ TEST(DeterminizeLattice, MemoryThatRunsOutMakesTheBeamSmaller) {
     EXPECT_GT(out.NumStates(), 0);
   }
   EXPECT_GT(smaller, 10);
+}
+
+TEST(DeterminizeLattice, ScalesCountOnlyWherePathsCompete) {
+  Rng rng(5);
+  for (int trial = 0; trial < 300; ++trial) {
+    RandomLatticeOptions random;
+    random.num_states = 8;
+    const Lattice lattice = RandomLattice(random, &rng);
+    Lattice scaled = lattice;
+    const double scales[2][2] = {{2, 0}, {0, 0.25}};
+    ScaleLattice(scales, &scaled);
+    DeterminizeOptions opts;
+    opts.beam = 4;
+    CompactLattice expected, found;
+    DeterminizeLattice(scaled, opts, &expected);
+    opts.scales = {2, 0.25};
+    DeterminizeLattice(lattice, opts, &found);
+    ScaleLattice(scales, &found);
+    EXPECT_TRUE(fst::Equal(expected, found));
+  }
 }
 
 TEST(DeterminizeLattice, Empty) {

@@ -103,6 +103,7 @@ TEST(LatticeTables, RoundTrip) {
       EXPECT_TRUE(fst::Equal(compact, Read(Write(lattice, binary))));
       std::istringstream other(Write(compact, binary));
       ReadLattice(other, &back);
+      EXPECT_EQ(back.Properties(fst::kTopSorted, true), fst::kTopSorted);
       CompactLattice again;
       ConvertLattice(back, &again);
       EXPECT_TRUE(fst::Equal(compact, again));
@@ -160,6 +161,7 @@ TEST(LatticeTables, BadValues) {
   ExpectBad(TwoStates(std::numeric_limits<float>::quiet_NaN()), "cost BadNumber,1.25");
   ExpectBad(TwoStates(-kInf), "cost -Infinity");
   ExpectBad(TwoStates(kInf), "cost Infinity,1.25");
+  ExpectBad(TwoStates(-1e30f), "up to 1e20");
   ExpectBad(TwoStates(0, 2), "an arc to state 2, but there are 2 states");
   ExpectBad(TwoStates(0, -1), "an arc to state -1");
   ExpectBad(TwoStates(0, 0), "cycle");
@@ -217,7 +219,7 @@ TEST(LatticeTables, LargeOnesAreRefused) {
 TEST(LatticeTables, WritesNoBadCosts) {
   CompactLattice lattice = Read(TwoStates());
   lattice.SetFinal(1, CompactLatticeWeight(LatticeWeight(kInf, 1)));
-  EXPECT_HAS(ErrorOf([&] { Write(lattice, true); }), "state 1 of the lattice has a cost");
+  EXPECT_HAS(ErrorOf([&] { Write(lattice, true); }), "state 1 of the lattice has a bad cost");
 }
 
 }  // namespace

@@ -147,6 +147,9 @@ TEST(ConvertLattice, ChainsBecomeArcs) {
   CompactLattice again;
   ConvertLattice(back, &again);
   EXPECT_TRUE(fst::Equal(compact, again));
+  for (const uint64_t sorted :
+       {compact.Properties(fst::kTopSorted, true), back.Properties(fst::kTopSorted, true)})
+    EXPECT_EQ(sorted, fst::kTopSorted);
 }
 
 TEST(ConvertLattice, FinalStringsAndEmptyLattices) {
