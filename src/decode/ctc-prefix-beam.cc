@@ -60,7 +60,11 @@ void CtcPrefixBeamSearch::StepFrame(const float *logp) {
   FindTopTokens(logp);
   choices_.clear();
   ChooseStays();
-  ChooseExtensions();
+  if (extras_.Any()) {
+    ChooseExtensions<true>();
+  } else {
+    ChooseExtensions<false>();
+  }
   Advance();
 }
 
@@ -89,7 +93,7 @@ void CtcPrefixBeamSearch::FindTopTokens(const float *logp) {
   }
   const size_t kept = std::min(wanted, tokens_.size());
   std::partial_sort(tokens_.begin(), tokens_.begin() + static_cast<std::ptrdiff_t>(kept),
-                    tokens_.end(), BetterToken);
+                    tokens_.end(), BetterToken());
   tokens_.resize(kept);
   if (extras_.context != nullptr && !extras_.wenet) AdmitContextTokens(logp);
 }
@@ -114,7 +118,7 @@ void CtcPrefixBeamSearch::AdmitContextTokens(const float *logp) {
       }
     }
   }
-  std::sort(tokens_.begin() + kept, tokens_.end(), BetterToken);
+  std::sort(tokens_.begin() + kept, tokens_.end(), BetterToken());
 }
 
 int64_t CtcPrefixBeamSearch::Order(int64_t rank, int64_t hyp, bool extension) const {
@@ -203,19 +207,25 @@ void CtcPrefixBeamSearch::ChooseStays() {
 }
 
 // Prefixes that are new in the beam. Tokens and prefixes are sorted, so most are passed over.
+template <bool kExtras>
 void CtcPrefixBeamSearch::ChooseExtensions() {
   const auto too_bad = [this](double score) {
     return choices_.size() == static_cast<size_t>(beam_) && score < choices_.front().score;
+  };
+  // No extension of a prefix by a token of log-probability p is better than this.
+  const double max_gain = max_gain_;
+  const auto bound = [max_gain](const Hypothesis &hyp, double p) {
+    return kExtras ? hyp.Score() + p + max_gain : hyp.total + p;
   };
   const int64_t size = static_cast<int64_t>(hyps_.size());
   for (size_t r = 0; r < tokens_.size(); ++r) {
     const double p = tokens_[r].logp;
     const int32_t token = tokens_[r].id;
     if (token == frames_.Blank()) continue;
-    if (too_bad(hyps_[0].Score() + p + max_gain_)) break;
+    if (too_bad(bound(hyps_[0], p))) break;
     for (int64_t h = 0; h < size; ++h) {
       const Hypothesis &hyp = hyps_[static_cast<size_t>(h)];
-      if (too_bad(hyp.Score() + p + max_gain_)) break;
+      if (too_bad(bound(hyp, p))) break;
       const double from = From(hyp, token);
       if (from == kZero) continue;
       int32_t child = children_[r];
@@ -226,7 +236,7 @@ void CtcPrefixBeamSearch::ChooseExtensions() {
       }
       if (child >= 0) continue;  // in the beam already: see ChooseStays
       double score = from + p;
-      if (extras_.Any()) score += Extend(hyp.node, token).Sum();
+      if (kExtras) score += Extend(hyp.node, token).Sum();
       Choose({score, Order(static_cast<int64_t>(r), h, true), static_cast<int32_t>(h),
               static_cast<int32_t>(r)});
     }
@@ -235,13 +245,13 @@ void CtcPrefixBeamSearch::ChooseExtensions() {
 
 void CtcPrefixBeamSearch::Choose(const Choice &c) {
   if (choices_.size() == static_cast<size_t>(beam_)) {
-    if (!Better(c, choices_.front())) return;
-    std::pop_heap(choices_.begin(), choices_.end(), Better);
+    if (!Better()(c, choices_.front())) return;
+    std::pop_heap(choices_.begin(), choices_.end(), Better());
     choices_.back() = c;
   } else {
     choices_.push_back(c);
   }
-  std::push_heap(choices_.begin(), choices_.end(), Better);
+  std::push_heap(choices_.begin(), choices_.end(), Better());
 }
 
 CtcPrefixBeamSearch::Hypothesis CtcPrefixBeamSearch::Chosen(const Choice &c) {
@@ -270,7 +280,7 @@ CtcPrefixBeamSearch::Hypothesis CtcPrefixBeamSearch::Chosen(const Choice &c) {
 }
 
 void CtcPrefixBeamSearch::Advance() {
-  std::sort_heap(choices_.begin(), choices_.end(), Better);
+  std::sort_heap(choices_.begin(), choices_.end(), Better());
   next_hyps_.clear();
   for (const Choice &c : choices_) next_hyps_.push_back(Chosen(c));
   for (const Hypothesis &h : hyps_) nodes_[static_cast<size_t>(h.node)].hyp = -1;

@@ -114,21 +114,26 @@ class CtcPrefixBeamSearch : public CtcSearch {
     int64_t order;
     int32_t hyp, rank;
   };
-  static bool Better(const Choice &a, const Choice &b) {
-    return a.score != b.score ? a.score > b.score : a.order < b.order;
-  }
+  struct Better {
+    bool operator()(const Choice &a, const Choice &b) const {
+      return a.score != b.score ? a.score > b.score : a.order < b.order;
+    }
+  };
   struct Token {
     float logp;
     int32_t id;
   };
-  static bool BetterToken(const Token &a, const Token &b) {
-    return a.logp != b.logp ? a.logp > b.logp : a.id < b.id;
-  }
+  struct BetterToken {
+    bool operator()(const Token &a, const Token &b) const {
+      return a.logp != b.logp ? a.logp > b.logp : a.id < b.id;
+    }
+  };
 
   void StepFrame(const float *logp);
   void FindTopTokens(const float *logp);
   void AdmitContextTokens(const float *logp);
   void ChooseStays();
+  template <bool kExtras>
   void ChooseExtensions();
   void Choose(const Choice &c);
   void AddRepetition(const Hypothesis &hyp, double p, Stay *stay) const;

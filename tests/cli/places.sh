@@ -18,7 +18,7 @@ augment-feats ark:@i ark:@o
 compute-cmvn-stats --spk2utt=ark:@i --weights=ark:@i ark:@i ark:@o
 compute-fbank-feats --vtln-map=ark:@i --utt2spk=ark:@i --segments=@i --write-utt2dur=ark,t:@o --stats=@o scp:@i ark:@o
 compute-mfcc-feats --vtln-map=ark:@i --utt2spk=ark:@i --segments=@i --write-utt2dur=ark,t:@o --stats=@o scp:@i ark:@o
-compute-perplexity @i ark:@i ark:@o PRINTS
+compute-perplexity --per-utt=@o @i ark:@i ark:@o PRINTS
 compute-vad ark:@i ark:@o
 compare-feats ark:@i ark:@i
 compile-graph --words=@i @i @i @i @o
@@ -30,7 +30,7 @@ copy-feats-to-htk ark:@i
 copy-matrix ark:@i ark:@o
 copy-int-vector ark:@i ark:@o
 copy-vector ark:@i ark:@o
-ctc-decode --graph=@i --words=@i --text=ark:@o --lattice=ark:@o --times=ark:@o --partial=ark:@o --stats=@o ark:@i ark:@o ark:@o
+ctc-decode --units=@i --hot-words=@i --lm=@i --graph=@i --words=@i --text=ark:@o --lattice=ark:@o --times=ark:@o --partial=ark:@o --stats=@o ark:@i ark:@o ark:@o
 extract-feature-segments ark:@i @i ark:@o
 extract-segments scp:@i @i ark:@o
 feat-stats --json=@o ark:@i

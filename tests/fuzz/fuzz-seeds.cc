@@ -218,6 +218,10 @@ std::vector<std::string> FuzzSeeds(const std::string &target) {
         "\\data\\\nngram 1=2\n\\1-grams:\n-0.3 </s>\n-inf <s>\n\\end\\\n"};
   }
   if (target == "graph") return GraphSeeds();
+  if (target == "hotwords") {
+    return {"<blank> 0\nA 1\nB 2\nÄ 3\n▁ 4\n--\nA B\nAB\t2.5\n\nÄ A\t-1e1\nX\n",
+            "<blank> 0\n好 1\n--\n好\n好好\t0\n好\n"};
+  }
   CHECK(false) << "no fuzz target " << target;
   return {};
 }

@@ -345,14 +345,33 @@ void FuzzGraph(std::string_view bytes) {
 #endif
 }
 
+// Units and hot words, and a search that prefers them.
+void FuzzHotWords(std::string_view bytes) {
+  const auto [unit_lines, phrases] = SplitInTwo(bytes);
+  const MemoryFile unit_file(unit_lines), phrase_file(phrases);
+  const UnitTable table = UnitTable::Read(unit_file.Name());
+  CtcSearchOptions opts;
+  opts.hot_words.file = phrase_file.Name();
+  for (const char *order : {"admit", "wenet"}) {
+    opts.hot_words.order = order;
+    const auto resource = MakeSearchResource(opts, LetterUnits(table, "units"));
+    Tensor logp(3, table.Size());
+    for (int64_t i = 0; i < logp.Size(); ++i) {
+      logp.Data()[i] = -static_cast<float>(i * 7 % 11);
+    }
+    CtcDecode(logp, 1, resource->NewSearch().get());
+  }
+}
+
 }  // namespace
 
 const std::vector<FuzzTarget> &FuzzTargets() {
   static const std::vector<FuzzTarget> targets = {
-      {"table", FuzzTable},    {"script", FuzzScript}, {"wave", FuzzWave}, {"model", FuzzModel},
-      {"config", FuzzConfig},  {"nbest", FuzzNbest},   {"text", FuzzText}, {"options", FuzzOptions},
-      {"pieces", FuzzPieces},  {"norm", FuzzNorm},     {"arpa", FuzzArpa}, {"graph", FuzzGraph},
-      {"lattice", FuzzLattice}};
+      {"table", FuzzTable},     {"script", FuzzScript},    {"wave", FuzzWave},
+      {"model", FuzzModel},     {"config", FuzzConfig},    {"nbest", FuzzNbest},
+      {"text", FuzzText},       {"options", FuzzOptions},  {"pieces", FuzzPieces},
+      {"norm", FuzzNorm},       {"arpa", FuzzArpa},        {"graph", FuzzGraph},
+      {"lattice", FuzzLattice}, {"hotwords", FuzzHotWords}};
   return targets;
 }
 
