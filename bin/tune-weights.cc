@@ -58,6 +58,10 @@ int Run(int argc, char *argv[]) {
   const TunedWeights coarse = SearchGrid(set, points),
                      best = RefineWeights(set, coarse, grid.halvings);
   LOG_INFO << "chosen: " << best.weights.ToString() << "; " << wer.ToString();
+  if (TuningErrors(set, UntunedWeights(set)) == best.errors) {
+    LOG_WARN << "this set does not tell these weights from those without tuning ("
+             << UntunedWeights(set).ToString() << "), which make as many errors";
+  }
   WriteTuningTable(std::cout, set, points, coarse, best, wer.RateName());
   if (num_left_out > 0) LOG_WARN << num_left_out << " references had no n-best list";
   if (po.NumArgs() > 4) WriteTuningConfig(po.Arg(4), set, best, wer, po.Arg(3));

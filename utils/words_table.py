@@ -57,9 +57,9 @@ def row_of(found, has_control):
     d = found.get('difference')
     if has_control and d and d['second_minus_first'] is not None and d['interval95']:
         # compute-wer tells second - first, and the control is the second.
-        low, high = -d['interval95'][1], -d['interval95'][0]
+        difference, high, low = (0.0 - x for x in (d['second_minus_first'], *d['interval95']))
         real = not low <= 0 <= high
-        row.append(f'{-d["second_minus_first"]:+.2f} [{low:+.1f}, {high:+.1f}]' + (' *' if real else ''))
+        row.append(f'{difference:+.2f} [{low:+.1f}, {high:+.1f}]' + (' *' if real else ''))
     else:
         row.append('')
     return row + [rate(found.get('biased')), rate(found.get('unbiased'))]

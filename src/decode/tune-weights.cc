@@ -26,6 +26,12 @@ int64_t TuningErrors(const TuningSet &set, const RescoringOptions &weights) {
   return errors;
 }
 
+RescoringOptions UntunedWeights(const TuningSet &set) {
+  RescoringOptions weights;
+  if (!set.has_right_to_left) weights.reverse_weight = 0;
+  return weights;
+}
+
 int64_t OracleErrors(const TuningSet &set) {
   int64_t errors = 0;
   for (const TuningList &list : set.lists)

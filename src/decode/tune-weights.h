@@ -37,6 +37,8 @@ struct TunedWeights {
 // Errors of the hypotheses that win with these weights: the best total (RescoredTotal), of equal
 // ones the first.
 int64_t TuningErrors(const TuningSet &set, const RescoringOptions &weights);
+// attention-rescore's defaults, without the parts that the set does not have.
+RescoringOptions UntunedWeights(const TuningSet &set);
 // Errors where the best hypothesis of each list is known.
 int64_t OracleErrors(const TuningSet &set);
 

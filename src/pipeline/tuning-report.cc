@@ -78,8 +78,7 @@ void WriteTuningTable(std::ostream &os, const TuningSet &set, const TuningGrid &
   int64_t first = 0;
   for (const TuningList &list : set.lists) first += list.errors[0];
   WriteRow(os, "first of each list", {"", "", "", "", std::to_string(first), percent(first)});
-  RescoringOptions plain;
-  if (!set.has_right_to_left) plain.reverse_weight = 0;
+  const RescoringOptions plain = UntunedWeights(set);
   row("untuned", {plain, TuningErrors(set, plain)});
   row("grid", coarse);
   row("chosen", best);
