@@ -7,6 +7,7 @@
 #include "modelfile/safetensors.h"
 #include "support/test-util.h"
 #include "support/tiny-word-pieces.h"
+#include "text/word-piece-model.h"
 
 namespace u2moe {
 namespace {
@@ -93,6 +94,22 @@ TEST(ModelTokenizer, ModelFiles) {
   info = SmallInfo();
   info.bpe_case = "lower";
   EXPECT_THROW(WriteSmall("pieces-bad", info), UsageError);
+}
+
+// A file as it was written when there were such files first.
+TEST(ModelTokenizer, Version5) {
+  const std::string path = GoldenPath("model-files/version-5.safetensors");
+  if (path.empty()) GTEST_SKIP() << "no model-files/version-5.safetensors";
+  ModelInfo info;
+  const auto model = ReadModel(path, &info);
+  EXPECT_EQ(info.bpe_case, "auto");
+  EXPECT_EQ(ParseWordPieceModel(info.bpe_model, "x").pieces.size(), 7u);
+  WriteModel(PathOf("anew"), model.get(), info);
+  EXPECT_EQ(ReadFile(PathOf("anew")), ReadFile(path));
+#ifdef U2MOE_SENTENCEPIECE
+  const auto tokenizer = OpenTokenizer(path, TokenizerOptions(), true);
+  EXPECT_EQ(tokenizer->Encode({"ab", "ba", "x"}, 1), (std::vector<int32_t>{5, 2, 4, 3, 2, 1}));
+#endif
 }
 
 TEST(ModelTokenizer, UnitsAndModelFiles) {
