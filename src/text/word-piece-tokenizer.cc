@@ -54,7 +54,8 @@ bool BeginsWord(const std::string &unit) {
 
 WordPieceTokenizer::WordPieceTokenizer(UnitTable units, const std::string &source,
                                        const std::string &bpe_model,
-                                       const std::string &model_source, const std::string &bpe_case)
+                                       const std::string &model_source, const std::string &bpe_case,
+                                       bool encoding)
     : units_(std::move(units)) {
   for (int byte = 0; byte < 256; ++byte) {
     const int32_t id = units_.Find(ByteUnit(byte));
@@ -68,6 +69,7 @@ WordPieceTokenizer::WordPieceTokenizer(UnitTable units, const std::string &sourc
   if (bpe_model.empty()) return;
   const WordPieceModel model = ParseWordPieceModel(bpe_model, model_source);
   CheckFit(model, units_, source, model_source);
+  if (!encoding) return;
   upper_ = bpe_case == "upper" ||
            (bpe_case != "keep" &&
             std::none_of(model.pieces.begin(), model.pieces.end(), [](const WordPiece &p) {
@@ -105,7 +107,7 @@ std::string WordPieceTokenizer::InItsCase(const std::string &text) const {
 }
 
 std::vector<std::string> WordPieceTokenizer::Split(const std::string &text) const {
-  CHECK(pieces_.has_value()) << "word pieces without a model are for decoding";
+  CHECK(pieces_.has_value()) << "this tokenizer is for decoding";
   std::vector<std::string> result;
   std::string run;
   const auto flush = [&] {

@@ -16,8 +16,7 @@ echo '{NOISE}' >symbols
 printf 'u1 7 6\nu2\nu3 6 8 2 4 9\n' >ids
 # Without the library, the way back is there all the same.
 check_equal "the way back" "$(tokens-to-text units.txt ark:ids ark,t:- 2>/dev/null | trim)" $'u1 CAB A\nu2\nu3 A中 B{NOISE}'
-check_equal "the way back, with the model" "$(tokens-to-text --bpe-model=bpe.model units.txt ark:ids ark,t:- 2>&1 | grep -c CAB)" \
-  "$(text-to-tokens --bpe-model=bpe.model units.txt ark:text ark:/dev/null 2>&1 | grep -q libsentencepiece-dev; echo $?)"
+check_equal "the way back, with the model" "$(tokens-to-text --bpe-model=bpe.model units.txt ark:ids ark,t:- 2>/dev/null | head -n 1)" "u1 CAB A "
 printf 'u1 3 4 2 4\n' >letters
 check_fails "no unit of the space" 2 'word pieces begin words with U\+2581' tokens-to-text '--space-unit=|' units.txt ark:letters ark,t:-
 

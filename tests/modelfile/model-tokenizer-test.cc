@@ -132,8 +132,11 @@ TEST(ModelTokenizer, UnitsAndModelFiles) {
   const std::string without = WriteSmall("without", info);
   EXPECT_THROW(OpenTokenizer(without, options, false), DataError);
   EXPECT_THROW(OpenTokenizer(TempDir() + "/absent", options, false), Error);
-#ifdef U2MOE_SENTENCEPIECE
+  EXPECT_EQ(OpenUnits(model).Units(), kUnits);
+  EXPECT_EQ(OpenUnits(units).Units(), kUnits);
+  EXPECT_THROW(OpenUnits(without), DataError);
   EXPECT_EQ(OpenTokenizer(model, options, false)->Decode({3, 2}), words);
+#ifdef U2MOE_SENTENCEPIECE
   const auto ids = [&](const std::string &file) {
     return OpenTokenizer(file, options, true)->Encode({"Aa"}, 1);
   };
