@@ -8,6 +8,7 @@
 
 #include "base/check.h"
 #include "base/error.h"
+#include "base/log.h"
 #include "util/text.h"
 #include "util/unicode.h"
 
@@ -83,12 +84,14 @@ void CheckFit(const WordPieceModel &model, const UnitTable &units, const std::st
   const std::string remedy =
       "; give the model with which the units were made, or make units anew from this one";
   std::unordered_set<std::string> pieces;
-  bool common = false;
+  size_t normal = 0, common = 0;
   for (const WordPiece &p : model.pieces) {
     pieces.insert(p.piece);
-    common = common || (p.type == WordPiece::kNormal && units.Find(p.piece) >= 0);
+    if (p.type != WordPiece::kNormal) continue;
+    ++normal;
+    common += units.Find(p.piece) >= 0;
   }
-  if (!common) {
+  if (common == 0) {
     throw DataError(model_source, ": none of its ", pieces.size(), " pieces is a unit of ", source,
                     remedy);
   }
@@ -97,6 +100,10 @@ void CheckFit(const WordPieceModel &model, const UnitTable &units, const std::st
     if (!BeginsWord(unit) || pieces.count(unit) > 0) continue;
     throw DataError(model_source, ": the unit '", Printable(unit), "' of ", source,
                     " is none of its pieces", remedy);
+  }
+  if (2 * common < normal) {
+    LOG_WARN << model_source << ": only " << common << " of its " << normal
+             << " pieces are units of " << source << "; do the files belong together?";
   }
 }
 

@@ -15,7 +15,8 @@ namespace u2moe {
 // Whether a unit is a piece with which a word begins: U+2581 and more.
 bool BeginsWord(const std::string &unit);
 
-// Throws DataError unless the model is one that the units may have been made with (MakeTokenizer).
+// Throws DataError unless the model is one that the units may have been made with (MakeTokenizer);
+// warns where less than half of its pieces are units.
 void CheckFit(const WordPieceModel &model, const UnitTable &units, const std::string &source,
               const std::string &model_source);
 

@@ -107,7 +107,10 @@ TEST(Tokenizer, ModelsThatDoNotFit) {
     return ErrorOf([&] { CheckWordPieces(UnitTable(units), "units.txt", model, "tiny.model"); });
   };
   EXPECT_EQ(error(TinyUnits().Units()), "");
+  testing::internal::CaptureStderr();
   EXPECT_EQ(error({"<blank>", "<unk>", "\u2581A", "<sos/eos>"}), "");
+  EXPECT_SAYS(testing::internal::GetCapturedStderr(),
+              "only 1 of its 11 pieces are units of units.txt");
   EXPECT_SAYS(error({"<blank>", "<unk>", "x", "y"}),
               "tiny.model: none of its 14 pieces is a unit of units.txt");
   EXPECT_SAYS(error({"<blank>", "A", "\u2581THE"}),
