@@ -7,7 +7,7 @@
 #                       Nothing is installed into the system
 #   --models "moe dense"   also dense-wide; conf/<size> of egs/own-data
 #   --size small, --epochs N, --learning-rate X, --seeds "777", --chunks "-1 16", --units char, --max-failures 0,
-#   --nj N, --train-jobs N   as in egs/own-data/run.sh
+#   --normalize none, --normalize-map FILE, --nj N, --train-jobs N   as in egs/own-data/run.sh
 #   --lm true           also language models of each language, out of text in Debian's packages (local/lm_packages.txt, fetched
 #                       below corpus/ too) but for what dev or test say, and hot words: exp/report/words.txt
 #   --dir FOLDER        for conf, data, dump, exp; default: out where the recipe is
@@ -32,6 +32,8 @@ learning_rate=
 seeds=777
 chunks="-1 16"
 units=char
+normalize=none
+normalize_map=
 max_failures=0
 dir=out
 lm=false
@@ -85,6 +87,7 @@ if ((stop_stage >= 3)); then
   current_stage= # the other recipe says which one failed
   export U2MOE_CALLED_AS=$0 U2MOE_STAGES_BEFORE=2
   ../own-data/run.sh --data "$corpus" --dir "$dir" --models "$models" --size "$size" --epochs "$epochs" \
-    --learning-rate "$learning_rate" --seeds "$seeds" --chunks "$chunks" --units "$units" --max-failures "$max_failures" \
+    --learning-rate "$learning_rate" --seeds "$seeds" --chunks "$chunks" --units "$units" --normalize "$normalize" --normalize-map "$normalize_map" \
+    --max-failures "$max_failures" \
     --nj "$nj" --train-jobs "$train_jobs" --cut "$cut" "${further[@]}" --stage "$begin" --stop-stage $((stop_stage - 2))
 fi

@@ -22,7 +22,19 @@ bool IsModelFile(const std::string &path) {
   return input.Stream().gcount() == sizeof begin && begin[7] == '\0' && begin[8] == '{';
 }
 
+// Of a model with units.
+ModelInfo ReadInfo(const std::string &path) {
+  ModelInfo info = ReadModelInfo(path);
+  if (info.units.empty())
+    throw DataError(path, " holds no units; it was made without them: give a units.txt");
+  return info;
+}
+
 }  // namespace
+
+UnitTable OpenUnits(const std::string &units) {
+  return IsModelFile(units) ? UnitTable(ReadInfo(units).units) : UnitTable::Read(units);
+}
 
 std::unique_ptr<Tokenizer> OpenTokenizer(const std::string &units, TokenizerOptions options,
                                          bool encoding) {
@@ -30,9 +42,7 @@ std::unique_ptr<Tokenizer> OpenTokenizer(const std::string &units, TokenizerOpti
   std::string bpe_model, source = options.bpe_model;
   std::vector<std::string> list;
   if (IsModelFile(units)) {
-    ModelInfo info = ReadModelInfo(units);
-    if (info.units.empty())
-      throw DataError(units, " holds no units; it was made without them: give a units.txt");
+    ModelInfo info = ReadInfo(units);
     list = std::move(info.units);
     if (source.empty()) {
       bpe_model = std::move(info.bpe_model);

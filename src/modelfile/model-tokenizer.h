@@ -16,6 +16,9 @@ namespace u2moe {
 std::unique_ptr<Tokenizer> OpenTokenizer(const std::string &units, TokenizerOptions options,
                                          bool encoding);
 
+// The units alone, of either, which may be anything: words, phones.
+UnitTable OpenUnits(const std::string &units);
+
 // The bytes of SentencePiece's model, for ModelInfo::bpe_model. Throws DataError if they are none,
 // or do not fit the units (by id), which units_source names.
 std::string ReadFittingWordPieces(const std::string &rxfilename,

@@ -193,7 +193,8 @@ std::unique_ptr<Tokenizer> MakeTokenizer(UnitTable units, const std::string &sou
                      ": word pieces begin words with U+2581 and have no unit for the space");
   }
   return std::make_unique<SymbolsAndPieces>(
-      WordPieceTokenizer(std::move(units), source, bpe_model, model_source, options.bpe_case),
+      WordPieceTokenizer(std::move(units), source, bpe_model, model_source, options.bpe_case,
+                         encoding),
       std::move(symbols));
 }
 

@@ -40,7 +40,8 @@ struct TokenizerOptions {
 };
 
 // What the units of a table are: letters, word pieces by the given bytes of a SentencePiece model,
-// or, with no bytes and for Decode only, word pieces that begin words with U+2581.
+// or, with no bytes and for Decode only, word pieces that begin words with U+2581. Without
+// `encoding`, Encode of word pieces must not be called, and SentencePiece is not needed.
 //
 // Letters: one code point each, space_unit between words (UnitTable::Encode and Decode).
 //
@@ -56,7 +57,7 @@ struct TokenizerOptions {
 //
 // source and model_source name units and model in messages. Throws DataError if the bytes are no
 // model or one that does not fit: no piece is a unit, or a unit that begins a word is no piece;
-// UsageError where they need SentencePiece and u2moe was built without it. With `encoding`, throws
+// UsageError where SentencePiece is needed and u2moe was built without it. With `encoding`, throws
 // Error for word pieces without a model.
 std::unique_ptr<Tokenizer> MakeTokenizer(UnitTable units, const std::string &source,
                                          const std::string &bpe_model,

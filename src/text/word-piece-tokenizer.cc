@@ -8,6 +8,7 @@
 
 #include "base/check.h"
 #include "base/error.h"
+#include "base/log.h"
 #include "util/text.h"
 #include "util/unicode.h"
 
@@ -54,7 +55,8 @@ bool BeginsWord(const std::string &unit) {
 
 WordPieceTokenizer::WordPieceTokenizer(UnitTable units, const std::string &source,
                                        const std::string &bpe_model,
-                                       const std::string &model_source, const std::string &bpe_case)
+                                       const std::string &model_source, const std::string &bpe_case,
+                                       bool encoding)
     : units_(std::move(units)) {
   for (int byte = 0; byte < 256; ++byte) {
     const int32_t id = units_.Find(ByteUnit(byte));
@@ -68,6 +70,7 @@ WordPieceTokenizer::WordPieceTokenizer(UnitTable units, const std::string &sourc
   if (bpe_model.empty()) return;
   const WordPieceModel model = ParseWordPieceModel(bpe_model, model_source);
   CheckFit(model, units_, source, model_source);
+  if (!encoding) return;
   upper_ = bpe_case == "upper" ||
            (bpe_case != "keep" &&
             std::none_of(model.pieces.begin(), model.pieces.end(), [](const WordPiece &p) {
@@ -81,12 +84,14 @@ void CheckFit(const WordPieceModel &model, const UnitTable &units, const std::st
   const std::string remedy =
       "; give the model with which the units were made, or make units anew from this one";
   std::unordered_set<std::string> pieces;
-  bool common = false;
+  size_t normal = 0, common = 0;
   for (const WordPiece &p : model.pieces) {
     pieces.insert(p.piece);
-    common = common || (p.type == WordPiece::kNormal && units.Find(p.piece) >= 0);
+    if (p.type != WordPiece::kNormal) continue;
+    ++normal;
+    common += units.Find(p.piece) >= 0;
   }
-  if (!common) {
+  if (common == 0) {
     throw DataError(model_source, ": none of its ", pieces.size(), " pieces is a unit of ", source,
                     remedy);
   }
@@ -95,6 +100,10 @@ void CheckFit(const WordPieceModel &model, const UnitTable &units, const std::st
     if (!BeginsWord(unit) || pieces.count(unit) > 0) continue;
     throw DataError(model_source, ": the unit '", Printable(unit), "' of ", source,
                     " is none of its pieces", remedy);
+  }
+  if (2 * common < normal) {
+    LOG_WARN << model_source << ": only " << common << " of its " << normal
+             << " pieces are units of " << source << "; do the files belong together?";
   }
 }
 
@@ -105,7 +114,7 @@ std::string WordPieceTokenizer::InItsCase(const std::string &text) const {
 }
 
 std::vector<std::string> WordPieceTokenizer::Split(const std::string &text) const {
-  CHECK(pieces_.has_value()) << "word pieces without a model are for decoding";
+  CHECK(pieces_.has_value()) << "this tokenizer is for decoding";
   std::vector<std::string> result;
   std::string run;
   const auto flush = [&] {

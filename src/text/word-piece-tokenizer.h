@@ -15,16 +15,18 @@ namespace u2moe {
 // Whether a unit is a piece with which a word begins: U+2581 and more.
 bool BeginsWord(const std::string &unit);
 
-// Throws DataError unless the model is one that the units may have been made with (MakeTokenizer).
+// Throws DataError unless the model is one that the units may have been made with (MakeTokenizer);
+// warns where less than half of its pieces are units.
 void CheckFit(const WordPieceModel &model, const UnitTable &units, const std::string &source,
               const std::string &model_source);
 
 // What MakeTokenizer (tokenizer.h) says of word pieces.
 class WordPieceTokenizer {
  public:
-  // bpe_model: the bytes of SentencePiece's model; empty: for Decode only.
+  // bpe_model: the bytes of SentencePiece's model, which must fit; empty: there is none. encoding:
+  // Split and Append will be called, for which there must be one.
   WordPieceTokenizer(UnitTable units, const std::string &source, const std::string &bpe_model,
-                     const std::string &model_source, const std::string &bpe_case);
+                     const std::string &model_source, const std::string &bpe_case, bool encoding);
 
   const UnitTable &Units() const { return units_; }
 

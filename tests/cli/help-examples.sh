@@ -161,6 +161,8 @@ examples_of() { # <tool>
     [[ $example != *"$tool"* ]] || named=1
     if [[ $example == *--plot* || $tool == report.py ]] && ! command -v gnuplot >/dev/null; then
       skip "$tool, example $n" "no gnuplot"
+    elif [[ $tool == make_word_pieces.py ]] && ! command -v spm_train >/dev/null; then
+      skip "$tool, example $n" "no spm_train (package sentencepiece)"
     elif [[ $tool == text-to-tokens && $example == *--bpe-model* ]] && ! have_sentencepiece; then
       skip "$tool, example $n" "built without SentencePiece"
     elif [[ $tool == nnet-import && ! -s $tmp/box/wenet/train.json ]]; then
@@ -176,7 +178,7 @@ examples_of() { # <tool>
 for tool in "$bin"/*; do examples_of "$tool"; done
 
 # Scripts for users. The others serve make and the recipes; their examples need what those make.
-for script in "$root"/utils/{*_data*.sh,get_utt2dur.sh,*.pl,run-jobs,rtf-report,make_units.py} "$root/tools/dev/make-man.sh"; do
+for script in "$root"/utils/{*_data*.sh,get_utt2dur.sh,*.pl,run-jobs,rtf-report,make_units.py,make_word_pieces.py} "$root/tools/dev/make-man.sh"; do
   examples_of "$script"
 done
 for script in "$root"/utils/{report.py,expert_front.py,words_table.py,hot_words.py} "$root/tools/dev/bench_scale.py" "$root"/utils/steps/*.sh; do

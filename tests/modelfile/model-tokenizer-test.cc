@@ -7,6 +7,7 @@
 #include "modelfile/safetensors.h"
 #include "support/test-util.h"
 #include "support/tiny-word-pieces.h"
+#include "text/word-piece-model.h"
 
 namespace u2moe {
 namespace {
@@ -95,6 +96,22 @@ TEST(ModelTokenizer, ModelFiles) {
   EXPECT_THROW(WriteSmall("pieces-bad", info), UsageError);
 }
 
+// A file as it was written when there were such files first.
+TEST(ModelTokenizer, Version5) {
+  const std::string path = GoldenPath("model-files/version-5.safetensors");
+  if (path.empty()) GTEST_SKIP() << "no model-files/version-5.safetensors";
+  ModelInfo info;
+  const auto model = ReadModel(path, &info);
+  EXPECT_EQ(info.bpe_case, "auto");
+  EXPECT_EQ(ParseWordPieceModel(info.bpe_model, "x").pieces.size(), 7u);
+  WriteModel(PathOf("anew"), model.get(), info);
+  EXPECT_EQ(ReadFile(PathOf("anew")), ReadFile(path));
+#ifdef U2MOE_SENTENCEPIECE
+  const auto tokenizer = OpenTokenizer(path, TokenizerOptions(), true);
+  EXPECT_EQ(tokenizer->Encode({"ab", "ba", "x"}, 1), (std::vector<int32_t>{5, 2, 4, 3, 2, 1}));
+#endif
+}
+
 TEST(ModelTokenizer, UnitsAndModelFiles) {
   const std::string units = TempDir() + "/units.txt", pieces = TempDir() + "/bpe.model";
   WriteFile(units, "<blank> 0\n<unk> 1\nA 2\n\u2581A 3\n<sos/eos> 4\n");
@@ -115,8 +132,11 @@ TEST(ModelTokenizer, UnitsAndModelFiles) {
   const std::string without = WriteSmall("without", info);
   EXPECT_THROW(OpenTokenizer(without, options, false), DataError);
   EXPECT_THROW(OpenTokenizer(TempDir() + "/absent", options, false), Error);
-#ifdef U2MOE_SENTENCEPIECE
+  EXPECT_EQ(OpenUnits(model).Units(), kUnits);
+  EXPECT_EQ(OpenUnits(units).Units(), kUnits);
+  EXPECT_THROW(OpenUnits(without), DataError);
   EXPECT_EQ(OpenTokenizer(model, options, false)->Decode({3, 2}), words);
+#ifdef U2MOE_SENTENCEPIECE
   const auto ids = [&](const std::string &file) {
     return OpenTokenizer(file, options, true)->Encode({"Aa"}, 1);
   };

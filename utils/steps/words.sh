@@ -13,6 +13,7 @@
 #   --lm-weights "0.1 0.2 0.4 0.7 1", --length-bonuses "0 0.5 1"   tried in fusion
 #   --graph-scales "1 2 4", --graph-penalties "0 -1"   --acoustic-scale and --length-penalty tried in the graph
 #   --max-states 20000000   of a graph: a larger one is left out
+#   --normalize none, --normalize-map ""   what is done to both sides before they are scored, as in compute-wer
 #   --threads 1, --max-failures 0   of each tool
 #
 # Writes <model-dir>/words/<set>/<chunk>/<search>.{text,wer,wer.json}, <search>.note, what was chosen, and
@@ -30,6 +31,8 @@ length_bonuses="0 0.5 1"
 graph_scales="1 2 4"
 graph_penalties="0 -1"
 max_states=20000000
+normalize=none
+normalize_map=
 threads=1
 max_failures=0
 parse_options "$@"
@@ -50,6 +53,11 @@ top=$exp/words/$set
 rm -rf "$top"
 mkdir -p "$top/log"
 units=$dump/units.txt
+norm=(--normalize="$normalize" --normalize-map="$normalize_map")
+if [[ -n $hot_words && -e $dump/bpe.model ]]; then
+  say "no searches with hot words: they are spelled in letters, and the units are word pieces"
+  hot_words=
+fi
 
 # The parts of a set that have a language model of their own: "all", or the labels of its utterances.
 if [[ -n $lms ]]; then
@@ -126,7 +134,7 @@ lattice_nbest() { # <name> <dir> <set> <option>...: as search
 }
 first_best() { awk '$1 ~ /-1$/ { sub(/-1$/, "", $1); print }' "$1" > "$2"; }
 score() { # <dir> <set> <name> [<rest of options>]: what it has as text
-  quietly score compute-wer --mode="$mode" --bootstrap "${@:4}" --json="$1/$3.wer.json" "ark:$data/$2/text" "ark:$1/$3.text" > "$1/$3.wer"
+  quietly score compute-wer --mode="$mode" "${norm[@]}" --bootstrap "${@:4}" --json="$1/$3.wer.json" "ark:$data/$2/text" "ark:$1/$3.text" > "$1/$3.wer"
 }
 note() { echo "${*:3}" > "$1/$2.note"; }
 errors_of() { sed -n 's/^%WER .* \[ \([0-9]*\) .*/\1/p' "$1"; }
@@ -163,7 +171,7 @@ components() { # <name> <dir> <set>
   if has_lm && [[ ! -e $2/$1.lm ]]; then lm_scores "$2/$1.nbest.text" "$3" "$2/$1.lm"; fi
 }
 tune() { # <name> <dir of dev> <config> [--lm-scores=...]
-  quietly tune tune-weights --not-for="ark:$data/$set/text" "${@:4}" "ark,t:$2/$1.tokens" "ark,t:$2/$1.nbest.text" \
+  quietly tune tune-weights "${norm[@]}" --not-for="ark:$data/$set/text" "${@:4}" "ark,t:$2/$1.tokens" "ark,t:$2/$1.nbest.text" \
     "ark,t:$2/$1.parts" "ark:$data/$dev/text" "$3" > "$3.table"
 }
 # Rescores an n-best list of the set with a configuration.
