@@ -87,7 +87,7 @@ if ((stop_stage >= 3)); then
   current_stage= # the other recipe says which one failed
   export U2MOE_CALLED_AS=$0 U2MOE_STAGES_BEFORE=2
   ../own-data/run.sh --data "$corpus" --dir "$dir" --models "$models" --size "$size" --epochs "$epochs" \
-    --learning-rate "$learning_rate" --seeds "$seeds" --chunks "$chunks" --units "$units" --normalize "$normalize" --normalize-map "$normalize_map" \
-    --max-failures "$max_failures" \
-    --nj "$nj" --train-jobs "$train_jobs" --cut "$cut" "${further[@]}" --stage "$begin" --stop-stage $((stop_stage - 2))
+    --learning-rate "$learning_rate" --seeds "$seeds" --chunks "$chunks" --units "$units" \
+    --normalize "$normalize" --normalize-map "$normalize_map" --max-failures "$max_failures" --nj "$nj" --train-jobs "$train_jobs" \
+    --cut "$cut" "${further[@]}" --stage "$begin" --stop-stage $((stop_stage - 2))
 fi
