@@ -29,6 +29,7 @@ int Run(int argc, char *argv[]) {
   ExpertOptions experts;
   ThreadOptions threads;
   Together together;
+  together.batch_seconds = -1;
   PrecisionOptions precision_opts;
   std::string device = "cpu", precision;
   opts.Register(&po);
@@ -43,7 +44,7 @@ int Run(int argc, char *argv[]) {
       "batch-seconds", &together.batch_seconds,
       "whole utterances that each thread computes together, in seconds of audio; the weights, of "
       "all experts above all, are read once for all of them, the results do not depend on it; 0: "
-      "one by one");
+      "one by one; -1: 30 for the whole utterances of a script through a mixture, else 0");
   po.Register("device", &device, "where to compute: cpu");
   precision_opts.Register(&po);
   SpeedReport speed(&po);
@@ -70,7 +71,10 @@ int Run(int argc, char *argv[]) {
   LiveMatrixWriter logp_writer(po.Arg(2));
   std::optional<LiveMatrixWriter> encoder_writer;
   if (po.NumArgs() > 3) encoder_writer.emplace(po.Arg(3));
-  Progress progress("encoding", CountEntries(po.Arg(1)));
+  const int64_t num_entries = CountEntries(po.Arg(1));
+  if (together.batch_seconds < 0)
+    together.batch_seconds = DefaultBatchSeconds(model->Config().encoder, opts, num_entries);
+  Progress progress("encoding", num_entries);
   int64_t frames = 0;
   const auto live = [&] { return opts.streaming && !reader.Done() && reader.InPieces(); };
   const auto read = [&](ForwardJob *job) {

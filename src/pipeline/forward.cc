@@ -8,6 +8,11 @@
 
 namespace u2moe {
 
+double DefaultBatchSeconds(const EncoderConfig &config, const EncodeOptions &opts,
+                           int64_t num_utterances) {
+  return !opts.streaming && num_utterances > 0 && config.NumMixtures() > 0 ? 30 : 0;
+}
+
 void ForwardJobs(const Context &ctx, const AsrModel &model, const EncodeOptions &opts,
                  const Together &together, const std::function<ForwardJob *()> &next) {
   const bool in_batch = together.batch_seconds > 0;

@@ -17,6 +17,13 @@ struct ForwardJob : UtteranceJob {
   Tensor encoder_out, logp;  // [R, D], [R, V]
 };
 
+// Seconds of audio per batch where nobody has said how many: 30 for whole utterances of a known
+// number (of a script) through a mixture, which then reads its experts once for all; 0 for a dense
+// model, which gains nothing, and for a stream of utterances, whose results somebody may wait for.
+// At the paper's scale more than 30 gain no more (docs/performance.md).
+double DefaultBatchSeconds(const EncoderConfig &config, const EncodeOptions &opts,
+                           int64_t num_utterances);
+
 // Computes all jobs that next() gives, the results of each or its error; with
 // together.batch_seconds in one ragged batch, else one after another or, with opts.streaming,
 // together.streams at a time. The results are those of each alone.

@@ -36,8 +36,8 @@ void Together::Check(bool streaming) const {
   if (streams < 1 || (streams > 1 && !streaming)) {
     throw UsageError("--streams=", streams, ": must be at least 1, and above 1 needs --streaming");
   }
-  if (!(batch_seconds >= 0 && batch_seconds <= 1e6)) {
-    throw UsageError("--batch-seconds=", batch_seconds, ": must be from 0 to 1000000");
+  if (!((batch_seconds >= 0 && batch_seconds <= 1e6) || batch_seconds == -1)) {
+    throw UsageError("--batch-seconds=", batch_seconds, ": must be from 0 to 1000000, or -1");
   }
   if (batch_seconds > 0 && streaming) {
     throw UsageError("--batch-seconds=", batch_seconds,

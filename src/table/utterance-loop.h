@@ -68,7 +68,7 @@ int64_t CountEntries(const std::string &rspecifier);
 // How many jobs one call of work has in hand at once.
 struct Together {
   int32_t streams = 1;       // at most so many, which come and go
-  double batch_seconds = 0;  // above 0: all of a batch of at most so much audio
+  double batch_seconds = 0;  // above 0: all of a batch of at most so much audio; -1: not chosen yet
 
   void Check(bool streaming) const;  // throws UsageError for --streams and --batch-seconds
 };

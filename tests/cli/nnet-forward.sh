@@ -43,7 +43,7 @@ done >"$tmp/many.txt"
 copy-feats --print-args=false "ark:$tmp/many.txt" "ark,scp:$tmp/many.ark,$tmp/many.scp" 2>/dev/null
 forward() { nnet-forward --print-args=false "$@" 2>"$tmp/log" || cat "$tmp/log"; }
 for threads in 1 3; do
-  forward --threads=$threads --chunk-size=4 "$model" "scp:$tmp/many.scp" "ark:$tmp/logp.$threads" "ark:$tmp/enc.$threads"
+  forward --threads=$threads --batch-seconds=0 --chunk-size=4 "$model" "scp:$tmp/many.scp" "ark:$tmp/logp.$threads" "ark:$tmp/enc.$threads"
 done
 # A layer so wide that its products are split.
 nnet-init --print-args=false --preset=dense-225m --num-blocks=1 --model-dim=400 --vocab-size=20 --decoder-blocks=1 \
@@ -63,11 +63,17 @@ for seconds in 0.3 3 1000; do
     check "in both outputs" cmp "$tmp/enc.1" "$tmp/enc.batch"
   done
 done
+batch_of() { # rspecifier: the batch that the report names
+  nnet-forward --stats="$tmp/batch.json" "$model" "$1" ark:/dev/null 2>/dev/null
+  python3 -c "import json; print('%g' % json.load(open('$tmp/batch.json'))['batch_seconds'])"
+}
+check_equal "a script through a mixture goes in batches by default" "$(batch_of "scp:$tmp/many.scp")" 30
+check_equal "an archive, whose results somebody may wait for, does not" "$(batch_of "ark:$tmp/many.ark")" 0
 for _ in $(seq 25); do cat "$tmp/many.ark"; done >"$tmp/long.ark"
 check_peak "batches bound the memory of 18 minutes" 100 nnet-forward --batch-seconds=20 "$model" "ark:$tmp/long.ark" ark:/dev/null
 rm -f "$tmp/long.ark"
 check_fails "batches of streams" 2 'with --streaming use --streams' nnet-forward --batch-seconds=10 --streaming "$model" "scp:$tmp/many.scp" "ark:$tmp/x"
-check_fails "batches of no length" 2 '--batch-seconds=-1' nnet-forward --batch-seconds=-1 "$model" "scp:$tmp/many.scp" "ark:$tmp/x"
+check_fails "batches of no length" 2 '--batch-seconds=-2' nnet-forward --batch-seconds=-2 "$model" "scp:$tmp/many.scp" "ark:$tmp/x"
 check "3 threads give the same log-posteriors" cmp "$tmp/logp.1" "$tmp/logp.3"
 check "3 threads give the same encoder outputs" cmp "$tmp/enc.1" "$tmp/enc.3"
 check_equal "the order is that of the input" "$(text "ark:$tmp/logp.3" | awk '/\[/ { print $1 }')" "$(cut -d ' ' -f 1 "$tmp/many.scp")"

@@ -39,8 +39,9 @@ for chunk in "${chunk_list[@]}"; do
   mkdir -p "$dir"
   streaming=false
   if ((chunk > 0)); then streaming=true; fi
+  # One by one, for the time of each utterance.
   nnet-forward --chunk-size="$chunk" --num-left-chunks=-1 --streaming=$streaming \
-    --threads="$threads" --stats="$dir/forward.json" "$tolerance" \
+    --batch-seconds=0 --threads="$threads" --stats="$dir/forward.json" "$tolerance" \
     "$model" "scp:$dump/$set/feats.scp" "ark:$dir/logp.ark" "ark:$dir/encoder.ark"
   ctc-decode "$tolerance" --method=greedy --stats="$dir/greedy.json" \
     "ark:$dir/logp.ark" "ark,t:$dir/greedy.tokens"

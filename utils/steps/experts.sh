@@ -88,7 +88,7 @@ model_of() {
   echo "$out"
 }
 forward() { # <policy> <model number> <set> <statistics> <logp> <encoder>
-  logged "$dir/$1/$2.$3.log" nnet-forward "${options[@]}" --chunk-size="$chunk" --streaming=$streaming --stats="$4" \
+  logged "$dir/$1/$2.$3.log" nnet-forward "${options[@]}" --chunk-size="$chunk" --streaming=$streaming --batch-seconds=0 --stats="$4" \
     "$(model_of "$2")" "scp:$dump/$3/feats.scp" "$5" "$6"
 }
 pooled() { awk -v prefix="$1" '{ print prefix $0 }' "$2"; } # keys that differ by model and set

@@ -35,7 +35,7 @@ row() { # <name> <model>
   for set in "${sets[@]}"; do
     base=$dir/$name.$set
     rm -f "$base.log"
-    logged "$base.log" nnet-forward --chunk-size="$chunk" --streaming=$streaming --stats="$base.forward.json" "$model" \
+    logged "$base.log" nnet-forward --chunk-size="$chunk" --streaming=$streaming --batch-seconds=0 --stats="$base.forward.json" "$model" \
       "scp:$dump/$set/feats.scp" "ark:$base.logp" "ark:$base.encoder"
     rescored_text "$model" "$dump/units.txt" "$base"
     logged "$base.log" compute-wer --bootstrap --json="$base.json" --per-utt="$base.per_utt" "ark:$data/$set/text" \
