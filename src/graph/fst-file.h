@@ -71,7 +71,7 @@ class FstReader {
 
   std::string name_;
   Input input_;
-  int64_t size_ = -1;  // of the file, -1: not known, as of a pipe
+  int64_t size_ = -1;     // of the file, -1: not known, as of a pipe
   int64_t position_ = 0;  // of the next byte
   FstFileHeader header_;
   std::unique_ptr<fst::SymbolTable> isymbols_, osymbols_;
