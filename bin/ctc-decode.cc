@@ -5,6 +5,7 @@
 #include "base/stage-clock.h"
 #include "decode/ctc-search.h"
 #include "pipeline/live-search.h"
+#include "pipeline/search-units.h"
 #include "table/kaldi-tables.h"
 #include "table/live-writer.h"
 #include "table/text-tables.h"
@@ -34,12 +35,14 @@ int Run(int argc, char *argv[]) {
       "  The pieces of a live recording are searched as they come; --partial shows it.\n"
       "  e.g. ctc-decode --nbest=10 ark:logp.ark ark:nbest.ark ark:scores.ark\n"
       "       nnet-forward final.safetensors scp:feats.scp ark:- | ctc-decode ark:- ark:- |\n"
-      "         tokens-to-text units.txt ark:- ark,t:-\n");
+      "         tokens-to-text units.txt ark:- ark,t:-\n"
+      "       ctc-decode --units=units.txt --hot-words=hot.txt --lm=lm.arpa ark:logp.ark "
+      "ark:hyp.ark\n");
   CtcSearchOptions opts;
   opts.Register(&po);
-  std::string units, times_wspecifier, partial_wspecifier;
-  po.RegisterInput("units", &units,
-                   "lines 'unit id': what the tokens stand for, for --hot-words and --lm");
+  SearchUnitsOptions units;
+  units.Register(&po);
+  std::string times_wspecifier, partial_wspecifier;
   po.RegisterOutput(
       "times", &times_wspecifier,
       "wspecifier for the frame of each token, int32 vectors with the keys of the tokens");
@@ -54,8 +57,7 @@ int Run(int argc, char *argv[]) {
   if (!po.Parse(argc, argv, 2, 3, InputArgs{1})) return 0;
   threads.Check();
 
-  const std::unique_ptr<const SearchResource> resource = MakeSearchResource(
-      opts, units.empty() ? SearchUnits() : LetterUnits(UnitTable::Read(units), units));
+  const std::unique_ptr<const SearchResource> resource = MakeSearchResource(opts, units.Open(opts));
   LOG_INFO << opts.ToString();
   UtteranceReader reader(po.Arg(0));
   Int32VectorWriter tokens(FlushedWhereRead(po.Arg(1)));

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/main.h"
 #include "modelfile/cmvn-file.h"
+#include "modelfile/model-tokenizer.h"
 #include "modelfile/param-count.h"
 #include "modelfile/wenet-import.h"
 #include "util/options.h"
@@ -27,18 +28,29 @@ int Run(int argc, char *argv[]) {
       "form.\n\n"
       "Usage: nnet-import [options] <config.json> <weights.safetensors> <model-out>\n"
       "  e.g. nnet-import --units=wenet/units.txt wenet/train.json wenet/final.safetensors "
-      "model.safetensors\n");
-  std::string units, cmvn;
+      "model.safetensors\n"
+      "       nnet-import --units=wenet/units.txt --bpe-model=wenet/bpe.model "
+      "wenet/train.json \\\n"
+      "         wenet/final.safetensors model.safetensors\n");
+  std::string units, cmvn, bpe_model;
   po.RegisterInput(
       "units", &units,
       "file of 'unit id' lines; empty: the list in the configuration, if there is one");
+  po.RegisterInput("bpe-model", &bpe_model,
+                   "SentencePiece's model of the units, for tokenizer: bpe; stored");
   po.RegisterInput(
       "cmvn", &cmvn,
       "Kaldi's or WeNet's global CMVN statistics, in place of those in weights and configuration");
   if (!po.Parse(argc, argv, 3, 3, InputArgs{2})) return 0;
 
-  WenetConfig config = ReadWenetConfig(
-      po.Arg(0), units.empty() ? std::vector<std::string>() : ReadUnits(units), units);
+  WenetConfig config =
+      ReadWenetConfig(po.Arg(0), units.empty() ? std::vector<std::string>() : ReadUnits(units),
+                      units, !bpe_model.empty());
+  if (!bpe_model.empty()) {
+    const std::string named = units.empty() ? po.Arg(0) : units;
+    config.info.bpe_model = ReadFittingWordPieces(bpe_model, config.info.units, named);
+    config.info.bpe_case = "upper";  // as WeNet's tokenizer does
+  }
   WarnOfUnitsAsMarks(config.info, po.Arg(0));
   if (!cmvn.empty()) config.cmvn = ReadGlobalCmvn(cmvn);
   std::unique_ptr<AsrModel> model = ImportWenet(config, po.Arg(1));

@@ -17,19 +17,24 @@ int Run(int argc, char *argv[]) {
   bool as_json = false;
   std::string print = "all";
   po.Register("json", &as_json, "one JSON object in place of text");
-  po.Register("print", &print,
-              "all; features: a --config file for compute-fbank-feats; units: a units.txt");
+  po.Register(
+      "print", &print,
+      "all; features: a --config file for compute-fbank-feats; units: a units.txt; bpe-model: "
+      "SentencePiece's model of the word pieces");
   po.AddPlaces([](Places *places) { places->Print("the description"); });
   if (!po.Parse(argc, argv, 1, 1, InputArgs{1})) return 0;
-  if (print != "all" && print != "features" && print != "units") {
-    throw UsageError("--print=", print, ": expected all, features or units");
+  if (print != "all" && print != "features" && print != "units" && print != "bpe-model") {
+    throw UsageError("--print=", print, ": expected all, features, units or bpe-model");
   }
 
   if (print != "all") {
     const ModelInfo info = ReadModelInfo(po.Arg(0));
-    if (print == "features" ? info.features.empty() : info.units.empty()) {
-      throw DataError(po.Arg(0), " holds no ", print, "; it was imported without them");
+    if (print == "features" ? info.features.empty()
+        : print == "units"  ? info.units.empty()
+                            : info.bpe_model.empty()) {
+      throw DataError(po.Arg(0), " holds no ", print, "; it was made without");
     }
+    if (print == "bpe-model") std::cout << info.bpe_model;
     for (const auto &[name, value] : info.features) {
       if (print == "features") std::cout << name << "=" << value << "\n";
     }

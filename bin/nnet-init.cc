@@ -3,6 +3,7 @@
 #include "feat/feature-tool.h"
 #include "modelfile/cmvn-file.h"
 #include "modelfile/model-file.h"
+#include "modelfile/model-tokenizer.h"
 #include "modelfile/param-count.h"
 #include "util/options.h"
 
@@ -11,7 +12,7 @@ namespace {
 
 struct InitOptions {
   ModelOptions model;
-  std::string preset, units, cmvn, fbank_config;
+  std::string preset, units, cmvn, fbank_config, bpe_model;
   int64_t seed = 0;
 
   void Register(OptionParser *po) {
@@ -19,6 +20,8 @@ struct InitOptions {
     po->Register("preset", &preset,
                  "begin with the shape dense-225m, moe-1b or dense-1b instead of a file's");
     po->RegisterInput("units", &units, "file of 'unit id' lines");
+    po->RegisterInput("bpe-model", &bpe_model,
+                      "SentencePiece's model of the units, where they are word pieces; stored");
     po->RegisterInput(
         "cmvn", &cmvn,
         "Kaldi's or WeNet's global CMVN statistics; empty: features are used as they are");
@@ -58,6 +61,7 @@ int Run(int argc, char *argv[]) {
   const std::string units = choose("units", &InitOptions::units);
   const std::string cmvn = choose("cmvn", &InitOptions::cmvn);
   const std::string fbank_config = choose("fbank-config", &InitOptions::fbank_config);
+  const std::string bpe_model = choose("bpe-model", &InitOptions::bpe_model);
   const int64_t seed = choose("seed", &InitOptions::seed);
   if (preset.empty() && po.NumArgs() < 2) throw UsageError("give a model.conf or a --preset");
   ModelOptions options;
@@ -80,6 +84,7 @@ int Run(int argc, char *argv[]) {
     if (options.sos < 0) options.sos = options.vocab_size - 1;
     if (options.eos < 0) options.eos = options.vocab_size - 1;
   }
+  if (!bpe_model.empty()) info.bpe_model = ReadFittingWordPieces(bpe_model, info.units, units);
   info.config = options.Config();
   CheckCanLearn(info.config, "nnet-init makes models to be trained");
   if (!fbank_config.empty()) info.features = ReadFbankConfig(fbank_config);

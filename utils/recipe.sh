@@ -124,6 +124,12 @@ check_choices() { # <models> <seeds> <chunks>
   done
 }
 
+check_units() { # <units>
+  [[ $1 == char || $1 =~ ^bpe:[1-9][0-9]*$ ]] ||
+    usage_error "--units is char for letters, or bpe:N for N word pieces, such as bpe:500, not '$1'"
+  if [[ $1 != char ]]; then need_commands spm_train; fi
+}
+
 # The folder of a recipe's results, which it makes and whose parts it may make anew. Ends where they are somebody else's:
 # --dir . beside one's own data would remove that.
 take_folder() { # <folder> <what the results are made from>
@@ -210,8 +216,8 @@ wave_rspecifier() { # <data-dir> [<part of its segments or wav.scp> [<wav.scp>]]
 }
 
 # The stages that recipes share, from features to the report, with the variables that their options set: runs (of
-# list_runs), models, seeds, epochs, chunks, tests (sets, the first one for routing), max_failures, cut; and those of
-# cmd.sh.
+# list_runs), models, seeds, epochs, chunks, tests (sets, the first one for routing), max_failures, cut; perhaps normalize and
+# normalize_map, what was done to the texts; and those of cmd.sh.
 # shellcheck disable=SC2154  # the recipe sets them
 train_runs() {
   run-jobs --title=training --max-jobs="$train_jobs" JOB="$runs" exp/JOB/log/train.log \
@@ -225,7 +231,7 @@ decode_runs() { # <utt2label, by which routing counts>
       "exp/JOB/log/decode.$set.log" decode.sh --chunks "$chunks" \
       --max-failures "$max_failures" dump "$set" exp/JOB
     run-jobs --title="scoring $set" JOB="$runs" "exp/JOB/log/score.$set.log" \
-      score.sh --chunks "$chunks" --mode "$([[ $max_failures == 0 ]] && echo strict || echo all)" "data/$set/text" "$set" exp/JOB
+      score.sh --chunks "$chunks" --normalize "${normalize:-none}" --normalize-map "${normalize_map-}" --mode "$([[ $max_failures == 0 ]] && echo strict || echo all)" "data/$set/text" "$set" exp/JOB
   done
   run-jobs --title=routing JOB="$runs" exp/JOB/log/routing.log \
     routing.sh --max-failures "$max_failures" --labels "data/$first/$1" dump "$first" exp/JOB

@@ -90,6 +90,23 @@ def collect_results(args, model):
     return results
 
 
+def normalisation(args):
+    """What was done to both sides in scoring, "lowercase (1a2b3c4d)", of all results; they are not comparable else."""
+    found = {}
+    for model in args.models:
+        for seed in args.seeds:
+            for path in sorted(glob.glob(f'{args.exp}/{model}/{seed}/decode/*/*/*.wer.json')):
+                name, chunk = path.split('/')[-3:-1]
+                if name in args.sets and chunk in args.chunks:
+                    wer = read_json(path)
+                    steps, digits = wer.get('normalize', 'none'), wer.get('normalize_hash', '')
+                    found.setdefault(f'{steps} ({digits})' if digits else steps, path)
+    if len(found) > 1:
+        (a, one), (b, other) = list(found.items())[:2]
+        die(f'{one} was normalised by {a}, but {other} by {b}; score all of them anew (--stage 4)')
+    return next(iter(found), 'none')
+
+
 def pool_speed(files, audio=None):
     return speed_stats.pool([read_json(f) for f in files], audio)
 
@@ -125,7 +142,7 @@ def test_sets(args):
 def build(args):
     system = ' '.join(os.uname()[i] for i in (0, 2, 4))
     report = dict(title=args.title, system=system, processors=os.cpu_count(), sets=test_sets(args), seeds=args.seeds,
-                  chunks=args.chunks, processes=args.processes, cut=args.cut, models={},
+                  chunks=args.chunks, processes=args.processes, normalize=normalisation(args), cut=args.cut, models={},
                   differences=[], features=feature_speed(args))
     counts = {}
     for model in args.models:

@@ -176,7 +176,7 @@ def in_short(report):
 
 def render(report):
     out = [report['title'], '=' * len(report['title']),
-           f'seeds: {" ".join(report["seeds"])}; {report["system"]}', '']
+           f'seeds: {" ".join(report["seeds"])}; {report["system"]}; texts normalised by: {report["normalize"]}', '']
     out += models_part(report)
     for name in report['sets']:
         out += results_part(report, name) + labels_part(report, name)

@@ -7,7 +7,7 @@
 #                       Nothing is installed into the system
 #   --models "moe dense"   also dense-wide; conf/<size> of egs/own-data
 #   --size small, --epochs N, --learning-rate X, --seeds "777", --chunks "-1 16", --units char, --max-failures 0,
-#   --nj N, --train-jobs N   as in egs/own-data/run.sh
+#   --normalize none, --normalize-map FILE, --nj N, --train-jobs N   as in egs/own-data/run.sh
 #   --dir FOLDER        for conf, data, dump, exp; default: out where the recipe is
 #   --stage 1, --stop-stage 7   1 packages, 2 data directories; then egs/own-data: 3 data and plan, 4 features,
 #                       5 training, 6 decoding, 7 report
@@ -30,6 +30,8 @@ learning_rate=
 seeds=777
 chunks="-1 16"
 units=char
+normalize=none
+normalize_map=
 max_failures=0
 dir=out
 cut=false
@@ -75,6 +77,6 @@ if ((stop_stage >= 3)); then
   current_stage= # the other recipe says which one failed
   export U2MOE_CALLED_AS=$0 U2MOE_STAGES_BEFORE=2
   ../own-data/run.sh --data "$corpus" --dir "$dir" --models "$models" --size "$size" --epochs "$epochs" \
-    --learning-rate "$learning_rate" --seeds "$seeds" --chunks "$chunks" --units "$units" --max-failures "$max_failures" \
+    --learning-rate "$learning_rate" --seeds "$seeds" --chunks "$chunks" --units "$units" --normalize "$normalize" --normalize-map "$normalize_map" --max-failures "$max_failures" \
     --nj "$nj" --train-jobs "$train_jobs" --cut "$cut" --stage "$begin" --stop-stage $((stop_stage - 2))
 fi

@@ -11,7 +11,9 @@
 #                       train: by speaker where possible, and no text on both sides
 #   --size small        tiny, small or base: conf/<size>
 #   --models "moe dense"   conf/<size>/<model>.conf each; also dense-wide; the one that trains longest first
-#   --units char        letters of the training text
+#   --units char        letters of the training text; bpe:N: N word pieces of it, by SentencePiece
+#   --normalize none    steps done to all texts, and in scoring to both sides: normalize-text --help;
+#                       --normalize-map FILE for the step map
 #   --epochs N, --learning-rate X   default: conf/<size>/train.conf (and <model>.train.conf)
 #   --seeds "777"       with two or more the report knows how much they matter
 #   --max-failures 0    how many utterances a tool may fail on: a count, or a share like 5%
@@ -37,6 +39,8 @@ tests=
 size=
 models="moe dense"
 units=char
+normalize=none
+normalize_map=
 epochs=
 learning_rate=
 seeds=777
@@ -78,6 +82,15 @@ read_set() { # <folder> <name>
   local labels=false size=500
   if [[ $2 == train || $2 == dev ]]; then labels=true; fi
   clean_data_dir.sh --from "$here" "$1" "data/$2"
+  if [[ $normalize != none ]]; then # what has no words any more is left out like what had none
+    rm -rf data/whole && mv "data/$2" data/whole
+    logged data/normalize.log normalize-text --normalize="$normalize" --normalize-map="$normalize_map" \
+      ark:data/whole/text ark,t:data/whole/normal
+    mv data/whole/normal data/whole/text
+    clean_data_dir.sh data/whole "data/$2"
+    if [[ -e data/whole/dropped ]]; then cat data/whole/dropped >> "data/$2/dropped"; fi
+    rm -rf data/whole
+  fi
   if $cut; then # spread over the whole
     if [[ $2 != train ]]; then size=40; fi
     if (($(wc -l < "data/$2/text") > size)); then
@@ -116,7 +129,7 @@ measure() {
   (
     cd measure
     # || exit: within a condition, as here, the shell goes on after an error.
-    features.sh --nj "$nj" --fbank-opts "$fbank_opts" --max-failures "$max_failures" data dump train dev || exit
+    features.sh --nj "$nj" --units "$units" --fbank-opts "$fbank_opts" --max-failures "$max_failures" data dump train dev || exit
     for m in $models; do
       train.sh --epochs 1 --average 1 --max-failures "$max_failures" dump "exp/$m/${seeds%% *}" || exit
     done
@@ -150,7 +163,7 @@ if [[ $current_stage == 1 ]]; then
 fi
 
 if begin_stage 2 "features"; then
-  features.sh --nj "$nj" --train-dither 1 --fbank-opts "$fbank_opts" --max-failures "$max_failures" data dump "${sets[@]}"
+  features.sh --nj "$nj" --units "$units" --train-dither 1 --fbank-opts "$fbank_opts" --max-failures "$max_failures" data dump "${sets[@]}"
 fi
 if begin_stage 3 "training of $runs, $train_jobs at a time"; then train_runs; fi
 if begin_stage 4 "decoding"; then

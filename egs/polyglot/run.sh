@@ -9,6 +9,7 @@
 #   --topics "days ..." of days, months, numbers, colours: what is spoken about
 #   --per-topic 3       words of each topic and language; 0: all. More words want more utterances and epochs
 #   --train 2000, --dev 120, --test 150   utterances of each set; --test counts for clean and for noisy
+#   --units char        letters of the training text; bpe:N: N word pieces of it, by SentencePiece
 #   --epochs N          default: conf/train.conf
 #   --chunks "-1 16 4"  chunk sizes in encoder frames of 40 ms; -1: whole utterances
 #   --max-failures 0    how many utterances a tool may fail on: a count, or a share like 5%
@@ -27,6 +28,7 @@ per_topic=3
 train=
 dev=
 test=
+units=char
 epochs=
 max_failures=0
 chunks=
@@ -41,6 +43,7 @@ fi
 : "${train:=2000}" "${dev:=120}" "${test:=150}" "${chunks:=-1 16 4}"
 
 check_choices "$models" "$seeds" "$chunks"
+check_units "$units"
 runs=$(list_runs "$models" "$seeds")
 need_commands python3 gnuplot nnet-train # now, not when the report is due
 
@@ -51,11 +54,11 @@ fi
 
 if begin_stage 2 "features"; then
   # shellcheck disable=SC2086  # names of sets
-  features.sh --nj "$nj" --max-failures "$max_failures" data dump train dev $tests
+  features.sh --nj "$nj" --units "$units" --max-failures "$max_failures" data dump train dev $tests
 fi
 
 if begin_stage 3 "training of $runs, $train_jobs at a time"; then train_runs; fi
 if begin_stage 4 "decoding"; then decode_runs utt2lang; fi
 if begin_stage 5 "report"; then
-  report_runs "polyglot: spoken words in $(wc -w <<< "$langs") languages"
+  report_runs "polyglot: spoken words in $(wc -w <<< "$langs") languages, units $units"
 fi

@@ -28,6 +28,8 @@ void CheckAlike(const ModelInfo &first, const ModelInfo &other, const std::strin
   }
   if (first.units != other.units)
     throw DataError(other_name, ": has other units than ", first_name);
+  if (first.bpe_model != other.bpe_model || first.bpe_case != other.bpe_case)
+    throw DataError(other_name, ": has other word pieces than ", first_name);
   if (first.features != other.features)
     throw DataError(other_name, ": has other feature options than ", first_name);
 }

@@ -21,8 +21,10 @@ using nlohmann::json;
 
 constexpr char kFormat[] = "u2moe";
 // 1: a flat configuration, no weights are packed; 2: never released; 3: they may be packed;
-// 4: a nested configuration.
-constexpr int32_t kVersion = kNestedConfigVersion;
+// 4: a nested configuration; 5: the same with a model of word pieces, and written only with one, so
+// that older programs read all others and tell what they lack for these.
+constexpr int32_t kVersion = 5;
+constexpr char kBpeModel[] = "tokenizer.bpe_model";
 
 const std::string &GetMetadata(const SafetensorsFile &file, const char *key) {
   auto it = file.Metadata().find(key);
@@ -47,13 +49,40 @@ json ParseMetadata(const SafetensorsFile &file, const char *key, const char *oth
 std::string UnknownIn(const SafetensorsFile &file) {
   std::vector<std::string> unknown;
   for (const auto &item : file.Metadata()) {
-    static const std::set<std::string> kKnown = {"format",   "version", "config",  "units",
-                                                 "features", "history", "experts", "packed"};
+    static const std::set<std::string> kKnown = {"format",  "version",  "config",
+                                                 "units",   "features", "history",
+                                                 "experts", "packed",   "tokenizer"};
     if (kKnown.count(item.first) == 0) unknown.push_back("metadata " + Printable(item.first, 80));
   }
   const std::string config = UnknownInConfig(GetMetadata(file, "config", "{}"), "metadata config");
   if (!config.empty()) unknown.push_back(config);
   return Join(unknown, ", ");
+}
+
+// The model of word pieces that a file of version 5 holds: {"type": "bpe", "case": "auto"} in the
+// metadata, its bytes as a tensor, which any library of safetensors can save again.
+void ParseTokenizer(const SafetensorsFile &file, ModelInfo *info) {
+  const std::string where = file.Name() + ": metadata tokenizer";
+  const json object = ParseMetadata(file, "tokenizer", "{}");
+  const auto text = [&](const char *key) {
+    if (!object.is_object() || !object.contains(key) || !object.at(key).is_string())
+      throw DataError(where, ": expected an object with the texts type and case");
+    return object.at(key).get<std::string>();
+  };
+  const std::string type = text("type");
+  if (type != "bpe") {
+    throw DataError(where, ": the type ", Printable(type),
+                    " is unknown here, which knows bpe; update this program");
+  }
+  info->bpe_case = text("case");
+  const auto entry = file.Entries().find(kBpeModel);
+  if (entry == file.Entries().end() || entry->second.dtype != "U8" ||
+      entry->second.shape.size() != 1) {
+    throw DataError(file.Name(), ": the tensor ", kBpeModel, " is missing or not of type U8 with ",
+                    "one dimension; the model file is damaged");
+  }
+  const auto size = static_cast<size_t>(entry->second.end - entry->second.begin);
+  info->bpe_model.assign(reinterpret_cast<const char *>(file.Bytes(kBpeModel).get()), size);
 }
 
 ModelInfo ParseInfo(const SafetensorsFile &file) {
@@ -92,6 +121,7 @@ ModelInfo ParseInfo(const SafetensorsFile &file) {
     for (const auto &item : features.items())
       info.features[item.key()] = item.value().get<std::string>();
     info.history = GetMetadata(file, "history", "[]");
+    if (version >= 5 && file.Metadata().count("tokenizer") > 0) ParseTokenizer(file, &info);
     CheckModelInfo(info);
   } catch (const UsageError &e) {
     throw DataError(name, ": metadata: ", e.what());
@@ -177,14 +207,25 @@ std::map<std::string, std::string> Metadata(const AsrModel &model, const ModelIn
                                             const json &packed_formats) {
   std::map<std::string, std::string> metadata = {
       {"format", kFormat},
-      {"version", std::to_string(kVersion)},
+      {"version", std::to_string(info.bpe_model.empty() ? kNestedConfigVersion : kVersion)},
       {"config", ConfigToJson(info.config)},
       {"units", json(info.units).dump()},
       {"features", json(info.features).dump(-1, ' ', false, json::error_handler_t::replace)},
       {"history", info.history}};
   if (!model.Policy().IsPlain()) metadata["experts"] = model.Policy().ToJson();
   if (!packed_formats.empty()) metadata["packed"] = packed_formats.dump();
+  if (!info.bpe_model.empty())
+    metadata["tokenizer"] = json{{"type", "bpe"}, {"case", info.bpe_case}}.dump();
   return metadata;
+}
+
+// The tensors of what the model brings along.
+void AddInfoItems(const ModelInfo &info, std::vector<SafetensorsItem> *items) {
+  if (info.bpe_model.empty()) return;
+  const auto bytes = std::make_shared<std::string>(info.bpe_model);
+  items->push_back({kBpeModel, "U8", {static_cast<int64_t>(bytes->size())}, [bytes] {
+                      return std::shared_ptr<const void>(bytes, bytes->data());
+                    }});
 }
 
 ModelInfo CheckedInfo(const ModelInfo &info, const AsrModel &model) {
@@ -236,6 +277,11 @@ void CheckModelInfo(const ModelInfo &info) {
     if (!IsValidUtf8(unit)) throw UsageError("the unit '", Printable(unit), "' is not valid UTF-8");
     if (!seen.insert(unit).second) throw UsageError("the unit '", unit, "' stands twice");
   }
+  if (!info.bpe_model.empty() && info.units.empty())
+    throw UsageError("a model of word pieces needs the units");
+  if (info.bpe_case != "auto" && info.bpe_case != "upper" && info.bpe_case != "keep")
+    throw UsageError("the case of word pieces is ", Printable(info.bpe_case),
+                     "; expected auto, upper or keep");
   if (!info.features.empty()) {
     // 23 and false are the defaults of compute-fbank-feats.
     auto energy = info.features.find("use-energy");
@@ -271,9 +317,10 @@ std::unique_ptr<AsrModel> ReadModel(const std::string &rxfilename, ModelInfo *in
   }
   const double least_values =
       MinModelFloats(own.config) * (formats.empty() ? 1 : 0.5);  // of int4, two in a byte
-  if (least_values > file.NumValues()) {
+  const double values = file.NumValues() - static_cast<double>(own.bpe_model.size());
+  if (least_values > values) {
     throw DataError(rxfilename, ": its config asks for ", MinModelFloats(own.config),
-                    " parameters or more, but it holds ", file.NumValues(),
+                    " parameters or more, but it holds ", values,
                     " values; the model file is damaged");
   }
   auto model = std::make_unique<AsrModel>(own.config);
@@ -287,6 +334,7 @@ std::unique_ptr<AsrModel> ReadModel(const std::string &rxfilename, ModelInfo *in
     formats.erase(it);
   }
   std::set<std::string> names;
+  if (!own.bpe_model.empty()) names.insert(kBpeModel);
   const auto check = [&](const std::string &name) {
     if (file.Entries().count(name) == 0) {
       throw DataError(rxfilename, ": the tensor ", name,
@@ -405,6 +453,7 @@ void WriteModel(const std::string &wxfilename, AsrModel *model, const ModelInfo 
           items.push_back(parts[i]);
         }
       });
+  AddInfoItems(checked, &items);
   WriteSafetensors(wxfilename, std::move(items), Metadata(*model, checked, packed_formats));
 }
 
@@ -446,6 +495,7 @@ void WriteInitialModel(const std::string &wxfilename, AsrModel *model, const Mod
                    return std::shared_ptr<const void>(made, made->Data());
                  };
                });
+  AddInfoItems(checked, &items);
   WriteSafetensors(wxfilename, std::move(items), Metadata(*model, checked, json::object()));
 }
 

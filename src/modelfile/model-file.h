@@ -29,6 +29,10 @@ struct ModelInfo {
   // Options of compute-fbank-feats that made the training features, sample-frequency among them;
   // empty where they are not known.
   std::map<std::string, std::string> features;
+  // Bytes of SentencePiece's model where the units are its word pieces, else empty; and the case of
+  // text that goes through it (TokenizerOptions::bpe_case).
+  std::string bpe_model;
+  std::string bpe_case = "auto";
   std::string history = "[]";  // JSON array: what was done to the model, one object per step
 };
 

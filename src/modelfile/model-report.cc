@@ -8,6 +8,7 @@
 
 #include "modelfile/param-count.h"
 #include "modelfile/quantize.h"
+#include "text/word-piece-model.h"
 
 namespace u2moe {
 namespace {
@@ -45,6 +46,16 @@ std::string ModelReportJson(AsrModel *model, const ModelInfo &info) {
                      {"parameters", w.parameters},
                      {"bytes", w.bytes}};
   }
+  ordered_json tokenizer = nullptr;
+  if (!info.bpe_model.empty()) {
+    const WordPieceModel pieces = ParseWordPieceModel(info.bpe_model, "tokenizer.bpe_model");
+    tokenizer = {{"type", "bpe"},
+                 {"case", info.bpe_case},
+                 {"algorithm", pieces.algorithm},
+                 {"normalizer", pieces.normalizer},
+                 {"pieces", pieces.pieces.size()},
+                 {"bytes", info.bpe_model.size()}};
+  }
   int32_t most_experts = 0;
   info.config.ForEachMixture([&](const FeedForwardConfig &ffn) {
     most_experts = std::max(most_experts, ffn.num_experts);
@@ -54,6 +65,7 @@ std::string ModelReportJson(AsrModel *model, const ModelInfo &info) {
                                {"parameters", parameters},
                                {"weights", weights},
                                {"units", info.units},
+                               {"tokenizer", tokenizer},
                                {"features", info.features},
                                {"experts", ordered_json::parse(model->Policy().ToJson())},
                                {"history", ordered_json::parse(info.history)}};
@@ -88,7 +100,14 @@ std::string ModelReportText(AsrModel *model, const ModelInfo &info) {
   }
   os << "\n# units: " << info.units.size() << "\n";
   for (const std::string &unit : info.units) os << unit << " ";
-  os << (info.units.empty() ? "" : "\n") << "\n# features\n";
+  os << (info.units.empty() ? "" : "\n");
+  if (!info.bpe_model.empty()) {
+    const WordPieceModel pieces = ParseWordPieceModel(info.bpe_model, "tokenizer.bpe_model");
+    os << "\n# word pieces: SentencePiece (" << pieces.algorithm << ", " << pieces.normalizer
+       << "), " << pieces.pieces.size() << " pieces, case " << info.bpe_case << ", "
+       << Grouped(static_cast<int64_t>(info.bpe_model.size())) << " bytes\n";
+  }
+  os << "\n# features\n";
   for (const auto &[name, value] : info.features) os << name << "=" << value << "\n";
   if (info.config.HasMixtures()) {
     os << "\n# experts: " << model->Policy().ToString() << "\n";

@@ -11,7 +11,7 @@ namespace u2moe {
 // text for people has one section each; the JSON object has config (all options of
 // nnet-init), num_experts (of the largest mixture; 0: a dense model), parameters,
 // weights (of linear maps, by kind of layer: format, packed or not, parameters, bytes), units,
-// features and history.
+// tokenizer (of word pieces; null: letters), features and history.
 std::string ModelReportText(AsrModel *model, const ModelInfo &info);
 std::string ModelReportJson(AsrModel *model, const ModelInfo &info);
 

@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "text/word-piece-tokenizer.h"
 #include "util/io.h"
 #include "util/json.h"
 #include "util/text.h"
@@ -361,28 +362,31 @@ void ReadTokens(const std::string &source, Section *top, const std::vector<std::
   unk.Add(units_name, IdOf(units, "<unk>"));
 }
 
-// Only units that are characters (or words) can be joined to text yet.
+// Units are characters or, with SentencePiece's model of them, word pieces.
 void CheckTokenizer(const std::string &source, Section *top, const std::vector<std::string> &units,
-                    const std::string &units_name) {
-  const std::string remedy =
-      " is not supported yet: the text would be wrong. Models of characters (tokenizer: char) are";
-  const std::string kind = top->Get<std::string>("tokenizer", "char");
-  if (kind != "char") {
+                    const std::string &units_name, bool has_word_pieces) {
+  const std::string remedy = " needs SentencePiece's model of them; give it with --bpe-model";
+  const std::string absent = has_word_pieces ? "bpe" : "char";  // older WeNet did not say
+  const std::string kind = top->Get<std::string>("tokenizer", absent);
+  if (kind != "char" && kind != "bpe") {
     throw DataError(source, ": tokenizer=", Printable(kind, 80),
-                    kind == "bpe" ? " (word pieces)" : "", remedy);
+                    " is not supported: the text would be wrong; char and bpe are");
   }
+  if (has_word_pieces && kind == "char") {
+    throw DataError(source, ": tokenizer=char has no word pieces; leave --bpe-model away");
+  }
+  if (has_word_pieces) return;
+  if (kind == "bpe") throw DataError(source, ": tokenizer=bpe (word pieces)", remedy);
   const Section conf(top->Object(), "tokenizer_conf", source);
   const auto bpe = conf.Object().find("bpe_path");
   if (bpe != conf.Object().end() && !bpe->is_null() && *bpe != "") {
     throw DataError(source, ": tokenizer_conf.bpe_path=", Printable(bpe->dump(), 80),
                     " (word pieces)", remedy);
   }
-  const std::string space = "\u2581";  // where SentencePiece's pieces begin a word
   for (const std::string &unit : units) {
-    if (unit.size() > space.size() && StartsWith(unit, space)) {
-      throw DataError(source, ": the unit ", Printable(unit, 80), " of ", units_name,
-                      " is a word piece, which", remedy);
-    }
+    if (!BeginsWord(unit)) continue;
+    throw DataError(source, ": the unit ", Printable(unit, 80), " of ", units_name,
+                    " is a word piece, which", remedy);
   }
 }
 
@@ -484,7 +488,7 @@ json ReadConfigJson(const std::string &rxfilename) {
 
 WenetConfig ReadWenetConfig(const std::string &config_rxfilename,
                             const std::vector<std::string> &units,
-                            const std::string &units_rxfilename) {
+                            const std::string &units_rxfilename, bool has_word_pieces) {
   WenetConfig result;
   const std::string &source = result.source = config_rxfilename;
   const json config = ReadConfigJson(config_rxfilename);
@@ -525,7 +529,7 @@ WenetConfig ReadWenetConfig(const std::string &config_rxfilename,
   o.vocab_size = size.Value().value_or(0);
   if (o.vocab_size <= 0)
     throw DataError(source, ": output_dim is missing; it is the number of units");
-  CheckTokenizer(source, &top, result.info.units, units_name);
+  CheckTokenizer(source, &top, result.info.units, units_name, has_word_pieces);
   ReadEncoder(config, source, &o);
   ReadDecoder(config, source, result.bitransformer, &o);
   ReadObjective(config, source, &o);

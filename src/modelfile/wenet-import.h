@@ -22,14 +22,17 @@ struct WenetConfig {
 
 // Reads a WeNet configuration. What is not given has WeNet's default: decoder activation relu, sos
 // and eos the last unit without special_tokens, biases everywhere. units: the units by id, or empty
-// to use those in the configuration, if any; units_rxfilename: for messages. Throws DataError
+// to use those in the configuration, if any; units_rxfilename: for messages.
+// has_word_pieces: SentencePiece's model of the units is given; without it, a configuration with
+// tokenizer: bpe is refused, as with it is one of letters. Throws DataError
 // naming key and value for every setting that this network does not have, both places where two
 // state one fact differently (the ids of <blank>, <sos>, <eos> and <unk>, the number of units), and
 // every unknown key of the encoder, decoder, CTC and model sections; other unknown keys, and
 // attention dropout, which is not implemented and matters in training only, are warned about.
 WenetConfig ReadWenetConfig(const std::string &config_rxfilename,
                             const std::vector<std::string> &units,
-                            const std::string &units_rxfilename = "--units");
+                            const std::string &units_rxfilename = "--units",
+                            bool has_word_pieces = false);
 
 // The model of that configuration with the weights of a .safetensors file, bit for bit (F64 is
 // rounded to float32). The prefix module. of all names is passed over. Position

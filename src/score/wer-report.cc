@@ -81,6 +81,8 @@ void WriteWerText(std::ostream &os, const WerReport &report) {
   os << "%SER " << Fixed(ErrorPercent(r.sentence_errors, sentences)) << " [ " << r.sentence_errors
      << " / " << sentences << " ]\n";
   os << "Scored " << sentences << " sentences, " << r.num_missing << " not present in hyp.\n";
+  const TextNormalizer &normalizer = report.opts.Normalizer();
+  if (!normalizer.Empty()) os << "Normalised by " << normalizer.Label() << '\n';
   if (!report.bootstrap || report.bootstrap->num_draws == 0) return;
   const BootstrapResult &b = *report.bootstrap;
   os << "Interval 95% " << Percent(b.rate) << " by bootstrap over " << report.drawn << ", "
@@ -108,7 +110,8 @@ void WriteWerJson(std::ostream &os, const WerReport &report) {
   nlohmann::ordered_json j = {{"rate", report.opts.RateName()},
                               {"counted", report.opts.UnitName()},
                               {"align", report.opts.align},
-                              {"normalize", TextNormalizer(report.opts.normalize).Name()},
+                              {"normalize", report.opts.Normalizer().Name()},
+                              {"normalize_hash", report.opts.Normalizer().Hash()},
                               {"mode", report.opts.mode}};
   j.update(ToJson(*report.first));
   if (report.bootstrap) {

@@ -99,9 +99,7 @@ void WerOptions::Register(OptionParser *po) {
       "align", &align,
       "kaldi: minimum edit distance, costs 1/1/1; sclite: costs 4/3/3 as NIST's tool, whose "
       "totals can be higher");
-  po->Register("normalize", &normalize,
-               "steps done to both sides before comparing, with commas: " +
-                   TextNormalizer::KnownSteps() + "; all but none also compose accents");
+  normalize.Register(po, "both sides before comparing");
   po->Register("cer", &cer, "count characters, and the single spaces between words");
   po->Register("char", &chars, "count characters without spaces");
 }
@@ -111,8 +109,17 @@ void WerOptions::Check() const {
     throw UsageError("--mode=", mode, ": unknown; known modes are strict, present, all");
   }
   ParseAlignRule(align);
-  TextNormalizer check(normalize);
+  Normalizer();
   if (cer && chars) throw UsageError("--cer counts spaces and --char does not; give one of them");
+}
+
+const TextNormalizer &WerOptions::Normalizer() const {
+  const std::string key = Cat(normalize.normalize, "\n", normalize.normalize_map);
+  if (normalizer_ == nullptr || made_from_ != key) {
+    normalizer_ = std::make_shared<TextNormalizer>(normalize.Make());
+    made_from_ = key;
+  }
+  return *normalizer_;
 }
 
 ScoreUnit WerOptions::Unit() const {
@@ -127,7 +134,7 @@ std::string WerOptions::RateName() const { return cer || chars ? "CER" : "WER"; 
 
 std::string WerOptions::ToString() const {
   return Cat("counting ", UnitName(), ", alignment ", align, ", normalisation ",
-             TextNormalizer(normalize).Name(), ", mode ", mode);
+             Normalizer().Label(), ", mode ", mode);
 }
 
 std::vector<Transcript> ReadTranscripts(const std::string &rspecifier) {
@@ -219,7 +226,7 @@ WerResult ScoreTranscripts(const std::vector<Transcript> &refs, const std::vecto
   WerResult result;
   result.num_missing = static_cast<int64_t>(missing.size());
   result.num_extra = static_cast<int64_t>(extra.size());
-  const TextNormalizer normalizer(opts.normalize);
+  const TextNormalizer &normalizer = opts.Normalizer();
   const ScoreUnit unit = opts.Unit();
   Aligner aligner(ParseAlignRule(opts.align));
   Vocabulary vocabulary;

@@ -3,13 +3,15 @@
 #define U2MOE_SCORE_WER_H_
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
 #include "score/align.h"
 #include "score/bootstrap.h"
-#include "score/text-norm.h"
+#include "score/score-unit.h"
+#include "text/text-norm.h"
 #include "util/options.h"
 
 namespace u2moe {
@@ -17,16 +19,22 @@ namespace u2moe {
 struct WerOptions {
   std::string mode = "strict";
   std::string align = "kaldi";
-  std::string normalize = "none";
+  NormalizeOptions normalize;
   bool cer = false, chars = false;
 
   void Register(OptionParser *po);
   void RegisterMode(OptionParser *po);  // --mode alone
   void Check() const;                   // throws UsageError
+  // The normaliser; its map is read the first time. Throws what TextNormalizer throws.
+  const TextNormalizer &Normalizer() const;
   ScoreUnit Unit() const;
   std::string UnitName() const;  // "words", "characters and spaces", "characters"
   std::string RateName() const;  // "WER" or "CER"
   std::string ToString() const;
+
+ private:
+  mutable std::shared_ptr<const TextNormalizer> normalizer_;
+  mutable std::string made_from_;
 };
 
 struct Transcript {

@@ -234,6 +234,16 @@ std::string ToLower(std::string_view s) {
   return result;
 }
 
+std::string ToUpper(std::string_view s) {
+  RequireUtf8(s);
+  std::string result;
+  icu::StringByteSink<std::string> sink(&result);
+  UErrorCode status = U_ZERO_ERROR;
+  icu::CaseMap::utf8ToUpper("", 0, Piece(s), sink, nullptr, status);
+  CheckIcu(status);
+  return result;
+}
+
 std::string FoldCase(std::string_view s) {
   if (IsAscii(s)) return AsciiToLower(s);
   RequireUtf8(s);

@@ -70,6 +70,8 @@ std::string ToNfkc(std::string_view s);  // composed, and ligatures, widths, sup
 // Small letters of all scripts, by the full mapping of no language: final sigma is told from others
 // within the word, and U+0130 becomes i and U+0307.
 std::string ToLower(std::string_view s);
+// Capital letters, likewise: ß becomes SS.
+std::string ToUpper(std::string_view s);
 // The full case folding: as ToLower, but ß becomes ss and there is one small sigma. For comparing.
 std::string FoldCase(std::string_view s);
 // Full-width Latin and half-width Katakana and Hangul become those of the usual width.

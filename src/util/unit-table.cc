@@ -23,7 +23,7 @@ bool IsWordPiece(std::string_view unit) {
   const auto within = [unit](char open, char close) {
     return unit.size() > 2 && unit.front() == open && unit.back() == close;
   };
-  if (within('<', '>') || within('[', ']')) return false;
+  if (within('<', '>') || within('[', ']') || within('{', '}')) return false;
   int num_letters = 0;
   for (size_t i = 0; i < unit.size();) {
     const int32_t c = NextCodePoint(unit, &i);
@@ -77,8 +77,9 @@ void UnitTable::RequireLetters(const std::string &source) const {
   for (size_t i = 0; i < units_.size(); ++i) {
     if (!IsWordPiece(units_[i])) continue;
     throw Error(source, ": unit '", Printable(units_[i]), "' (id ", i,
-                ") is a word piece, of more than one letter; word pieces are not supported yet: "
-                "units must be single letters and symbols like <blank>");
+                ") is a word piece, of more than one letter; give the SentencePiece model that the "
+                "units were made with as --bpe-model, or units of single letters and symbols like "
+                "<blank>");
   }
 }
 

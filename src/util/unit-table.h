@@ -10,7 +10,8 @@
 namespace u2moe {
 
 // Whether a unit is a piece of a word: more than one letter, as in "▁THE" or "ing". Symbols such as
-// <blank>, <sos/eos> and [NOISE] are not, nor is one letter with marks on it or a mark alone.
+// <blank>, <sos/eos>, [NOISE] and {NOISE} are not, nor is one letter with marks on it or a mark
+// alone.
 bool IsWordPiece(std::string_view unit);
 
 // What text-to-tokens tells about transcripts that did not fit the units quite.
@@ -18,6 +19,12 @@ struct EncodeNotes {
   std::vector<std::string> unknown;  // letters that became the unknown unit, "'X' (U+0058 ...)"
   bool composition = false;          // ... and would not have, were the text (de)composed
   bool has_space_unit = false;       // a word holds the unit that stands for the space
+
+  void Add(const EncodeNotes &more) {
+    unknown.insert(unknown.end(), more.unknown.begin(), more.unknown.end());
+    composition |= more.composition;
+    has_space_unit |= more.has_space_unit;
+  }
 };
 
 // The model's output units and their ids 0, 1, ..., and the way between transcripts and ids: units
@@ -39,8 +46,8 @@ class UnitTable {
   const std::string &Unit(int32_t id) const;    // throws DataError for an id outside the table
   const std::vector<std::string> &Units() const { return units_; }
 
-  // Throws Error naming the first word piece: Encode and Decode are for letters. `source` is the
-  // name of the table.
+  // Throws Error naming the first word piece: Encode and Decode are for letters, text/tokenizer.h
+  // has others. `source` is the name of the table.
   void RequireLetters(const std::string &source) const;
 
   // Words to ids. Between words goes space_unit, or nothing if that is "". A letter without a unit

@@ -54,7 +54,29 @@ for steps in lowercase '3 / 9' nfc '9 / 9' lowercase,width '2 / 9' casefold '2 /
 done
 wer --normalize=width,casefold --json="$tmp/norm.json" "ark:$tmp/upper" "ark:$tmp/lower" >/dev/null
 check "the steps stand in the report" grep -q '"normalize": "width,casefold"' "$tmp/norm.json"
-check_fails "and in the log" 0 'normalisation width,casefold' compute-wer --normalize=width,casefold "ark:$tmp/upper" "ark:$tmp/lower"
+hash=$(sed -n 's/.*"normalize_hash": "\([0-9a-f]*\)".*/\1/p' "$tmp/norm.json")
+check_equal "with their hash" "${#hash}" 8
+check_fails "and in the log" 0 "normalisation width,casefold \($hash\)" compute-wer --normalize=width,casefold "ark:$tmp/upper" "ark:$tmp/lower"
+check_equal "and below the summary" "$(wer --normalize=width,casefold "ark:$tmp/upper" "ark:$tmp/lower" | tail -n 1)" "Normalised by width,casefold ($hash)"
+# A map of the user's, the same as of normalize-text.
+printf 'the\nhong kong\thongkong\ncan\xe2\x80\x99t can not\n' >"$tmp/map"
+printf 'u1 The Hong Kong can\xe2\x80\x99t\nu2 x\n' >"$tmp/mref"
+printf 'u1 hongkong CAN NOT\nu2 x\n' >"$tmp/mhyp"
+mapped=("--normalize=casefold,map" "--normalize-map=$tmp/map")
+check_equal "mapped" "$(wer "${mapped[@]}" "ark:$tmp/mref" "ark:$tmp/mhyp" | head -n 1)" '%WER 0.00 [ 0 / 4, 0 ins, 0 del, 0 sub ]'
+check_equal "normalize-text does the same" "$(normalize-text "${mapped[@]}" "ark:$tmp/mref" ark,t:- 2>/dev/null | sed 's/ *$//')" $'u1 hongkong can not\nu2 x'
+check_equal "so that nothing is left to do" "$(normalize-text "${mapped[@]}" "ark:$tmp/mref" ark,t:- 2>/dev/null | wer ark:- "ark:$tmp/mhyp" | head -n 1)" \
+  '%WER 50.00 [ 2 / 4, 0 ins, 0 del, 2 sub ]'
+check_fails "and says what it did" 0 "Normalised by casefold,map \($(wer "${mapped[@]}" "ark:$tmp/mref" "ark:$tmp/mhyp" | sed -n 's/.*map (\(.*\)).*/\1/p')\)" \
+  normalize-text "${mapped[@]}" "ark:$tmp/mref" ark:/dev/null
+check_equal "normalize-text: nothing by default" "$(printf 'u  A\xc2\xa0B.\n' | normalize-text ark:- ark,t:- 2>/dev/null)" "u A B. "
+printf 'u1 \377\nu2 A\n' >"$tmp/mbad"
+check_fails "normalize-text: not UTF-8" 1 'utterance u1: .*not UTF-8' normalize-text --normalize=lowercase "ark:$tmp/mbad" "ark,t:$tmp/mout"
+check_equal "the others are written" "$(cat "$tmp/mout")" "u2 a "
+check_fails "a step without its file" 2 'the step map needs a file' normalize-text --normalize=map "ark:$tmp/mref" ark,t:-
+check_fails "a file without its step" 2 'has no step map' compute-wer "--normalize-map=$tmp/map" "ark:$tmp/mref" "ark:$tmp/mhyp"
+printf 'a b\na c\n' >"$tmp/badmap"
+check_fails "a bad map" 1 "badmap:2: 'a' stands in line 1" normalize-text --normalize=map "--normalize-map=$tmp/badmap" "ark:$tmp/mref" ark,t:-
 check_fails "words that are not UTF-8 are told" 0 'latin1: text that is not UTF-8 is compared byte by byte: 1 time, in utterance u' \
   compute-wer "ark:$tmp/cref" "ark:$tmp/latin1"
 check_fails "an unknown mode" 2 'known modes are strict, present, all' compute-wer --mode=lax "ark:$tmp/ref" "ark:$tmp/hyp"

@@ -86,7 +86,7 @@ check_equal "the last line decodes a recording" "$(eval "${line/RECORDING/\"$sta
 rm "$tmp/result here/dump/units.txt"
 check_fails "what stopped is said in this recipe's stages" 1 'stage 5 failed .*go on with: .*debian/run.sh --stage 5 ' \
   "$recipe/run.sh" --packages "$tree" --langs "en cs fr ru" --cut true --epochs 1 --dir "$tmp/result here" --stage 5
-for wrong in "size big" "chunks x" "epochs 0" "units bpe" "max-failures few" "models mine"; do # before anything is fetched
+for wrong in "size big" "chunks x" "epochs 0" "units bpe" "units bpe:0" "normalize small" "max-failures few" "models mine"; do # before anything is fetched
   check_fails "--$wrong" 2 "^run.sh: error: --${wrong% *}.*debian/run.sh --help" "$recipe/run.sh" "--${wrong% *}" "${wrong#* }"
 done
 mkdir -p mine/corpus && touch mine/corpus/speech

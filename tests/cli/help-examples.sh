@@ -67,6 +67,7 @@ PY
   printf '%s\n' '\data\' 'ngram 1=5' 'ngram 2=1' '' '\1-grams:' '-99 <s> -0.1' '-0.7 </s>' '-0.5 A -0.2' '-0.8 B' \
     '-1 <unk>' '' '\2-grams:' '-0.3 A B' '' '\end\' >lm.arpa
   gzip -c lm.arpa >lm.arpa.gz
+  echo 'A B' >hot.txt
   printf 'num-mel-bins=20\n' >conf/fbank.conf
   printf '%s\n' feature-dim=20 model-dim=16 num-blocks=1 num-heads=2 hidden-dim=16 num-experts=4 decoder-blocks=1 \
     reverse-decoder-blocks=1 >conf/moe.conf
@@ -116,10 +117,18 @@ PY
     cp "$golden_model/weights.safetensors" wenet/final.safetensors
     cp "$golden_model/units.txt" wenet/units.txt
   fi
+  printf '%s\n' '<blank> 0' '<unk> 1' '▁ 2' 'A 3' 'B 4' '▁AB 5' '<sos/eos> 6' >wenet/words.txt
+  # Its pieces are also units of the model above.
+  python3 "$root/tests/support/tiny_word_pieces.py" wenet/bpe.model ▁ A B ▁AB "<u3>"
+  echo 'AB B' >spellings.txt
 }
 make_box_here() (cd "$tmp/box" && make_box)
 check "the files of the examples" make_box_here
 
+have_sentencepiece() (
+  cd "$tmp/box" || exit 1
+  ! text-to-tokens --bpe-model=wenet/bpe.model wenet/words.txt ark:text ark:/dev/null 2>&1 | grep -q libsentencepiece-dev
+)
 run_example() { # <example>, in a copy of the box
   if [[ $1 == 'in wav.scp: '* ]]; then
     echo "${1#in wav.scp: }" >wav.scp
@@ -137,6 +146,10 @@ examples_of() { # <tool>
     [[ $example != *"$tool"* ]] || named=1
     if [[ $example == *--plot* || $tool == report.py ]] && ! command -v gnuplot >/dev/null; then
       skip "$tool, example $n" "no gnuplot"
+    elif [[ $tool == make_word_pieces.py ]] && ! command -v spm_train >/dev/null; then
+      skip "$tool, example $n" "no spm_train (package sentencepiece)"
+    elif [[ $tool == text-to-tokens && $example == *--bpe-model* ]] && ! have_sentencepiece; then
+      skip "$tool, example $n" "built without SentencePiece"
     elif [[ $tool == nnet-import && ! -s $tmp/box/wenet/train.json ]]; then
       skip "$tool, example $n" "no model of WeNet's"
     else
@@ -150,7 +163,7 @@ examples_of() { # <tool>
 for tool in "$bin"/*; do examples_of "$tool"; done
 
 # Scripts for users. The others serve make and the recipes; their examples need what those make.
-for script in "$root"/utils/{*_data*.sh,get_utt2dur.sh,*.pl,run-jobs,rtf-report,make_units.py} "$root/tools/dev/make-man.sh"; do
+for script in "$root"/utils/{*_data*.sh,get_utt2dur.sh,*.pl,run-jobs,rtf-report,make_units.py,make_word_pieces.py} "$root/tools/dev/make-man.sh"; do
   examples_of "$script"
 done
 for script in "$root"/utils/{report.py,expert_front.py} "$root/tools/dev/bench_scale.py" "$root"/utils/steps/*.sh; do

@@ -26,6 +26,11 @@ printf '%s\n' feature-dim=8 model-dim=8 num-blocks=1 num-heads=2 conv-kernel=3 h
 mkdir fbank_conf
 printf '%s\n' num-mel-bins=8 --frame-length=25 allow_downsample=t num-threads=2 max-failures=5% >fbank_conf/good
 nnet-init --units=units_file/good conf/good model/good 2>/dev/null
+mkdir pieces pieces_model word_map
+printf '%s\n' '<blank> 0' 'a 1' 'b 2' '▁ 3' '▁a 4' '<unk> 5' '<sos/eos> 6' >piece-units
+python3 "$root/tests/support/tiny_word_pieces.py" pieces/good a b ▁ ▁a
+nnet-init --units=piece-units --bpe-model=pieces/good conf/good pieces_model/good 2>/dev/null
+printf 'a b\nb c\tx y\nz\n' >word_map/good
 nnet-quantize --weights=int8 model/good packed/good >/dev/null 2>&1
 for i in 1 2 3; do
   printf 'u%d [\n' $i
@@ -64,6 +69,15 @@ object copy-matrix --binary=false FILE x
 stats_table modify-cmvn-stats 0 IN OUT
 text compute-wer IN ark:text/good
 units_file text-to-tokens FILE ark:text/good OUT
+pieces text-to-tokens --bpe-model=FILE --unk=<unk> piece-units ark:text/good OUT
+pieces tokens-to-text --bpe-model=FILE piece-units ark:tokens OUT
+pieces nnet-init --units=piece-units --bpe-model=FILE conf/good x
+pieces_model text-to-tokens --unk=<unk> FILE ark:text/good OUT
+pieces_model tokens-to-text FILE ark:tokens OUT
+pieces_model nnet-info FILE
+pieces_model nnet-copy FILE x
+text normalize-text --normalize=nfkc,casefold,no-punctuation IN OUT
+word_map normalize-text --normalize=map --normalize-map=FILE ark:text/good OUT
 conf nnet-init --units=units_file/good FILE x
 units_file nnet-init --units=FILE conf/good x
 fbank_conf nnet-init --units=units_file/good --fbank-config=FILE conf/good x

@@ -42,7 +42,13 @@ if [ -n "$moe" ]; then
   printf 'PK\003\004\000\000\010\010\000\000\000\000archive/data.pkl' >"$tmp/final.pt"
   check_fails "final.pt" 1 'final.pt: .*PyTorch checkpoint.*save_file' nnet-import "$dir/config.json" "$tmp/final.pt" "$tmp/x.safetensors"
   sed 's/"model": "asr_model"/"model": "asr_model", "tokenizer": "bpe"/' "$dir/config.json" >"$tmp/bpe.json"
-  check_fails "word pieces" 1 'bpe.json: tokenizer=bpe \(word pieces\) is not supported yet' nnet-import "$tmp/bpe.json" "$moe" "$tmp/x.safetensors"
+  check_fails "word pieces" 1 'bpe.json: tokenizer=bpe \(word pieces\) needs SentencePiece.s model of them; give it with --bpe-model' nnet-import "$tmp/bpe.json" "$moe" "$tmp/x.safetensors"
+  python3 "$root/tests/support/tiny_word_pieces.py" "$tmp/bpe.model" ▁ A "<u3>"
+  check "word pieces with their model" nnet-import --units="$dir/units.txt" --bpe-model="$tmp/bpe.model" "$tmp/bpe.json" "$moe" "$tmp/bpe.safetensors"
+  check_equal "in capital letters, as WeNet's" "$(nnet-info "$tmp/bpe.safetensors" 2>/dev/null | grep -c '^# word pieces: .*, case upper, ')" 1
+  check_fails "letters have no model" 1 'tokenizer=char.*leave --bpe-model away' bash -c \
+    'sed "s/\"bpe\"/\"char\"/" "$1/bpe.json" >"$1/char.json"; nnet-import --units="$2" --bpe-model="$1/bpe.model" "$1/char.json" "$3" "$1/x.safetensors"' \
+    - "$tmp" "$dir/units.txt" "$moe"
   awk '{ if ($1 == "<blank>") $2 = 2; else if ($2 == 2) $2 = 0; print }' "$dir/units.txt" >"$tmp/moved.txt"
   check_fails "another blank in the units" 1 'k1.json: the id of <blank> is 0 by .*, but 2 by .*moved.txt' \
     nnet-import --units="$tmp/moved.txt" "$tmp/k1.json" "$moe" "$tmp/x.safetensors"

@@ -138,6 +138,34 @@ check "with a tolerance it goes on" few --stage 4 --max-failures 1
 check_equal "and it counts as an error" "$(sed -n 's/^b #csid //p' "$clone/egs/own-data/out/few/exp/dense/777/decode/test/-1/rescoring.wer.per_utt")" \
   "0 0 0 1"
 
+# Word pieces of normalised texts.
+if command -v spm_train > /dev/null && ! (
+  printf 'A 0\n' > a.units && python3 "$root/tests/support/tiny_word_pieces.py" a.model A &&
+    echo "u A" | text-to-tokens --bpe-model=a.model a.units ark:- ark:/dev/null 2>&1 | grep -q libsentencepiece-dev
+); then
+  mkdir -p pieces && cp -r alone pieces/train
+  sed -i 's/one/ONE,/; s/ three / drei /' pieces/train/text
+  echo 'drei three' > spellings.txt
+  check "word pieces, from data to report" bash -c '"$0" --data pieces --cut true --epochs 1 --models dense --chunks -1 --units bpe:40 \
+    --normalize lowercase,no-punctuation,map --normalize-map spellings.txt > "$1" 2>&1' "$run" "$tmp/out"
+  out="$clone/egs/own-data/out/pieces"
+  said "the plan tells" '^Units: bpe:40: [0-9]+ letters of the training texts, joined to word pieces'
+  check_equal "texts are normalised" "$(grep -acE 'ONE|,|drei' "$out"/data/*/text | cut -d: -f 2 | sort -u)" 0
+  check_equal "units in WeNet's order" "$(sed -n '1,2p;$p' "$out/dump/units.txt" | cut -d ' ' -f 1 | xargs)" "<blank> <unk> <sos/eos>"
+  check "some are pieces" grep -qE '^▁[a-z]{2,} ' "$out/dump/units.txt"
+  check_equal "the transcripts come back" "$(tokens-to-text "$out/dump/units.txt" "ark,t:$out/dump/train/tokens" ark,t:- 2> /dev/null | sed 's/ *$//')" \
+    "$(sort "$out/dump/train/text")"
+  check_equal "the model holds its pieces" "$(nnet-info --print=bpe-model "$out/exp/dense/777/final.safetensors" 2> /dev/null |
+    cmp - "$out/dump/bpe.model" && echo same)" same
+  said "the report names what was done" 'texts normalised by: lowercase,no-punctuation,map \([0-9a-f]{8}\)$'
+  line=$(grep -a RECORDING "$tmp/out" | tail -n 1)
+  check "the last line decodes a recording" eval "${line/RECORDING/\"new one.wav\"}"
+  check_fails "too few pieces" 1 'so many letters that [0-9]+ pieces are the fewest, not 5' \
+    bash -c '"$0" --data pieces --dir five --cut true --models dense --units bpe:5' "$run"
+else
+  skip "word pieces" "no spm_train (package sentencepiece), or built without SentencePiece"
+fi
+
 # Segments of one recording stand in all three sets: it counts once.
 mkdir parts
 sox -M -v 0.9 "$test/wav/t0-0.wav" "$test/wav/t0-0.wav" parts/one.wav
@@ -176,7 +204,12 @@ check_fails "one utterance" 1 'too few utterances' "$run" --data single --cut tr
 for wrong in "chunks:x" "chunks:-1 -1" "chunks:" "seeds:1 2 1" "models:moe moe" "learning-rate:0" "min-seconds:x" "models: "; do
   check_fails "--$wrong" 2 "^run.sh: error: --${wrong%%:*} " "$run" --data "$corpus" "--${wrong%%:*}" "${wrong#*:}"
 done
-check_fails "word pieces" 2 'word pieces are not here yet' "$run" --data "$corpus" --units bpe
+for units in bpe bpe: bpe:0 bpe:x chars; do
+  check_fails "--units $units" 2 "units is char for letters, or bpe:N .*not '$units'" "$run" --data "$corpus" --units "$units"
+done
+check_fails "an unknown step" 2 "normalize=small: unknown step 'small'" "$run" --data "$corpus" --normalize small
+check_fails "a step without its file" 2 'step map needs a file' "$run" --data "$corpus" --normalize lowercase,map
+check_fails "a map that is not there" 2 'here/no.map' "$run" --data "$corpus" --normalize map --normalize-map no.map
 check_fails "a size" 2 "size is tiny, small or base, not 'big'" "$run" --data "$corpus" --size big
 check_fails "a model" 2 'no conf/small/mine.conf' "$run" --data "$corpus" --models mine
 check_fails "no data" 2 'is needed' "$run"

@@ -20,14 +20,14 @@ compute-perplexity --per-utt=@o @i ark:@i ark:@o PRINTS
 compute-vad ark:@i ark:@o
 compare-feats ark:@i ark:@i
 compute-wer-bootci ark:@i ark:@i ark:@i PRINTS
-compute-wer --utt2spk=@i --compare=ark:@i --per-utt=@o --json=@o --bootstrap ark:@i ark:@i PRINTS
+compute-wer --normalize-map=@i --utt2spk=@i --compare=ark:@i --per-utt=@o --json=@o --bootstrap ark:@i ark:@i PRINTS
 concat-feats @i @i @o
 copy-feats --write-num-frames=ark,t:@o ark:@i ark:@o
 copy-feats-to-htk ark:@i
 copy-matrix ark:@i ark:@o
 copy-int-vector ark:@i ark:@o
 copy-vector ark:@i ark:@o
-ctc-decode --units=@i --hot-words=@i --lm=@i --times=ark:@o --partial=ark:@o --stats=@o ark:@i ark:@o ark:@o
+ctc-decode --units=@i --bpe-model=@i --non-lang-syms=@i --hot-words=@i --lm=@i --times=ark:@o --partial=ark:@o --stats=@o ark:@i ark:@o ark:@o
 extract-feature-segments ark:@i @i ark:@o
 extract-segments scp:@i @i ark:@o
 feat-stats --json=@o ark:@i
@@ -40,11 +40,12 @@ moe-route-stats --labels=ark:@i --tokens=ark:@i --json=@o --plot=@o --per-frame=
 nnet-average @i @i @o
 nnet-copy @i @o
 nnet-forward --stats=@o @i ark:@i ark:@o ark:@o
-nnet-import --units=@i --cmvn=@i @i @i @o
+nnet-import --units=@i --cmvn=@i --bpe-model=@i @i @i @o
 nnet-info @i PRINTS
-nnet-init --units=@i --cmvn=@i --fbank-config=@i @i @o
+nnet-init --units=@i --cmvn=@i --bpe-model=@i --fbank-config=@i @i @o
 nnet-quantize @i @o PRINTS
 nnet-train --dev-feats=ark:@i --dev-tokens=ark:@i @i ark:@i ark:@i @o
+normalize-text --normalize-map=@i ark:@i ark:@o
 paste-feats ark:@i ark:@i ark:@i ark:@o
 select-feats 0 ark:@i ark:@o
 shift-feats ark:@i ark:@o
@@ -52,8 +53,8 @@ subsample-feats ark:@i ark:@o
 select-voiced-frames ark:@i ark:@i ark:@o
 splice-feats ark:@i ark:@o
 subset-feats --include=@i ark:@i ark:@o
-text-to-tokens @i ark:@i ark:@o
-tokens-to-text @i ark:@i ark:@o
+text-to-tokens --bpe-model=@i --non-lang-syms=@i @i ark:@i ark:@o
+tokens-to-text --bpe-model=@i @i ark:@i ark:@o
 wav-copy scp:@i ark:@o
 wav-to-duration scp:@i ark:@o'
 check_equal "every tool is in the list" "$(cut -d' ' -f1 <<<"$tools" | sort | xargs)" \

@@ -105,10 +105,12 @@ check_fails "text-to-tokens says so too" 0 '▁ is within a word, though it is t
 printf '%s\n' '<blank> 0' '<unk> 1' '▁THE 2' 'S 3' '<sos/eos> 4' >"$tmp/pieces"
 printf 'u1 THE\n' >"$tmp/the"
 printf 'u1 2 3\n' >"$tmp/the-ids"
-check_fails "text-to-tokens refuses word pieces" 1 "pieces: unit '▁THE' \(id 2\) is a word piece.*not supported yet" \
+check_fails "text-to-tokens refuses word pieces without their model" 1 "pieces: unit '▁THE' \(id 2\) is a word piece.*give the SentencePiece model" \
   text-to-tokens "$tmp/pieces" "ark:$tmp/the" "ark:$tmp/never"
-check_fails "tokens-to-text too" 1 "pieces: unit '▁THE' \(id 2\) is a word piece.*not supported yet" \
-  tokens-to-text "$tmp/pieces" "ark:$tmp/the-ids" "ark,t:$tmp/never"
+printf '%s\n' '<blank> 0' '<unk> 1' 'THE 2' 'S 3' '<sos/eos> 4' >"$tmp/words"
+check_fails "tokens-to-text too, where nothing marks how they join" 1 "words: unit 'THE' \(id 2\) is a word piece" \
+  tokens-to-text "$tmp/words" "ark:$tmp/the-ids" "ark,t:$tmp/never"
+check_equal "else it joins them" "$(tokens-to-text "$tmp/pieces" "ark:$tmp/the-ids" ark,t:- 2>/dev/null)" "u1 THES "
 check "and write nothing" test ! -e "$tmp/never"
 
 # make_units.py: what it reads and how it ends

@@ -11,6 +11,7 @@
 #include "base/rng.h"
 #include "modelfile/model-file.h"
 #include "support/test-util.h"
+#include "support/tiny-word-pieces.h"
 #include "table/kaldi-tables.h"
 #include "table/text-tables.h"
 
@@ -121,6 +122,20 @@ std::vector<std::string> ModelSeeds() {
   return seeds;
 }
 
+std::vector<std::string> PieceSeeds() {
+  std::vector<std::string> seeds;
+  for (int algorithm = 1; algorithm <= 4; ++algorithm) {
+    TinyModel tiny = TinyWordPieces();
+    tiny.algorithm = algorithm;
+    tiny.byte_fallback = algorithm == 2;
+    tiny.charsmap = TinyCharsmap({"C", "ED", "", "\u2581"});
+    tiny.pieces.push_back({"EE", 0, WordPiece::kUserDefined});
+    tiny.pieces.push_back({"DE", 0, WordPiece::kUnused});
+    seeds.push_back(tiny.Bytes() + "\n--\nCAB ED aaaa EEDE");
+  }
+  return seeds;
+}
+
 std::vector<std::string> ConfigSeeds() {
   std::vector<std::string> seeds = {
       std::string("\1 [\n 10 20 5\n 30 100 0 ]\n"),
@@ -155,6 +170,10 @@ std::vector<std::string> FuzzSeeds(const std::string &target) {
   if (target == "text") {
     return {"<blank> 0\n<unk> 1\nA 2\nÄ 3\n▁ 4\n<sos/eos> 5\n--\nu1 A Ä\nu2 \nu3 AÄ X\n",
             "<blank> 0\nr 1\n--\nu1 r 0 1.5\nu2 r 2.25 -1 0\nu3 r 1e1 0x10\n"};
+  }
+  if (target == "pieces") return PieceSeeds();
+  if (target == "norm") {
+    return {"uh\ncan't can not\nhong kong\thongkong\n--\nHong Kong can't \u00dfx.\n", "a b\n--\na"};
   }
   if (target == "options") {
     return {"--beam=10\n--nbest=3\n--blank-penalty=1e-3\n--method=prefix-beam\nark:a\nark:b\n",

@@ -27,7 +27,11 @@
 #include "table/kaldi-format.h"
 #include "table/kaldi-tables.h"
 #include "table/text-tables.h"
+#include "text/sentence-piece.h"
+#include "text/text-norm.h"
+#include "text/word-piece-model.h"
 #include "util/options.h"
+#include "util/unicode.h"
 #include "util/unit-table.h"
 
 namespace u2moe {
@@ -240,6 +244,29 @@ void FuzzText(std::string_view bytes) {
   }
 }
 
+// A model of word pieces and, behind the line "--", a text. What the parser takes is given to
+// SentencePiece.
+void FuzzPieces(std::string_view bytes) {
+  const size_t at = std::min(bytes.rfind("\n--\n"), bytes.size());
+  const std::string_view model = bytes.substr(0, at);
+  ParseWordPieceModel(model, "fuzz");
+#ifdef U2MOE_SENTENCEPIECE
+  const SentencePiece pieces(model, "fuzz");
+  Tolerate([&] { pieces.Encode(bytes.substr(std::min(at + 4, bytes.size()))); });
+  pieces.Encode("A \u4e2d\u00e9aaa \u2581");
+#endif
+}
+
+// A map of words, and a text that it is applied to.
+void FuzzNorm(std::string_view bytes) {
+  const auto [map, text] = SplitInTwo(bytes);
+  const MemoryFile map_file(map);
+  const TextNormalizer normalizer("nfkc,casefold,map,uppercase,width,no-punctuation,map",
+                                  map_file.Name());
+  normalizer.Hash();
+  normalizer.Apply(SplitWords(text));
+}
+
 // A command line, a word a line, of a tool with options of each type.
 void FuzzOptions(std::string_view bytes) {
   std::vector<std::string> words{"fuzz", "--print-args=false"};
@@ -296,10 +323,10 @@ void FuzzHotWords(std::string_view bytes) {
 
 const std::vector<FuzzTarget> &FuzzTargets() {
   static const std::vector<FuzzTarget> targets = {
-      {"table", FuzzTable},      {"script", FuzzScript},   {"wave", FuzzWave},
-      {"model", FuzzModel},      {"config", FuzzConfig},   {"nbest", FuzzNbest},
-      {"text", FuzzText},        {"options", FuzzOptions}, {"arpa", FuzzArpa},
-      {"hotwords", FuzzHotWords}};
+      {"table", FuzzTable}, {"script", FuzzScript},   {"wave", FuzzWave},
+      {"model", FuzzModel}, {"config", FuzzConfig},   {"nbest", FuzzNbest},
+      {"text", FuzzText},   {"options", FuzzOptions}, {"pieces", FuzzPieces},
+      {"norm", FuzzNorm},   {"arpa", FuzzArpa},       {"hotwords", FuzzHotWords}};
   return targets;
 }
 

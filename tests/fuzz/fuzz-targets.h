@@ -17,7 +17,7 @@ struct FuzzTarget {
   void (*run)(std::string_view bytes);
 };
 
-// table, script, wave, model, config, nbest, text, options, arpa, hotwords.
+// table, script, wave, model, config, nbest, text, options, pieces, norm, arpa, hotwords.
 const std::vector<FuzzTarget> &FuzzTargets();
 
 // Runs the target of that name; the project's errors are what bad input shall give and pass.

@@ -196,8 +196,8 @@ TEST(ModelFile, WrongMetadataIsRefused) {
     EXPECT_EQ(error(key, "(none)") == "", !needed) << key;
     EXPECT_NE(error(key, "{"), "") << key;
   }
-  EXPECT_NE(error("version", "5").find("reads 1 to 4, so update it"), std::string::npos);
-  EXPECT_EQ(error("version", "5").find("unknown here"), std::string::npos);
+  EXPECT_NE(error("version", "6").find("reads 1 to 5, so update it"), std::string::npos);
+  EXPECT_EQ(error("version", "6").find("unknown here"), std::string::npos);
   EXPECT_NE(error("version", "3"), "") << "it had a flat configuration";
   EXPECT_NE(error("version", "2").find("nnet-quantize"), std::string::npos);
   EXPECT_NE(error("version", "0"), "");
@@ -244,7 +244,7 @@ TEST(ModelFile, WrongMetadataIsRefused) {
   EXPECT_EQ(error("config", with("/encoder/depth-router", false)), "");
   EXPECT_EQ(error("config", with("/encoder/training/topology-weight", 0.5)), "");
   auto newer = file.Metadata();
-  newer["version"] = "5";
+  newer["version"] = "6";
   newer["config"] = with("/encoder/feed-forward/merge", "segments");
   newer["adapters"] = "[]";
   WriteSafetensors(PathOf("newer"), list, newer);

@@ -106,10 +106,10 @@ std::string WriteConfig(const json &config) {
 
 WenetConfig ReadConfig(const json &config) { return ReadWenetConfig(WriteConfig(config), {}); }
 
-std::string ConfigError(const json &config) {
+std::string ConfigError(const json &config, bool has_word_pieces = false) {
   const std::string path = WriteConfig(config);
   try {
-    ReadWenetConfig(path, {});
+    ReadWenetConfig(path, {}, "--units", has_word_pieces);
   } catch (const DataError &e) {
     EXPECT_NE(std::string(e.what()).find(path), std::string::npos) << e.what();
     return e.what();
@@ -243,7 +243,7 @@ TEST(WenetConfig, NotJson) {
   for (const char *text : {"encoder: conformer\n", "# a comment\naccum_grad: 1\n", "a:\n- b\n"}) {
     WriteFile(path, text);
     try {
-      ReadWenetConfig(path, {});
+      ReadWenetConfig(path, {}, "--units", has_word_pieces);
       ADD_FAILURE();
     } catch (const DataError &e) {
       EXPECT_NE(std::string(e.what()).find("yaml.safe_load"), std::string::npos) << e.what();
@@ -442,11 +442,18 @@ TEST(WenetConfig, OnlyUnitsThatCanBeJoinedToText) {
   EXPECT_EQ(ConfigError(config), "");
   config["tokenizer_conf"]["bpe_path"] = "train_unigram5000.model";
   EXPECT_NE(ConfigError(config).find("word pieces"), std::string::npos);
+  EXPECT_NE(ConfigError(config, true).find("leave --bpe-model away"), std::string::npos);
+  config["tokenizer"] = "bpe";
+  EXPECT_NE(ConfigError(config).find("give it with --bpe-model"), std::string::npos);
+  EXPECT_EQ(ConfigError(config, true), "");
+  config.erase("tokenizer");  // older WeNet did not say
+  EXPECT_EQ(ConfigError(config, true), "");
   config = SmallConfig();
   config["units"] = {"<blank>", "<unk>", "\u2581", "a", "b", "c", "<sos/eos>"};
   EXPECT_EQ(ConfigError(config), "");  // a space that is a unit of its own
   config["units"][3] = "\u2581a";
   EXPECT_NE(ConfigError(config).find("word piece"), std::string::npos);
+  EXPECT_EQ(ConfigError(config, true), "");
 }
 
 TEST(WenetConfig, NumbersAsPeopleWriteThem) {

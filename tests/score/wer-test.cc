@@ -141,7 +141,7 @@ TEST(Wer, ErrorsOfCompositionAreTold) {
   opts.chars = true;
   EXPECT_EQ(ScoreTranscripts(a, b, opts, false).totals.Errors(), 2);
   for (const char *step : {"nfc", "lowercase", "no-punctuation", "width", "casefold", "nfkc"}) {
-    opts.normalize = step;
+    opts.normalize.normalize = step;
     EXPECT_EQ(ScoreTranscripts(a, b, opts, false).totals.Errors(), 0) << step;
   }
 }
@@ -298,36 +298,6 @@ TEST(Wer, Verdict) {
   EXPECT_EQ(Verdict(b), "the first is better");
   b.difference = {0, 0};
   EXPECT_EQ(Verdict(b), "no difference");
-}
-
-TEST(TextNormalizer, Steps) {
-  EXPECT_EQ(TextNormalizer("").Name(), "none");
-  EXPECT_EQ(TextNormalizer("none").Apply({"A.", "\xff"}), (Words{"A.", "\xff"}));
-  const TextNormalizer lower("lowercase");
-  EXPECT_EQ(lower.Apply({"ABC", "ÀÖØÞ×ß", "ĀĿŹŸ", "ΑΩΆΈΌΏ", "АЯЁЇ", "中１"}),
-            (Words{"abc", "àöøþ×ß", "āŀźÿ", "αωάέόώ", "аяёї", "中１"}));
-  EXPECT_EQ(lower.Apply({"ȘẠҐҚԲ", "\u0130", "ΣΑΣ", "\u00c9", "E\u0301", "\U00010400"}),
-            (Words{"șạґқբ", "i\u0307", "σας", "\u00e9", "\u00e9", "\U00010428"}));
-  const TextNormalizer both("lowercase,no-punctuation");
-  EXPECT_EQ(both.Apply({"Don't", "«Stop»,", "...", "x-Ray。", "¿Qué?", "don’t", "！"}),
-            (Words{"don't", "stop", "x-ray", "qué", "don’t"}));
-  // Quotes that look like apostrophes; dashes; signs of other scripts; symbols.
-  EXPECT_EQ(both.Apply({"‘Tea’", "'Tea'", "-", "th-", "a–b", "؟", "किम्।", "„x“", "c++", "5€", "＋",
-                        "°", "−"}),
-            (Words{"tea", "tea", "th-", "ab", "किम्", "x", "c", "5€", "°", "−"}));
-  EXPECT_EQ(TextNormalizer("nfc").Apply({"E\u0301", "\uff21", "Ａ."}),
-            (Words{"\u00c9", "\uff21", "Ａ."}));
-  EXPECT_EQ(TextNormalizer("nfkc").Apply({"\ufb01", "\ufdfa", "Ａ"}),
-            (Words{"fi", "صلى", "الله", "عليه", "وسلم", "A"}));
-  EXPECT_EQ(TextNormalizer("casefold").Apply({"Straße", "ΟΔΟΣ", "\u1fb3", "\u03b1\u0345"}),
-            (Words{"strasse", "οδοσ", "\u03b1\u03b9", "\u03b1\u03b9"}));
-  EXPECT_EQ(TextNormalizer("width").Apply({"ＡＢ１", "ｶﾞ", "\ufb01"}),
-            (Words{"AB1", "ガ", "\ufb01"}));
-  EXPECT_EQ(TextNormalizer("width,no-punctuation,casefold").Name(),
-            "width,no-punctuation,casefold");
-  EXPECT_EQ(both.Name(), "lowercase,no-punctuation");
-  EXPECT_THROW(TextNormalizer("upper"), UsageError);
-  EXPECT_THROW(lower.Apply({"\xff"}), DataError);
 }
 
 TEST(Wer, Speed) {

@@ -113,6 +113,8 @@ std::string GoldenPath(const std::string &relative) {
   return fs::exists(own, none) ? own.string() : SharedPath("golden/" + relative);
 }
 
+std::string WenetBpeDir() { return SharedPath("data/wenet-bpe"); }
+
 std::string FsddDir() { return SharedPath("data/fsdd"); }
 
 std::string TempDir() {

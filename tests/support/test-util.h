@@ -36,6 +36,9 @@ std::string GoldenPath(const std::string &relative);
 // The prepared Free Spoken Digit Dataset, ../shared/data/fsdd; "" if absent.
 std::string FsddDir();
 
+// A real SentencePiece model and WeNet's units of it, ../shared/data/wenet-bpe; "" if absent.
+std::string WenetBpeDir();
+
 // A fresh directory of this test process, removed at its exit.
 std::string TempDir();
 

@@ -6,11 +6,13 @@ Usage: utils/unknown_letters.sh <units.txt> <text>...
 Says nothing where there are none. To the model such a letter is <unk> (text-to-tokens --unk); in scoring, against the
 transcript as it is, its word counts as an error.
 """
+import re
 import unicodedata
 
 from shared import Options, read_lines, run, say, value_of
 
 SHOWN = 20
+SYMBOL = re.compile('<.+>')
 
 
 def counted(n, what):
@@ -27,7 +29,10 @@ def main():
     po.add_argument('units', metavar='units.txt')
     po.add_argument('texts', metavar='text', nargs='+')
     args = po.parse()
-    units = {line.split()[0].decode('utf-8') for line in read_lines(args.units) if line.split()}
+    units = set()
+    for line in read_lines(args.units):
+        unit = line.split()[0].decode('utf-8') if line.split() else ''
+        units.update([unit] if SYMBOL.fullmatch(unit) else unit)  # of a word piece, its letters
     for path in args.texts:
         count, utterances = {}, set()
         for line in read_lines(path):

@@ -4,17 +4,19 @@
 # Usage: features.sh [options] <data-dir> <dump-dir> <set>...
 #   e.g. features.sh --nj 2 data dump train dev test_clean
 #   --nj 2            processes at a time
+#   --units char      letters of the training text; bpe:N: N word pieces of it (utils/make_word_pieces.py)
 #   --train-dither 0  dither of the set "train" (the others have none)
 #   --fbank-opts ""   more options of compute-fbank-feats, such as "--allow-downsample=true --channel=0"
 #   --max-failures 0  how many utterances of a job may fail: a count, or a share like 5%
 #
-# Reads conf/fbank.conf and <data-dir>/<set>. Writes <dump-dir>/units.txt (letters of the training
-# text), <dump-dir>/cmvn.stats (training set, no dither), and for each set a copy of its data directory
+# Reads conf/fbank.conf and <data-dir>/<set>. Writes <dump-dir>/units.txt, for word pieces <dump-dir>/bpe.model,
+# <dump-dir>/cmvn.stats (training set, no dither), and for each set a copy of its data directory
 # with feats.scp, tokens, and fbank.N.json with the time it took. Utterances of train and dev whose letters do not fit
 # into their frames are left out and counted (utils/filter_utts.sh); letters that training has not become <unk>.
 set -euo pipefail
 . "$(dirname "$0")/../recipe.sh"
 nj=$(nproc)
+units=char
 train_dither=0
 fbank_opts=
 max_failures=0
@@ -23,6 +25,7 @@ enter_recipe
 [[ ${#args[@]} -ge 3 ]] || usage_error "a data folder, a dump folder and sets are needed"
 data=${args[0]} dump=${args[1]}
 sets=("${args[@]:2}")
+check_units "$units"
 need_commands compute-fbank-feats compute-cmvn-stats text-to-tokens
 tolerance="--max-failures=$(shell_word "$max_failures")"
 
@@ -35,8 +38,15 @@ for set in "${sets[@]}"; do
   # The copy is elsewhere, so paths relative to the folder would not hold.
   wav_paths.sh "$data/$set/wav.scp" "$dump/$set/wav.scp"
 done
-make_units.py "$data/train/text" > "$dump/units.txt.tmp"
-mv "$dump/units.txt.tmp" "$dump/units.txt"
+rm -f "$dump/bpe.model"
+bpe=()
+if [[ $units == char ]]; then
+  make_units.py "$data/train/text" > "$dump/units.txt.tmp"
+  mv "$dump/units.txt.tmp" "$dump/units.txt"
+else
+  make_word_pieces.py --pieces "${units#bpe:}" "$data/train/text" "$dump"
+  bpe=(--bpe-model="$dump/bpe.model")
+fi
 
 for set in "${sets[@]}"; do
   out=$dump/$set
@@ -48,7 +58,7 @@ for set in "${sets[@]}"; do
     --fbank-opts "--dither=$dither --stats=$(shell_word "$out/fbank.JOB.json") $fbank_opts" "$out" "$out/log" "$out"
   if [[ $set == train || $set == dev ]]; then filter_utts.sh "$out"; fi
   run-jobs "$out/log/tokens.log" \
-    text-to-tokens --unk="<unk>" --max-failures="$max_failures" "$dump/units.txt" "ark:$out/text" "ark,t:$out/tokens"
+    text-to-tokens "${bpe[@]}" --unk="<unk>" --max-failures="$max_failures" "$dump/units.txt" "ark:$out/text" "ark,t:$out/tokens"
   if [[ $set != train ]]; then unknown_letters.sh "$dump/units.txt" "$out/text"; fi
 done
 

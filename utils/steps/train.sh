@@ -35,7 +35,9 @@ mkdir -p "$exp"
 
 settings=$(cat conf/train.conf)
 if [[ -e conf/$model.train.conf ]]; then settings+=$'\n'$(< "conf/$model.train.conf"); fi
-inputs=$(cat "conf/$model.conf" - conf/fbank.conf "$dump"/{units.txt,cmvn.stats} \
+bpe=()
+if [[ -e $dump/bpe.model ]]; then bpe=(--bpe-model="$dump/bpe.model"); fi
+inputs=$(cat "conf/$model.conf" - conf/fbank.conf "$dump"/{units.txt,cmvn.stats} "${bpe[@]#*=}" \
   "$dump"/{train,dev}/tokens <<< "$settings" | cksum)
 inputs+=" epochs=$epochs average=$average"  # threads make no difference
 if [[ -e $exp/inputs && $(< "$exp/inputs") != "$inputs" ]]; then
@@ -46,7 +48,7 @@ fi
 echo "$inputs" > "$exp/inputs"
 echo "$settings" > "$exp/train.conf"
 
-nnet-init --units="$dump/units.txt" --cmvn="$dump/cmvn.stats" --fbank-config=conf/fbank.conf \
+nnet-init --units="$dump/units.txt" "${bpe[@]}" --cmvn="$dump/cmvn.stats" --fbank-config=conf/fbank.conf \
   --seed="$seed" "conf/$model.conf" "$exp/init.safetensors"
 nnet-train --config="$exp/train.conf" ${epochs:+--epochs="$epochs"} --seed="$seed" \
   --max-failures="$max_failures" --threads="$threads" --average="$average" --exp-dir="$exp" \

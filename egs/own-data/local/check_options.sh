@@ -2,12 +2,17 @@
 # Sourced by run.sh and by egs/debian/run.sh after parse_options: the options that both have, before anything is done.
 # shellcheck shell=bash disable=SC2154  # the recipe sets them
 check_options() { # <folder of conf/<size>>
-  local n m
+  local n m problem
   if $cut; then : "${size:=tiny}" "${epochs:=2}"; fi
   : "${size:=small}"
   [[ $size == tiny || $size == small || $size == base ]] || usage_error "--size is tiny, small or base, not '$size'"
-  [[ $units != bpe ]] || usage_error "--units bpe: word pieces are not here yet; --units char takes letters"
-  [[ $units == char ]] || usage_error "--units is char, not '$units'"
+  check_units "$units"
+  if [[ -n $normalize_map && $normalize_map != /* ]]; then normalize_map=$here/$normalize_map; fi
+  if [[ $normalize != none || -n $normalize_map ]]; then
+    need_commands normalize-text
+    problem=$(echo "u a" | normalize-text --print-args=false --normalize="$normalize" --normalize-map="$normalize_map" \
+      ark:- ark,t:/dev/null 2>&1) || usage_error "$(sed -n 's/^ERROR[^)]*) //p' <<< "$problem")"
+  fi
   [[ -z $epochs || $epochs =~ ^[1-9][0-9]*$ ]] || usage_error "--epochs is a number above 0, not '$epochs'"
   [[ $max_failures =~ ^[0-9]+(\.[0-9]+)?%?$ ]] || usage_error "--max-failures is a count or a share like 5%, not '$max_failures'"
   [[ -z $learning_rate || $learning_rate =~ ^[0-9]*\.?[0-9]+(e-?[0-9]+)?$ && ${learning_rate%e*} == *[1-9]* ]] ||

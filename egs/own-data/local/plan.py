@@ -90,7 +90,8 @@ def plan(args, fbank, train):
     describe_sets(args, out)
     describe_audio(args, out, int(fbank['sample-frequency']))
     letters = sorted({c for t in table(f'{args.data}/train/text').values() for c in t if c != ' '})
-    out.append(f'Units: {args.units}: {len(letters)} letters of the training texts, the word mark, <blank>, <unk>, <sos/eos>')
+    rest = 'the word mark, <blank>, <unk>, <sos/eos>' if args.units == 'char' else 'joined to word pieces'
+    out.append(f'Units: {args.units}: {len(letters)} letters of the training texts, {rest}')
     out.append('  ' + ''.join(letters[:100]) + (' ...' if len(letters) > 100 else ''))
     overlap(args, out)
     seconds = sum(float(x) for x in table(f'{args.data}/train/utt2dur').values())
