@@ -6,6 +6,7 @@
 #include "decode/ctc-search.h"
 #include "pipeline/live-search.h"
 #include "pipeline/search-outputs.h"
+#include "pipeline/search-units.h"
 #include "table/live-writer.h"
 #include "table/text-tables.h"
 #include "table/utterance-loop.h"
@@ -37,14 +38,16 @@ int Run(int argc, char *argv[]) {
       "       nnet-forward final.safetensors scp:feats.scp ark:- | ctc-decode ark:- ark:- |\n"
       "         tokens-to-text units.txt ark:- ark,t:-\n"
       "       ctc-decode --method=wfst --graph=TLG.fst --words=words.txt --text=ark,t:hyp.txt "
-      "ark:logp.ark ark:hyp.ark\n");
+      "ark:logp.ark ark:hyp.ark\n"
+      "       ctc-decode --units=units.txt --hot-words=hot.txt --lm=lm.arpa ark:logp.ark "
+      "ark:hyp.ark\n");
   CtcSearchOptions opts;
   opts.Register(&po);
   SearchOutputs outputs;
   outputs.Register(&po);
-  std::string units, partial_wspecifier;
-  po.RegisterInput("units", &units,
-                   "lines 'unit id': what the tokens stand for, for --hot-words and --lm");
+  SearchUnitsOptions units;
+  units.Register(&po);
+  std::string partial_wspecifier;
   po.RegisterOutput(
       "partial", &partial_wspecifier,
       "wspecifier for the best tokens of a live recording after each of its pieces, int32 vectors "
@@ -58,8 +61,7 @@ int Run(int argc, char *argv[]) {
   opts.Check();
   outputs.Check(&opts);
 
-  const std::unique_ptr<const SearchResource> resource = MakeSearchResource(
-      opts, units.empty() ? SearchUnits() : LetterUnits(UnitTable::Read(units), units));
+  const std::unique_ptr<const SearchResource> resource = MakeSearchResource(opts, units.Open(opts));
   LOG_INFO << opts.ToString();
   UtteranceReader reader(po.Arg(0));
   outputs.Open(po.Arg(1), po.OptionalArg(2), opts);

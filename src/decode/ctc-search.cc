@@ -1,7 +1,5 @@
 #include "decode/ctc-search.h"
 
-#include <algorithm>
-
 #include "base/error.h"
 #include "decode/ctc-greedy.h"
 #include "decode/ctc-prefix-beam.h"
@@ -37,16 +35,12 @@ class PrefixBeamResource : public SearchResource {
   PrefixBeamResource(const CtcSearchOptions &opts, const SearchUnits &units) : opts_(opts) {
     extras_.num_units = static_cast<int64_t>(units.units.size());
     if (!opts.hot_words.file.empty()) {
-      const auto space = std::find(units.units.begin(), units.units.end(), UnitTable::kSpace);
-      const bool has_space = space != units.units.end();
-      context_ = std::make_unique<const ContextGraph>(
-          MakeContextGraph(opts.hot_words, units.encode,
-                           has_space ? static_cast<int32_t>(space - units.units.begin()) : -1));
+      context_ = std::make_unique<const ContextGraph>(MakeContextGraph(opts.hot_words, units));
       extras_.context = context_.get();
       extras_.wenet = opts.hot_words.Wenet();
     }
     if (!opts.lm.file.empty()) {
-      lm_ = std::make_unique<const LmFusion>(opts.lm, units.units, opts.blank);
+      lm_ = std::make_unique<const LmFusion>(opts.lm, units.units, units.space, opts.blank);
       extras_.lm = lm_.get();
     }
   }
@@ -214,10 +208,12 @@ std::string CtcSearchOptions::ToString() const {
 
 SearchUnits LetterUnits(const UnitTable &table, const std::string &source) {
   const std::string space = table.Find(UnitTable::kSpace) < 0 ? "" : UnitTable::kSpace;
-  return {table.Units(), [=](const std::vector<std::string> &words) {
+  return {table.Units(),
+          [=](const std::vector<std::string> &words) {
             table.RequireLetters(source);
             return table.Encode(words, space, -1);
-          }};
+          },
+          UnitTable::kSpace};
 }
 
 std::unique_ptr<const SearchResource> MakeSearchResource(const CtcSearchOptions &opts,

@@ -75,12 +75,6 @@ struct CtcHypothesis {
   double Score() const { return acoustic_score + (language_score + bias_score); }
 };
 
-// The units of the log-posteriors, for what reads them: hot words and language models.
-struct SearchUnits {
-  std::vector<std::string> units;  // by token
-  UnitEncoder encode;
-};
-
 // Those of a unit table of letters; encode throws Error for word pieces. `source` names the table.
 SearchUnits LetterUnits(const UnitTable &table, const std::string &source);
 

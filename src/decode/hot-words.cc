@@ -117,15 +117,26 @@ std::vector<ContextPhrase> ReadHotWords(const std::string &rxfilename, double sc
   return phrases;
 }
 
-ContextGraph MakeContextGraph(const HotWordsOptions &opts, const UnitEncoder &encode,
-                              int32_t boundary) {
+int32_t SearchUnits::Boundary() const {
+  int32_t boundary = -1;
+  for (size_t i = 0; i < units.size(); ++i) {
+    if (units[i] == space) {
+      boundary = static_cast<int32_t>(i);
+    } else if (StartsWith(units[i], UnitTable::kSpace)) {
+      return -1;
+    }
+  }
+  return boundary;
+}
+
+ContextGraph MakeContextGraph(const HotWordsOptions &opts, const SearchUnits &units) {
   ContextGraphOptions graph;
   if (opts.Wenet()) {
     graph.scoring = ContextScoring::kWenet;
   } else if (opts.whole_words) {
-    graph.boundary = boundary;
+    graph.boundary = units.Boundary();
   }
-  return ContextGraph(ReadHotWords(opts.file, opts.score, encode), graph);
+  return ContextGraph(ReadHotWords(opts.file, opts.score, units.encode), graph);
 }
 
 }  // namespace u2moe

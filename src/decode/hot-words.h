@@ -9,11 +9,23 @@
 
 #include "decode/context-graph.h"
 #include "util/options.h"
+#include "util/unit-table.h"
 
 namespace u2moe {
 
 // Words to the ids of a model's units; throws DataError that names what the model has no unit for.
 using UnitEncoder = std::function<std::vector<int32_t>(const std::vector<std::string> &words)>;
+
+// The units of the log-posteriors, for what reads them: hot words and language models.
+struct SearchUnits {
+  std::vector<std::string> units;         // by token
+  UnitEncoder encode;                     // for hot words only
+  std::string space = UnitTable::kSpace;  // the unit between two words of letters, "": none
+
+  // The token of `space`; -1 if there is none, and for word pieces, where words begin with U+2581
+  // and a piece of its own that stands for it says nothing.
+  int32_t Boundary() const;
+};
 
 struct HotWordsOptions {
   std::string file;
@@ -37,9 +49,8 @@ struct HotWordsOptions {
 std::vector<ContextPhrase> ReadHotWords(const std::string &rxfilename, double score,
                                         const UnitEncoder &encode);
 
-// The graph of opts.file. `boundary` is the unit between two words, -1: there is none.
-ContextGraph MakeContextGraph(const HotWordsOptions &opts, const UnitEncoder &encode,
-                              int32_t boundary);
+// The graph of opts.file.
+ContextGraph MakeContextGraph(const HotWordsOptions &opts, const SearchUnits &units);
 
 }  // namespace u2moe
 

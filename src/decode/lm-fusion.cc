@@ -54,21 +54,22 @@ std::string LmFusionOptions::ToString() const {
 }
 
 LmFusion::LmFusion(const LmFusionOptions &opts, const std::vector<std::string> &units,
-                   int32_t blank)
+                   const std::string &space, int32_t blank)
     : lm_(ReadModel(opts.file)),
       over_words_(opts.units == "words"),
       weight_(opts.weight),
       length_bonus_(opts.length_bonus),
       oov_penalty_(opts.oov_penalty),
       units_(units.size()) {
+  constexpr size_t kMark = std::char_traits<char>::length(UnitTable::kSpace);
   bool any_ends_word = false;
   size_t known = 0, unknown = 0;
   std::string first_unknown;
   for (size_t i = 0; i < units.size(); ++i) {
     Unit *u = &units_[i];
-    u->ends_word = StartsWith(units[i], UnitTable::kSpace);
-    u->text = u->ends_word ? units[i].substr(std::char_traits<char>::length(UnitTable::kSpace))
-                           : units[i];
+    const bool marked = StartsWith(units[i], UnitTable::kSpace);
+    u->ends_word = marked || units[i] == space;
+    u->text = units[i] == space ? "" : units[i].substr(marked ? kMark : 0);
     any_ends_word |= u->ends_word;
     u->word = lm_.Words().Find(units[i]);
     if (static_cast<int32_t>(i) == blank) continue;

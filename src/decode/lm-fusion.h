@@ -38,9 +38,11 @@ struct LmFusionOptions {
 // Const: threads share one.
 class LmFusion {
  public:
-  // units[i] is the text of token i. Throws what NgramTrie::Read throws, and UsageError for a model
+  // units[i] is the text of token i, `space` that of the unit between words of letters, if it is
+  // another than U+2581. Throws what NgramTrie::Read throws, and UsageError for a model
   // over words where no unit begins with U+2581, or over units that has none of the units.
-  LmFusion(const LmFusionOptions &opts, const std::vector<std::string> &units, int32_t blank);
+  LmFusion(const LmFusionOptions &opts, const std::vector<std::string> &units,
+           const std::string &space, int32_t blank);
 
   bool OverWords() const { return over_words_; }
   size_t NumUnits() const { return units_.size(); }

@@ -181,11 +181,7 @@ WfstResource::WfstResource(const CtcSearchOptions &opts, const SearchUnits &unit
     : opts_(opts), graph_(std::move(graph)) {
   if (opts.wfst.length_penalty != 0) graph_.AddToTokens(opts.wfst.length_penalty, opts.blank + 1);
   if (opts.hot_words.file.empty()) return;
-  const auto space = std::find(units.units.begin(), units.units.end(), UnitTable::kSpace);
-  const bool has_space = space != units.units.end();
-  context_ = std::make_unique<const ContextGraph>(
-      MakeContextGraph(opts.hot_words, units.encode,
-                       has_space ? static_cast<int32_t>(space - units.units.begin()) : -1));
+  context_ = std::make_unique<const ContextGraph>(MakeContextGraph(opts.hot_words, units));
 }
 
 std::unique_ptr<CtcSearch> WfstResource::NewSearch() const {

@@ -67,6 +67,7 @@ PY
   printf '%s\n' '\data\' 'ngram 1=5' 'ngram 2=1' '' '\1-grams:' '-99 <s> -0.1' '-0.7 </s>' '-0.5 A -0.2' '-0.8 B' \
     '-1 <unk>' '' '\2-grams:' '-0.3 A B' '' '\end\' >lm.arpa
   gzip -c lm.arpa >lm.arpa.gz
+  echo 'A B' >hot.txt
   printf 'num-mel-bins=20\n' >conf/fbank.conf
   printf '%s\n' feature-dim=20 model-dim=16 num-blocks=1 num-heads=2 hidden-dim=16 num-experts=4 decoder-blocks=1 \
     reverse-decoder-blocks=1 >conf/moe.conf

@@ -73,3 +73,15 @@ else
   check "threads give the same bytes" cmp <(cat n1 s1) <(cat n3 s3)
 fi
 check_equal "the help tells of them" "$(ctc-decode --help | grep -Ec -- '--(hot-words|lm)(-score|-units)? ')" 5
+
+pieces=${shared:+$shared/data/wenet-bpe}
+if [ -z "$pieces" ] || [ ! -e "$pieces/unigram5000.bpemodel" ]; then
+  skip "word pieces" "no ../shared/data/wenet-bpe"
+else
+  printf 'HELLO WORLD\nNEW YORK\t4\n' > hot
+  awk 'BEGIN { printf "u ["; for (i = 0; i < 5002; i++) printf " -8.5"; print " ]" }' > flat
+  # All pieces are equally probable: the first one of the phrase with the higher score.
+  want=$(echo 'u NEW' | text-to-tokens --bpe-model="$pieces/unigram5000.bpemodel" "$pieces/words.txt" ark:- ark,t:- 2> log | sed 's/ *$//')
+  check_equal "word pieces" "$(ctc-decode --units="$pieces/words.txt" --bpe-model="$pieces/unigram5000.bpemodel" --hot-words=hot \
+    ark:flat ark,t:- 2> log | sed 's/ *$//')" "$want"
+fi

@@ -313,10 +313,27 @@ TEST(CtcFusion, WordPieces) {
   Rng rng(5);
   const Tensor logp = RandomLogp(&rng, 4, 4, 1.f);
   const auto all = AllPaths(logp, 0);
-  for (const CtcHypothesis &h : Decode(opts, {pieces, nullptr}, logp)) {
+  for (const CtcHypothesis &h : Decode(opts, {pieces, nullptr, UnitTable::kSpace}, logp)) {
     EXPECT_NEAR(h.acoustic_score, std::log(all.at(h.tokens)), 1e-5);
     EXPECT_NEAR(h.language_score, NaiveLanguage(naive, opts.lm, pieces, h.tokens), 1e-5);
   }
+}
+
+// A piece that is the space alone is no boundary: words are parted by the pieces that begin them.
+TEST(CtcFusion, HotWordPieces) {
+  const std::string s = UnitTable::kSpace;
+  SearchUnits units = {{"<blank>", s + "a", "b", s}, nullptr, s};
+  EXPECT_EQ(units.Boundary(), -1);
+  units.encode = [](const Words &) { return Ids{1, 2}; };
+  CtcSearchOptions opts = Options(1000);
+  opts.hot_words.file = Written("hot", "ab\n");
+  Rng rng(6);
+  for (const CtcHypothesis &h : Decode(opts, units, RandomLogp(&rng, 4, 4, 1.f))) {
+    EXPECT_NEAR(h.bias_score, NaiveBias({{{1, 2}, 3}}, h.tokens, -1), 1e-6);
+  }
+  EXPECT_EQ(SearchUnits({{"<blank>", "a", s}, nullptr, s}).Boundary(), 2);
+  EXPECT_EQ(SearchUnits({{"<blank>", "a", "|"}, nullptr, "|"}).Boundary(), 2);
+  EXPECT_EQ(SearchUnits({{"<blank>", "a"}, nullptr, ""}).Boundary(), -1);
 }
 
 TEST(CtcFusion, WhatDoesNotFitIsSaid) {
