@@ -117,15 +117,20 @@ std::vector<ContextPhrase> ReadHotWords(const std::string &rxfilename, double sc
   return phrases;
 }
 
-ContextGraph MakeContextGraph(const HotWordsOptions &opts, const UnitEncoder &encode,
-                              int32_t boundary) {
+ContextGraph MakeContextGraph(const HotWordsOptions &opts,
+                              const std::vector<ContextPhrase> &phrases, int32_t boundary) {
   ContextGraphOptions graph;
   if (opts.Wenet()) {
     graph.scoring = ContextScoring::kWenet;
   } else if (opts.whole_words) {
     graph.boundary = boundary;
   }
-  return ContextGraph(ReadHotWords(opts.file, opts.score, encode), graph);
+  return ContextGraph(phrases, graph);
+}
+
+ContextGraph MakeContextGraph(const HotWordsOptions &opts, const UnitEncoder &encode,
+                              int32_t boundary) {
+  return MakeContextGraph(opts, ReadHotWords(opts.file, opts.score, encode), boundary);
 }
 
 }  // namespace u2moe

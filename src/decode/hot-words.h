@@ -37,6 +37,9 @@ struct HotWordsOptions {
 std::vector<ContextPhrase> ReadHotWords(const std::string &rxfilename, double score,
                                         const UnitEncoder &encode);
 
+// The graph of phrases that were read from opts.file.
+ContextGraph MakeContextGraph(const HotWordsOptions &opts,
+                              const std::vector<ContextPhrase> &phrases, int32_t boundary);
 // The graph of opts.file. `boundary` is the unit between two words, -1: there is none.
 ContextGraph MakeContextGraph(const HotWordsOptions &opts, const UnitEncoder &encode,
                               int32_t boundary);

@@ -6,8 +6,11 @@
 
 #include "base/check.h"
 #include "base/error.h"
+#include "base/log.h"
+#include "decode/wfst-hot-words.h"
 #include "lattice/determinize.h"
 #include "lattice/lattice-paths.h"
+#include "util/text.h"
 
 namespace u2moe {
 namespace {
@@ -183,9 +186,20 @@ WfstResource::WfstResource(const CtcSearchOptions &opts, const SearchUnits &unit
   if (opts.hot_words.file.empty()) return;
   const auto space = std::find(units.units.begin(), units.units.end(), UnitTable::kSpace);
   const bool has_space = space != units.units.end();
-  context_ = std::make_unique<const ContextGraph>(
-      MakeContextGraph(opts.hot_words, units.encode,
-                       has_space ? static_cast<int32_t>(space - units.units.begin()) : -1));
+  const auto phrases = ReadHotWords(opts.hot_words.file, opts.hot_words.score, units.encode);
+  const std::vector<bool> readable = ReadablePhrases(graph_, phrases, opts.blank + 1);
+  for (size_t i = 0; i < phrases.size(); ++i) {
+    if (readable[i]) continue;
+    std::string name;
+    for (const int32_t token : phrases[i].tokens)
+      name += (name.empty() ? "" : " ") + units.units[static_cast<size_t>(token)];
+    LOG_WARN << opts.hot_words.file << ": no words of the graph " << opts.wfst.graph
+             << " are made of the units '" << Printable(name, 100)
+             << "', so this phrase cannot be found; add its words to the lexicon and to the "
+             << "language model's text, or search without a graph (--method=prefix-beam)";
+  }
+  context_ = std::make_unique<const ContextGraph>(MakeContextGraph(
+      opts.hot_words, phrases, has_space ? static_cast<int32_t>(space - units.units.begin()) : -1));
 }
 
 std::unique_ptr<CtcSearch> WfstResource::NewSearch() const {
