@@ -129,14 +129,19 @@ int32_t SearchUnits::Boundary() const {
   return boundary;
 }
 
-ContextGraph MakeContextGraph(const HotWordsOptions &opts, const SearchUnits &units) {
+ContextGraph MakeContextGraph(const HotWordsOptions &opts,
+                              const std::vector<ContextPhrase> &phrases, const SearchUnits &units) {
   ContextGraphOptions graph;
   if (opts.Wenet()) {
     graph.scoring = ContextScoring::kWenet;
   } else if (opts.whole_words) {
     graph.boundary = units.Boundary();
   }
-  return ContextGraph(ReadHotWords(opts.file, opts.score, units.encode), graph);
+  return ContextGraph(phrases, graph);
+}
+
+ContextGraph MakeContextGraph(const HotWordsOptions &opts, const SearchUnits &units) {
+  return MakeContextGraph(opts, ReadHotWords(opts.file, opts.score, units.encode), units);
 }
 
 }  // namespace u2moe

@@ -49,6 +49,9 @@ struct HotWordsOptions {
 std::vector<ContextPhrase> ReadHotWords(const std::string &rxfilename, double score,
                                         const UnitEncoder &encode);
 
+// The graph of phrases that were read from opts.file.
+ContextGraph MakeContextGraph(const HotWordsOptions &opts,
+                              const std::vector<ContextPhrase> &phrases, const SearchUnits &units);
 // The graph of opts.file.
 ContextGraph MakeContextGraph(const HotWordsOptions &opts, const SearchUnits &units);
 

@@ -6,8 +6,11 @@
 
 #include "base/check.h"
 #include "base/error.h"
+#include "base/log.h"
+#include "decode/wfst-hot-words.h"
 #include "lattice/determinize.h"
 #include "lattice/lattice-paths.h"
+#include "util/text.h"
 
 namespace u2moe {
 namespace {
@@ -181,7 +184,19 @@ WfstResource::WfstResource(const CtcSearchOptions &opts, const SearchUnits &unit
     : opts_(opts), graph_(std::move(graph)) {
   if (opts.wfst.length_penalty != 0) graph_.AddToTokens(opts.wfst.length_penalty, opts.blank + 1);
   if (opts.hot_words.file.empty()) return;
-  context_ = std::make_unique<const ContextGraph>(MakeContextGraph(opts.hot_words, units));
+  const auto phrases = ReadHotWords(opts.hot_words.file, opts.hot_words.score, units.encode);
+  const std::vector<bool> readable = ReadablePhrases(graph_, phrases, opts.blank + 1);
+  for (size_t i = 0; i < phrases.size(); ++i) {
+    if (readable[i]) continue;
+    std::string name;
+    for (const int32_t token : phrases[i].tokens)
+      name += (name.empty() ? "" : " ") + units.units[static_cast<size_t>(token)];
+    LOG_WARN << opts.hot_words.file << ": no words of the graph " << opts.wfst.graph
+             << " are made of the units '" << Printable(name, 100)
+             << "', so this phrase cannot be found; add its words to the lexicon and to the "
+             << "language model's text, or search without a graph (--method=prefix-beam)";
+  }
+  context_ = std::make_unique<const ContextGraph>(MakeContextGraph(opts.hot_words, phrases, units));
 }
 
 std::unique_ptr<CtcSearch> WfstResource::NewSearch() const {

@@ -86,6 +86,16 @@ check "TLG of the two" compile-graph units.txt L2.fst G2.fst TLG2.fst
 check "silence" make-lexicon-fst --lexicon=lexicon.txt --silence-unit=▁ --read-symbol-table=words2.txt units.txt L3.fst
 check "TLG with silence" compile-graph units.txt L3.fst G2.fst TLG3.fst
 
+# Hot words: "ba" instead of "ab", by the units of the graph.
+printf 'u1 [\n -2 -1 -0.6 -3\n -2 -0.6 -1 -3 ]\n' >logp.txt
+decode correct.fst
+check_equal "without hot words" "$(sed 's/ *$//' text)" 'u1 ab'
+printf 'ba\t4\nbb\n' >hot.txt
+decode correct.fst --hot-words=hot.txt --units=units.txt
+check_equal "with hot words" "$(sed 's/ *$//' text)" 'u1 ba'
+check_equal "a phrase that the graph cannot say" \
+  "$(grep -c "WARNING.*hot.txt: no words of the graph correct.fst are made of the units 'b b'" log)" 1
+
 # Bad input.
 bad_lexicon() { # NAME REGEX LINE
   echo "$3" >bad.txt

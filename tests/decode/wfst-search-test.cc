@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "base/rng.h"
+#include "decode/wfst-hot-words.h"
 #include "graph/ctc-topology.h"
 #include "graph/random-graph.h"
 #include "support/error-test.h"
@@ -317,6 +318,45 @@ TEST(WfstSearch, HotWordsEqualExhaustiveSearch) {
     }
   }
   EXPECT_GT(changed, 20);
+}
+
+// A phrase that is in some path of a few frames is readable, and one that no long path has is not.
+TEST(ReadablePhrases, EqualsTheTokensOfPaths) {
+  Rng rng(16);
+  int yes = 0, no = 0;
+  for (int n = 0; n < 12; ++n) {
+    const StdVectorFst tlg = RandomTlg(&rng, 4, n);
+    const WfstGraph graph(tlg, "test");
+    std::vector<ContextPhrase> phrases;
+    for (int32_t a = 1; a < 4; ++a) {
+      phrases.push_back({{a}, 1});
+      for (int32_t b = 1; b < 4; ++b) {
+        phrases.push_back({{a, b}, 1});
+        if (a != b) phrases.push_back({{a, b, a}, 1});
+      }
+    }
+    const std::vector<bool> readable = ReadablePhrases(graph, phrases, 1);
+    // From every state, not only the start: a phrase may come at any time.
+    std::vector<bool> found(phrases.size(), false);
+    const Tensor logp = RandomLogp(&rng, 4, 4, 1.f);
+    for (int s = 0; s < tlg.NumStates(); ++s) {
+      StdVectorFst from = tlg;
+      from.SetStart(s);
+      for (const FoundPath &path : AllPaths(from, logp, false)) {
+        for (size_t p = 0; p < phrases.size(); ++p) {
+          found[p] = found[p] ||
+                     std::search(path.tokens.begin(), path.tokens.end(), phrases[p].tokens.begin(),
+                                 phrases[p].tokens.end()) != path.tokens.end();
+        }
+      }
+    }
+    for (size_t p = 0; p < phrases.size(); ++p) {
+      ASSERT_EQ(readable[p], found[p]) << n << " " << p;  // 4 frames are enough for these
+      ++(readable[p] ? yes : no);
+    }
+  }
+  EXPECT_GT(yes, 20);
+  EXPECT_GT(no, 20);
 }
 
 TEST(WfstTrellis, PruningThePastChangesNothing) {
