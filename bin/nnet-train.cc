@@ -8,7 +8,6 @@
 #include "tensor/context.h"
 #include "train/train-data.h"
 #include "train/training-run.h"
-#include "util/io.h"
 #include "util/options.h"
 #include "util/places.h"
 #include "util/tally.h"
@@ -45,13 +44,6 @@ int Run(int argc, char *argv[]) {
   data_opts.Check();
   if (dev_feats.empty() != dev_tokens.empty())
     throw UsageError("--dev-feats and --dev-tokens go together");
-
-  // A result that cannot be written is better found before the training than after it.
-  const Place result = FindPlace(po.Arg(3), false);
-  if (result.known && result.fd < 0 &&
-      (result.type == 0 || S_ISREG(result.type) || S_ISDIR(result.type))) {
-    Output probe(po.Arg(3));
-  }
 
   ModelInfo info;
   std::unique_ptr<AsrModel> model = ReadModel(po.Arg(0), &info);

@@ -196,7 +196,7 @@ void RouteReport::WritePlot(const std::string &png_path) const {
     }
     whole = png;
   } catch (const Error &e) {
-    cause = Cat(e.what(), "; does the folder exist, and is gnuplot installed?");
+    cause = Cat(e.what(), "; is gnuplot installed?");
   }
   unlink(temporary.c_str());
   if (!cause.empty()) throw Error("cannot write ", png_path, ": ", cause);

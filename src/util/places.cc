@@ -174,8 +174,9 @@ void Places::Check() const {
   }
   CheckScripts();
   for (const Entry &output : outputs_) {
+    if (output.in_place) continue;  // the tool may make its folder
     RequireWritable(output.name, output.place);
-    if (!output.in_place) PlaceRegister::Reserve(output.what, output.place);
+    PlaceRegister::Reserve(output.what, output.place);
   }
 }
 

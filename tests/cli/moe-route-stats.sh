@@ -92,7 +92,7 @@ check_equal "labels: a block for each" "$(table --labels="ark:$tmp/utt2lang" "$t
 if command -v gnuplot >/dev/null; then
   check "plot" stats --plot="$tmp/it's a plot.png" "$tmp/moe" "ark:$tmp/feats"
   check_equal "is a PNG" "$(head -c 4 "$tmp/it's a plot.png" | tail -c 3)" PNG
-  check_fails "a plot in a folder that is not there" 1 'cannot write .*/none/x.png: .*does the folder exist' \
+  check_fails "a plot in a folder that is not there" 1 'cannot write .*/none/x.png: .*does the directory .* exist' \
     stats --plot="$tmp/none/x.png" "$tmp/moe" "ark:$tmp/feats"
   check "a plot into a command" stats --plot="| cat >'$tmp/piped.png'" "$tmp/moe" "ark:$tmp/feats"
   check "into a descriptor" bash -c 'moe-route-stats --plot=/dev/fd/7 "$1" "$2" 7>"$0/fd.png"' "$tmp" "$tmp/moe" "ark:$tmp/feats"

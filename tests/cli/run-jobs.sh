@@ -227,7 +227,9 @@ check_equal "nothing has run, nothing is left behind" "$(find . "$TMPDIR" -name 
 if [ "$(id -u)" -ne 0 ]; then
   mkdir closed && chmod 500 closed
   check_fails "a folder without permission" 1 "closed.*Permission denied" "$run" closed/x/a.log true
-elif type -P setpriv > /dev/null; then
+elif ! setpriv --reuid=65534 --clear-groups test -x "$run" 2> /dev/null; then
+  skip "a folder without permission" "needs setpriv, and a source tree that everybody may read"
+else
   mkdir closed && chmod 755 "$tmp" .
   check_fails "a folder without permission" 1 "closed.*Permission denied" \
     env TMPDIR=/tmp setpriv --reuid=65534 --clear-groups "$run" closed/x/a.log true

@@ -149,7 +149,7 @@ TEST(Together, Check) {
   together.batch_seconds = 10;
   together.Check(false);
   EXPECT_THROW(together.Check(true), UsageError);
-  for (const double bad : {-1.0, std::nan(""), 1e9}) {
+  for (const double bad : {-2.0, std::nan(""), 1e9}) {
     together.batch_seconds = bad;
     EXPECT_THROW(together.Check(false), UsageError);
   }
