@@ -190,8 +190,9 @@ make_graphs() {
     graph=$top/graph/$part
     mkdir -p "$graph"
     quietly graph arpa-to-fst --write-symbol-table="$graph/words.txt" "$(lm_of "$part")" "$graph/G.fst" || return 1
-    quietly graph make-lexicon-fst --read-symbol-table="$graph/words.txt" "$units" "$graph/L.fst" || return 1
-    quietly graph compile-graph --max-states="$max_states" --words="$graph/words.txt" "$units" "$graph/L.fst" "$graph/G.fst" \
+    # The model holds its word pieces too, with which words are spelled.
+    quietly graph make-lexicon-fst --read-symbol-table="$graph/words.txt" "$model" "$graph/L.fst" || return 1
+    quietly graph compile-graph --max-states="$max_states" --words="$graph/words.txt" "$model" "$graph/L.fst" "$graph/G.fst" \
       "$graph/TLG.fst" || return 1
   done
 }
