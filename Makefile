@@ -28,8 +28,10 @@ SENTENCEPIECE ?= $(call has_header,sentencepiece_processor.h)
 OPENFST := $(OPENFST)# asked once
 SENTENCEPIECE := $(SENTENCEPIECE)
 CXXFLAGS_ALL += $(if $(OPENFST),-DU2MOE_OPENFST) $(if $(SENTENCEPIECE),-DU2MOE_SENTENCEPIECE)
+# SentencePiece before OpenFst: both export FLAGS_help. SentencePiece constructs an object there as it is loaded, which overwrites
+# what lies behind OpenFst's bool where that comes first; OpenFst never writes to it.
 LIBS := -lboost_program_options -lopenblas -lsndfile -lsoxr -lkissfft-float -lhwy -licuuc \
-  -Wl,--as-needed $(if $(OPENFST),-lfst) $(if $(SENTENCEPIECE),-lsentencepiece)
+  -Wl,--as-needed $(if $(SENTENCEPIECE),-lsentencepiece) $(if $(OPENFST),-lfst)
 
 NEEDS_OPENFST := $(wildcard src/graph/*.cc src/lattice/*.cc src/decode/wfst-*.cc) \
   $(shell grep -lE '^\#include "(graph|lattice|decode/wfst-)' bin/*.cc tests/*/*.cc 2>/dev/null)
