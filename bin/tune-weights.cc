@@ -39,9 +39,7 @@ int Run(int argc, char *argv[]) {
   po.RegisterInput("not-for", &not_for,
                    "rspecifier of the texts that will be reported: it is an error if they are "
                    "those tuned on");
-  po.AddPlaces([&po](Places *places) {
-    if (po.OptionalArg(4) != "-") places->Print("the table");
-  });
+  po.AddPlaces([](Places *places) { places->Print("the table"); });
   if (!po.Parse(argc, argv, 4, 5, InputArgs{4})) return 0;
   wer.Check();
   const TuningGrid points = grid.Grid();
