@@ -42,6 +42,47 @@ copy-feats ark:model-feats.txt ark:frames/good 2>/dev/null
 printf 'u1 1 2\nu2 2\nu3 1\n' >tokens
 nnet-forward model/good ark:frames/good ark:logp.ark ark:encoder/good 2>/dev/null
 ctc-decode --nbest=3 ark:logp.ark ark:nbest/good ark:scores/good 2>/dev/null
+# Words: a language model, and with OpenFst the parts of a graph, the graph and lattices.
+mkdir arpa hot parts
+printf '%s\n' '\data\' 'ngram 1=5' 'ngram 2=1' '' '\1-grams:' '-99 <s> -0.3' '-0.7 </s>' '-0.5 A -0.2' '-0.9 B' '-1 <unk>' '' \
+  '\2-grams:' '-0.2 <s> A' '' '\end\' >arpa/good
+printf 'A B\t2.5\nB\n' >hot/good
+attention-rescore --components=ark:parts/good model/good ark:encoder/good ark:nbest/good ark:scores/good ark:/dev/null 2>/dev/null
+tokens-to-text units_file/good ark:nbest/good ark,t:nbest.text 2>/dev/null
+printf 'u1 A\nu2 B A\nu3\n' >ref.text
+words_rows='arpa compute-perplexity FILE ark:text/good
+text compute-perplexity arpa/good IN
+hot ctc-decode --units=units_file/good --hot-words=FILE ark:logp.ark OUT
+arpa ctc-decode --units=units_file/good --lm=FILE ark:logp.ark OUT
+encoder attention-decode --beam=2 model/good IN OUT
+parts tune-weights ark:nbest/good ark:nbest.text IN ark:ref.text
+nbest tune-weights IN ark:nbest.text ark:parts/good ark:ref.text'
+if command -v compile-graph >/dev/null; then
+  mkdir lexicon symbols fst graph lattice
+  printf 'A A\nB B\nB B A\n' >lexicon/good
+  arpa-to-fst --write-symbol-table=symbols/good arpa/good fst/good 2>/dev/null
+  make-lexicon-fst --lexicon=lexicon/good --read-symbol-table=symbols/good units_file/good L.fst 2>/dev/null
+  compile-graph --words=symbols/good units_file/good L.fst fst/good graph/good 2>/dev/null
+  ctc-decode --method=wfst --graph=graph/good --lattice=ark:lattice/good ark:logp.ark ark:/dev/null 2>/dev/null
+  words_rows+='
+arpa arpa-to-fst --write-symbol-table=/dev/null FILE x
+symbols arpa-to-fst --read-symbol-table=FILE arpa/good x
+units_file make-ctc-topology FILE x
+lexicon make-lexicon-fst --lexicon=FILE --read-symbol-table=symbols/good units_file/good x
+symbols make-lexicon-fst --lexicon=lexicon/good --read-symbol-table=FILE units_file/good x
+fst compile-graph --max-states=1000 --words=symbols/good units_file/good L.fst FILE x
+graph ctc-decode --method=wfst --graph=FILE ark:logp.ark OUT
+lattice lattice-copy IN OUT
+lattice lattice-scale --acoustic-scale=0.5 IN OUT
+lattice lattice-add-penalty --word-ins-penalty=1 IN OUT
+lattice lattice-prune --beam=4 IN OUT
+lattice lattice-determinize-pruned --beam=4 IN OUT
+lattice lattice-best-path IN OUT
+lattice lattice-to-nbest --n=3 IN OUT
+lattice lattice-oracle --word-symbol-table=symbols/good IN ark:ref.text OUT
+lattice lattice-lm-rescore --word-symbol-table=symbols/good IN arpa/good OUT
+arpa lattice-lm-rescore --word-symbol-table=symbols/good ark:lattice/good FILE OUT'
+fi
 config_source=$(golden_path models/moe/config.json)
 weights_source=$(golden_path models/moe/weights.safetensors)
 
@@ -96,7 +137,8 @@ frames moe-calibrate model/good IN x
 frames nnet-train --epochs=1 --batch-size=2 model/good IN ark:tokens x
 encoder attention-rescore model/good IN ark:nbest/good ark:scores/good OUT
 nbest attention-rescore model/good ark:encoder/good IN ark:scores/good OUT
-scores attention-rescore model/good ark:encoder/good ark:nbest/good IN OUT"
+scores attention-rescore model/good ark:encoder/good ark:nbest/good IN OUT
+$words_rows"
 [ -n "$wav" ] || rows=$(grep -vE '^wav |ark:wav/good' <<<"$rows")
 if [ -n "$config_source" ] && [ -n "$weights_source" ]; then
   cp "$config_source" config/good
