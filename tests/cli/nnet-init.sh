@@ -230,5 +230,5 @@ fi
 printable() { nnet-info --print-args=false --print=units "$tmp/a.safetensors" > "$tmp/printed.txt"; }
 check "nnet-info prints units" printable
 check_equal "as a units.txt" "$(head -4 "$tmp/printed.txt" | tail -1)" "a 3"
-check_fails "nnet-info --print of something else" 2 'expected all, features or units' \
+check_fails "nnet-info --print of something else" 2 'expected all, features, units or bpe-model' \
   nnet-info --print=weights "$tmp/a.safetensors"
