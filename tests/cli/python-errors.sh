@@ -30,7 +30,7 @@ while IFS= read -r file; do scripts+=("$file"); done < <(
 check "there are scripts" test "${#scripts[@]}" -ge 24
 # Tests that compare with Python packages tell with a traceback where they differ: these are not for users.
 check_equal "and no others that somebody would run" "$(find "$root/tests" -name '*.py' | sort | xargs -d '\n' grep -lE '^main\(' |
-  sed "s|$root/||" | xargs)" "tests/cli/feat_peers.py tests/cli/interop.py tests/cli/interop_fbank.py tests/support/kaldi_tools.py"
+  sed "s|$root/||" | xargs)" "tests/cli/feat_peers.py tests/cli/interop.py tests/cli/interop_fbank.py tests/cli/wfst_interop.py tests/support/kaldi_tools.py"
 
 run_script() { # <script> <argument>...
   case $1 in *.py | */rtf-report) timeout 60 python3 "$@" ;; *) timeout 60 "$@" ;; esac
