@@ -6,6 +6,7 @@
 #include "modelfile/quantize.h"
 #include "pipeline/attention-search.h"
 #include "pipeline/encode.h"
+#include "pipeline/nbest-table.h"
 #include "table/kaldi-tables.h"
 #include "table/text-tables.h"
 #include "table/utterance-loop.h"
@@ -97,7 +98,7 @@ int Run(int argc, char *argv[]) {
     num_cut += !job->nbest[0].ended;
     for (size_t n = 0; n < job->nbest.size(); ++n) {
       const AttentionHypothesis &h = job->nbest[n];
-      const std::string key = opts.nbest > 1 ? Cat(job->key, "-", n + 1) : job->key;
+      const std::string key = opts.nbest > 1 ? NbestKey(job->key, n + 1) : job->key;
       tokens.Write(key, h.tokens);
       if (scores) scores->Write(key, {static_cast<float>(h.total)});
       if (components) components->Write(key, {h.attention, h.ctc});

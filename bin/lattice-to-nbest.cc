@@ -4,6 +4,7 @@
 #include "base/main.h"
 #include "lattice/lattice-paths.h"
 #include "lattice/lattice-tables.h"
+#include "pipeline/nbest-table.h"
 #include "table/kaldi-tables.h"
 #include "table/text-tables.h"
 #include "util/options.h"
@@ -57,7 +58,7 @@ int Run(int argc, char *argv[]) {
       if (paths.empty()) throw DataError("the lattice has no path");
       for (size_t i = 0; i < paths.size(); ++i) {
         const LatticePath &path = paths[i];
-        const std::string key = Cat(reader.Key(), "-", i + 1);
+        const std::string key = NbestKey(reader.Key(), i + 1);
         if (lattices) {
           CompactLattice lattice;
           LatticeOfPath(path, &lattice);

@@ -6,19 +6,9 @@
 
 #include "base/check.h"
 #include "base/error.h"
+#include "base/log-add.h"
 
 namespace u2moe {
-namespace {
-
-// log(e^a + e^b)
-double LogAdd(double a, double b) {
-  if (a < b) std::swap(a, b);
-  if (std::isinf(b)) return a;
-  return a + std::log1p(std::exp(b - a));
-}
-
-}  // namespace
-
 CtcPrefixBeamSearch::CtcPrefixBeamSearch(int32_t beam, int32_t blank, float blank_penalty,
                                          const PrefixBeamExtras &extras)
     : beam_(beam), extras_(extras), frames_(blank, blank_penalty) {

@@ -5,8 +5,8 @@
 #include <limits>
 
 #include "base/check.h"
+#include "base/log-add.h"
 #include "decode/frame-source.h"
-#include "decode/log-add.h"
 
 namespace u2moe {
 namespace {

@@ -142,15 +142,19 @@ CtcHypothesis WfstSearch::ToHypothesis(const LatticePath &path) const {
   return h;
 }
 
+double WfstSearch::Determinize(CompactLattice *words) const {
+  DeterminizeOptions det;
+  det.beam = opts_.wfst.lattice_beam;
+  return DeterminizeLattice(RawLattice(), det, words);
+}
+
 std::vector<CtcHypothesis> WfstSearch::NBest(int n) const {
   if (n < 1) return {};
   std::vector<CtcHypothesis> nbest{BestHypothesis()};
   if (n == 1 || opts_.nbest == 1) return nbest;
-  DeterminizeOptions det;
-  det.beam = opts_.wfst.lattice_beam;
-  CompactLattice compact;
-  DeterminizeLattice(RawLattice(), det, &compact);
-  for (const LatticePath &path : NBestPaths(compact, n)) {
+  CompactLattice so_far;
+  if (!ended_) Determinize(&so_far);
+  for (const LatticePath &path : NBestPaths(ended_ ? words_ : so_far, n)) {
     if (path.words == nbest[0].words) continue;  // the best one
     nbest.push_back(ToHypothesis(path));
     if (nbest.size() == static_cast<size_t>(n)) break;
@@ -161,6 +165,7 @@ std::vector<CtcHypothesis> WfstSearch::NBest(int n) const {
 std::vector<CtcHypothesis> WfstSearch::End(int n) {
   ended_ = true;
   reached_final_ = trellis_.BestPath(true).reached_final;
+  if (opts_.wfst.lattice || opts_.nbest > 1) words_beam_ = Determinize(&words_);
   return NBest(n);
 }
 

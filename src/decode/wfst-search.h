@@ -50,11 +50,17 @@ class WfstSearch : public CtcSearch {
 
   // Of the last End: whether the graph could end there.
   bool ReachedFinal() const { return reached_final_; }
+  // Of the last End: one path a word sequence, of all within the beam that LatticeBeam gives, which
+  // is the lattice beam unless that had been too large. Needs a lattice as RawLattice does.
+  const CompactLattice &WordLattice() const { return words_; }
+  double LatticeBeam() const { return words_beam_; }
 
  private:
   void StepFrame(const float *logp);
   void SearchFrame(const float *logp, int32_t frame);
   CtcHypothesis BestHypothesis() const;
+  // Determinises the lattice; returns the beam that was reached.
+  double Determinize(CompactLattice *words) const;
   // The hypothesis of a path of the determinised lattice.
   CtcHypothesis ToHypothesis(const LatticePath &path) const;
 
@@ -69,6 +75,8 @@ class WfstSearch : public CtcSearch {
   std::vector<float> skipped_;     // the last frame passed over, if it was just before
   int64_t last_best_ = -1;         // the best token of the last frame that was not
   bool ended_ = false, reached_final_ = false;
+  CompactLattice words_;  // after End
+  double words_beam_ = 0;
 };
 
 // Reads the graph; its searches share it.

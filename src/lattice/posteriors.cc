@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "base/error.h"
+#include "base/log-add.h"
 
 namespace u2moe {
 namespace {
@@ -15,11 +16,6 @@ constexpr double kZero = -std::numeric_limits<double>::infinity();  // a logarit
 constexpr double kMore = 1e-5;
 
 size_t Index(int state) { return static_cast<size_t>(state); }
-
-double LogAdd(double a, double b) {
-  if (a < b) std::swap(a, b);
-  return b == kZero ? a : a + std::log1p(std::exp(b - a));
-}
 
 // By state: the logarithm of the sum of exp(-cost) over all paths from the start.
 template <class L>

@@ -9,6 +9,8 @@
 
 namespace u2moe {
 
+std::string NbestKey(const std::string &utterance, size_t n) { return Cat(utterance, "-", n); }
+
 std::string UtteranceOfNbestKey(const std::string &key) {
   const size_t dash = key.rfind('-');
   if (dash == std::string::npos || dash == 0 || dash + 1 == key.size()) return "";
@@ -98,11 +100,11 @@ NbestList NbestTable::Take(const std::string &utterance) {
   // In a table of one-best lists, "utt-1" may be another utterance.
   if (!all_numbered_ && TakeEntry(utterance, &list)) return list;
   int64_t n = 0;
-  while (TakeEntry(utterance + "-" + std::to_string(n + 1), &list)) ++n;
+  while (TakeEntry(NbestKey(utterance, static_cast<size_t>(n + 1)), &list)) ++n;
   const auto count = counts_.find(utterance);
   if (n > 0 || count != counts_.end()) {
     if (n < count->second) {
-      throw DataError("no entry for key '", utterance, "-", n + 1, "' in ", tokens_name_,
+      throw DataError("no entry for key '", NbestKey(utterance, n + 1), "' in ", tokens_name_,
                       ", but others of the same n-best list");
     }
     return list;

@@ -19,6 +19,8 @@ struct NbestList {
   std::vector<double> language;  // of a language model; empty where there is no such table
 };
 
+// The key of the n-th best (from 1) hypothesis of an utterance.
+std::string NbestKey(const std::string &utterance, size_t n);
 // "utt-12" -> "utt"; "" if the key does not end in - and a number from 1 without leading zeros.
 std::string UtteranceOfNbestKey(const std::string &key);
 

@@ -4,11 +4,11 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "pipeline/nbest-table.h"
 #include "table/live-writer.h"
 #ifdef U2MOE_OPENFST
 #include "decode/wfst-search.h"
 #include "graph/word-table.h"
-#include "lattice/determinize.h"
 #include "lattice/lattice-costs.h"
 #include "lattice/lattice-tables.h"
 #endif
@@ -94,13 +94,11 @@ SearchResult SearchOutputs::Collect(std::vector<CtcHypothesis> nbest,
   const auto *wfst = dynamic_cast<const WfstSearch *>(&search);
   if (wfst != nullptr && !wfst->ReachedFinal()) ++graph_->num_cut_off;
   if (lattice_wspecifier_.empty()) return result;
-  DeterminizeOptions det;
-  det.beam = opts_.wfst.lattice_beam;
-  auto lattice = std::make_shared<CompactLattice>();
-  const double beam = DeterminizeLattice(wfst->RawLattice(), det, lattice.get());
-  if (beam < static_cast<double>(det.beam)) {
-    LOG_WARN << "a lattice was too large: all word sequences are there within " << beam
-             << " of the best only, not --lattice-beam=" << det.beam;
+  auto lattice = std::make_shared<CompactLattice>(wfst->WordLattice());
+  if (wfst->LatticeBeam() < static_cast<double>(opts_.wfst.lattice_beam)) {
+    LOG_WARN << "a lattice was too large: all word sequences are there within "
+             << wfst->LatticeBeam()
+             << " of the best only, not --lattice-beam=" << opts_.wfst.lattice_beam;
   }
   // As Kaldi writes them: without the acoustic scale of the search.
   if (opts_.wfst.acoustic_scale != 1) {
@@ -118,7 +116,7 @@ SearchResult SearchOutputs::Collect(std::vector<CtcHypothesis> nbest,
 void SearchOutputs::Write(const std::string &utterance, const SearchResult &result) {
   for (size_t n = 0; n < result.nbest.size(); ++n) {
     const CtcHypothesis &h = result.nbest[n];
-    const std::string key = opts_.nbest > 1 ? Cat(utterance, "-", n + 1) : utterance;
+    const std::string key = opts_.nbest > 1 ? NbestKey(utterance, n + 1) : utterance;
 #ifdef U2MOE_OPENFST
     if (graph_->text) graph_->WriteText(key, h.words, words_);
 #endif

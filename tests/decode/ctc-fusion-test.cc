@@ -270,16 +270,6 @@ TEST(CtcFusion, NoFrames) {
   }
 }
 
-Tensor FromProbabilities(const std::vector<std::vector<double>> &rows) {
-  Tensor t(static_cast<int64_t>(rows.size()), static_cast<int64_t>(rows[0].size()));
-  for (int64_t i = 0; i < t.Rows(); ++i) {
-    for (int64_t j = 0; j < t.Cols(); ++j) {
-      t(i, j) = static_cast<float>(std::log(rows[static_cast<size_t>(i)][static_cast<size_t>(j)]));
-    }
-  }
-  return t;
-}
-
 // The letter of a hot word that is the fourth of five, with a beam of two: WeNet's order never sees
 // it.
 TEST(CtcFusion, HotTokensPassTheCut) {

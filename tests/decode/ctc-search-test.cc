@@ -29,16 +29,6 @@ std::vector<CtcHypothesis> Decode(const CtcSearchOptions &opts, ConstView logp) 
   return CtcDecode(logp, opts.nbest, MakeSearchResource(opts)->NewSearch().get());
 }
 
-Tensor FromProbabilities(const std::vector<std::vector<double>> &rows) {
-  Tensor t(static_cast<int64_t>(rows.size()), static_cast<int64_t>(rows[0].size()));
-  for (int64_t i = 0; i < t.Rows(); ++i) {
-    for (int64_t j = 0; j < t.Cols(); ++j) {
-      t(i, j) = static_cast<float>(std::log(rows[static_cast<size_t>(i)][static_cast<size_t>(j)]));
-    }
-  }
-  return t;
-}
-
 // Three frames, blank - and labels a, b:
 //         -    a    b
 //   t0   .5   .4   .1

@@ -11,20 +11,9 @@
 #include <utility>
 #include <vector>
 
-#include "support/test-util.h"
+#include "decode/test-posteriors.h"
 
 namespace u2moe {
-
-// Random log-posteriors; a larger spread makes them peakier.
-inline Tensor RandomLogp(Rng *rng, int64_t frames, int64_t vocab, float spread) {
-  Tensor t = RandomTensor(rng, frames, vocab, spread);
-  for (int64_t i = 0; i < frames; ++i) {
-    double sum = 0;
-    for (int64_t j = 0; j < vocab; ++j) sum += std::exp(static_cast<double>(t(i, j)));
-    for (int64_t j = 0; j < vocab; ++j) t(i, j) -= static_cast<float>(std::log(sum));
-  }
-  return t;
-}
 
 // The sum of the probabilities of all V^T paths, by label sequence.
 inline std::map<std::vector<int32_t>, double> AllPaths(ConstView logp, int32_t blank) {

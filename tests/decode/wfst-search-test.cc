@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "base/rng.h"
+#include "decode/test-posteriors.h"
 #include "decode/wfst-hot-words.h"
 #include "graph/ctc-topology.h"
 #include "graph/random-graph.h"
@@ -20,16 +21,6 @@ namespace {
 using fst::StdArc;
 using fst::StdVectorFst;
 using Ids = std::vector<int32_t>;
-
-Tensor RandomLogp(Rng *rng, int64_t frames, int64_t vocab, float spread) {
-  Tensor t = RandomTensor(rng, frames, vocab, spread);
-  for (int64_t i = 0; i < frames; ++i) {
-    double sum = 0;
-    for (int64_t j = 0; j < vocab; ++j) sum += std::exp(static_cast<double>(t(i, j)));
-    for (int64_t j = 0; j < vocab; ++j) t(i, j) -= static_cast<float>(std::log(sum));
-  }
-  return t;
-}
 
 CtcSearchOptions WideOpen() {
   CtcSearchOptions opts;

@@ -129,13 +129,7 @@ std::vector<std::string> ModelSeeds() {
 std::vector<std::string> PieceSeeds() {
   std::vector<std::string> seeds;
   for (int algorithm = 1; algorithm <= 4; ++algorithm) {
-    TinyModel tiny = TinyWordPieces();
-    tiny.algorithm = algorithm;
-    tiny.byte_fallback = algorithm == 2;
-    tiny.charsmap = TinyCharsmap({"C", "ED", "", "\u2581"});
-    tiny.pieces.push_back({"EE", 0, WordPiece::kUserDefined});
-    tiny.pieces.push_back({"DE", 0, WordPiece::kUnused});
-    seeds.push_back(tiny.Bytes() + "\n--\nCAB ED aaaa EEDE");
+    seeds.push_back(RichWordPieces(algorithm).Bytes() + "\n--\nCAB ED aaaa EEDE");
   }
   return seeds;
 }

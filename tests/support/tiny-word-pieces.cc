@@ -87,4 +87,14 @@ std::string TinyCharsmap(const std::vector<std::string> &strings) {
   return map;
 }
 
+TinyModel RichWordPieces(int algorithm) {
+  TinyModel tiny = TinyWordPieces();
+  tiny.algorithm = algorithm;
+  tiny.byte_fallback = algorithm == 2;
+  tiny.charsmap = TinyCharsmap({"C", "ED", "", "\u2581"});
+  tiny.pieces.push_back({"EE", 0, WordPiece::kUserDefined});
+  tiny.pieces.push_back({"DE", 0, WordPiece::kUnused});
+  return tiny;
+}
+
 }  // namespace u2moe

@@ -27,6 +27,9 @@ struct TinyModel {
 
 // <unk>, <s>, </s>, then the word mark, the letters A to E, and a few pieces of them.
 TinyModel TinyWordPieces();
+// The same with every part that a file can have: a character map, pieces of the user and unused
+// ones, and, as BPE, those of bytes. algorithm as in TinyModel.
+TinyModel RichWordPieces(int algorithm);
 
 // A character map with the rules that "a" becomes strings[0], "aa" strings[1], "aaa" strings[2],
 // ... (at most 60). The trie is 768 units behind the first 4 bytes: the root has unit 0 and leads

@@ -2,10 +2,8 @@
 
 #include <gtest/gtest.h>
 
-#include <functional>
-
-#include "base/error.h"
 #include "base/rng.h"
+#include "support/error-test.h"
 #include "support/test-util.h"
 #include "support/tiny-word-pieces.h"
 #include "util/text.h"
@@ -15,17 +13,6 @@ namespace {
 
 using Ids = std::vector<int32_t>;
 using Words = std::vector<std::string>;
-
-#define EXPECT_SAYS(text, part) EXPECT_NE((text).find(part), std::string::npos) << (text)
-
-std::string ErrorOf(const std::function<void()> &fn) {
-  try {
-    fn();
-  } catch (const Error &e) {
-    return e.what();
-  }
-  return "";
-}
 
 // The units of the tiny model as WeNet has them, with a Chinese character, a symbol, and a run that
 // is no piece.
@@ -66,14 +53,14 @@ TEST(Tokenizer, SymbolsAmongLetters) {
   EXPECT_EQ(letters->Encode({"X{NOISE}Y"}, 0, &notes), (Ids{0, 2, 0}));
   EXPECT_EQ(notes.unknown.size(), 2u);
   WriteFile(options.non_lang_syms, "NOISE\n");
-  EXPECT_SAYS(ErrorOf([&] { Make(units, "", options); }), "symbols:1: 'NOISE' is no symbol");
+  EXPECT_HAS(ErrorOf([&] { Make(units, "", options); }), "symbols:1: 'NOISE' is no symbol");
   WriteFile(options.non_lang_syms, "{NOISE}\n{X}\n");
-  EXPECT_SAYS(ErrorOf([&] { Make(units, "", options); }),
-              "symbols:2: '{X}' is not in the unit table");
+  EXPECT_HAS(ErrorOf([&] { Make(units, "", options); }),
+             "symbols:2: '{X}' is not in the unit table");
 }
 
 TEST(Tokenizer, WordPiecesNeedAModelToEncode) {
-  EXPECT_SAYS(ErrorOf([] { Make(TinyUnits(), ""); }), "give the SentencePiece model");
+  EXPECT_HAS(ErrorOf([] { Make(TinyUnits(), ""); }), "give the SentencePiece model");
   const auto decoder = Make(TinyUnits(), "", {}, false);
   EXPECT_EQ(decoder->Decode({8, 4, 11, 2, 12}), (Words{"AB", "CAB", "ED"}));
   EXPECT_EQ(Make(TinyUnits(), TinyWordPieces().Bytes(), {}, false)->Decode({8, 4}), Words{"AB"});
@@ -109,12 +96,12 @@ TEST(Tokenizer, ModelsThatDoNotFit) {
   EXPECT_EQ(error(TinyUnits().Units()), "");
   testing::internal::CaptureStderr();
   EXPECT_EQ(error({"<blank>", "<unk>", "\u2581A", "<sos/eos>"}), "");
-  EXPECT_SAYS(testing::internal::GetCapturedStderr(),
-              "only 1 of its 11 pieces are units of units.txt");
-  EXPECT_SAYS(error({"<blank>", "<unk>", "x", "y"}),
-              "tiny.model: none of its 14 pieces is a unit of units.txt");
-  EXPECT_SAYS(error({"<blank>", "A", "\u2581THE"}),
-              "tiny.model: the unit '\u2581THE' of units.txt is none of its pieces");
+  EXPECT_HAS(testing::internal::GetCapturedStderr(),
+             "only 1 of its 11 pieces are units of units.txt");
+  EXPECT_HAS(error({"<blank>", "<unk>", "x", "y"}),
+             "tiny.model: none of its 14 pieces is a unit of units.txt");
+  EXPECT_HAS(error({"<blank>", "A", "\u2581THE"}),
+             "tiny.model: the unit '\u2581THE' of units.txt is none of its pieces");
   EXPECT_THROW(CheckWordPieces(TinyUnits(), "u", "garbage", "m"), DataError);
   TokenizerOptions options;
   options.space_unit = "|";
@@ -131,7 +118,7 @@ TEST(Tokenizer, WithoutSentencePiece) {
     Make(TinyUnits(), TinyWordPieces().Bytes());
     ADD_FAILURE();
   } catch (const UsageError &e) {
-    EXPECT_SAYS(std::string(e.what()), "libsentencepiece-dev");
+    EXPECT_HAS(std::string(e.what()), "libsentencepiece-dev");
   }
 }
 
@@ -177,8 +164,8 @@ TEST(Tokenizer, PiecesThatTheTableLacksAreNamed) {
       ErrorOf([&] { pieces->Encode({"A\u00d6"}, -1); }),
       "the piece '\u00d6' (U+00D6 LATIN CAPITAL LETTER O WITH DIAERESIS) is not in the unit table; "
       "normalise the text, add the unit, or map unknown ones with --unk=<unk>");
-  EXPECT_SAYS(ErrorOf([&] { pieces->Encode({"AQQ"}, -1); }), "the piece 'QQ' is not");
-  EXPECT_SAYS(ErrorOf([&] { pieces->Encode({"AE\u0301"}, -1); }), "write it in NFC");
+  EXPECT_HAS(ErrorOf([&] { pieces->Encode({"AQQ"}, -1); }), "the piece 'QQ' is not");
+  EXPECT_HAS(ErrorOf([&] { pieces->Encode({"AE\u0301"}, -1); }), "write it in NFC");
   EncodeNotes notes;
   EXPECT_EQ(pieces->Encode({"AE\u0301", "QQ"}, 1, &notes), (Ids{8, 7, 1, 2, 1}));
   EXPECT_EQ(notes.unknown, (Words{"'\u0301' (U+0301 COMBINING ACUTE ACCENT)", "'QQ'"}));

@@ -6,26 +6,16 @@
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
-#include <functional>
 #include <limits>
 
-#include "base/error.h"
 #include "base/rng.h"
+#include "support/error-test.h"
 #include "support/test-util.h"
 
 namespace u2moe {
 namespace {
 
 using Words = std::vector<std::string>;
-
-std::string ErrorOf(const std::function<void()> &fn) {
-  try {
-    fn();
-  } catch (const Error &e) {
-    return e.what();
-  }
-  return "";
-}
 
 TEST(Text, Splits) {
   for (auto split : {SplitFields, SplitWords}) {

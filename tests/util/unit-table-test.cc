@@ -2,10 +2,9 @@
 
 #include <gtest/gtest.h>
 
-#include <functional>
 #include <nlohmann/json.hpp>
 
-#include "base/error.h"
+#include "support/error-test.h"
 #include "support/test-util.h"
 #include "table/text-tables.h"
 
@@ -32,15 +31,6 @@ TEST(UnitTable, Encode) {
   EXPECT_THROW(kUnits.Encode({"A", "B"}, "|", -1), UsageError);
   EXPECT_EQ(kUnits.Encode({"A"}, "|", -1), Ids{3});
   EXPECT_THROW(kUnits.Encode({"\xff"}, space, 1), DataError);
-}
-
-std::string ErrorOf(const std::function<void()> &fn) {
-  try {
-    fn();
-  } catch (const Error &e) {
-    return e.what();
-  }
-  return "";
 }
 
 TEST(UnitTable, LettersThatTheTableLacksAreNamed) {

@@ -1,5 +1,5 @@
-#ifndef U2MOE_DECODE_LOG_ADD_H_
-#define U2MOE_DECODE_LOG_ADD_H_
+#ifndef U2MOE_BASE_LOG_ADD_H_
+#define U2MOE_BASE_LOG_ADD_H_
 
 #include <cmath>
 #include <utility>
@@ -15,4 +15,4 @@ inline double LogAdd(double a, double b) {
 
 }  // namespace u2moe
 
-#endif  // U2MOE_DECODE_LOG_ADD_H_
+#endif  // U2MOE_BASE_LOG_ADD_H_
