@@ -12,6 +12,9 @@ PYTHON ?= python3
 CXXFLAGS ?= $(if $(DEBUG),-O0 -g,-O3 -g1 -DNDEBUG)
 # Tests are compiled more often than they run.
 TEST_CXXFLAGS ?= $(if $(DEBUG),,-O1)
+# So is what computes little: -O3 would take longer to compile it than it could ever save.
+COLD := bin/% src/graph/% src/lab/% src/modelfile/%
+COLD_CXXFLAGS ?= $(TEST_CXXFLAGS)
 # Compilations go through ccache where it is installed; CCACHE= turns that off.
 CCACHE ?= $(shell command -v ccache)
 export CCACHE_NOHASHDIR := 1# clones and worktrees share it; debuggers may see another's directory
@@ -89,7 +92,7 @@ FORCE:
 $(BUILD)/obj/%.o: %.cc $(BUILD)/.flags
 	@mkdir -p $(@D)
 	$(if $(Q),@echo "  CXX  $<")
-	$(Q)$(CCACHE) $(CXX) $(CXXFLAGS_ALL) $(if $(filter tests/%,$<),$(TEST_CXXFLAGS)) -c $< -o $@
+	$(Q)$(CCACHE) $(CXX) $(CXXFLAGS_ALL) $(if $(filter tests/%,$<),$(TEST_CXXFLAGS),$(if $(filter $(COLD),$<),$(COLD_CXXFLAGS))) -c $< -o $@
 
 $(LIB): $(LIB_OBJ)
 $(SUPPORT_LIB): $(SUPPORT_OBJ)
@@ -148,7 +151,7 @@ lint:  ## check include order, file sizes, shell scripts, format, house rules
 format:  ## clang-format all sources in place
 	$(Q)clang-format -i $$(git ls-files 'src/*.h' 'src/*.cc' 'bin/*.cc' 'tests/*.h' 'tests/*.cc')
 
-demo: ## install what is needed, build, and run egs/polyglot (under 12 minutes on 2 cores)
+demo: ## install what is needed, build, and run egs/polyglot (13 minutes on 2 cores)
 	$(Q)utils/install-deps.sh
 	$(Q)$(MAKE) --no-print-directory -j$$(nproc) all
 	$(Q)egs/polyglot/run.sh

@@ -140,7 +140,11 @@ StdVectorFst CompileGraph(const StdVectorFst &lexicon, const StdVectorFst &gramm
   fst::ArcSort(&g, fst::ILabelCompare<StdArc>());
   StdVectorFst lg;
   {
-    const fst::ComposeFst<StdArc> lazy(l, g, fst::CacheOptions(true, 0));
+    // With its kinds named the composition is compiled for these alone, not for look-ahead too.
+    using Matcher = fst::SortedMatcher<fst::Fst<StdArc>>;
+    using Filter = fst::SequenceComposeFilter<Matcher>;
+    const fst::ComposeFst<StdArc> lazy(
+        l, g, fst::ComposeFstOptions<StdArc, Matcher, Filter>(fst::CacheOptions(true, 0)));
     lg = CopyWithin(lazy, opts.max_states, "L o G");
   }
   fst::Connect(&lg);
@@ -161,7 +165,8 @@ StdVectorFst CompileGraph(const StdVectorFst &lexicon, const StdVectorFst &gramm
   Note("det(L o G)", det, notes);
   fst::EncodeMapper<StdArc> encoder(fst::kEncodeLabels | fst::kEncodeWeights);
   fst::Encode(&det, &encoder);
-  fst::Minimize(&det);
+  // An acceptor without weights now; Minimize would be compiled for transducers too.
+  fst::internal::AcceptorMinimize(&det);
   fst::Decode(&det, encoder);
   RequireSound(det, "the minimisation of LG");
   Note("LG", det, notes);
