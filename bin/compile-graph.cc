@@ -33,8 +33,7 @@ int Run(int argc, char *argv[]) {
   opts.topology = &FindCtcTopology(name, "--topology");
   if (opts.max_states < 0) throw UsageError("--max-states=", opts.max_states, ": must be from 0");
 
-  const auto tokenizer = OpenTokenizer(po.Arg(0), {}, false);
-  opts.num_tokens = tokenizer->Units().Size();
+  opts.num_tokens = OpenUnits(po.Arg(0)).Size();
   std::optional<WordTable> words;
   if (!words_name.empty()) words = WordTable::Read(words_name);
   if (words) opts.words = &*words;
