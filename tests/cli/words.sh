@@ -32,7 +32,8 @@ out += b''.join(struct.pack('<2I', *x) for x in ids + strs) + data
 open(sys.argv[1], 'wb').write(out)
 END
 printf 'u1 ryba plave sama\nu2 ryba dnes v noci\nu3 kdo stojí za dveřmi a čeká na nás\n' > said
-package_text() { U2MOE_ROOT=$clone python3 "$clone/egs/debian/local/package_text.py" --without said "$@"; }
+package_text() { U2MOE_ROOT=$clone python3 "$clone/egs/debian/local/package_text.py" --without said \
+  --normalize lowercase,no-punctuation "$@"; }
 check "text of packages" package_text --langs cs packages text-out
 check_equal "sentences" "$(cat text-out/cs.txt)" "kdo jinému jámu kopá
 sám do ní padá
