@@ -155,8 +155,8 @@ lm_scores() { # <text> <set> <scores>
     fi
     if [[ ! -s $3.text ]]; then continue; fi
     # Known words and the end, unknown ones as <unk>, and as in fusion 10 units less for each of those.
-    quietly lm compute-perplexity "$tolerance" "$(lm_of "$part")" "ark,t:$3.text" "ark,t:$3.parts" > /dev/null
-    awk '{ print $1, " [", $3 + $4 - 10 * $6, "]" }' "$3.parts" >> "$3"
+    quietly lm compute-perplexity "$tolerance" --per-utt="$3.parts" "$(lm_of "$part")" "ark,t:$3.text" > /dev/null
+    awk '{ print $1, " [", $4 + $5 - 10 * $3, "]" }' "$3.parts" >> "$3"
   done
   rm -f "$3.text" "$3.parts"
 }
