@@ -100,6 +100,24 @@ check "TLG of it" compile-graph phones.safetensors L5.fst G2.fst TLG5.fst
 check "T of it" make-ctc-topology phones.safetensors T5.fst
 check_equal "are the same bytes" "$(cat L5.fst TLG5.fst T5.fst | cksum)" "$(cat L4.fst TLG4.fst T4.fst | cksum)"
 
+# LG alone, and T composed while searching.
+check "LG" compile-graph --topology=none --words=words.txt units.txt L.fst G.fst LG.fst
+for topology in correct compact minimal eesen; do
+  decode $topology.fst --nbest=3 --lattice=ark:want.lat && mv text text.want && mv tokens tokens.want
+  decode LG.fst --topology=$topology --nbest=3 --lattice=ark:got.lat --threads=2
+  check_equal "T o LG while searching, $topology" "$(cat text tokens)" "$(cat text.want tokens.want)"
+  if command -v lattice-to-nbest >/dev/null; then
+    for lat in want got; do lattice-to-nbest --n=20 --words=ark,t:$lat.words ark:$lat.lat 2>/dev/null; done
+    check_equal "and its lattices, $topology" "$(cat got.words)" "$(cat want.words)"
+  fi
+done
+check_fails "a graph that has a topology" 2 'topology=compact: the graph correct.fst has the blank' \
+  ctc-decode --method=wfst --graph=correct.fst --topology=compact ark:logp.txt ark:never.ark
+check_fails "a graph that has none" 0 'LG.fst has no arc with the blank.*--topology=NAME' \
+  ctc-decode --max-failures=2 --method=wfst --graph=LG.fst ark:logp.txt ark:x.ark
+check_fails "no such topology" 2 'topology=hmm: unknown; known topologies are correct' \
+  ctc-decode --method=wfst --graph=LG.fst --topology=hmm ark:logp.txt ark:never.ark
+
 # Hot words: "ba" instead of "ab", by the units of the graph.
 printf 'u1 [\n -2 -1 -0.6 -3\n -2 -0.6 -1 -3 ]\n' >logp.txt
 decode correct.fst
