@@ -19,7 +19,10 @@ int Run(int argc, char *argv[]) {
       "  e.g. compile-graph --words=words.txt units.txt L.fst G.fst TLG.fst\n");
   std::string name = "correct", type = "vector", words_name;
   CompileGraphOptions opts;
-  po.Register("topology", &name, CtcTopologyNames() + " (see docs/decoding-graphs.md)");
+  po.Register("topology", &name,
+              CtcTopologyNames() +
+                  " (see docs/decoding-graphs.md); none: LG alone, for ctc-decode --topology, "
+                  "which is smaller");
   po.Register("blank", &opts.blank, "id of the blank among the units");
   po.Register("max-states", &opts.max_states,
               "stop, with a message, when the graph or what is on the way to it has more states; "
@@ -30,11 +33,10 @@ int Run(int argc, char *argv[]) {
   po.Register("fst-type", &type, "vector or const");
   if (!po.Parse(argc, argv, 4, 4, InputArgs{-1})) return 0;
   const FstFileType file_type = ParseFstFileType(type);
-  opts.topology = &FindCtcTopology(name, "--topology");
+  if (name != "none") opts.topology = &FindCtcTopology(name, "--topology");
   if (opts.max_states < 0) throw UsageError("--max-states=", opts.max_states, ": must be from 0");
 
-  const auto tokenizer = OpenTokenizer(po.Arg(0), {}, false);
-  opts.num_tokens = tokenizer->Units().Size();
+  opts.num_tokens = OpenUnits(po.Arg(0)).Size();
   std::optional<WordTable> words;
   if (!words_name.empty()) words = WordTable::Read(words_name);
   if (words) opts.words = &*words;

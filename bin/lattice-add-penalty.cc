@@ -17,6 +17,7 @@ int Run(int argc, char *argv[]) {
   float penalty = 0;
   po.Register("word-ins-penalty", &penalty,
               "the cost of a word, natural-log units; below 0 it is a bonus for length");
+  RegisterLatticeLimit(&po);
   UtteranceTally tally(&po);
   if (!po.Parse(argc, argv, 2, 2, InputArgs{1})) return 0;
 

@@ -25,6 +25,7 @@ int Run(int argc, char *argv[]) {
   scales.Register(&po);
   po.RegisterInput("word-symbol-table", &symbols, "words.txt of the graph, for --text");
   po.RegisterOutput("text", &text_wspecifier, "wspecifier for the words as text, always in lines");
+  RegisterLatticeLimit(&po);
   UtteranceTally tally(&po);
   if (!po.Parse(argc, argv, 1, 3, InputArgs{1})) return 0;
   if (!text_wspecifier.empty() && symbols.empty())

@@ -17,6 +17,7 @@ int Run(int argc, char *argv[]) {
   po.Register("write-compact", &write_compact,
               "write compact lattices, whose weights hold the input labels; else lattices with an "
               "arc for each label");
+  RegisterLatticeLimit(&po);
   UtteranceTally tally(&po);
   if (!po.Parse(argc, argv, 2, 2, InputArgs{1})) return 0;
 

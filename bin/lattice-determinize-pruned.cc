@@ -22,6 +22,7 @@ int Run(int argc, char *argv[]) {
   DeterminizeOptions opts;
   scales.Register(&po);
   opts.Register(&po);
+  RegisterLatticeLimit(&po);
   UtteranceTally tally(&po);
   if (!po.Parse(argc, argv, 2, 2, InputArgs{1})) return 0;
   opts.Check();

@@ -39,6 +39,7 @@ int Run(int argc, char *argv[]) {
   po.Register("oov-cost", &oov_cost,
               "the cost of a word that an ARPA file does not know and has no <unk> for");
   po.Register("max-arcs", &max_arcs, "an utterance whose result has more arcs fails");
+  RegisterLatticeLimit(&po);
   UtteranceTally tally(&po);
   if (!po.Parse(argc, argv, 3, 3, InputArgs{2})) return 0;
   if (!(remove_scale >= 0))

@@ -30,6 +30,7 @@ int Run(int argc, char *argv[]) {
   std::string symbols;
   po.RegisterInput("word-symbol-table", &symbols, "words.txt of the graph: references are text");
   po.AddPlaces([](Places *places) { places->Print("the totals"); });
+  RegisterLatticeLimit(&po);
   UtteranceTally tally(&po);
   if (!po.Parse(argc, argv, 2, 4, InputArgs{2})) return 0;
 

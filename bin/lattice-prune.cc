@@ -25,6 +25,7 @@ int Run(int argc, char *argv[]) {
   float beam = 10;
   scales.Register(&po);
   po.Register("beam", &beam, "how much worse than the best a path may be, in scaled cost");
+  RegisterLatticeLimit(&po);
   UtteranceTally tally(&po);
   if (!po.Parse(argc, argv, 2, 2, InputArgs{1})) return 0;
   if (!(beam >= 0)) throw UsageError("--beam=", beam, ": must be 0 or more");

@@ -20,6 +20,7 @@ int Run(int argc, char *argv[]) {
   po.Register("acoustic2lm-scale", &acoustic2lm, "add this times the acoustic to the graph costs");
   po.Register("lm-scale", &lm, "graph costs times this");
   po.Register("lm2acoustic-scale", &lm2acoustic, "add this times the graph to the acoustic costs");
+  RegisterLatticeLimit(&po);
   UtteranceTally tally(&po);
   if (!po.Parse(argc, argv, 2, 2, InputArgs{1})) return 0;
 

@@ -38,6 +38,7 @@ int Run(int argc, char *argv[]) {
   po.RegisterOutput(
       "lm-scores", &lm_scores_name,
       "wspecifier for graph scores, of language model, lexicon and topology, likewise");
+  RegisterLatticeLimit(&po);
   UtteranceTally tally(&po);
   if (!po.Parse(argc, argv, 1, 2, InputArgs{1})) return 0;
   if (n < 1) throw UsageError("--n=", n, ": must be 1 or more");

@@ -27,9 +27,8 @@ int Run(int argc, char *argv[]) {
   const FstFileType file_type = ParseFstFileType(type);
   const CtcTopology &topology = FindCtcTopology(name, "--topology");
   if (num_disambig < 0) throw UsageError("--num-disambig=", num_disambig, ": must be from 0 up");
-  const auto tokenizer = OpenTokenizer(po.Arg(0), {}, false);
   const fst::StdVectorFst t =
-      MakeCtcTopology(topology, tokenizer->Units().Size(), blank, num_disambig);
+      MakeCtcTopology(topology, OpenUnits(po.Arg(0)).Size(), blank, num_disambig);
   WriteFst(t, file_type, po.Arg(1));
   LOG_INFO << "wrote the topology " << topology.name << " (" << topology.summary << "), "
            << t.NumStates() << " states, to " << po.Arg(1);

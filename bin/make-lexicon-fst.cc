@@ -59,8 +59,9 @@ int Run(int argc, char *argv[]) {
   if (!(opts.silence_prob > 0 && opts.silence_prob < 1))
     throw UsageError("--silence-prob=", opts.silence_prob, ": must be between 0 and 1");
 
-  const auto tokenizer = OpenTokenizer(po.Arg(0), spelling, lexicon_name.empty());
-  const UnitTable &units = tokenizer->Units();
+  // Words are cut into units where there is no lexicon; with one, these may be anything: phones.
+  const auto tokenizer = lexicon_name.empty() ? OpenTokenizer(po.Arg(0), spelling, true) : nullptr;
+  const UnitTable units = tokenizer ? tokenizer->Units() : OpenUnits(po.Arg(0));
   opts.num_tokens = units.Size();
   opts.silence = FindUnit(units, "--silence-unit", silence, po.Arg(0));
   WordTable words;

@@ -17,7 +17,8 @@ int Run(int argc, char *argv[]) {
       "from "
       "the scores of\n"
       "its n-best lists: a grid, then smaller and smaller steps around its best point. Ties go to "
-      "smaller weights.\n\n"
+      "what is nearest\n"
+      "to attention-rescore's weights without tuning.\n\n"
       "Usage: tune-weights [options] <nbest-tokens-rspecifier> <nbest-text-rspecifier> "
       "<components-rspecifier>\n"
       "         <ref-rspecifier> [<config-wxfilename>]\n"
@@ -57,8 +58,8 @@ int Run(int argc, char *argv[]) {
                      best = RefineWeights(set, coarse, grid.halvings);
   LOG_INFO << "chosen: " << best.weights.ToString() << "; " << wer.ToString();
   if (TuningErrors(set, UntunedWeights(set)) == best.errors) {
-    LOG_WARN << "this set does not tell these weights from those without tuning ("
-             << UntunedWeights(set).ToString() << "), which make as many errors";
+    LOG_WARN << "this set does not tell any weights from those without tuning ("
+             << UntunedWeights(set).ToString() << "): none that were tried make fewer errors";
   }
   WriteTuningTable(std::cout, set, points, coarse, best, wer.RateName());
   if (num_left_out > 0) LOG_WARN << num_left_out << " references had no n-best list";

@@ -201,6 +201,19 @@ rescored_text() { # <model> <units.txt> <base>
   logged "$3.log" tokens-to-text "$2" "ark,t:$3.tokens" "ark,t:$3.text"
 }
 
+# The one cleaning of texts that recipes do, by the variables normalize and normalize_map: the texts of a data directory.
+# What has no words any more is left out like what had none.
+# shellcheck disable=SC2154  # the recipe sets them
+normalize_data_dir() { # <data-dir> <log>
+  if [[ $normalize == none ]]; then return; fi
+  rm -rf "$1.whole" && mv "$1" "$1.whole"
+  logged "$2" normalize-text --normalize="$normalize" --normalize-map="$normalize_map" "ark:$1.whole/text" "ark,t:$1.whole/normal"
+  mv "$1.whole/normal" "$1.whole/text"
+  clean_data_dir.sh "$1.whole" "$1"
+  if [[ -e $1.whole/dropped ]]; then cat "$1.whole/dropped" >> "$1/dropped"; fi
+  rm -rf "$1.whole"
+}
+
 # A text as one word of a shell command.
 shell_word() { printf "'%s'" "${1//"'"/"'\\''"}"; }
 
@@ -245,7 +258,7 @@ report_runs() { # <title>
 # shellcheck disable=SC2154  # the recipe sets them
 words_runs() { # [<folder of further text>]
   local set run lm_options
-  language_models.sh --text "${1-}" --sets "dev $tests" data exp/lm
+  language_models.sh --text "${1-}" --normalize "${normalize:-none}" --normalize-map "${normalize_map-}" --sets "dev $tests" data exp/lm
   if [[ -e exp/lm/all.arpa ]]; then lm_options=(--lm exp/lm/all.arpa); else lm_options=(--lms exp/lm); fi
   for set in $tests; do
     hot_words.py data/train/text "data/$set/text" "exp/lm/hot_words.$set"

@@ -7,7 +7,8 @@
 #                       Nothing is installed into the system
 #   --models "moe dense"   also dense-wide; conf/<size> of egs/own-data
 #   --size small, --epochs N, --learning-rate X, --seeds "777", --chunks "-1 16", --units char, --max-failures 0,
-#   --normalize none, --normalize-map FILE, --nj N, --train-jobs N   as in egs/own-data/run.sh
+#   --normalize-map FILE, --nj N, --train-jobs N   as in egs/own-data/run.sh
+#   --normalize lowercase,no-punctuation   what is done to all texts, those of --lm true too; none: as the packages write them
 #   --lm true           also language models of each language, out of text in Debian's packages (local/lm_packages.txt, fetched
 #                       below corpus/ too) but for what dev or test say, and hot words: exp/report/words.txt
 #   --dir FOLDER        for conf, data, dump, exp; default: out where the recipe is
@@ -32,7 +33,7 @@ learning_rate=
 seeds=777
 chunks="-1 16"
 units=char
-normalize=none
+normalize=lowercase,no-punctuation
 normalize_map=
 max_failures=0
 dir=out
@@ -63,6 +64,7 @@ if begin_stage 2 "data directories"; then
   rm -rf "$corpus"
   mkdir -p "$corpus/data"
   local/prepare.py --langs "$langs" "$root" "$corpus/all"
+  normalize_data_dir "$corpus/all" "$corpus/normalize.log"
   audio_facts.sh --nj "$nj" "$corpus/all"
   filter_utts.sh --min-seconds 0.4 --max-seconds 15 --max-letters-per-second 25 --labels false "$corpus/all"
   options=()
@@ -73,7 +75,7 @@ if begin_stage 2 "data directories"; then
   split_off_set.sh --by text --share 0.06 --max-utts 600 "$corpus/rest" "$corpus/data/train" "$corpus/data/dev"
   if $lm; then
     # Texts of packages that hold what is said in dev or test: those sentences are left out.
-    local/package_text.py --langs "$langs" --without "$corpus/data/dev/text $corpus/data/test/text" "${packages:-$PWD/corpus/texts}" "$corpus/lm"
+    local/package_text.py --langs "$langs" --normalize "$normalize" --normalize-map "$normalize_map" --without "$corpus/data/dev/text $corpus/data/test/text" "${packages:-$PWD/corpus/texts}" "$corpus/lm"
   fi
 fi
 

@@ -87,17 +87,10 @@ dir=$PWD
 # Reads one data directory into data/<name>; leaves out what cannot be used.
 read_set() { # <folder> <name>
   local labels=false size=500
-  if [[ $2 == train || $2 == dev ]]; then labels=true; fi
+  # Word pieces do not exist yet; features.sh counts them.
+  if [[ $units == char && ($2 == train || $2 == dev) ]]; then labels=true; fi
   clean_data_dir.sh --from "$here" "$1" "data/$2"
-  if [[ $normalize != none ]]; then # what has no words any more is left out like what had none
-    rm -rf data/whole && mv "data/$2" data/whole
-    logged data/normalize.log normalize-text --normalize="$normalize" --normalize-map="$normalize_map" \
-      ark:data/whole/text ark,t:data/whole/normal
-    mv data/whole/normal data/whole/text
-    clean_data_dir.sh data/whole "data/$2"
-    if [[ -e data/whole/dropped ]]; then cat data/whole/dropped >> "data/$2/dropped"; fi
-    rm -rf data/whole
-  fi
+  normalize_data_dir "data/$2" data/normalize.log
   if $cut; then # spread over the whole
     if [[ $2 != train ]]; then size=40; fi
     if (($(wc -l < "data/$2/text") > size)); then

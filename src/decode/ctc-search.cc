@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "decode/ctc-greedy.h"
 #include "decode/ctc-prefix-beam.h"
+#include "util/ctc-topology.h"
 #ifdef U2MOE_OPENFST
 #include "decode/wfst-search.h"
 #endif
@@ -115,6 +116,9 @@ void WfstOptions::Register(OptionParser *po) {
   po->RegisterInput("graph", &graph,
                     "FST file of the decoding graph, as compile-graph writes it (wfst only, as the "
                     "following)");
+  po->Register("topology", &topology,
+               "of a --graph that has none (compile-graph --topology=none): " + CtcTopologyNames() +
+                   ", composed with it while searching; empty: the graph has one");
   po->Register("graph-beam", &beam,
                "paths worse than the best by this are given up, natural-log units");
   po->Register("lattice-beam", &lattice_beam,
@@ -134,6 +138,7 @@ void WfstOptions::Check() const {
   if (graph.empty()) {
     throw UsageError("--method=wfst needs --graph=FILE, which compile-graph makes");
   }
+  if (!topology.empty()) FindCtcTopology(topology, "--topology");
   const auto positive = [](const char *name, float value) {
     if (!(value > 0 && value < 1e6f))
       throw UsageError("--", name, "=", value, ": must be a number above 0");
@@ -155,6 +160,7 @@ void WfstOptions::Check() const {
 std::string WfstOptions::ToString() const {
   std::string s = Cat(", graph ", graph, ", beam ", beam, ", max-active ", max_active,
                       ", min-active ", min_active, ", lattice-beam ", lattice_beam);
+  if (!topology.empty()) s += Cat(", topology ", topology, " composed while searching");
   if (acoustic_scale != 1) s += Cat(", acoustic scale ", acoustic_scale);
   if (blank_skip_thresh < 1) s += Cat(", blank skipped above ", blank_skip_thresh);
   if (blank_scale != 1) s += Cat(", blank scale ", blank_scale);

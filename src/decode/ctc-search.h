@@ -32,6 +32,7 @@ struct PrefixBeamOptions {
 // Costs are in natural-log units. Names and defaults are those of WeNet's runtime.
 struct WfstOptions {
   std::string graph;
+  std::string topology;  // of a graph that has none: composed with it while searching
   float beam = 16, lattice_beam = 10;
   int32_t max_active = 7000, min_active = 200;
   float acoustic_scale = 1;

@@ -8,6 +8,11 @@
 #include "base/error.h"
 
 namespace u2moe {
+namespace {
+
+constexpr double kStep = 0.05, kBonusStep = 0.25;  // of the refinement, at first
+
+}  // namespace
 
 int64_t TuningErrors(const TuningSet &set, const RescoringOptions &weights) {
   int64_t errors = 0;
@@ -39,12 +44,26 @@ int64_t OracleErrors(const TuningSet &set) {
   return errors;
 }
 
-bool Better(const TunedWeights &a, const TunedWeights &b) {
-  const auto key = [](const TunedWeights &t) {
+double DistanceFromUntuned(const TuningSet &set, const RescoringOptions &weights) {
+  const RescoringOptions plain = UntunedWeights(set);
+  // Weights are decimals of a few digits: what floats add to them does not decide ties.
+  const auto steps = [](float a, float b, double step) {
+    return std::round(std::fabs(static_cast<double>(a) - static_cast<double>(b)) * 1e6) / 1e6 /
+           step;
+  };
+  return std::round(1e6 * (steps(weights.ctc_weight, plain.ctc_weight, kStep) +
+                           steps(weights.reverse_weight, plain.reverse_weight, kStep) +
+                           steps(weights.lm_weight, plain.lm_weight, kStep) +
+                           steps(weights.length_bonus, plain.length_bonus, kBonusStep))) /
+         1e6;
+}
+
+bool Better(const TuningSet &set, const TunedWeights &a, const TunedWeights &b) {
+  if (a.errors != b.errors) return a.errors < b.errors;
+  const auto key = [&](const TunedWeights &t) {
     const RescoringOptions &w = t.weights;
-    const float bonus = std::fabs(w.length_bonus);
-    return std::make_tuple(t.errors, w.ctc_weight + w.reverse_weight + w.lm_weight + bonus, bonus,
-                           w.lm_weight, w.reverse_weight, w.ctc_weight, w.length_bonus);
+    return std::make_tuple(DistanceFromUntuned(set, w), w.lm_weight, std::fabs(w.length_bonus),
+                           w.reverse_weight, w.ctc_weight, w.length_bonus);
   };
   return key(a) < key(b);
 }
@@ -53,7 +72,7 @@ namespace {
 
 void Try(const TuningSet &set, const RescoringOptions &weights, bool *any, TunedWeights *best) {
   const TunedWeights found{weights, TuningErrors(set, weights)};
-  if (*any && !Better(found, *best)) return;
+  if (*any && !Better(set, found, *best)) return;
   *best = found;
   *any = true;
 }
@@ -85,8 +104,8 @@ TunedWeights SearchGrid(const TuningSet &set, const TuningGrid &grid) {
 
 TunedWeights RefineWeights(const TuningSet &set, TunedWeights from, int halvings) {
   TunedWeights best = from;
-  double step = 0.05;
-  for (int n = 0; n <= halvings; ++n, step /= 2) {
+  double step = kStep, bonus_step = kBonusStep;
+  for (int n = 0; n <= halvings; ++n, step /= 2, bonus_step /= 2) {
     // From the float to the decimal that was meant, so that 0.3 - 0.05 is 0.25.
     const auto moved = [&](float x, int by, double unit) {
       return static_cast<float>(std::round((static_cast<double>(x) + by * unit) * 1e6) / 1e6);
@@ -104,20 +123,22 @@ TunedWeights RefineWeights(const TuningSet &set, TunedWeights from, int halvings
               w.ctc_weight = moved(at.ctc_weight, ctc, step);
               w.reverse_weight = moved(at.reverse_weight, reverse, step);
               w.lm_weight = moved(at.lm_weight, lm, step);
-              w.length_bonus = moved(at.length_bonus, bonus, 5 * step);
+              w.length_bonus = moved(at.length_bonus, bonus, bonus_step);
               if (w.ctc_weight < 0 || w.reverse_weight < 0 || w.reverse_weight > 1 ||
                   w.lm_weight < 0)
                 continue;
               bool any = true;
               const TunedWeights before = best;
               Try(set, w, &any, &best);
-              moves = moves || Better(best, before);
+              moves = moves || Better(set, best, before);
             }
           }
         }
       }
     }
   }
+  bool any = true;
+  if (halvings >= 0) Try(set, UntunedWeights(set), &any, &best);
   return best;
 }
 

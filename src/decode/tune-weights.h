@@ -42,15 +42,21 @@ RescoringOptions UntunedWeights(const TuningSet &set);
 // Errors where the best hypothesis of each list is known.
 int64_t OracleErrors(const TuningSet &set);
 
-// Deterministic: fewer errors are better; of as many, a smaller sum of magnitudes of the weights;
-// of equal ones, the smaller length bonus, LM, reverse and CTC weight, in this order.
-bool Better(const TunedWeights &a, const TunedWeights &b);
+// How far weights are from those without tuning, in steps of the refinement (RefineWeights): a set
+// that cannot tell two choices apart gives no reason to go further.
+double DistanceFromUntuned(const TuningSet &set, const RescoringOptions &weights);
+
+// Deterministic: fewer errors are better; of as many, what is nearer to the weights without tuning;
+// of as near ones, the smaller LM weight, magnitude of the length bonus, reverse and CTC weight, in
+// this order.
+bool Better(const TuningSet &set, const TunedWeights &a, const TunedWeights &b);
 
 // The best point of the grid.
 TunedWeights SearchGrid(const TuningSet &set, const TuningGrid &grid);
 // Goes on from there: looks at all neighbours one step away, in any number of weights at once, and
 // moves to the best, until none is better; then halves the steps, `halvings` times. Steps begin at
-// 0.05, that of the length bonus at 0.25.
+// 0.05, that of the length bonus at 0.25. Where the weights without tuning make as few errors as
+// what was found, they are chosen. Negative halvings: `from` as it is.
 TunedWeights RefineWeights(const TuningSet &set, TunedWeights from, int halvings);
 
 }  // namespace u2moe

@@ -37,10 +37,11 @@ void WfstGraph::AddState(float final, Span<fst::StdArc> arcs, const std::string 
       largest_ilabel_ = std::max(largest_ilabel_, a.ilabel);
     }
   };
-  State state{static_cast<uint32_t>(arcs_.size()), 0};
+  State state{static_cast<uint32_t>(arcs_.size()), 0, 0};
   add(true);
   state.emitting = static_cast<uint32_t>(arcs_.size());
   add(false);
+  state.end = static_cast<uint32_t>(arcs_.size());
   states_.push_back(state);
   finals_.push_back(final);
 }
@@ -48,8 +49,6 @@ void WfstGraph::AddState(float final, Span<fst::StdArc> arcs, const std::string 
 void WfstGraph::Finish(int64_t start, const std::string &source) {
   if (start < 0) throw DataError(source, ": the graph has no start state, so it accepts nothing");
   start_ = static_cast<int32_t>(start);
-  const uint32_t end = static_cast<uint32_t>(arcs_.size());
-  states_.push_back({end, end});
   FindLevels(source);
 }
 
@@ -101,16 +100,27 @@ void WfstGraph::FindLevels(const std::string &source) {
 
 int32_t WfstGraph::SourceOf(int32_t arc) const {
   // The last state whose arcs begin at or before it; states without arcs begin where the next does.
-  const auto after =
-      std::upper_bound(states_.begin(), states_.end(), static_cast<uint32_t>(arc),
-                       [](uint32_t index, const State &s) { return index < s.epsilons; });
-  return static_cast<int32_t>(after - states_.begin()) - 1;
+  const uint32_t index = static_cast<uint32_t>(arc);
+  if (by_arcs_.empty()) {
+    const auto after = std::upper_bound(states_.begin(), states_.end(), index,
+                                        [](uint32_t i, const State &s) { return i < s.epsilons; });
+    return static_cast<int32_t>(after - states_.begin()) - 1;
+  }
+  const auto after = std::upper_bound(
+      by_arcs_.begin(), by_arcs_.end(), index,
+      [&](uint32_t i, int32_t s) { return i < states_[static_cast<size_t>(s)].epsilons; });
+  return after[-1];
+}
+
+bool WfstGraph::HasInputLabel(int32_t label) const {
+  return std::any_of(arcs_.begin(), arcs_.end(),
+                     [label](const Arc &a) { return a.ilabel == label; });
 }
 
 void WfstGraph::AddToTokens(float cost, int32_t blank_label) {
   for (int32_t s = 0; s < NumStates(); ++s) {
-    const State *state = &states_[static_cast<size_t>(s)];
-    for (uint32_t i = state->emitting; i < state[1].epsilons; ++i) {
+    const State &state = states_[static_cast<size_t>(s)];
+    for (uint32_t i = state.emitting; i < state.end; ++i) {
       if (BeginsToken(arcs_[i], s, blank_label)) arcs_[i].weight += cost;
     }
   }

@@ -14,7 +14,7 @@
 namespace u2moe {
 
 // Input labels: 0 none, 1 + k token k of the model. Output labels: words, 0 none. Weights: costs.
-// Const after it was made: threads share it. 16 bytes an arc and 16 a state.
+// Const after it was made: threads share it. 16 bytes an arc and 20 a state.
 class WfstGraph {
  public:
   struct Arc {
@@ -29,7 +29,7 @@ class WfstGraph {
   WfstGraph(const fst::StdVectorFst &machine, const std::string &source);
 
   int32_t Start() const { return start_; }
-  int32_t NumStates() const { return static_cast<int32_t>(states_.size()) - 1; }
+  int32_t NumStates() const { return static_cast<int32_t>(states_.size()); }
   size_t NumArcs() const { return arcs_.size(); }
   float Final(int32_t state) const { return finals_[static_cast<size_t>(state)]; }
   Span<Arc> Epsilons(int32_t state) const {
@@ -37,8 +37,8 @@ class WfstGraph {
     return {arcs_.data() + s.epsilons, static_cast<size_t>(s.emitting - s.epsilons)};
   }
   Span<Arc> Emitting(int32_t state) const {
-    const State *s = &states_[static_cast<size_t>(state)];
-    return {arcs_.data() + s->emitting, static_cast<size_t>(s[1].epsilons - s->emitting)};
+    const State &s = states_[static_cast<size_t>(state)];
+    return {arcs_.data() + s.emitting, static_cast<size_t>(s.end - s.emitting)};
   }
   const Arc &ArcAt(int32_t index) const { return arcs_[static_cast<size_t>(index)]; }
   int32_t IndexOf(const Arc &arc) const { return static_cast<int32_t>(&arc - arcs_.data()); }
@@ -57,21 +57,25 @@ class WfstGraph {
   }
   // Adds to the cost of every arc that begins a token.
   void AddToTokens(float cost, int32_t blank_label);
+  bool HasInputLabel(int32_t label) const;
 
- private:
+ protected:
   struct State {
-    uint32_t epsilons, emitting;  // where its arcs begin; the next state's follow
+    uint32_t epsilons, emitting, end;  // where its arcs begin, and where the emitting ones do
   };
   WfstGraph() = default;
-  void AddState(float final, Span<fst::StdArc> arcs, const std::string &source);
-  void Finish(int64_t start, const std::string &source);
-  void FindLevels(const std::string &source);
 
   int32_t start_ = -1, largest_ilabel_ = 0, num_levels_ = 0;
-  std::vector<State> states_;  // and one more
+  std::vector<State> states_;
   std::vector<float> finals_;
   std::vector<int32_t> levels_;
   std::vector<Arc> arcs_;
+  std::vector<int32_t> by_arcs_;  // states in the order of their arcs; empty: of their numbers
+
+ private:
+  void AddState(float final, Span<fst::StdArc> arcs, const std::string &source);
+  void Finish(int64_t start, const std::string &source);
+  void FindLevels(const std::string &source);
 };
 
 }  // namespace u2moe

@@ -27,15 +27,26 @@ TrellisOptions ToTrellisOptions(const CtcSearchOptions &opts) {
 
 }  // namespace
 
-WfstSearch::WfstSearch(const WfstGraph *graph, const CtcSearchOptions &opts,
-                       const ContextGraph *context)
+WfstSearch::WfstSearch(const WfstGraph *graph, std::shared_ptr<ComposedWfstGraph> composed,
+                       const CtcSearchOptions &opts, const ContextGraph *context)
     : graph_(graph),
+      composed_(std::move(composed)),
       opts_(opts),
       context_(context),
       frames_(opts.blank, opts.blank_penalty),
-      trellis_(graph, ToTrellisOptions(opts), context, opts.blank + 1) {
+      trellis_(composed_
+                   ? WfstTrellis(composed_.get(), ToTrellisOptions(opts), context, opts.blank + 1)
+                   : WfstTrellis(graph, ToTrellisOptions(opts), context, opts.blank + 1)) {
   Begin();
 }
+
+WfstSearch::WfstSearch(const WfstGraph *graph, const CtcSearchOptions &opts,
+                       const ContextGraph *context)
+    : WfstSearch(graph, nullptr, opts, context) {}
+
+WfstSearch::WfstSearch(std::shared_ptr<ComposedWfstGraph> graph, const CtcSearchOptions &opts,
+                       const ContextGraph *context)
+    : WfstSearch(graph.get(), graph, opts, context) {}
 
 void WfstSearch::Begin() {
   frames_.Begin();
@@ -187,7 +198,22 @@ WfstResource::WfstResource(const CtcSearchOptions &opts, const SearchUnits &unit
 
 WfstResource::WfstResource(const CtcSearchOptions &opts, const SearchUnits &units, WfstGraph graph)
     : opts_(opts), graph_(std::move(graph)) {
-  if (opts.wfst.length_penalty != 0) graph_.AddToTokens(opts.wfst.length_penalty, opts.blank + 1);
+  const bool has_blank = graph_.HasInputLabel(opts.blank + 1);
+  if (!opts.wfst.topology.empty()) {
+    topology_ = &FindCtcTopology(opts.wfst.topology, "--topology");
+    if (has_blank) {
+      throw UsageError("--topology=", opts.wfst.topology, ": the graph ", opts.wfst.graph,
+                       " has the blank, so it has a topology already; give none, or a graph of "
+                       "compile-graph --topology=none");
+    }
+  } else if (!has_blank) {
+    LOG_WARN << "the graph " << opts.wfst.graph
+             << " has no arc with the blank: if compile-graph --topology=none made it, say with "
+             << "--topology=NAME what it is to be composed with";
+  }
+  // Where T is composed while searching, its arcs get this when they are made.
+  if (opts.wfst.length_penalty != 0 && topology_ == nullptr)
+    graph_.AddToTokens(opts.wfst.length_penalty, opts.blank + 1);
   if (opts.hot_words.file.empty()) return;
   const auto phrases = ReadHotWords(opts.hot_words.file, opts.hot_words.score, units.encode);
   const std::vector<bool> readable = ReadablePhrases(graph_, phrases, opts.blank + 1);
@@ -205,7 +231,25 @@ WfstResource::WfstResource(const CtcSearchOptions &opts, const SearchUnits &unit
 }
 
 std::unique_ptr<CtcSearch> WfstResource::NewSearch() const {
-  return std::make_unique<WfstSearch>(&graph_, opts_, context_.get());
+  if (topology_ == nullptr) return std::make_unique<WfstSearch>(&graph_, opts_, context_.get());
+  std::unique_ptr<ComposedWfstGraph> graph;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (!idle_.empty()) {
+      graph = std::move(idle_.back());
+      idle_.pop_back();
+    }
+  }
+  if (!graph) {
+    graph = std::make_unique<ComposedWfstGraph>(&graph_, *topology_, opts_.blank,
+                                                opts_.wfst.length_penalty);
+  }
+  const auto put_back = [this](ComposedWfstGraph *used) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    idle_.emplace_back(used);
+  };
+  return std::make_unique<WfstSearch>(std::shared_ptr<ComposedWfstGraph>(graph.release(), put_back),
+                                      opts_, context_.get());
 }
 
 }  // namespace u2moe

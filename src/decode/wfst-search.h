@@ -2,11 +2,13 @@
 #define U2MOE_DECODE_WFST_SEARCH_H_
 
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
 #include "decode/ctc-search.h"
 #include "decode/frame-source.h"
+#include "decode/wfst-composed-graph.h"
 #include "decode/wfst-graph.h"
 #include "decode/wfst-trellis.h"
 #include "lattice/lattice-paths.h"
@@ -38,6 +40,9 @@ class WfstSearch : public CtcSearch {
   // words, if there are any.
   WfstSearch(const WfstGraph *graph, const CtcSearchOptions &opts,
              const ContextGraph *context = nullptr);
+  // Over T o LG, made as it is searched, by this search alone.
+  WfstSearch(std::shared_ptr<ComposedWfstGraph> graph, const CtcSearchOptions &opts,
+             const ContextGraph *context = nullptr);
 
   void Begin() override;
   void Step(ConstView logp) override;
@@ -64,7 +69,11 @@ class WfstSearch : public CtcSearch {
   // The hypothesis of a path of the determinised lattice.
   CtcHypothesis ToHypothesis(const LatticePath &path) const;
 
+  WfstSearch(const WfstGraph *graph, std::shared_ptr<ComposedWfstGraph> composed,
+             const CtcSearchOptions &opts, const ContextGraph *context);
+
   const WfstGraph *graph_;
+  std::shared_ptr<ComposedWfstGraph> composed_;
   CtcSearchOptions opts_;
   const ContextGraph *context_;
   CtcFrameSource frames_;
@@ -79,7 +88,9 @@ class WfstSearch : public CtcSearch {
   double words_beam_ = 0;
 };
 
-// Reads the graph; its searches share it.
+// Reads the graph; its searches share it. Where the graph has no topology, they have T o LG as far
+// as they have come, one after another the same ones. What is found does not hang on who had it
+// before: numbers of states decide nothing.
 class WfstResource : public SearchResource {
  public:
   WfstResource(const CtcSearchOptions &opts, const SearchUnits &units);
@@ -91,8 +102,11 @@ class WfstResource : public SearchResource {
 
  private:
   CtcSearchOptions opts_;
-  WfstGraph graph_;
+  WfstGraph graph_;  // TLG, or LG
+  const CtcTopology *topology_ = nullptr;
   std::unique_ptr<const ContextGraph> context_;
+  mutable std::mutex mutex_;
+  mutable std::vector<std::unique_ptr<ComposedWfstGraph>> idle_;  // guarded by mutex_
 };
 
 }  // namespace u2moe

@@ -11,12 +11,15 @@ namespace {
 
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 constexpr float kPruneScale = 0.1f;  // of the lattice beam: changes below it are not followed back
+constexpr size_t kMostComposedBytes = size_t{256} << 20;
 
 }  // namespace
 
-WfstTrellis::WfstTrellis(const WfstGraph *graph, const TrellisOptions &opts,
-                         const ContextGraph *context, int32_t blank_label)
+WfstTrellis::WfstTrellis(const WfstGraph *graph, ComposedWfstGraph *composed,
+                         const TrellisOptions &opts, const ContextGraph *context,
+                         int32_t blank_label)
     : graph_(graph),
+      composed_(composed),
       opts_(opts),
       context_(context),
       blank_label_(blank_label),
@@ -24,7 +27,16 @@ WfstTrellis::WfstTrellis(const WfstGraph *graph, const TrellisOptions &opts,
   Begin();
 }
 
+WfstTrellis::WfstTrellis(const WfstGraph *graph, const TrellisOptions &opts,
+                         const ContextGraph *context, int32_t blank_label)
+    : WfstTrellis(graph, nullptr, opts, context, blank_label) {}
+
+WfstTrellis::WfstTrellis(ComposedWfstGraph *graph, const TrellisOptions &opts,
+                         const ContextGraph *context, int32_t blank_label)
+    : WfstTrellis(graph, graph, opts, context, blank_label) {}
+
 void WfstTrellis::Begin() {
+  if (composed_ != nullptr && composed_->Bytes() > kMostComposedBytes) composed_->Forget();
   frames_.clear();
   frames_.emplace_back();
   states_.clear();
@@ -120,6 +132,7 @@ float WfstTrellis::PassEmitting(const float *costs) {
   // The best token first, for a bound on the others.
   int32_t context = 0;
   const size_t best_token = static_cast<size_t>(cutoff.best_token);
+  Expand(previous_states_[best_token]);
   for (const WfstGraph::Arc &arc : graph_->Emitting(previous_states_[best_token])) {
     const float graph = graph_cost(arc, best_token, &context);
     limit = std::min(limit, graph + costs[arc.ilabel] + cutoff.beam);
@@ -127,6 +140,7 @@ float WfstTrellis::PassEmitting(const float *costs) {
   for (size_t i = 0; i < tokens.size(); ++i) {
     if (tokens[i].cost > cutoff.limit) continue;
     const float from = tokens[i].cost - cutoff.best;
+    Expand(previous_states_[i]);
     for (const WfstGraph::Arc &arc : graph_->Emitting(previous_states_[i])) {
       const float graph = graph_cost(arc, i, &context);
       const float cost = from + (graph + costs[arc.ilabel]);
@@ -159,6 +173,7 @@ void WfstTrellis::PassEpsilons(float limit) {
       const float from_cost = frame->tokens[static_cast<size_t>(from)].cost;
       if (!(from_cost < limit)) continue;
       const int32_t context = context_ == nullptr ? 0 : contexts_[static_cast<size_t>(from)];
+      Expand(states_[static_cast<size_t>(from)]);
       for (const WfstGraph::Arc &arc : graph_->Epsilons(states_[static_cast<size_t>(from)])) {
         const float cost = from_cost + arc.weight;
         if (!(cost < limit)) continue;

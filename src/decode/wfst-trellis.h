@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "decode/context-graph.h"
+#include "decode/wfst-composed-graph.h"
 #include "decode/wfst-graph.h"
 #include "lattice/lattice.h"
 
@@ -46,7 +47,11 @@ class WfstTrellis {
   // which begin as WfstGraph::BeginsToken says.
   WfstTrellis(const WfstGraph *graph, const TrellisOptions &opts,
               const ContextGraph *context = nullptr, int32_t blank_label = 1);
+  // Over a graph that is made as it is searched, and is used by nobody else meanwhile.
+  WfstTrellis(ComposedWfstGraph *graph, const TrellisOptions &opts, const ContextGraph *context,
+              int32_t blank_label);
 
+  // A graph that is made as it is searched forgets what it has made where that has become large.
   void Begin();
   // The next frame. costs[label] for each input label of the graph; costs[0] is not read. False if
   // no token is left: no path of the graph can go on. Only Begin may follow then.
@@ -152,7 +157,15 @@ class WfstTrellis {
   Finals FinalCosts(bool at_end) const;
   std::vector<std::vector<float>> Extras(const Finals &finals) const;
 
+  WfstTrellis(const WfstGraph *graph, ComposedWfstGraph *composed, const TrellisOptions &opts,
+              const ContextGraph *context, int32_t blank_label);
+  // What looks at the arcs of a state calls it first.
+  void Expand(int32_t state) {
+    if (composed_ != nullptr) composed_->Expand(state);
+  }
+
   const WfstGraph *graph_;
+  ComposedWfstGraph *composed_ = nullptr;  // the same graph, if it is made as it is searched
   TrellisOptions opts_;
   const ContextGraph *context_;
   int32_t blank_label_;

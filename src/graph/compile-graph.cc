@@ -170,6 +170,16 @@ StdVectorFst CompileGraph(const StdVectorFst &lexicon, const StdVectorFst &gramm
   fst::Decode(&det, encoder);
   RequireSound(det, "the minimisation of LG");
   Note("LG", det, notes);
+  if (opts.topology == nullptr) {
+    for (int s = 0; s < det.NumStates(); ++s) {
+      for (fst::MutableArcIterator<StdVectorFst> it(&det, s); !it.Done(); it.Next()) {
+        StdArc arc = it.Value();
+        if (arc.ilabel > opts.num_tokens) arc.ilabel = 0;
+        it.SetValue(arc);
+      }
+    }
+    return det;
+  }
   StdVectorFst tlg =
       ComposeCtcTopology(*opts.topology, opts.num_tokens, opts.blank, det, opts.max_states);
   Note("TLG", tlg, notes);

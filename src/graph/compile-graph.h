@@ -13,7 +13,7 @@
 namespace u2moe {
 
 struct CompileGraphOptions {
-  const CtcTopology *topology = nullptr;
+  const CtcTopology *topology = nullptr;  // null: none, the graph is LG
   int32_t num_tokens = 0;
   int32_t blank = 0;
   int64_t max_states = 50000000;     // of each machine on the way, 0: any number
@@ -32,7 +32,8 @@ struct CompileGraphNotes {
 };
 
 // T o min(det(L o G)): L as of MakeLexiconFst, G as of MakeNgramFst, sorted or not. Labels of
-// L's input beyond num_tokens are disambiguation symbols, which end as epsilons.
+// L's input beyond num_tokens are disambiguation symbols, which end as epsilons. Without a topology
+// min(det(L o G)), for a search that composes T with it (decode/wfst-composed-graph.h).
 //
 // Throws DataError for words of G without pronunciation in L, for cycles without a token (an empty
 // pronunciation, or epsilons in a circle in G), for what cannot be determinised, for an empty

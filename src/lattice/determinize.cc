@@ -20,6 +20,12 @@ namespace {
 // Residual costs this near are the same: sums of the same floats in another order.
 constexpr double kSameCost = 1.0 / (1 << 16);
 
+// Memory that ran out before this share of the beam was done was filled with what lies between, and
+// goes further with a smaller beam. A beam is not made smaller than the last.
+constexpr double kFarEnough = 0.75;
+constexpr double kSmallestBeam = 1e-3;
+constexpr int kMostTries = 6;
+
 // In double, so that residuals of long paths keep what tells them apart. `total` is scaled.
 struct Costs {
   double graph = 0, acoustic = 0, total = 0;
@@ -82,7 +88,7 @@ struct Subset {
 
 class Determinizer {
  public:
-  Determinizer(const Lattice &in, const DeterminizeOptions &opts, CompactLattice *out)
+  Determinizer(const Lattice &in, const DeterminizeOptions &opts, double beam, CompactLattice *out)
       : in_(in),
         scales_(opts.scales),
         max_bytes_(opts.max_mem),
@@ -91,11 +97,11 @@ class Determinizer {
     out_->DeleteStates();
     best_ = in.Start() == fst::kNoStateId ? kInfinity : Backward(in.Start());
     // A path at the edge of the beam stays, however its sum is rounded.
-    cutoff_ = best_ + opts.beam + kSameCost;
+    cutoff_ = best_ + beam + kSameCost;
     place_.assign(backward_.size(), -1);
   }
 
-  // Returns the beam within which the output is complete.
+  // Returns the beam within which the output is complete; negative: not even the best path is.
   double Run(double beam) {
     if (best_ == kInfinity) return beam;
     Subset start;
@@ -108,7 +114,7 @@ class Determinizer {
         break;
       }
       // The best path is there in any case; but there may be a great many that are as good.
-      if (bytes_ / 16 > max_bytes_) throw DataError(OutOfMemory());
+      if (bytes_ / 16 > max_bytes_) return -1;
       tasks_.pop();
       bytes_ -= task->subset.Bytes();
       const int next = FindState(std::move(task->subset), task->cost);
@@ -154,11 +160,6 @@ class Determinizer {
     int32_t label;
   };
 
-  std::string OutOfMemory() const {
-    return Cat("the words of the lattice do not go into 16 times ", max_bytes_,
-               " bytes even for the best path; raise --max-mem or decode with a smaller "
-               "--lattice-beam");
-  }
   double Backward(int state) const { return backward_[static_cast<size_t>(state)]; }
   static int64_t ArcBytes(const CompactLatticeWeight &w) {
     return static_cast<int64_t>(sizeof(CompactLatticeArc) + 4 * w.String().size());
@@ -348,7 +349,18 @@ void DeterminizeOptions::Check() const {
 }
 
 double DeterminizeLattice(const Lattice &in, const DeterminizeOptions &opts, CompactLattice *out) {
-  return Determinizer(in, opts, out).Run(opts.beam);
+  double beam = opts.beam;
+  for (int n = 1;; ++n) {
+    const double reached = Determinizer(in, opts, beam, out).Run(beam);
+    if (reached >= kFarEnough * beam) return reached;
+    if (n == kMostTries && reached >= 0) return reached;
+    if (n == kMostTries) {
+      throw DataError("the words of the lattice do not go into 16 times ", opts.max_mem,
+                      " bytes even for the best path; raise --max-mem or decode with a smaller "
+                      "--lattice-beam");
+    }
+    beam = std::sqrt(std::max(reached, std::min(kSmallestBeam, beam)) * beam);
+  }
 }
 
 void DeterminizeAndWarn(const std::string &utterance, const Lattice &in,

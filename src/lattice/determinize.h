@@ -31,8 +31,10 @@ struct DeterminizeOptions {
 // labels. An empty one, or one in which no final state is reached, gives an empty one.
 //
 // Word sequences are completed in the order of their costs, so when the memory at hand (about
-// max_mem bytes) runs out, those up to some smaller beam are complete. Returns the beam within
-// which all are there: opts.beam unless memory ran out.
+// max_mem bytes) runs out, those up to some smaller beam are complete. If that is far smaller, what
+// lies beyond it took the memory: all is done again with a beam in between, a few times at most.
+// Returns the beam within which all are there: opts.beam unless memory ran out. Throws DataError
+// where 16 times the memory does not hold even the best path.
 double DeterminizeLattice(const Lattice &in, const DeterminizeOptions &opts, CompactLattice *out);
 
 // The same, and a warning with the utterance where the beam became smaller. Throws DataError for a

@@ -2,31 +2,38 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <limits>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/error.h"
+#include "base/log.h"
+#include "lattice/lattice-builder.h"
+#include "lattice/lattice-costs.h"
+#include "lattice/lattice-outline.h"
+#include "table/entry-being-read.h"
 #include "table/kaldi-format.h"
 #include "util/text.h"
 
 namespace u2moe {
 namespace {
 
+using internal::IsCost;
+using internal::kArcBytes;
+using internal::kCostsAre;
+using internal::kStateBytes;
+using internal::LatticeBuilder;
+using internal::LatticeLimit;
+using internal::NumLabels;
+
+int32_t max_lattice_mb = 4096;
+
 constexpr int32_t kFstMagic = 2125659606;
 constexpr int32_t kVectorFstVersion = 2;
 constexpr int32_t kMaxLabels = 1 << 26;  // of one arc: a month of frames
 constexpr uint32_t kHasSymbols = 3;      // FstHeader::HAS_ISYMBOLS | HAS_OSYMBOLS
-
-constexpr char kCostsAre[] = "; costs are numbers of a magnitude up to 1e20; look at what made it";
-// So that no sum over a path overflows.
-constexpr float kMaxCost = 1e20f;
-
-bool IsCost(const LatticeWeight &w) {
-  return std::fabs(w.GraphCost()) <= kMaxCost && std::fabs(w.AcousticCost()) <= kMaxCost;
-}
-bool IsCost(const CompactLatticeWeight &w) { return IsCost(w.Weight()); }
 
 template <class T>
 T Read(std::istream &is) {
@@ -34,101 +41,6 @@ T Read(std::istream &is) {
   ReadBytes(is, reinterpret_cast<char *>(&value), sizeof(T), 0, sizeof(T));
   return value;
 }
-
-// What a lattice must be, and how large it may become, while it is read. The first fault is kept,
-// and told when the whole value has been read.
-template <class Arc>
-class LatticeBuilder {
- public:
-  using Weight = typename Arc::Weight;
-
-  LatticeBuilder(fst::VectorFst<Arc> *lattice, int64_t max_bytes)
-      : lattice_(lattice), max_bytes_(max_bytes) {
-    lattice_->DeleteStates();
-  }
-
-  int64_t NumStates() const { return lattice_->NumStates(); }
-  // Of a lattice with a fault nothing more is kept.
-  bool Faulty() const { return !fault_.empty(); }
-  template <class... Args>
-  void Fail(const Args &...args) {
-    if (!fault_.empty()) return;
-    fault_ = Cat(args...);
-    lattice_->DeleteStates();
-  }
-
-  void AddState() {
-    if (!Grow(64)) return;
-    lattice_->AddState();
-  }
-  void AddArc(int64_t state, const Arc &arc, int64_t num_states) {
-    if (!Grow(static_cast<int64_t>(sizeof(Arc)) + Labels(arc.weight))) return;
-    if (arc.nextstate < 0 || arc.nextstate >= num_states) {
-      Fail("state ", state, " has an arc to state ", arc.nextstate, ", but there are ", num_states,
-           " states");
-    } else if (arc.ilabel < 0 || arc.olabel < 0) {
-      Fail("state ", state, " has an arc with a negative label");
-    } else if (std::is_same_v<Arc, CompactLatticeArc> && arc.ilabel != arc.olabel) {
-      Fail("state ", state, " has an arc with word ", arc.ilabel, " in and ", arc.olabel,
-           " out; a compact lattice has one word an arc");
-    } else if (!IsCost(arc.weight)) {
-      Fail("state ", state, " has an arc of the cost ", arc.weight, kCostsAre);
-    } else if (CheckString(state, arc.weight)) {
-      sorted_ = sorted_ && arc.nextstate > state;
-      lattice_->AddArc(static_cast<int>(state), arc);
-    }
-  }
-  void SetFinal(int64_t state, const Weight &weight) {
-    if (Faulty() || weight == Weight::Zero() || !Grow(Labels(weight))) return;
-    if (!IsCost(weight)) {
-      Fail("state ", state, " has the final cost ", weight, kCostsAre);
-    } else if (CheckString(state, weight)) {
-      lattice_->SetFinal(static_cast<int>(state), weight);
-    }
-  }
-
-  // Throws DataError with the first fault.
-  void Finish(int64_t start) {
-    if (!Faulty() && NumStates() == 0 && start != fst::kNoStateId)
-      Fail("the start is state ", start, ", but there are no states");
-    if (!Faulty() && NumStates() > 0 && (start < 0 || start >= NumStates()))
-      Fail("the start is state ", start, ", but there are ", NumStates(), " states");
-    if (Faulty()) throw DataError(fault_);
-    if (NumStates() > 0) lattice_->SetStart(static_cast<int>(start));
-  }
-  // Throws DataError for a cycle.
-  void Sort() {
-    if (sorted_ || fst::TopSort(lattice_)) return;
-    lattice_->DeleteStates();
-    throw DataError("the lattice has a cycle; lattices have none, is it a graph?");
-  }
-
- private:
-  static int64_t Labels(const LatticeWeight &) { return 0; }
-  static int64_t Labels(const CompactLatticeWeight &w) {
-    return static_cast<int64_t>(w.String().size()) * 4;
-  }
-  bool Grow(int64_t bytes) {
-    bytes_ += bytes;
-    if (bytes_ > max_bytes_) {
-      Fail("the lattice has more than ", max_bytes_ >> 20,
-           " MB; decode with a smaller --lattice-beam");
-    }
-    return !Faulty();
-  }
-  bool CheckString(int64_t, const LatticeWeight &) { return true; }
-  bool CheckString(int64_t state, const CompactLatticeWeight &w) {
-    const bool good =
-        std::all_of(w.String().begin(), w.String().end(), [](int32_t l) { return l >= 0; });
-    if (!good) Fail("state ", state, " has a string with a negative label");
-    return good;
-  }
-
-  fst::VectorFst<Arc> *lattice_;
-  int64_t max_bytes_, bytes_ = 0;
-  bool sorted_ = true;
-  std::string fault_;
-};
 
 struct FstFileHeader {
   std::string arc_type;
@@ -213,29 +125,155 @@ void SetProperties(uint64_t claimed, fst::VectorFst<Arc> *lattice) {
   lattice->SetProperties(claimed, fst::kCopyProperties);
 }
 
-template <class Arc>
-void ReadStates(std::istream &is, const FstFileHeader &header, int64_t max_bytes,
-                fst::VectorFst<Arc> *lattice) {
-  LatticeBuilder<Arc> builder(lattice, max_bytes);
+// Gives the states of a binary lattice and their arcs to a sink, until it has enough.
+template <class Arc, class Sink>
+void ScanStates(std::istream &is, const FstFileHeader &header, Sink *sink) {
   typename Arc::Weight weight;
-  for (int64_t s = 0; s < header.num_states; ++s) {
-    builder.AddState();
+  for (int64_t s = 0; s < header.num_states && !sink->HasEnough(); ++s) {
     ReadWeight(is, &weight);
-    builder.SetFinal(s, weight);
+    sink->State(s, weight);
     const auto num_arcs = Read<int64_t>(is);
     if (num_arcs < 0) throw Error("state ", s, " has ", num_arcs, " arcs; the file is corrupt");
-    for (int64_t i = 0; i < num_arcs; ++i) {
+    for (int64_t i = 0; i < num_arcs && !sink->HasEnough(); ++i) {
       Arc arc;
       arc.ilabel = Read<int32_t>(is);
       arc.olabel = Read<int32_t>(is);
       ReadWeight(is, &arc.weight);
       arc.nextstate = Read<int32_t>(is);
-      builder.AddArc(s, arc, header.num_states);
+      sink->Arc(s, arc);
     }
   }
-  builder.Finish(header.start);
-  SetProperties(header.properties, lattice);
-  builder.Sort();
+}
+
+// All of it; what becomes too large is given up, if seek_back can go back to its beginning.
+template <class A>
+struct WholeSink {
+  LatticeBuilder<A> builder;
+  int64_t num_states;
+  std::function<bool()> seek_back;
+  bool tried = false, given_up = false;
+
+  bool HasEnough() {
+    if (builder.TooLarge() && !tried) {
+      tried = true;
+      given_up = seek_back();
+    }
+    return given_up;
+  }
+  void State(int64_t s, const typename A::Weight &final) {
+    builder.AddState();
+    builder.SetFinal(s, final);
+  }
+  void Arc(int64_t s, const A &arc) { builder.AddArc(s, arc, num_states); }
+};
+
+// The outline of a lattice that is too large, if that goes into the limit and has no fault.
+template <class A>
+struct OutlineSink {
+  LatticeLimit limit;
+  int64_t num_states;
+  LatticeOutline outline;
+  bool good = true;
+
+  bool HasEnough() const { return !good; }
+  template <class Weight>
+  uint32_t Bytes(int64_t bytes, const Weight &w) {
+    bytes += limit.label_bytes * NumLabels(w);
+    good = good && bytes < std::numeric_limits<uint32_t>::max() && outline.Bytes() < limit.bytes;
+    return static_cast<uint32_t>(bytes);
+  }
+  void State(int64_t, const typename A::Weight &final) {
+    const bool ends = final != A::Weight::Zero();
+    good = good && (!ends || IsCost(final));
+    outline.AddState(
+        ends ? static_cast<float>(PathCost(final)) : std::numeric_limits<float>::infinity(),
+        Bytes(kStateBytes, final));
+  }
+  void Arc(int64_t, const A &arc) {
+    good = good && IsCost(arc.weight) && arc.nextstate >= 0 && arc.nextstate < num_states;
+    if (good)
+      outline.AddArc(arc.nextstate, static_cast<float>(PathCost(arc.weight)),
+                     Bytes(kArcBytes<A>, arc.weight));
+  }
+};
+
+// What an outline keeps.
+template <class A>
+struct PrunedSink {
+  const LatticeOutline &outline;
+  LatticeBuilder<A> builder;
+  int64_t num_arcs = 0;
+
+  bool HasEnough() const { return false; }
+  void State(int64_t s, const typename A::Weight &final) {
+    if (outline.NewState(s) < 0) return;
+    builder.AddState();
+    if (final != A::Weight::Zero() && outline.KeepsFinal(s))
+      builder.SetFinal(outline.NewState(s), final);
+  }
+  void Arc(int64_t s, A arc) {
+    if (!outline.KeepsArc(s, num_arcs++)) return;
+    arc.nextstate = outline.NewState(arc.nextstate);
+    builder.AddArc(outline.NewState(s), arc, outline.NumKept());
+  }
+};
+
+int64_t Position(std::istream &is) {
+  return static_cast<int64_t>(is.rdbuf()->pubseekoff(0, std::ios::cur, std::ios::in));
+}
+// Back to where the stream stood; false, with nothing moved, where there is no way back.
+bool SeekBack(std::istream &is, int64_t place) {
+  const int64_t now = Position(is);
+  return place >= 0 && now >= 0 &&
+         is.rdbuf()->pubseekoff(place - now, std::ios::cur, std::ios::in) != std::streampos(-1);
+}
+
+// A lattice that is larger than the limit, from where its states begin: pruned to the largest beam
+// that goes into it, which is returned; negative, with the stream at the states, if there is none.
+template <class Arc>
+double ReadPruned(std::istream &is, const FstFileHeader &header, const LatticeLimit &limit,
+                  fst::VectorFst<Arc> *lattice) {
+  const int64_t begin = Position(is);
+  OutlineSink<Arc> sink{limit, header.num_states, {}};
+  ScanStates<Arc>(is, header, &sink);
+  const double beam = sink.good && header.start >= 0 && header.start < header.num_states
+                          ? sink.outline.Prune(header.start, limit.bytes)
+                          : -1;
+  if (!SeekBack(is, begin)) throw Error("the file cannot be read a second time");
+  if (beam < 0) return beam;
+  PrunedSink<Arc> kept{sink.outline, {lattice, limit}};
+  ScanStates<Arc>(is, header, &kept);
+  kept.builder.Finish(sink.outline.NewState(header.start));
+  kept.builder.Sort();
+  LOG_WARN << EntryBeingRead() << (EntryBeingRead().empty() ? "" : ": ") << limit.TooLarge()
+           << " (--max-lattice-mb); it was pruned to a beam of " << beam << ": "
+           << sink.outline.NumKept() << " of " << header.num_states << " states are left";
+  return beam;
+}
+
+// Returns the beam that it was pruned to, infinite: it was not.
+template <class Arc>
+double ReadStates(std::istream &is, const FstFileHeader &header, LatticeLimit limit,
+                  fst::VectorFst<Arc> *lattice) {
+  const int64_t begin = Position(is);
+  {
+    WholeSink<Arc> sink{{lattice, limit}, header.num_states, [&] { return SeekBack(is, begin); }};
+    ScanStates<Arc>(is, header, &sink);
+    if (!sink.given_up) {
+      sink.builder.Finish(header.start);
+      SetProperties(header.properties, lattice);
+      sink.builder.Sort();
+      return std::numeric_limits<double>::infinity();
+    }
+  }
+  const double beam = ReadPruned(is, header, limit, lattice);
+  if (beam >= 0) return beam;
+  // To its end, for its fault.
+  limit.why = "; it is damaged, or too large even to be pruned";
+  WholeSink<Arc> sink{{lattice, limit}, header.num_states, [] { return false; }};
+  ScanStates<Arc>(is, header, &sink);
+  sink.builder.Finish(header.start);
+  throw DataError(limit.TooLarge(), limit.why);
 }
 
 // A line of an FST in text, whichever kind of lattice it is.
@@ -306,9 +344,9 @@ void ParseWeight(const TextLine &line, CompactLatticeWeight *weight) {
 }
 
 template <class Arc>
-void BuildFromText(const std::vector<TextLine> &lines, int64_t max_bytes,
+void BuildFromText(const std::vector<TextLine> &lines, const LatticeLimit &limit,
                    fst::VectorFst<Arc> *lattice) {
-  LatticeBuilder<Arc> builder(lattice, max_bytes);
+  LatticeBuilder<Arc> builder(lattice, limit);
   int64_t num_states = 0;
   for (const TextLine &line : lines) {
     num_states = std::max<int64_t>({num_states, line.state + int64_t{1}, line.next + int64_t{1}});
@@ -354,8 +392,8 @@ std::vector<TextLine> ReadLines(std::istream &is, int64_t max_bytes, bool *compa
       lines.push_back(ParseLine(fields, number));
       bytes += static_cast<int64_t>(sizeof(TextLine) + lines.back().weight.size());
       if (bytes > max_bytes) {
-        throw DataError("the lattice has more than ", max_bytes >> 20,
-                        " MB; decode with a smaller --lattice-beam");
+        const LatticeLimit limit{max_bytes};
+        throw DataError(limit.TooLarge(), limit.why, "; decode with a smaller --lattice-beam");
       }
     } catch (const DataError &e) {
       fault = e.what();
@@ -370,24 +408,33 @@ std::vector<TextLine> ReadLines(std::istream &is, int64_t max_bytes, bool *compa
   return lines;
 }
 
+// Returns the beam that it was pruned to.
 template <class Other, class Mine>
-void ReadEither(std::istream &is, int64_t max_bytes, Mine *lattice) {
+double ReadEither(std::istream &is, int64_t max_bytes, Mine *lattice) {
   constexpr bool kCompact = std::is_same_v<Mine, CompactLattice>;
   lattice->DeleteStates();
   const int c = is.peek();
   if (c < 0) throw Error("the file ends where a lattice is expected; it is truncated");
+  const LatticeLimit mine{max_bytes};
+  // Where it is converted, each label becomes an arc and a state, or part of a string.
+  const LatticeLimit others{max_bytes, kCompact ? 4 : kStateBytes + kArcBytes<LatticeArc>};
+  double beam = std::numeric_limits<double>::infinity();
   Other other;
   if (IsSpace(static_cast<char>(c))) {
     bool compact;
     const std::vector<TextLine> lines = ReadLines(is, max_bytes, &compact);
-    if (compact == kCompact) return BuildFromText(lines, max_bytes, lattice);
-    BuildFromText(lines, max_bytes, &other);
+    if (compact == kCompact) {
+      BuildFromText(lines, mine, lattice);
+      return beam;
+    }
+    BuildFromText(lines, others, &other);
   } else {
     const FstFileHeader header = ReadHeader(is);
-    if (header.arc_type == Mine::Arc::Type()) return ReadStates(is, header, max_bytes, lattice);
-    ReadStates(is, header, max_bytes, &other);
+    if (header.arc_type == Mine::Arc::Type()) return ReadStates(is, header, mine, lattice);
+    beam = ReadStates(is, header, others, &other);
   }
   ConvertLattice(other, lattice);
+  return beam;
 }
 
 template <class L>
@@ -439,12 +486,24 @@ void WriteEither(std::ostream &os, bool binary, const L &lattice) {
 
 }  // namespace
 
-void ReadLattice(std::istream &is, CompactLattice *lattice, int64_t max_bytes) {
-  ReadEither<Lattice>(is, max_bytes, lattice);
+void RegisterLatticeLimit(OptionParser *po) {
+  po->Register("max-lattice-mb", &max_lattice_mb,
+               "a lattice that takes more memory is pruned while it is read, with a warning; in "
+               "text or from a pipe it is refused");
 }
 
-void ReadLattice(std::istream &is, Lattice *lattice, int64_t max_bytes) {
-  ReadEither<CompactLattice>(is, max_bytes, lattice);
+int64_t MaxLatticeBytes() {
+  if (max_lattice_mb < 1)
+    throw UsageError("--max-lattice-mb=", max_lattice_mb, ": must be at least 1");
+  return int64_t{max_lattice_mb} << 20;
+}
+
+double ReadLattice(std::istream &is, CompactLattice *lattice, int64_t max_bytes) {
+  return ReadEither<Lattice>(is, max_bytes, lattice);
+}
+
+double ReadLattice(std::istream &is, Lattice *lattice, int64_t max_bytes) {
+  return ReadEither<CompactLattice>(is, max_bytes, lattice);
 }
 
 void WriteLattice(std::ostream &os, bool binary, const CompactLattice &lattice) {

@@ -5,8 +5,12 @@
 //
 // What is read is a lattice: acyclic, its states in topological order (sorted where the file's are
 // not), each cost a number. Neither counts nor properties that a file claims are trusted: memory
-// grows with the bytes that arrive, up to kMaxLatticeBytes, and a claimed property that does not
+// grows with the bytes that arrive, up to MaxLatticeBytes, and a claimed property that does not
 // hold is an error.
+//
+// What is larger is pruned while it is read, with a warning that names the utterance, to the
+// largest beam that goes into the limit. It takes a second pass, so from a pipe it is passed over
+// and refused with a DataError, and so it is in text.
 #ifndef U2MOE_LATTICE_LATTICE_TABLES_H_
 #define U2MOE_LATTICE_LATTICE_TABLES_H_
 
@@ -16,16 +20,20 @@
 
 #include "lattice/lattice.h"
 #include "table/table.h"
+#include "util/options.h"
 
 namespace u2moe {
 
-// In memory. A larger one is passed over and refused with a DataError.
-constexpr int64_t kMaxLatticeBytes = int64_t{4} << 30;
+// --max-lattice-mb, of all tables of lattices of a process: what one may take in memory.
+void RegisterLatticeLimit(OptionParser *po);
+int64_t MaxLatticeBytes();  // 4 GB without the option. Throws UsageError for less than 1 MB
 
-// Reads either kind, and converts it where it is not the one asked for. Throws DataError for a
+// Reads either kind, and converts it where it is not the one asked for. Returns the beam that it
+// was pruned to, by its costs as they stand: infinity where it was not. Throws DataError for a
 // lattice that was read to its end and is not valid, Error where nothing after it can be read.
-void ReadLattice(std::istream &is, CompactLattice *lattice, int64_t max_bytes = kMaxLatticeBytes);
-void ReadLattice(std::istream &is, Lattice *lattice, int64_t max_bytes = kMaxLatticeBytes);
+double ReadLattice(std::istream &is, CompactLattice *lattice,
+                   int64_t max_bytes = MaxLatticeBytes());
+double ReadLattice(std::istream &is, Lattice *lattice, int64_t max_bytes = MaxLatticeBytes());
 
 // Throw DataError for a weight that the readers would refuse.
 void WriteLattice(std::ostream &os, bool binary, const CompactLattice &lattice);

@@ -47,6 +47,12 @@ void SearchOutputs::Register(OptionParser *po) {
   po->RegisterOutput(
       "times", &times_wspecifier_,
       "wspecifier for the frame of each token, int32 vectors with the keys of the tokens");
+  po->RegisterOutput("acoustic-scores", &acoustic_wspecifier_,
+                     "wspecifier for the scores without language model and hot words, as those of "
+                     "lattice-to-nbest --scores: what attention-rescore weights as CTC");
+  po->RegisterOutput("lm-scores", &lm_wspecifier_,
+                     "wspecifier for the part of the language model or graph, with the weights of "
+                     "this search, for attention-rescore and tune-weights --lm-scores");
   po->RegisterInput("words", &words_, "words.txt of --graph, for --text");
   po->RegisterOutput("text", &text_wspecifier_,
                      "wspecifier for the words of --graph, with the keys of the tokens");
@@ -83,23 +89,25 @@ void SearchOutputs::Open(const std::string &tokens_wspecifier, const std::string
   tokens_ = std::make_unique<Int32VectorWriter>(FlushedWhereRead(tokens_wspecifier));
   if (!scores_wspecifier.empty())
     scores_ = std::make_unique<VectorWriter>(FlushedWhereRead(scores_wspecifier));
+  if (!acoustic_wspecifier_.empty())
+    acoustic_scores_ = std::make_unique<VectorWriter>(FlushedWhereRead(acoustic_wspecifier_));
+  if (!lm_wspecifier_.empty())
+    lm_scores_ = std::make_unique<VectorWriter>(FlushedWhereRead(lm_wspecifier_));
   if (!times_wspecifier_.empty())
     times_ = std::make_unique<Int32VectorWriter>(FlushedWhereRead(times_wspecifier_));
 }
 
 SearchResult SearchOutputs::Collect(std::vector<CtcHypothesis> nbest,
                                     const CtcSearch &search) const {
-  SearchResult result{std::move(nbest), nullptr};
+  SearchResult result;
+  result.nbest = std::move(nbest);
 #ifdef U2MOE_OPENFST
   const auto *wfst = dynamic_cast<const WfstSearch *>(&search);
   if (wfst != nullptr && !wfst->ReachedFinal()) ++graph_->num_cut_off;
+  if (wfst != nullptr && (opts_.wfst.lattice || opts_.nbest > 1))
+    result.lattice_beam = wfst->LatticeBeam();
   if (lattice_wspecifier_.empty()) return result;
   auto lattice = std::make_shared<CompactLattice>(wfst->WordLattice());
-  if (wfst->LatticeBeam() < static_cast<double>(opts_.wfst.lattice_beam)) {
-    LOG_WARN << "a lattice was too large: all word sequences are there within "
-             << wfst->LatticeBeam()
-             << " of the best only, not --lattice-beam=" << opts_.wfst.lattice_beam;
-  }
   // As Kaldi writes them: without the acoustic scale of the search.
   if (opts_.wfst.acoustic_scale != 1) {
     const double inverse = 1 / static_cast<double>(opts_.wfst.acoustic_scale);
@@ -114,6 +122,13 @@ SearchResult SearchOutputs::Collect(std::vector<CtcHypothesis> nbest,
 }
 
 void SearchOutputs::Write(const std::string &utterance, const SearchResult &result) {
+  if (result.lattice_beam >= 0 &&
+      result.lattice_beam < static_cast<double>(opts_.wfst.lattice_beam)) {
+    LOG_WARN << "utterance " << utterance
+             << ": the lattice was too large: all word sequences are there within "
+             << result.lattice_beam
+             << " of the best only, not --lattice-beam=" << opts_.wfst.lattice_beam;
+  }
   for (size_t n = 0; n < result.nbest.size(); ++n) {
     const CtcHypothesis &h = result.nbest[n];
     const std::string key = opts_.nbest > 1 ? NbestKey(utterance, n + 1) : utterance;
@@ -122,6 +137,8 @@ void SearchOutputs::Write(const std::string &utterance, const SearchResult &resu
 #endif
     tokens_->Write(key, h.tokens);
     if (scores_) scores_->Write(key, {static_cast<float>(h.Score())});
+    if (acoustic_scores_) acoustic_scores_->Write(key, {static_cast<float>(h.acoustic_score)});
+    if (lm_scores_) lm_scores_->Write(key, {static_cast<float>(h.language_score)});
     if (times_) times_->Write(key, h.times);
   }
 #ifdef U2MOE_OPENFST
@@ -133,6 +150,8 @@ void SearchOutputs::Write(const std::string &utterance, const SearchResult &resu
 void SearchOutputs::Close() {
   tokens_->Close();
   if (scores_) scores_->Close();
+  if (acoustic_scores_) acoustic_scores_->Close();
+  if (lm_scores_) lm_scores_->Close();
   if (times_) times_->Close();
 #ifdef U2MOE_OPENFST
   if (graph_->text) graph_->text->Close();

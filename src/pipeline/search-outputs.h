@@ -16,6 +16,9 @@ namespace u2moe {
 struct SearchResult {
   std::vector<CtcHypothesis> nbest;
   std::shared_ptr<const void> lattice;  // a CompactLattice, if one was asked for
+  // Within which all word sequences are there, where the search has a lattice; negative: it has
+  // not.
+  double lattice_beam = -1;
 };
 
 // The tables that ctc-decode writes.
@@ -24,7 +27,7 @@ class SearchOutputs {
   SearchOutputs();
   ~SearchOutputs();
 
-  // --times, --words, --text, --lattice.
+  // --times, --words, --text, --lattice, --acoustic-scores, --lm-scores.
   void Register(OptionParser *po);
   // Throws UsageError for an option that the method has nothing for, or that needs OpenFst where
   // u2moe was built without it; sets what the search must keep.
@@ -43,9 +46,10 @@ class SearchOutputs {
   struct Graph;  // what needs OpenFst
 
   std::string times_wspecifier_, words_, text_wspecifier_, lattice_wspecifier_;
+  std::string acoustic_wspecifier_, lm_wspecifier_;
   CtcSearchOptions opts_;
   std::unique_ptr<Int32VectorWriter> tokens_, times_;
-  std::unique_ptr<VectorWriter> scores_;
+  std::unique_ptr<VectorWriter> scores_, acoustic_scores_, lm_scores_;
   std::unique_ptr<Graph> graph_;
 };
 

@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "table/entry-being-read.h"
 #include "util/places.h"
 #include "util/text.h"
 
@@ -15,6 +16,7 @@ namespace u2moe {
 namespace {
 
 constexpr size_t kMaxKeyBytes = 4096;
+thread_local std::string entry_being_read;
 
 // Kaldi's archives of the formats people mix up with them.
 std::string ForeignFormat(std::string_view head) {
@@ -56,6 +58,8 @@ std::string CloseStatus(Input *input) {
 
 }  // namespace
 
+const std::string &EntryBeingRead() { return entry_being_read; }
+
 namespace internal {
 
 void WarnAbsent(const std::exception_ptr &error) {
@@ -88,6 +92,7 @@ void ScriptValueSource::CheckNew(const ScriptEntry &entry) const {
 }
 
 std::istream &ScriptValueSource::Open(const ScriptEntry &entry) {
+  entry_being_read = Where(entry);
   const FileAndOffset file =
       IsPipe(entry.xfilename) ? FileAndOffset{"", -1} : SplitOffset(entry.xfilename);
   if (file.offset < 0) {
@@ -187,6 +192,7 @@ bool ArchiveReader::NextKey() {
     throw Error(Where(), ": comes after '", previous,
                 "', which is not sorted, as option s promises; sort with LC_ALL=C, or drop the s");
   }
+  entry_being_read = Where();
   return true;
 }
 

@@ -105,19 +105,20 @@ std::string_view FdStreambuf::Peek(size_t n) {
 FdStreambuf::pos_type FdStreambuf::seekoff(off_type off, std::ios_base::seekdir dir,
                                            std::ios_base::openmode) {
   const pos_type failed(off_type{-1});
-  if (pptr() || dir != std::ios_base::cur || off < 0) return failed;
-  if (off > egptr() - gptr()) {
+  if (pptr() || dir != std::ios_base::cur) return failed;
+  if (off > egptr() - gptr() || off < eback() - gptr()) {
     // Where the descriptor stands is asked, not assumed: it may be a standard input that a shell
     // has read from.
     struct stat st;
     const off_type rest = off - (egptr() - gptr());
     const off_t now = lseek(fd_, 0, SEEK_CUR);
     if (now < 0 || fstat(fd_, &st) != 0 || !S_ISREG(st.st_mode) || rest > st.st_size - now ||
-        lseek(fd_, rest, SEEK_CUR) < 0) {
+        rest < -now || lseek(fd_, rest, SEEK_CUR) < 0) {
       return failed;
     }
     transferred_ += rest;
     setg(buffer_.data(), buffer_.data(), buffer_.data());
+    eof_ = false;
   } else {
     setg(eback(), gptr() + off, egptr());
   }

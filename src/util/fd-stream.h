@@ -65,7 +65,7 @@ class FdStreambuf : public std::streambuf {
   int_type overflow(int_type c) override;
   std::streamsize xsputn(const char *s, std::streamsize n) override;
   int sync() override;
-  // Forward from where it stands, and only within a regular file; else -1, with nothing moved.
+  // Within a regular file, from where it stands; else -1, with nothing moved. By 0: as Position.
   pos_type seekoff(off_type off, std::ios_base::seekdir dir, std::ios_base::openmode) override;
 
  private:

@@ -129,6 +129,12 @@ nnet-train --epochs=1 --batch-size=2 --max-failures=5 edge.init ark:edge.ark ark
 check_equal "as nnet-train sees it" "$(cut -d ' ' -f 1 edge/dropped | tr '\n' ' ')" \
   "$(grep -o 'a-[0-9][^0-9].*too few' train.log | cut -c 1-3 | sort -u | tr '\n' ' ')"
 
+# Word pieces: these are counted, not their letters; and a piece twice needs a blank between.
+printf '%s\n' 'a-1 0.5 abcdefghijklmnopqrst' 'a-2 0.5 abcd' 'a-3 0.5 abcd' 'a-4 0.5 xy' | make pieces
+printf '%s\n' 'a-1 1 2 3 4 5 6 7 8 9 10 11 ' 'a-2 5 5 5 5 5 5 ' 'a-3 5 5 5 5 5 5 5 ' > pieces.tokens
+check "word pieces" "$utils/filter_utts.sh" --tokens pieces.tokens pieces
+check_equal "fit where letters would not, and the other way round" "$(cat pieces/dropped)" 'a-3 more units than encoder frames'
+
 # split_off_set
 sides() { # <dir> <dir> <table>: values on both sides
   comm -12 <(cut -d ' ' -f 2- "$1/$3" | tr -d ',.!' | tr 'A-Z' 'a-z' | sort -u) \

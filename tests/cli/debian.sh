@@ -66,6 +66,7 @@ ast-allison-en-say-ten please say ten again don't wait"
 check_equal "of dialogues" "$(grep 'k-2$\|k-2 ' "$all/text")" "fil-cs-big-cs-cave_k-2 ryba jedna plave prosím"
 check_equal "of stamps" "$(grep chat "$all/text")" "tux-fr-fr-animals_chat un chat et l'ami"
 check_equal "without stress marks" "$(grep ru_дом "$all/text" | cut -d ' ' -f 2-)" "вот дом и больше ничего"
+check_equal "the report names what was done" "$(grep -acE 'texts normalised by: lowercase,no-punctuation \([0-9a-f]{8}\)$' "$tmp/out")" 1
 check_equal "speakers" "$(cut -d ' ' -f 2 "$all/utt2spk" | sort | uniq -c | awk '{ printf "%s %s, ", $2, $1 }')" \
   "ast-allison 20, fil-cs-big 10, fil-cs-small 10, nsh 6, tux-fr 8, "
 check_equal "languages" "$(cut -d ' ' -f 2 "$all/utt2lang" | sort | uniq -c | awk '{ printf "%s %s, ", $2, $1 }')" \

@@ -86,6 +86,38 @@ check "TLG of the two" compile-graph units.txt L2.fst G2.fst TLG2.fst
 check "silence" make-lexicon-fst --lexicon=lexicon.txt --silence-unit=▁ --read-symbol-table=words2.txt units.txt L3.fst
 check "TLG with silence" compile-graph units.txt L3.fst G2.fst TLG3.fst
 
+# Units may be anything, such as phones, where nothing is spelled with them.
+printf '%s\n' '<blank> 0' 'AH0 1' 'B 2' 'SIL 3' >phones.txt
+printf 'ab AH0 B\nba B AH0\na AH0\n' >phones.lexicon
+check "T of phones" make-ctc-topology phones.txt T4.fst
+check "L of phones" make-lexicon-fst --lexicon=phones.lexicon --silence-unit=SIL --read-symbol-table=words2.txt phones.txt L4.fst
+check "TLG of phones" compile-graph phones.txt L4.fst G2.fst TLG4.fst
+# A model file stands for its units.
+printf '%s\n' feature-dim=20 model-dim=8 num-blocks=1 num-heads=2 hidden-dim=8 >dense.conf
+check "a model of phones" nnet-init --units=phones.txt dense.conf phones.safetensors
+check "L of it" make-lexicon-fst --lexicon=phones.lexicon --silence-unit=SIL --read-symbol-table=words2.txt phones.safetensors L5.fst
+check "TLG of it" compile-graph phones.safetensors L5.fst G2.fst TLG5.fst
+check "T of it" make-ctc-topology phones.safetensors T5.fst
+check_equal "are the same bytes" "$(cat L5.fst TLG5.fst T5.fst | cksum)" "$(cat L4.fst TLG4.fst T4.fst | cksum)"
+
+# LG alone, and T composed while searching.
+check "LG" compile-graph --topology=none --words=words.txt units.txt L.fst G.fst LG.fst
+for topology in correct compact minimal eesen; do
+  decode $topology.fst --nbest=3 --lattice=ark:want.lat && mv text text.want && mv tokens tokens.want
+  decode LG.fst --topology=$topology --nbest=3 --lattice=ark:got.lat --threads=2
+  check_equal "T o LG while searching, $topology" "$(cat text tokens)" "$(cat text.want tokens.want)"
+  if command -v lattice-to-nbest >/dev/null; then
+    for lat in want got; do lattice-to-nbest --n=20 --words=ark,t:$lat.words ark:$lat.lat 2>/dev/null; done
+    check_equal "and its lattices, $topology" "$(cat got.words)" "$(cat want.words)"
+  fi
+done
+check_fails "a graph that has a topology" 2 'topology=compact: the graph correct.fst has the blank' \
+  ctc-decode --method=wfst --graph=correct.fst --topology=compact ark:logp.txt ark:never.ark
+check_fails "a graph that has none" 0 'LG.fst has no arc with the blank.*--topology=NAME' \
+  ctc-decode --max-failures=2 --method=wfst --graph=LG.fst ark:logp.txt ark:x.ark
+check_fails "no such topology" 2 'topology=hmm: unknown; known topologies are correct' \
+  ctc-decode --method=wfst --graph=LG.fst --topology=hmm ark:logp.txt ark:never.ark
+
 # Hot words: "ba" instead of "ab", by the units of the graph.
 printf 'u1 [\n -2 -1 -0.6 -3\n -2 -0.6 -1 -3 ]\n' >logp.txt
 decode correct.fst

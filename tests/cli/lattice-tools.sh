@@ -114,6 +114,36 @@ for tool in "lattice-best-path ark:empty.ark" "lattice-to-nbest ark:empty.ark" "
   check_fails "but has no path: ${tool%% *}" 1 'utterance u: .*the lattice has no path' $tool
 done
 
+# A lattice that is too large for memory: pruned while it is read, by name; the next one is whole.
+if command -v python3 >/dev/null; then
+  python3 - <<'END'
+import random, struct
+random.seed(1)
+inf = float('inf')
+def lattice(states, arcs, labels):
+    text = lambda s: struct.pack('<i', len(s)) + s
+    out = [struct.pack('<i', 2125659606), text(b'vector'), text(b'compactlattice44'), struct.pack('<iIQqqq', 2, 0, 3, 0, states, 0)]
+    string = struct.pack(f'<i{labels}i', labels, *range(1, labels + 1))
+    for s in range(states):
+        out.append(struct.pack('<ffi', *((0, 0, 0) if s == states - 1 else (inf, inf, 0))))
+        out.append(struct.pack('<q', arcs if s < states - 1 else 0))
+        for a in range(arcs if s < states - 1 else 0):
+            out.append(struct.pack('<iiff', a + 1, a + 1, random.uniform(0, 9) if a else 0, 0) + string + struct.pack('<i', s + 1))
+    return b''.join(out)
+with open('big.ark', 'wb') as f:
+    f.write(b'big ' + lattice(2000, 50, 100) + b'small ' + lattice(3, 2, 1))
+END
+  check_peak "more than there is memory for" 40 lattice-best-path --max-lattice-mb=4 ark:big.ark ark,t:big.words
+  cp .check.err big.log
+  check "is told with its utterance and the beam" grep -Eq "WARNING .*big.ark: key 'big' at byte 0: the lattice has more than 4 MB .*pruned to a beam of [0-9.]+: 2000 of 2000 states" big.log
+  check_equal "best paths stay" "$(sed 's/[^1 ]//g' big.words | awk '{ print NF }' | xargs)" "1999 2"
+  check_fails "from a pipe" 1 "key 'big'.*more than 4 MB; in binary from a file, not from a pipe" \
+    lattice-best-path --max-lattice-mb=4 'ark:cat big.ark |' ark,t:piped.words
+  check_equal "the next one is read" "$(cut -d ' ' -f 1 piped.words)" small
+  check_fails "no memory at all" 2 'max-lattice-mb=0: must be at least 1' lattice-copy --max-lattice-mb=0 ark:big.ark ark:x
+  rm -f big.ark
+fi
+
 # kaldifst, a port of Kaldi's FSTs, reads what we write, writes what we read, and gives the same paths.
 if python3 -c 'import kaldifst' 2>/dev/null; then
   cat >peer.py <<'END'

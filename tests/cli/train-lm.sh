@@ -79,6 +79,21 @@ else
   check "sentences without units are counted" grep -Eq '[1-9][0-9]* sentences with letters that have no unit' log
   check_equal "its words are the units" "$(sed -n '/^.1-grams/,/^$/p' units.arpa | cut -sf 2 | grep -v '^<' | sort | xargs)" \
     "$(awk 'NR > 3 { print $1 }' units.txt | sort | xargs)"
+  # The step of recipes: further text is cleaned as the transcripts were, and that is told.
+  mkdir -p recipe/{data/{train,dev},more}
+  (
+    cd recipe || exit
+    echo "export U2MOE_ROOT=$(printf %q "$root")" > path.sh
+    sed -n '41,80p' ../dev > data/dev/text
+    sed -n '1,40s/^/t /p' ../corpus.txt > data/train/text
+    sed -n '100,$s/.*/\U&!/p' ../corpus.txt > more/all.txt
+    printf '\n- - -\nKAN, kan - KAN drei\n' >> more/all.txt
+    echo 'drei three' > map
+    language_models.sh --text more --normalize lowercase,no-punctuation,map --normalize-map map data lm > perplexity 2> log || cat log
+  )
+  check "further text is cleaned" grep -qx 'kan kan kan three' recipe/lm/all.txt
+  check_equal "nothing of it is left as it was" "$(grep -c '[A-Z!,-]' recipe/lm/all.txt)" 0
+  check "which is told with its hash" grep -Eq 'all: 40 sentences of the training set, [0-9]+ others \(normalised by: lowercase,no-punctuation,map \([0-9a-f]{8}\)\);' recipe/perplexity
   check_fails "no such smoothing" 2 "not 'kn'" train-lm.sh --smoothing kn corpus.txt lm.arpa
   check_fails "no order" 2 "not '0'" train-lm.sh --order 0 corpus.txt lm.arpa
   check_fails "no text" 1 'absent.txt is missing' train-lm.sh absent.txt lm.arpa

@@ -52,10 +52,13 @@ check_fails "a score that is not there" 1 "utterance utt2: .*no entry for key 'u
 cut -d ' ' -f 1-5 "$tmp/parts" | sed 's/$/ ]/' >"$tmp/left"
 check "without right to left" tune-weights "ark:$tmp/nbest" "ark:$tmp/text" "ark:$tmp/left" "ark:$tmp/ref" "$tmp/conf"
 head -n 2 "$tmp/ref" >"$tmp/easy"
-check_fails "a set that tells nothing" 0 'does not tell these weights from those without tuning' \
+check_fails "a set that tells nothing" 0 'does not tell any weights from those without tuning' \
   tune-weights --mode=present --ctc-weights=0.5 --reverse-weights=0.3 --length-bonuses=0 --halvings=-1 "ark:$tmp/nbest" "ark:$tmp/text" \
   "ark:$tmp/parts" "ark:$tmp/easy"
 check_equal "no reverse weight" "$(grep -c reverse "$tmp/conf")" 0
+errors_of "$tmp/default" >/dev/null 2>&1
+check "a set that says what these weights choose" tune-weights "ark:$tmp/nbest" "ark:$tmp/text" "ark:$tmp/parts" "ark:$tmp/best.text" "$tmp/conf"
+check_equal "keeps the weights of attention-rescore" "$(sed '/^#/d' "$tmp/conf" | xargs)" 'ctc-weight=0.5 reverse-weight=0.3 length-bonus=0'
 
 # What is reported is not tuned on.
 sed 's/^utt/other/; 1s/$/ more/' "$tmp/ref" >"$tmp/test"

@@ -32,7 +32,8 @@ out += b''.join(struct.pack('<2I', *x) for x in ids + strs) + data
 open(sys.argv[1], 'wb').write(out)
 END
 printf 'u1 ryba plave sama\nu2 ryba dnes v noci\nu3 kdo stojí za dveřmi a čeká na nás\n' > said
-package_text() { U2MOE_ROOT=$clone python3 "$clone/egs/debian/local/package_text.py" --without said "$@"; }
+package_text() { U2MOE_ROOT=$clone python3 "$clone/egs/debian/local/package_text.py" --without said \
+  --normalize lowercase,no-punctuation "$@"; }
 check "text of packages" package_text --langs cs packages text-out
 check_equal "sentences" "$(cat text-out/cs.txt)" "kdo jinému jámu kopá
 sám do ní padá
@@ -96,5 +97,25 @@ else
 fi
 check_equal "every utterance of both" "$(cut -d ' ' -f 1 exp/moe/1/words/test/4/fusion3.text | sort | xargs)" "$(cut -d ' ' -f 1 data/test/text | xargs)"
 check_equal "without hot words no parts" "$(grep -c 'B-WER' table.lms)" 0
+
+# Word pieces: the model holds them, and hot words are spelled with them.
+tiny="$root/tests/support/tiny_word_pieces.py"
+printf 'A 0\n' > a.units
+if python3 "$tiny" a.model A && echo "u A" | text-to-tokens --bpe-model=a.model a.units ark:- ark:/dev/null 2>&1 | grep -q libsentencepiece-dev; then
+  skip "hot words in word pieces" "built without SentencePiece"
+else
+  printf '%s\n' '<blank> 0' '<unk> 1' '▁ 2' 'a 3' 'b 4' 'c 5' '▁ab 6' '▁ba 7' '<sos/eos> 8' > dump/units.txt
+  python3 "$tiny" dump/bpe.model ▁ a b c ▁ab ▁ba
+  mkdir -p exp/pieces/1
+  check "a model of word pieces" nnet-init --units=dump/units.txt --bpe-model=dump/bpe.model moe.conf exp/pieces/1/final.safetensors
+  rm -rf dump/units.txt dump/bpe.model # the model is enough
+  if "$clone/utils/steps/words.sh" --beam 3 --chunks -1 --hot-words hot dump data test exp/pieces/1 > table.pieces 2> words.log; then
+    check_equal "hot words in word pieces" "$(grep -c '^  prefix beam 3 [+] hot words ' table.pieces)" 1
+    check_equal "none is left out" "$(grep -ho 'hot: 2 hot phrases, 0 left out' exp/pieces/1/words/test/log/* | sort -u)" "hot: 2 hot phrases, 0 left out"
+  else
+    check "hot words in word pieces" tail -n 5 words.log
+    check "it ran" false
+  fi
+fi
 check_fails "dev is not reported" 2 'which is not what is reported' "$clone/utils/steps/words.sh" dump data dev exp/moe/1
 check_fails "one or many" 2 'give --lm or --lms' words --lm lm/x.arpa --lms lm

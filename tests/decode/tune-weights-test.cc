@@ -78,7 +78,7 @@ TEST(TuneWeights, TheGridsBest) {
             w.lm_weight = set.has_language ? lm : 0;
             w.length_bonus = bonus;
             const TunedWeights t{w, TuningErrors(set, w)};
-            if (!want || Better(t, *want)) want = t;
+            if (!want || Better(set, t, *want)) want = t;
           }
         }
       }
@@ -87,7 +87,7 @@ TEST(TuneWeights, TheGridsBest) {
     EXPECT_EQ(got.errors, want->errors);
     EXPECT_EQ(got.weights.ToString(), want->weights.ToString());
     EXPECT_LE(fine.errors, got.errors);
-    EXPECT_FALSE(Better(got, fine));
+    EXPECT_FALSE(Better(set, got, fine));
     EXPECT_EQ(fine.errors, TuningErrors(set, fine.weights));
     fine.weights.Check();
     if (!set.has_right_to_left) {
@@ -121,17 +121,64 @@ TEST(TuneWeights, RefinementFindsWhatLiesBetween) {
   EXPECT_LE(near.weights.ctc_weight, 0.7f);
 }
 
-TEST(TuneWeights, TiesGoToSmallerWeights) {
+TuningSet UndecidedSet(bool reverse, bool language) {
   TuningSet set;
-  set.has_right_to_left = set.has_language = true;
+  set.has_right_to_left = reverse;
+  set.has_language = language;
   set.num_units = 1;
   set.lists.push_back({{Hyp(-1, -1, -1, -1, 1), Hyp(-2, -2, -2, -2, 1)}, {0, 1}});
-  const TunedWeights got = SearchGrid(set, SmallGrid());
+  return set;
+}
+
+// A set that cannot tell keeps what attention-rescore has without tuning, or what of the grid is
+// nearest to it.
+TEST(TuneWeights, TiesGoToTheUntunedWeights) {
+  for (const bool reverse : {false, true}) {
+    for (const bool language : {false, true}) {
+      const TuningSet set = UndecidedSet(reverse, language);
+      TuningGrid grid{{0, 0.5f, 1}, {0, 0.3f, 1}, {0, 0.3f}, {-0.5f, 0, 0.5f}};
+      const RescoringOptions plain = UntunedWeights(set);
+      EXPECT_EQ(SearchGrid(set, grid).weights.ToString(), plain.ToString());
+      EXPECT_EQ(DistanceFromUntuned(set, plain), 0);
+      grid = {{0, 0.75f, 3}, {0, 0.2f, 1}, {0.3f, 1}, {-0.5f, 0.25f, 0.5f}};
+      const TunedWeights got = SearchGrid(set, grid);
+      EXPECT_EQ(got.errors, 0);
+      EXPECT_EQ(got.weights.ctc_weight, 0.75f);
+      EXPECT_EQ(got.weights.reverse_weight, reverse ? 0.2f : 0.f);
+      EXPECT_EQ(got.weights.lm_weight, language ? 0.3f : 0.f);
+      EXPECT_EQ(got.weights.length_bonus, 0.25f);
+      EXPECT_EQ(DistanceFromUntuned(set, got.weights),
+                5 + (reverse ? 2 : 0) + (language ? 6 : 0) + 1);
+      EXPECT_EQ(RefineWeights(set, got, -1).weights.ToString(), got.weights.ToString());
+      EXPECT_EQ(RefineWeights(set, got, 0).weights.ToString(), plain.ToString());
+    }
+  }
+}
+
+// The untuned weights win a tie however the way to them is barred: between them and the grid's
+// point lies one that errs.
+TEST(TuneWeights, UntunedWeightsAreAlwaysTried) {
+  TuningSet set;
+  set.num_units = 1;  // from 0.6 to 0.8 the second one wins
+  set.lists.push_back(
+      {{Hyp(-10, -10, 0, 0, 2), Hyp(-10.6, -9, 0, 0, 2), Hyp(-11.4, -8, 0, 0, 2)}, {0, 1, 0}});
+  RescoringOptions from;
+  from.reverse_weight = 0;
+  from.ctc_weight = 0.7f;
+  EXPECT_EQ(TuningErrors(set, from), 1);
+  from.ctc_weight = 1;
+  const TunedWeights got = RefineWeights(set, {from, TuningErrors(set, from)}, 1);
   EXPECT_EQ(got.errors, 0);
-  EXPECT_EQ(got.weights.ctc_weight, 0);
-  EXPECT_EQ(got.weights.reverse_weight, 0);
-  EXPECT_EQ(got.weights.lm_weight, 0);
-  EXPECT_EQ(got.weights.length_bonus, 0);
+  EXPECT_EQ(got.weights.ctc_weight, 0.5f);
+}
+
+// Errors come first, however far.
+TEST(TuneWeights, FewerErrorsAreWorthTheWay) {
+  const TuningSet set = UndecidedSet(true, true);
+  RescoringOptions far;
+  far.ctc_weight = 3;
+  EXPECT_TRUE(Better(set, {far, 1}, {UntunedWeights(set), 2}));
+  EXPECT_FALSE(Better(set, {far, 2}, {UntunedWeights(set), 2}));
 }
 
 }  // namespace

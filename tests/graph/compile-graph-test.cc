@@ -287,6 +287,30 @@ TEST(CompileGraph, EqualsTheEnumerationOfSentences) {
   EXPECT_GT(compared, 2000);
 }
 
+// LG alone is what T was composed with.
+TEST(CompileGraph, WithoutATopology) {
+  Rng rng(23);
+  for (int n = 0; n < 20; ++n) {
+    const GraphCase c = RandomCase(&rng, n);
+    int32_t num_disambig = 0;
+    const StdVectorFst l = MakeLexiconFst(c.lexicon, c.words, c.opts, &num_disambig);
+    CompileGraphOptions opts;
+    opts.num_tokens = 4;
+    CompileGraphNotes notes;
+    const StdVectorFst lg = CompileGraph(l, c.grammar, opts, &notes);
+    EXPECT_EQ(notes.sizes.size(), 5u);
+    for (int s = 0; s < lg.NumStates(); ++s) {
+      for (fst::ArcIterator<StdVectorFst> it(lg, s); !it.Done(); it.Next()) {
+        ASSERT_LE(it.Value().ilabel, 4);
+        ASSERT_NE(it.Value().ilabel, 1);
+      }
+    }
+    opts.topology = &FindCtcTopology(kNames[n % 4], "");
+    const StdVectorFst tlg = CompileGraph(l, c.grammar, opts, &notes);
+    ASSERT_TRUE(fst::Equal(ComposeCtcTopology(*opts.topology, 4, 0, lg, 0), tlg));
+  }
+}
+
 TEST(CompileGraph, ErrorsSayWhatToDo) {
   Rng rng(22);
   GraphCase c = RandomCase(&rng, 0);

@@ -7,7 +7,9 @@
 #include <vector>
 
 #include "lattice/lattice-costs.h"
+#include "lattice/lattice-paths.h"
 #include "lattice/random-lattice.h"
+#include "support/error-test.h"
 
 namespace u2moe {
 namespace {
@@ -91,6 +93,60 @@ TEST(DeterminizeLattice, MemoryThatRunsOutMakesTheBeamSmaller) {
     EXPECT_GT(out.NumStates(), 0);
   }
   EXPECT_GT(smaller, 10);
+}
+
+// A chain of words with a dearer choice at each, and beside it many ways of the same words that
+// cost 6 more: within a beam of 8 they fill every subset, within a smaller one there are none.
+Lattice CrowdedLattice() {
+  constexpr int kWords = 40, kWays = 200;
+  Lattice lattice;
+  const int start = lattice.AddState(), end = lattice.AddState();
+  lattice.SetStart(start);
+  lattice.SetFinal(end, LatticeWeight::One());
+  int chain = start;
+  std::vector<int> ways(kWays, start);
+  for (int w = 0; w < kWords; ++w) {
+    const int next = w + 1 == kWords ? end : lattice.AddState();
+    lattice.AddArc(chain, LatticeArc(1, 1, LatticeWeight(0, 0), next));
+    lattice.AddArc(chain, LatticeArc(2, 2, LatticeWeight(1, 0), next));
+    for (int &way : ways) {
+      const int to = w + 1 == kWords ? end : lattice.AddState();
+      lattice.AddArc(way, LatticeArc(3, 1, LatticeWeight(w == 0 ? 6 : 0, 0), to));
+      way = to;
+    }
+    chain = next;
+  }
+  fst::TopSort(&lattice);
+  return lattice;
+}
+
+TEST(DeterminizeLattice, ASmallerBeamGoesFurther) {
+  const Lattice lattice = CrowdedLattice();
+  DeterminizeOptions opts;
+  opts.beam = 8;
+  opts.max_mem = 100000;
+  CompactLattice out;
+  const double beam = DeterminizeLattice(lattice, opts, &out);
+  EXPECT_GT(beam, 2);  // of one try: 1
+  EXPECT_LT(beam, 6);
+  // All word sequences with up to two dearer words.
+  int64_t within = 0;
+  for (const LatticePath &path : NBestPaths(out, 1000)) within += path.Cost() <= 2;
+  EXPECT_EQ(within, 1 + 40 + 40 * 39 / 2);
+  opts.max_mem = 10000000;
+  EXPECT_EQ(DeterminizeLattice(lattice, opts, &out), 8);
+}
+
+TEST(DeterminizeLattice, NoMemoryAtAll) {
+  Rng rng(6);
+  RandomLatticeOptions random;
+  random.num_states = 40;
+  random.no_word = 0;
+  DeterminizeOptions opts;
+  opts.max_mem = 1;
+  CompactLattice out;
+  EXPECT_HAS(ErrorOf([&] { DeterminizeLattice(RandomLattice(random, &rng), opts, &out); }),
+             "even for the best path; raise --max-mem");
 }
 
 TEST(DeterminizeLattice, ScalesCountOnlyWherePathsCompete) {

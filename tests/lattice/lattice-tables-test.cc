@@ -2,10 +2,15 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
 #include <limits>
 #include <sstream>
 #include <string>
+#include <tuple>
+#include <vector>
 
+#include "lattice/lattice-costs.h"
 #include "lattice/random-lattice.h"
 #include "support/error-test.h"
 
@@ -55,7 +60,7 @@ std::string TwoStates(float cost = 0.5f, int32_t next = 1, int32_t word = 3, int
   return bytes.Put(int64_t{0}).String();
 }
 
-CompactLattice Read(const std::string &bytes, int64_t max_bytes = kMaxLatticeBytes) {
+CompactLattice Read(const std::string &bytes, int64_t max_bytes = MaxLatticeBytes()) {
   std::istringstream is(bytes);
   CompactLattice lattice;
   ReadLattice(is, &lattice, max_bytes);
@@ -211,9 +216,91 @@ TEST(LatticeTables, LargeOnesAreRefused) {
   CompactLattice compact;
   ConvertLattice(RandomLattice(opts, &rng), &compact);
   for (const bool binary : {true, false}) {
-    EXPECT_HAS(ErrorOf([&] { Read(Write(compact, binary), 1 << 12); }), "smaller --lattice-beam");
+    // Not even the best path goes into this; text is not read twice.
+    EXPECT_HAS(ErrorOf([&] { Read(Write(compact, binary), binary ? 1 << 8 : 1 << 12); }),
+               "smaller --lattice-beam");
     EXPECT_EQ(Read(Write(compact, binary), 1 << 20).NumStates(), compact.NumStates());
   }
+}
+
+// As PruneLattice would, had it gone into memory, with the largest beam that goes into the limit.
+TEST(LatticeTables, LargeOnesOfFilesArePruned) {
+  Rng rng(2);
+  int pruned = 0, unsorted = 0;
+  for (int trial = 0; trial < 200; ++trial) {
+    RandomLatticeOptions opts;
+    opts.num_states = static_cast<int>(rng.UniformInt(4, 16));
+    Lattice lattice = RandomLattice(opts, &rng);
+    if (trial % 3 == 0) {  // states in no order
+      std::vector<int> order(static_cast<size_t>(lattice.NumStates()));
+      for (size_t i = 0; i < order.size(); ++i) order[i] = static_cast<int>(i);
+      for (size_t i = order.size(); i > 1; --i)
+        std::swap(order[i - 1],
+                  order[static_cast<size_t>(rng.UniformInt(0, static_cast<int64_t>(i) - 1))]);
+      fst::StateSort(&lattice, order);
+      ++unsorted;
+    }
+    const int64_t limit = lattice.NumStates() * rng.UniformInt(70, 120);
+    CompactLattice compact;
+    ConvertLattice(lattice, &compact);
+    const auto check = [&](auto *got, auto whole) {
+      std::istringstream is("x" + Write(whole, true) + "next");
+      is.get();
+      double beam = -2;
+      try {
+        beam = ReadLattice(is, got, limit);
+      } catch (const DataError &e) {
+        EXPECT_HAS(std::string(e.what()), "too large even to be pruned");
+      }
+      ASSERT_EQ(is.get(), 'n');
+      if (beam == -2) return;
+      fst::TopSort(&whole);
+      if (std::isinf(beam)) {
+        EXPECT_EQ(AllPaths(*got).size(), AllPaths(whole).size());
+        return;
+      }
+      ++pruned;
+      EXPECT_EQ(got->Properties(fst::kTopSorted, true), fst::kTopSorted);
+      PruneLattice(beam, {}, &whole);
+      EXPECT_EQ(got->NumStates(), whole.NumStates());
+      auto a = AllPaths(*got), b = AllPaths(whole);
+      const auto by_words = [](const WordPath &x, const WordPath &y) {
+        return std::make_tuple(x.first, x.second.String(), PathCost(x.second)) <
+               std::make_tuple(y.first, y.second.String(), PathCost(y.second));
+      };
+      std::sort(a.begin(), a.end(), by_words);
+      std::sort(b.begin(), b.end(), by_words);
+      EXPECT_EQ(a, b);
+    };
+    if (AllPaths(lattice).size() > 20000) continue;
+    Lattice got;
+    check(&got, lattice);
+    CompactLattice compact_got;
+    check(&compact_got, compact);
+  }
+  EXPECT_GT(pruned, 50);
+  EXPECT_GT(unsorted, 50);
+}
+
+// Of an archive the utterance is named, and the others are read; a cycle is one, however large.
+TEST(LatticeTables, LargeOnesOfArchives) {
+  Rng rng(3);
+  RandomLatticeOptions opts;
+  opts.num_states = 300;
+  const Lattice lattice = RandomLattice(opts, &rng);
+  CompactLattice compact;
+  ConvertLattice(lattice, &compact);
+  std::istringstream is(Write(compact, true));
+  CompactLattice got;
+  const double beam = ReadLattice(is, &got, 75 * compact.NumStates());
+  EXPECT_GE(beam, 0);
+  EXPECT_LT(got.NumStates(), compact.NumStates());
+  std::istringstream larger(Write(compact, true));
+  EXPECT_GT(ReadLattice(larger, &got, 130 * compact.NumStates()), beam);
+  compact.AddArc(compact.NumStates() - 1, CompactLatticeArc(1, 1, CompactLatticeWeight::One(), 0));
+  std::istringstream cycle(Write(compact, true) + "next");
+  EXPECT_HAS(ErrorOf([&] { ReadLattice(cycle, &got, 75 * compact.NumStates()); }), "cycle");
+  EXPECT_EQ(cycle.get(), 'n');
 }
 
 TEST(LatticeTables, WritesNoBadCosts) {

@@ -7,6 +7,7 @@
 
 #include <csignal>
 #include <filesystem>
+#include <fstream>
 #include <functional>
 #include <string>
 
@@ -139,6 +140,38 @@ TEST(Io, OffsetsAndSeek) {
   EXPECT_EQ(SplitOffset("a:b:12").offset, 12);
   EXPECT_EQ(SplitOffset("a:12b").offset, -1);
   EXPECT_EQ(SplitOffset(":12").offset, -1);
+}
+
+// What looks at a value twice goes back to its beginning, in a file alone.
+TEST(Io, SeeksBackInFiles) {
+  std::string text;
+  for (int i = 0; i < 300000; ++i) text += static_cast<char>('a' + i * i % 23);
+  const std::string path = TempDir() + "/back";
+  std::ofstream(path) << text;
+  const auto move = [](Input *input, int64_t by) {
+    return static_cast<int64_t>(
+        input->Stream().rdbuf()->pubseekoff(by, std::ios::cur, std::ios::in));
+  };
+  Input file(path);
+  std::string got(text.size(), ' ');
+  for (const int64_t size : {int64_t{10}, int64_t{100000}, int64_t{300000}}) {
+    for (int pass = 0; pass < 3; ++pass) {
+      file.Stream().read(got.data(), size);
+      ASSERT_EQ(got.substr(0, static_cast<size_t>(size)),
+                text.substr(0, static_cast<size_t>(size)));
+      EXPECT_EQ(file.Position(), size);
+      EXPECT_EQ(move(&file, 0), size);
+      EXPECT_EQ(move(&file, -size - 1), -1);  // before the file
+      EXPECT_EQ(file.Position(), size);
+      EXPECT_EQ(move(&file, -size), 0);
+    }
+  }
+  EXPECT_EQ(move(&file, 300001), -1);
+  Input pipe("cat " + path + " |");
+  pipe.Stream().read(got.data(), 300000);
+  EXPECT_EQ(move(&pipe, 0), 300000);
+  EXPECT_EQ(move(&pipe, -300000), -1);
+  EXPECT_EQ(pipe.Position(), 300000);
 }
 
 TEST(Io, OffsetsBeyondFourGigabytes) {

@@ -7,6 +7,8 @@ Usage: utils/filter_utts.sh [options] <data-dir>
   --max-share 1        more than this share dropped is an error: something else is wrong, and nothing is written
   --labels true        drop those whose letters do not fit into their encoder frames: CTC needs a frame for each
                        letter and each space, and one more between two equal letters
+  --tokens FILE        the units that training reads, such as word pieces, as text-to-tokens writes them in text (ark,t):
+                       these are counted instead of letters
   --frame-shift 0.01, --frame-length 0.025, --subsampling 4   seconds, and frames to an encoder frame
 
 Reads what is there: reco2audio (utils/steps/audio_facts.sh: drops recordings that are not in it, and silent ones),
@@ -16,7 +18,7 @@ anew. Appends "utterance reason" to <data-dir>/dropped.
 import math
 
 from dropped import Dropped
-from shared import DataDir, Options, die, run, say, second_words
+from shared import DataDir, Options, die, read_table, run, say, second_words
 from u2moe_script import number
 
 WORD_MARK = '\u2581'
@@ -30,10 +32,13 @@ def encoder_frames(frames, subsampling):
     return frames
 
 
-def frames_needed(text):
-    """Encoder frames that the CTC path of a text takes at least, letters being the units."""
-    units = WORD_MARK.join(text.split())
+def frames_needed(units):
+    """Encoder frames that the CTC path of these units takes at least."""
     return max(1, len(units) + sum(a == b for a, b in zip(units, units[1:])))
+
+
+def letters_of(text):
+    return WORD_MARK.join(text.split())
 
 
 class Facts:
@@ -92,6 +97,7 @@ def main():
     for name, default in zip(names, ('0', '0', '0', '1', '0.01', '0.025')):
         po.add_argument(f'--{name}', type=number(0), default=float(default))
     po.boolean('--labels', True)
+    po.add_argument('--tokens')
     po.add_argument('--subsampling', type=int, choices=[4, 6, 8], default=4)
     po.add_argument('data', metavar='data-dir')
     args = po.parse()
@@ -99,6 +105,8 @@ def main():
         getattr(args, n.replace('-', '_')) for n in names)
     data = DataDir(args.data.rstrip('/'))
     facts, dropped, keep, durations = Facts(data, shift, length), Dropped(), [], {}
+    tokens = read_table(args.tokens) if args.tokens else {}
+    units = 'units' if args.tokens else 'letters'
 
     def reason_against(u):
         seconds, why = facts.seconds(u)
@@ -116,8 +124,11 @@ def main():
         if data.has('feats.scp') and u not in data.tables['feats.scp']:
             return 'it has no features'
         if args.labels and (seconds is not None or u in facts.frames_known):
-            if encoder_frames(facts.frames(u, seconds), args.subsampling) < frames_needed(text):
-                return 'more letters than encoder frames'
+            said = letters_of(text)
+            if args.tokens:
+                said = tokens[u].split()[1:] if u in tokens else []
+            if encoder_frames(facts.frames(u, seconds), args.subsampling) < frames_needed(said):
+                return f'more {units} than encoder frames'
         return None
 
     for u in sorted(data.utt2spk):

@@ -11,7 +11,7 @@
 #
 # Reads conf/fbank.conf and <data-dir>/<set>. Writes <dump-dir>/units.txt, for word pieces <dump-dir>/bpe.model,
 # <dump-dir>/cmvn.stats (training set, no dither), and for each set a copy of its data directory
-# with feats.scp, tokens, and fbank.N.json with the time it took. Utterances of train and dev whose letters do not fit
+# with feats.scp, tokens, and fbank.N.json with the time it took. Utterances of train and dev whose units do not fit
 # into their frames are left out and counted (utils/filter_utts.sh); letters that training has not become <unk>.
 set -euo pipefail
 . "$(dirname "$0")/../recipe.sh"
@@ -56,9 +56,13 @@ for set in "${sets[@]}"; do
   make_fbank.sh --nj "$nj" --cmd "run-jobs --max-jobs=$nj" \
     --max-failures "$max_failures" \
     --fbank-opts "--dither=$dither --stats=$(shell_word "$out/fbank.JOB.json") $fbank_opts" "$out" "$out/log" "$out"
-  if [[ $set == train || $set == dev ]]; then filter_utts.sh "$out"; fi
   run-jobs "$out/log/tokens.log" \
     text-to-tokens "${bpe[@]}" --unk="<unk>" --max-failures="$max_failures" "$dump/units.txt" "ark:$out/text" "ark,t:$out/tokens"
+  if [[ $set == train || $set == dev ]]; then
+    filter_utts.sh --tokens "$out/tokens" "$out"
+    filter_scp.pl "$out/utt2spk" "$out/tokens" > "$out/tokens.tmp"
+    mv "$out/tokens.tmp" "$out/tokens"
+  fi
   if [[ $set != train ]]; then unknown_letters.sh "$dump/units.txt" "$out/text"; fi
 done
 

@@ -5,14 +5,18 @@
 # Usage: language_models.sh [options] <data-dir> <out-dir>
 #   e.g. language_models.sh --text corpus/lm data exp/lm
 #   --text DIR       DIR/<label>.txt, sentences one a line, of each language; without utt2lang DIR/all.txt
+#   --normalize none, --normalize-map ""   what was done to the texts of <data-dir>, and is done to those of --text
 #   --order 3        n-grams
 #   --sets "dev"     dev and test sets: no sentence of theirs is trained on, and the perplexity of each is told
 #
-# Writes <out-dir>/<label>.{txt,arpa}, the label being "all" without utt2lang, and <out-dir>/perplexity.txt.
+# Writes <out-dir>/<label>.{txt,arpa}, the label being "all" without utt2lang, and <out-dir>/perplexity.txt, which also says
+# what was done to further text.
 # A language without any text but that of dev and test sets has none.
 set -euo pipefail
 . "$(dirname "$0")/../recipe.sh"
 text=
+normalize=none
+normalize_map=
 order=3
 sets=dev
 parse_options "$@"
@@ -39,9 +43,16 @@ done
 for label in $labels; do
   sentences_of train "$label" | cut -s -d ' ' -f 2- > "$out/$label.txt"
   own=$(wc -l < "$out/$label.txt")
-  if [[ -n $text && -s $text/$label.txt ]]; then cat "$text/$label.txt" >> "$out/$label.txt"; fi
-  train-lm.sh --order "$order" "$out/$label.txt" "$out/$label.arpa" "${excluded[@]}" 2>&1 | tee "$out/$label.log" >&2
-  echo "$label: $own sentences of the training set, $(($(wc -l < "$out/$label.txt") - own)) others;" \
+  others=
+  if [[ -n $text && -s $text/$label.txt ]]; then
+    awk '{ print "line" NR, $0 }' "$text/$label.txt" > "$out/part.txt"
+    : > "$out/$label.log"
+    logged "$out/$label.log" normalize-text --normalize="$normalize" --normalize-map="$normalize_map" "ark:$out/part.txt" ark,t:- |
+      awk 'NF > 1 { sub(/^[^ ]* /, ""); sub(/ $/, ""); print }' >> "$out/$label.txt"
+    others=$(sed -n 's/.*Normalised by \(.*\)\.$/ (normalised by: \1)/p' "$out/$label.log")
+  fi
+  train-lm.sh --order "$order" "$out/$label.txt" "$out/$label.arpa" "${excluded[@]}" 2>&1 | tee -a "$out/$label.log" >&2
+  echo "$label: $own sentences of the training set, $(($(wc -l < "$out/$label.txt") - own)) others$others;" \
     "$(sed -n 's/^train-lm.sh: .*arpa: //p' "$out/$label.log" | tail -n 1)" >> "$out/perplexity.txt"
   for set in $sets; do
     sentences_of "$set" "$label" > "$out/part.txt"

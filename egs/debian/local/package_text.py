@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Plain sentences of unpacked Debian packages, to train language models on: manual pages, help of programs, their
-messages, fortune cookies; written as prepare.py writes the texts of the recordings.
+messages, fortune cookies; written as those of the recordings: as prepare.py does it, and normalised by the same steps.
 
 Reads the folder that contains usr/. Writes <out>/<lang>.txt, a sentence a line, none twice, and <out>/counts.txt, and
 prints that. What dev or test say is left out: a sentence that is one of their texts, or that holds one of four or more
@@ -15,13 +15,14 @@ import gzip
 import html
 import os
 import re
+import subprocess
 import sys
 
 sys.path.append(os.path.join(os.environ.get('U2MOE_ROOT') or os.path.join(os.path.dirname(os.path.realpath(__file__)),
                                                                           '../../..'), 'utils'))
 sys.path.append(os.path.dirname(os.path.realpath(__file__)))
-from prepare import words_of
-from u2moe_script import Options, die, run, say, writing
+from prepare import spoken
+from u2moe_script import Error, Options, die, run, say, writing
 from u2moe_text import read_entries, split_words
 
 END = re.compile(r'(?<=[.!?…:;])["»”\')]*\s+')
@@ -87,6 +88,19 @@ def messages(root, lang):
                 yield text.replace('_', '')
 
 
+def normalized(sentences, args):
+    """The sentences through normalize-text, the recipe's cleaning."""
+    if args.normalize == 'none':
+        return sentences
+    lines = ''.join(f's{i} {s}\n' for i, s in enumerate(sentences))
+    done = subprocess.run(['normalize-text', '--print-args=false', f'--normalize={args.normalize}',
+                           f'--normalize-map={args.normalize_map}', 'ark:-', 'ark,t:-'], input=lines.encode(),
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
+    if done.returncode != 0:
+        raise Error(f'normalize-text failed: {done.stderr.decode("utf-8", "replace").strip()[-500:]}')
+    return [line.partition(' ')[2].strip() for line in done.stdout.decode().split('\n') if line]
+
+
 SOURCES = [('fortune cookies', fortunes), ('manual pages', manual_pages), ('program help', program_help),
            ('messages', messages)]
 
@@ -118,6 +132,8 @@ def main():
     ap = Options(__doc__, details=True)
     ap.add_argument('--langs', required=True, type=str.split)
     ap.add_argument('--without', required=True, type=str.split, help='texts of dev and test sets')
+    ap.add_argument('--normalize', default='none', help='steps of normalize-text')
+    ap.add_argument('--normalize-map', default='')
     ap.add_argument('root', help='folder that contains usr/')
     ap.add_argument('out')
     args = ap.parse()
@@ -128,16 +144,14 @@ def main():
         sentences = {}
         for name, source in SOURCES:
             why, before = collections.Counter(), len(sentences)
-            for text in source(args.root, lang):
-                for sentence in END.split(text):
-                    words = words_of(sentence)[0]
-                    count = len(words.split())
-                    if not SHORTEST <= count <= LONGEST or not of_script(lang, words):
-                        why['other'] += 1
-                    elif said.holds(words):
-                        why['said'] += 1
-                    else:
-                        sentences.setdefault(words)
+            raw = [spoken(sentence)[0] for text in source(args.root, lang) for sentence in END.split(text)]
+            for words in normalized([s for s in raw if s], args):
+                if not SHORTEST <= len(words.split()) <= LONGEST or not of_script(lang, words):
+                    why['other'] += 1
+                elif said.holds(words):
+                    why['said'] += 1
+                else:
+                    sentences.setdefault(words)
             new = list(sentences)[before:]
             if new or why['said']:
                 rows.append((lang, name, len(new), sum(len(s.split()) for s in new), why['said']))

@@ -2,7 +2,8 @@
 """Makes a data directory of the speech and texts in unpacked Debian packages.
 
 Reads the folder that contains usr/. Writes <out>/{wav.scp,text,utt2spk,utt2lang,utt2pkg} and <out>/dropped, lines
-"utterance reason". What needs the audio to be looked at (lengths) is left to utils/filter_utts.sh.
+"utterance reason". Texts keep their case and punctuation, which the recipe's --normalize takes away; what needs the audio to
+be looked at (lengths) is left to utils/filter_utts.sh.
 """
 import collections
 import glob
@@ -26,16 +27,33 @@ DIALOG = re.compile(r'dialogId\(\s*"((?:[^"\\]|\\.)*)"\s*,\s*"([^"]*)"\s*,\s*"(?
                     r'dialogStr\(\s*"((?:[^"\\]|\\.)*)"\s*\)')
 
 
-def words_of(text):
-    """Lower-case words without punctuation -> (words, None) or ('', why not). Apostrophes inside words stay."""
-    text = unicodedata.normalize('NFC', STAGE.sub(' ', text)).replace('\u2019', "'").lower()
-    if any(unicodedata.category(c)[0] == 'N' for c in text):
+def spoken(text):
+    """What is said, as it is written -> (text, None), or ('', why not).
+
+    Only what this corpus asks for; case and punctuation are the recipe's --normalize. Stage directions are not said; texts
+    with digits or signs do not say how these are read; ornaments are not read; an apostrophe is one however it is written;
+    words that a dash or other punctuation joins ("wait...what") are two words, as they are said.
+    """
+    text = unicodedata.normalize('NFC', STAGE.sub(' ', text)).replace('\u2019', "'")
+    kinds = [unicodedata.category(c) for c in text]
+    if any(k[0] == 'N' for k in kinds):
         return '', 'digits, whose reading is not written'
     if SIGNS.search(text):
         return '', 'signs, whose reading is not written'
-    letters = ''.join(c if unicodedata.category(c)[0] in 'LM' or c == "'" else ' ' for c in text)
-    words = ' '.join(w for w in (w.strip("'") for w in letters.split()) if w)
-    return words, None if words else 'nothing is said'
+    if not any(k[0] == 'L' for k in kinds):
+        return '', 'nothing is said'
+    out = ''
+    for i, (c, k) in enumerate(zip(text, kinds)):
+        if k[0] in 'LM' or c == "'":
+            out += c
+        elif k == 'Pd':
+            out += f' {c} '
+        elif k[0] == 'P':
+            after = kinds[i + 1][0] if i + 1 < len(text) else ' '
+            out += c + (' ' if after in 'LM' and out.strip() and not out[-1].isspace() else '')
+        elif k != 'Cf':
+            out += ' '
+    return ' '.join(out.split()), None
 
 
 class Corpus:
@@ -49,7 +67,7 @@ class Corpus:
             return
         name = re.sub(r'[^\w.-]', '_', name)
         utt = f'{speaker}-{lang}-{name}'
-        words, reason = words_of(text)
+        words, reason = spoken(text)
         if not reason and not os.path.isfile(path):
             reason = 'no recording'
         if not reason and utt in self.rows:
