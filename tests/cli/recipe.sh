@@ -140,5 +140,5 @@ check_fails "decoding wants a model" 1 'final.safetensors is missing or empty: t
   step decode.sh dump test exp/moe/1
 mkdir "$tmp/few"
 for tool in bash dirname nproc python3; do ln -s "$(command -v "$tool")" "$tmp/few/"; done
-check_fails "a missing tool is noticed before the first stage" 1 "'gnuplot' is not on PATH. Run 'make deps'" \
+check_fails "a missing tool is noticed before the first stage" 1 "'nnet-train' is not on PATH. Run 'make deps'" \
   env PATH="$tmp/few" "$root/egs/polyglot/run.sh"
