@@ -25,6 +25,16 @@ def row_name(name):
     return isolated(name) if isinstance(name, str) else ' → '.join(map(isolated, name))
 
 
+def groups(names):
+    """The class of rows above which a line stands: where "chunk 16, ..." follows "full, ...", else every five rows."""
+    heads = [n.rpartition(', ')[0] if isinstance(n, str) else '' for n in names]
+    if all(heads):
+        starts = [i and h != heads[i - 1] for i, h in enumerate(heads)]
+    else:
+        starts = [i and i % 5 == 0 for i in range(len(names))]
+    return [' class="g"' if s else '' for s in starts]
+
+
 def side(*parts):
     """Tables beside one another where there is room."""
     parts = [p for p in parts if p]
@@ -62,7 +72,8 @@ class Page:
         name = self.name('t')
         width = ' few' if len(t.columns) <= 6 else ' many' if len(t.columns) > 8 else ''
         head = ''.join(f'<th scope="col">{isolated(c)}</th>' if c else '<td></td>' for c in t.columns)
-        rows = ''.join(f'<tr><th scope="row">{row_name(r[0])}</th>' + ''.join(map(self.cell, r[1:])) + '</tr>' for r in t.rows)
+        rows = ''.join(f'<tr{begins}><th scope="row">{row_name(r[0])}</th>' + ''.join(map(self.cell, r[1:])) + '</tr>'
+                       for r, begins in zip(t.rows, groups([r[0] for r in t.rows])))
         notes = ''.join(f'<p class="note">{escape(n)}</p>' for n in t.notes)
         return (f'<div class="held"><div class="box{width}{kind}" role="region" tabindex="0" aria-labelledby="{name}"><table>'
                 f'<caption id="{name}">{escape(t.title)}</caption><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
@@ -170,25 +181,24 @@ def label_name(stats, label, details):
 
 
 def routing_parts(page, report, details):
-    parts = []
-    for (model, seed), of_labels in details['routing'].items():
-        if seed != next(iter(details['runs'][model])):
-            continue
-        first = next(iter(of_labels.values()))
-        parts.append(f'<h3>{escape(model)}{f", seed {escape(seed)}" if seed else ""}</h3>')
-        parts.append(figure(plots.routing(first, model, page.name('p')), 'Rows: mixtures; columns: experts; numbers: share of the '
-                            'choices in %.', kind='wide'))
+    found = {m: of for m in report['models'] for (model, seed), of in details['routing'].items()
+             if model == m and seed == next(iter(details['runs'][m]))}
+    parts = [figure([p for m, of in found.items() for p in plots.routing(next(iter(of.values())), m, page.name('p'))],
+                    'Rows: mixtures; columns: experts; numbers: share of the choices in %. Of several seeds the first one.')]
+    for model, of_labels in found.items():
+        if any(stats.get('groups') for stats in of_labels.values()):
+            parts.append(f'<h3>{isolated(model)}</h3>')
         for label, stats in of_labels.items():
             name = label_name(stats, label, details)
             n, shown = len(stats.get('groups') or {}), plots.LABELS_SHOWN
             which = f'the {shown} of {n} with most frames' if n > shown else f'{n}'
             parts.append(figure(plots.routing_by_label(stats, model, page.name('p')), f'By {name} ({which}), a mixture each.',
                                 kind='tiny'))
-    if parts:
+    if found:
         scale = f'<ul class="legend" aria-label="load against an even share">{svg.heat_legend()}</ul>'
         note = '<p class="note">Colour: load against an even share (1: even, ×: never chosen).</p>'
         parts = [scale, note, *parts, *(page.table(t, kind=' mono') for t in tables.routing_tables(report))]
-    return parts
+    return parts if found else []
 
 
 def confusion_parts(page, report, looked):

@@ -79,7 +79,7 @@ def front(report, name, key='front'):
                  f'{tables.percent(r["wer"])} % at {tables.rtf(x)}</title>{svg.marker(shape, px, py, 4, colour, mode_hollow)}</g>')
         if (x, r['wer']) in best or r['mode'] == main:
             chunk = 'full' if r['chunk'] == '-1' else r['chunk']
-            labels.append((px, py, chunk if all_modes else f'{svg.shorten(model, 14)} {chunk}'))
+            labels.append((px, py, chunk if all_modes else f'{svg.shorten(model, 20)} {chunk}'))
     for (px, py, content), spot in zip(labels, svg.place_labels(labels, taken, panel.box)):
         if spot:
             plot.add(svg.text(spot[0], spot[1], content, spot[2], 'lab'))
@@ -141,17 +141,14 @@ def speed(report, key):
     features = report['features']['wall'] if report['features'] else 0
     rows = []
     for chunk in report['chunks']:
-        for model, entry in report['models'].items():
-            s = entry['speed'].get(chunk)
-            if s:
-                rows.append((f'{model}, {tables.chunk_name(chunk)}', [features] + [
-                    s[k]['wall'] if k in s else 0 for k in ('encoder', 'prefix', 'rescoring')]))
-        rows.append(None)
-    if not any(rows):
+        found = [(m, entry['speed'][chunk]) for m, entry in report['models'].items() if chunk in entry['speed']]
+        if found:
+            rows.append(tables.chunk_name(chunk))
+            rows += [(m, [features] + [s[k]['wall'] if k in s else 0 for k in ('encoder', 'prefix', 'rescoring')]) for m, s in found]
+    if not rows:
         return None
-    rows.pop()
     names = ['features', 'encoder + CTC', 'prefix beam', 'rescoring']
-    told = '; '.join(f'{r[0]}: {tables.rtf(sum(r[1]))}' for r in rows if r)
+    told = '; '.join(f'{r[0]}: {tables.rtf(sum(r[1]))}' for r in rows if not isinstance(r, str))
     return svg.bars(key, 'Real-time factor by stage', told, rows, names, tables.rtf)
 
 
@@ -169,7 +166,7 @@ def curve_names(logs):
 
 CURVE_TITLES = {'loss': 'loss, all terms', 'ctc': 'CTC loss', 'l2r': 'attention loss, left to right',
                 'r2l': 'attention loss, right to left', 'accuracy': 'accuracy of the decoders',
-                'min_expert_load': 'load of the least used expert (1: even)', 'grad_norm': 'norm of the gradient',
+                'min_expert_load': 'least load of an expert (1: even)', 'grad_norm': 'norm of the gradient',
                 'learning_rate': 'learning rate'}
 
 
@@ -191,11 +188,11 @@ def curve(logs, models, name, keys, key):
     ys = [y for _, _, points in series for _, y in points]
     log = min(ys) > 0 and max(ys) > 6 * min(ys)
     low, high = (min(ys) / 1.1, max(ys) * 1.1) if log else (min(0, min(ys)) if name != 'accuracy' else 0, max(ys) * 1.05 or 1)
-    title = CURVE_TITLES.get(name, name.replace('_', ' '))
+    title = svg.fit(CURVE_TITLES.get(name, name.replace('_', ' ')), 244, svg.FONT + 1)
     told = '; '.join(f'{m}{" training" if len(keys) > 1 and place else ""}: {svg.tick_text(round(p[-1][1], 6))} after epoch '
                      f'{p[-1][0]}' for m, place, p in series[:24])
     plot = svg.Svg(key, 300, 200, title, told)
-    panel = svg.Panel(plot, (44, 26, 292, 164), (min(xs), max(xs), False), (low, high, log), 'epoch', '', title)
+    panel = svg.Panel(plot, (44, 26, 292, 164), (min(xs), max(xs), False, True), (low, high, log), 'epoch', '', title)
     for place in (1, 0):
         for model, p, points in series:
             if p == place:
@@ -238,7 +235,7 @@ def routing(stats, model, key):
     for n, layers in by_size(stats['layers']).items():
         told = '; '.join(f'{layer_name(x["name"])}: largest {max(x["share"]):.3f}, least {min(x["share"]):.3f}' for x in layers)
         out.append(svg.heat_map(f'{key}-{n}', f'Load of the {n} experts by layer, {model}', told,
-                                [(layer_name(x['name']), loads(x)) for x in layers], expert_names(n), 'all data'))
+                                [(layer_name(x['name']), loads(x)) for x in layers], expert_names(n), model))
     return out
 
 

@@ -178,10 +178,10 @@ def log_ticks(low, high):
 
 
 class Axis:
-    """A scale from values to pixels; logarithmic if wanted and possible."""
+    """A scale from values to pixels; logarithmic if wanted and possible; whole: no ticks between whole numbers."""
 
-    def __init__(self, low, high, begin, end, log=False):
-        self.log = log and low > 0
+    def __init__(self, low, high, begin, end, log=False, whole=False):
+        self.log, self.whole = log and low > 0, whole
         if not high > low:
             low, high = (low / 1.5, high * 1.5) if self.log and low > 0 else (low - 0.5, high + 0.5)
         self.low, self.high, self.begin, self.end = low, high, begin, end
@@ -195,7 +195,8 @@ class Axis:
 
     def ticks(self):
         out = log_ticks(self.low, self.high) if self.log else []
-        return out if len(out) > 1 else nice_ticks(self.low, self.high)
+        out = out if len(out) > 1 else nice_ticks(self.low, self.high)
+        return [t for t in out if t == round(t)] if self.whole else out
 
 
 def tick_text(value):
@@ -206,10 +207,10 @@ class Panel:
     """A plot with two axes within an Svg; axes are there from the start, and what lies on them follows."""
 
     def __init__(self, svg, box, x, y, xlabel='', ylabel='', title=''):
-        """box: (left, top, right, bottom) of the area of the data; x, y: (low, high, logarithmic)."""
+        """box: (left, top, right, bottom) of the area of the data; x, y: (low, high, logarithmic[, whole numbers])."""
         self.svg, self.box = svg, box
         left, top, right, bottom = box
-        self.x, self.y = Axis(x[0], x[1], left, right, x[2]), Axis(y[0], y[1], bottom, top, y[2])
+        self.x, self.y = Axis(*x[:2], left, right, *x[2:]), Axis(*y[:2], bottom, top, *y[2:])
         last = -1e9
         for t in self.x.ticks():
             at, w = self.x(t), text_width(tick_text(t))
@@ -237,21 +238,23 @@ class Panel:
 
 
 def bars(key, title, told, rows, names, unit, head=''):
-    """Horizontal bars of stacked parts. rows: [(label, [values])] or None for a gap; names: of the parts, as in the legend
+    """Horizontal bars of stacked parts. rows: [(label, [values])], or a text for a row that heads others; names: of the parts, as in the legend
     of the page, in the colours s0, s1, ...; unit(value) -> text. The sum stands at the end of a bar, a part within it
     where it has room."""
-    label_width = min(150, max((text_width(r[0]) for r in rows if r), default=0)) + 8
-    most = max((sum(r[1]) for r in rows if r), default=0) or 1
+    real = [r for r in rows if not isinstance(r, str)]
+    label_width = min(150, max(text_width(r[0]) for r in real)) + 8
+    most = max(sum(r[1]) for r in real) or 1
     top = 24 if head else 4
     width, height = 440, 17 * len(rows) + top + 4
-    room = width - label_width - 8 - max((text_width(unit(sum(r[1]))) for r in rows if r), default=0)
+    room = width - label_width - 8 - max(text_width(unit(sum(r[1]))) for r in real)
     svg = Svg(key, width, height, title, told)
     if head:
         svg.add(text(0, 12, head, kind='head', size=FONT + 1))
     for i, row in enumerate(rows):
-        if not row:
-            continue
         y, x = top + 17 * i, label_width
+        if isinstance(row, str):
+            svg.add(text(0, y + 11, row, kind='dim'))
+            continue
         svg.add(text(label_width - 8, y + 11, fit(row[0], label_width - 8), 'end'))
         for n, value in enumerate(row[1]):
             w = room * value / most
@@ -267,7 +270,7 @@ def bars(key, title, told, rows, names, unit, head=''):
 
 def fit(content, width, size=FONT):
     """A text cut so that it is no wider than that."""
-    if text_width(content, size) <= width:
+    if text_width(content, size) <= width + 0.01:
         return content
     while content and text_width(content + '…', size) > width:
         content = content[:-1]

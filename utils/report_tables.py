@@ -136,7 +136,7 @@ def marks_note(report, marked):
                 'difference holds 0.')
     note = f'*: differs from {report["baseline"]} on the same utterances: the paired 95 % interval of the difference does not hold 0'
     if len(report['models']) > 2:
-        note += f'; (*): not any more after Holm\'s correction for {len(report["models"]) - 1} comparisons'
+        note += f'; (*): no longer after Holm\'s correction for {len(report["models"]) - 1} comparisons'
     return note
 
 
@@ -281,7 +281,8 @@ def in_short(report):
                  if 'encoder' in m['speed'].get(c, {}) and base['speed'].get(c, {}).get('encoder', {}).get('cpu')]
         if times:
             whose = 'its' if parts else f'{base_name}\'s'
-            parts.append(f'takes {min(times):.2f} to {max(times):.2f} times {whose} CPU time in the encoder')
+            span = ' to '.join(dict.fromkeys([f'{min(times):.2f}', f'{max(times):.2f}']))
+            parts.append(f'takes {span} times {whose} CPU time in the encoder')
         below = []
         for d in main_differences(report, name):
             verdict = 'no difference' if not d['real'] else f'{"fewer" if d["difference"] < 0 else "more"} errors than {base_name}'

@@ -45,7 +45,7 @@ check_equal "differences: 1 model, 2 chunks, 3 modes" "$(query "len(r['differenc
 check "the page of three seeds" looks $out "'*' in p.tables['$wer_of_test'][1][2]"
 check "has all parts" looks $out 'all(f">{t}</h2>" in p.source for t in ("In short", "Models", "Word errors", "Errors against time",
   "Kinds of errors", "By label", "Speed", "Learning", "Experts", "Confusions", "Worst utterances"))'
-check "learning curves by name, and load" looks $out 'all(t in p.source for t in (">loss, all terms<", ">CTC loss<", ">load of the least used"))'
+check "learning curves by name, and load" looks $out 'all(t in p.source for t in (">loss, all terms<", ">CTC loss<", ">least load of an expert"))'
 check "heat maps by layer and label" looks $out '">By lang (2), a mixture each.<" in p.source and p.source.count("Load of") > 1'
 check "confusions" looks $out '" → " in p.tables["test: words taken for others, how often"][1][0]'
 check "coloured alignments" looks $out '"<span class=\"pair S\">" in p.source'
@@ -205,11 +205,49 @@ r = iv.summarise(result, iv.Bootstrap(result[0]))
 print(f"{iv.t_quantile(1):.3f} {iv.t_quantile(2):.3f} {iv.t_quantile(10.5):.3f} {iv.t_quantile(1e9):.3f}")
 print(f"{r['wer']:.2f} {r['low']:.2f} {r['high']:.2f} {r['spread']:.2f}")
 same = iv.difference(result, result, iv.Bootstrap(result[0]))
-print(same['difference'], same['real'])
+print(same['difference'], same['real'], same['p'])
+# By hand: 0.01 <= 0.05 / 4, 0.012 <= 0.05 / 3, 0.03 > 0.05 / 2, so that 0.04 stays too.
+print(iv.holm([0.03, 0.01, 0.04, 0.012]), iv.holm([0.04]), iv.holm([]))
+# Student's t with two degrees of freedom in closed form: P(|t| <= x) = x / sqrt(2 + x^2).
+print(max(abs(iv.t_within(x, 2) - x / (2 + x * x)**0.5) for x in (0.1, 1, 4.303, 20)) < 1e-9,
+      abs(iv.t_within(1.959964, 1e9) - 0.95) < 1e-6)
+# Of a difference over seeds, p is below 5 % where the interval does not hold 0.
+a, b = ([{f'u{i}': (e, 100) for i in range(50)} for e in seeds] for seeds in ((10, 12, 14), (14, 15, 19)))
+d = iv.difference(a, b, iv.Bootstrap(a[0]))
+print(d['difference'], d['real'], (d['p'] < 0.05) == d['real'])
+
+# Labels never lie on one another, on marks, or outside, wherever the points are.
+import random
+import report_svg as svg
+rng, free, bad = random.Random(4), 0, 0
+for n in range(200):
+    points = [(rng.gauss(200, 60), rng.gauss(150, 40)) for _ in range(rng.randrange(1, 40))]
+    marks, bounds = [(x - 4, y - 4, x + 4, y + 4) for x, y in points], (0, 0, 400, 300)
+    texts = [rng.choice(['full', '16', 'a long name 16', '模型 4', 'WWWW']) for _ in points]
+    spots = svg.place_labels([(x, y, t) for (x, y), t in zip(points, texts)], marks, bounds)
+    boxes = [svg.box_of(*s, t) for s, t in zip(spots, texts) if s]
+    free += len(boxes)
+    bad += sum(svg.overlap(p, q) for i, p in enumerate(boxes) for q in boxes[:i] + marks)
+    bad += sum(b[0] < 0 or b[1] < 0 or b[2] > 400 or b[3] > 300 for b in boxes)
+    alone = svg.place_labels([(200, 150, 'full')], [(196, 146, 204, 154)], bounds)
+    bad += alone[0] is None
+print(bad, free > 1500)
+# Series differ by shape and dash alone too, for those who see no colours.
+styles = [svg.style(i) for i in range(28)]
+print(len(set(styles)), len({s[1:] for s in styles}))
+ticks = [svg.Axis(low, high, 0, 1, log).ticks() for low, high, log in (
+    (0, 1, False), (0.0007, 0.003, True), (1e-6, 1, True), (5, 5, False), (0.4, 0.4, True), (0, 1e-9, False), (-3, 4, False), (1e5, 3e9, True))]
+print(all(1 < len(t) < 12 and t == sorted(set(t)) for t in ticks))
 EOF
 check_equal "Student's t" "$(sed -n 1p "$tmp/interval")" "12.706 4.303 2.214 1.960"
 check_equal "interval over seeds" "$(sed -n 2p "$tmp/interval")" "12.00 7.03 16.97 2.00"
-check_equal "a model does not differ from itself" "$(sed -n 3p "$tmp/interval")" "0.0 False"
+check_equal "a model does not differ from itself" "$(sed -n 3p "$tmp/interval")" "0.0 False 1.0"
+check_equal "Holm's correction" "$(sed -n 4p "$tmp/interval")" "[False, True, False, True] [True] []"
+check_equal "Student's t against closed forms" "$(sed -n 5p "$tmp/interval")" "True True"
+check_equal "p and interval agree" "$(sed -n 6p "$tmp/interval")" "-4.0 False True"
+check_equal "labels keep clear of one another" "$(sed -n 7p "$tmp/interval")" "0 True"
+check_equal "series differ, in colour and without" "$(sed -n 8p "$tmp/interval")" "28 28"
+check_equal "ticks" "$(sed -n 9p "$tmp/interval")" "True"
 
 # Beside the reference: dense has two seeds there, 1.0 and 2.0; ours has 1.6 +- 0.2.
 python3 - "$tmp" << 'EOF'

@@ -95,7 +95,7 @@ odd() {
         told "$name" run_script "$script" --seeds 1 --sets s --chunks -1 --data "$input" --out out.report "$input"
         # Each file of a whole experiment in turn is something else.
         rm -rf made
-        "$root/tests/support/fake_experiment.py" made 1 0.2 0.1
+        python3 "$root/tests/support/fake_experiment.py" made 1 0.2 0.1
         base=exp/moe/1
         for file in $base/{log.jsonl,info.json,routing.json} $base/decode/test/-1/{forward.json,rescoring.json,rescoring.wer.per_utt,rescoring.wer.json} \
           data/test/{text,utt2dur,utt2lang} dump/test/fbank.1.json; do

@@ -18,7 +18,7 @@ class Page(html.parser.HTMLParser):
         super().__init__()
         self.stack, self.faults, self.tables, self.plots, self.ids, self.wanted = [], [], {}, [], [], set()
         self.tags, self.cell, self.caption, self.rows, self.words, self.text = set(), None, None, None, '', None
-        self.at, self.told = (0, 0), []
+        self.told, self.in_plot = [], False
         self.source = open(path, encoding='utf-8').read()
         self.feed(self.source)
         self.close()
@@ -55,7 +55,9 @@ class Page(html.parser.HTMLParser):
                 self.faults.append('a plot without its name')
         if tag in ('title', 'desc') and self.stack[-2:-1] == ['svg']:
             self.told[-1].append(tag)
-        if tag == 'text' and self.plots and 'svg' in self.stack:
+        if tag == 'svg':
+            self.in_plot = 'plot' in attrs.get('class', '')
+        if tag == 'text' and self.in_plot:
             self.text, self.words = attrs, ''
         if tag == 'table':
             self.rows = []
