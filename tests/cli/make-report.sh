@@ -165,6 +165,25 @@ else
   skip "figures of the tools" "no compute-wer or compute-fbank-feats"
 fi
 
+# routing.sh counts by the first label, and by each further one that has some values: the page then has both.
+mkdir -p stub routes/dump/test
+cat > stub/moe-route-stats << 'EOF'
+#!/bin/bash
+for a in "$@"; do case $a in --json=*) cp "$MADE" "${a#--json=}" ;; --labels=*) echo "${a##*/}" ;; esac done
+EOF
+chmod +x stub/moe-route-stats
+cp -r b/data b/exp routes
+echo '{"num_experts": 4, "parameters": {"total": 9, "active_per_frame": 5, "feed_forward": 2}}' > routes/exp/moe/1/info.json
+awk '{ print $1, NR % 2 ? "ann" : "bob" }' b/data/test/utt2dur > routes/data/test/utt2spk
+awk '{ print $1, "x" }' b/data/test/utt2dur > routes/data/test/utt2one
+echo "PATH=$tmp/stub:\$PATH" > routes/path.sh
+routing() { (cd routes && MADE=$tmp/b/exp/moe/1/routing.json "$root/utils/steps/routing.sh" "$@"); }
+check "routes by several labels" routing --labels "data/test/utt2lang data/test/utt2spk data/test/utt2one" dump test exp/moe/1
+check_equal "a file for each" "$(cd routes/exp/moe/1 && echo routing.* && cat routing.txt log/routing.*)" \
+  $'routing.json routing.spk.json routing.txt\nutt2lang\nutt2spk'
+check "the page of several labels" make-report --out routes/report routes/exp
+check "has them all" looks routes/report '">By lang (2), a mixture each.<" in p.source and ">By spk (2), a mixture each.<" in p.source'
+
 # Bad input.
 check_fails "no experiment" 2 'an experiment is needed' make-report
 check_fails "no such folder" 1 'nothing: there is no such folder; give those of trained models' make-report nothing
