@@ -1,5 +1,6 @@
 """The report as one page of HTML that needs nothing else: no script, no font, no picture from anywhere."""
 import os
+import re
 
 import report_figures as figures
 import report_labels
@@ -70,7 +71,8 @@ class Page:
         if not t.rows:
             return ''
         name = self.name('t')
-        width = ' few' if len(t.columns) <= 6 else ' many' if len(t.columns) > 8 else ''
+        width = ' long' * any(len(r[0]) > 14 for r in t.rows if isinstance(r[0], str))
+        width += ' few' if len(t.columns) <= 6 else ' many' if len(t.columns) > 8 else ''
         head = ''.join(f'<th scope="col">{isolated(c)}</th>' if c else '<td></td>' for c in t.columns)
         rows = ''.join(f'<tr{begins}><th scope="row">{row_name(r[0])}</th>' + ''.join(map(self.cell, r[1:])) + '</tr>'
                        for r, begins in zip(t.rows, groups([r[0] for r in t.rows])))
@@ -105,7 +107,8 @@ def summary(report):
     items = ''
     for sentence, below in tables.in_short(report):
         inner = '<ul>' + ''.join(f'<li>{escape(x)}</li>' for x in below) + '</ul>' if below else ''
-        items += f'<li>{escape(sentence)}{inner}</li>'
+        told = re.sub('--[a-z]+ &quot;[^&]*&quot;', r'<span class="nw">\g<0></span>', escape(sentence))  # options stay whole
+        items += f'<li>{told}{inner}</li>'
     return f'<ul class="short">{items}</ul>'
 
 
