@@ -4,15 +4,14 @@
 Usage: expert_front.py <folder> <policy>...     the first policy is plain
   e.g. utils/expert_front.py exp/experts plain skip0.75 chunk4
 
-Reads <folder>/<policy>/wer.json, *.routes.json and *.<round>.json; writes table.json, front.gp and, with gnuplot,
-front.png; prints the table. A policy stands in the front (+) if none is both faster and better. The
+Reads <folder>/<policy>/wer.json, *.routes.json and *.<round>.json; writes table.json and front.svg; prints the table. A policy stands in the front (+) if none is both faster and better. The
 mark (*) is on the fastest that makes at most 1 % more errors than plain.
 """
 import glob
 import os
-import subprocess
 
-from u2moe_script import Options, die, expecting, read_json, run, usage_error, warn, write_json, writing
+import report_svg as svg
+from u2moe_script import Options, die, expecting, read_json, run, usage_error, write_json
 
 LIMIT = 1.01  # errors, against plain
 
@@ -78,37 +77,36 @@ def text(rows):
 
 
 def plot(folder, rows):
-    def block(chosen):
-        return ''.join(f'{row["rtf"]:.6g} {row["wer"]:.4f} "{row["policy"]}"\n' for row in chosen) + 'e\n'
-
-    above = [row['policy'] for row in rows if row['wer'] > 1.25 * rows[0]['wer']]
-    hidden = f'above: {", ".join(above)}' if above else ''
-    front = sorted((row for row in rows if row['front']), key=lambda row: row['rtf'])
-    script = f'''set encoding utf8
-set terminal pngcairo noenhanced size 1000,700 font "sans,10"
-set output "front.png"
-set xlabel "real-time factor of the encoder, processor time"
-set ylabel "word error rate, %"
-set grid
-set key below
-set yrange [:{1.25 * rows[0]['wer']:.4f}]
-set title "{hidden}"
-limit = {LIMIT * rows[0]['wer']:.4f}
-plot limit with lines dt 2 lc rgb "#888888" title "1 % more errors than plain", \\
-  "-" using 1:2 with linespoints pt 7 lc rgb "#4477aa" title "front", \\
-  "-" using 1:2 with points pt 6 lc rgb "#ee6677" title "policies", \\
-  "-" using 1:2:3 with labels offset 0,0.8 font ",8" notitle, \\
-  "-" using 1:2 with points pt 3 ps 2.5 lc rgb "#228833" title "fastest within the limit"
-{block(front)}{block(rows)}{block(rows)}{block([row for row in rows if row['fastest']])}'''
-    with writing(os.path.join(folder, 'front.gp')) as f:
-        f.write(script)
-    try:
-        subprocess.run(['gnuplot', 'front.gp'], cwd=folder, check=True, stdin=subprocess.DEVNULL,
-                       env={**os.environ, 'LC_ALL': 'C.UTF-8'})
-    except FileNotFoundError:
-        warn('no gnuplot, so no front.png')
-    except subprocess.CalledProcessError as e:
-        die(f'gnuplot could not draw {folder}/front.png (status {e.returncode})')
+    """Writes front.svg; policies far above plain are named in its title, and not drawn."""
+    limit, top = LIMIT * rows[0]['wer'], 1.25 * rows[0]['wer'] or 1
+    shown = [row for row in rows if row['wer'] <= top] or rows[:1]
+    above = ', '.join(row['policy'] for row in rows if row['wer'] > top)
+    out = svg.Svg('front', 720, 500, 'Word errors against time with fewer experts', '; '.join(
+        f'{row["policy"]}: {row["wer"]:.2f} % at {row["rtf"]:.5f}' for row in rows))
+    xs, ys = [row['rtf'] for row in shown], [row['wer'] for row in shown] + [limit]
+    pad_x, pad_y = 0.08 * (max(xs) - min(xs)), 0.1 * (max(ys) - min(ys)) or 1
+    panel = svg.Panel(out, (56, 52, 706, 456), (min(xs) - pad_x, max(xs) + pad_x, False), (min(ys) - pad_y, max(ys) + pad_y, False),
+                      'real-time factor of the encoder, processor time', 'word error rate, %',
+                      svg.fit(f'not shown, above: {above}', 650) if above else '')
+    at = [panel.at(row['rtf'], row['wer']) for row in shown]
+    line = panel.y(limit)
+    front = sorted((xy for xy, row in zip(at, shown) if row['front']))
+    out.add(svg.line([(56, line), (706, line)], 's6', '6 4', 1, ' faint'), svg.line(front, 's0', '', 1.6))
+    x = 56
+    for name, sign in (('front', svg.marker('circle', 0, 0, 4, 's0')), ('policies', svg.marker('square', 0, 0, 4, 's1', True)),
+                       ('fastest within the limit', svg.marker('diamond', 0, 0, 7, 's2', True)),
+                       ('1 % more errors than plain', svg.line([(-9, 0), (9, 0)], 's6', '6 4', 1))):
+        out.add(f'<g transform="translate({x} 16)">{sign}</g>', svg.text(x + 13, 20, name))
+        x += 13 + svg.text_width(name) + 28
+    for (a, b), row in zip(at, shown):
+        if row['fastest']:
+            out.add(svg.marker('diamond', a, b, 7, 's2', True))
+        out.add(svg.marker('circle', a, b, 4, 's0') if row['front'] else svg.marker('square', a, b, 4, 's1', True))
+    order = sorted(zip(at, shown), key=lambda x: (not x[1]['fastest'], not x[1]['front']))
+    spots = svg.place_labels([(*xy, row['policy']) for xy, row in order], [(a - 5, b - 5, a + 5, b + 5) for a, b in at] +
+                             [(56, line - 1, 706, line + 1)], panel.box)
+    out.add(*(svg.text(spot[0], spot[1], row['policy'], spot[2], 'lab') for spot, (_, row) in zip(spots, order) if spot))
+    out.write(os.path.join(folder, 'front.svg'))
 
 
 def main():

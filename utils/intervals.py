@@ -15,23 +15,26 @@ SAMPLES = 1000
 SEED = 20240416
 
 
+def t_within(x, dof):
+    """The probability that |t| <= x for Student's t; dof may be a fraction or infinite."""
+    if dof > 1e6:
+        return math.erf(x / math.sqrt(2))
+    scale = math.exp(math.lgamma((dof + 1) / 2) - math.lgamma(dof / 2)) / math.sqrt(dof * math.pi)
+    top, n = math.atan(x / math.sqrt(dof)), 400  # of [-x, x], by the substitution t = sqrt(dof) tan(u)
+    h = top / n
+    f = [math.cos(i * h)**(dof - 1) for i in range(n + 1)]
+    simpson = h / 3 * (f[0] + f[-1] + 4 * sum(f[1:-1:2]) + 2 * sum(f[2:-1:2]))
+    return 2 * scale * math.sqrt(dof) * simpson
+
+
 def t_quantile(dof):
     """The two-sided 95 % quantile of Student's t; dof may be a fraction or infinite."""
     if dof > 1e6:
         return 1.959964
-    scale = math.exp(math.lgamma((dof + 1) / 2) - math.lgamma(dof / 2)) / math.sqrt(dof * math.pi)
-
-    def inside(x):  # probability of [-x, x], by the substitution t = sqrt(dof) tan(u)
-        top, n = math.atan(x / math.sqrt(dof)), 400
-        h = top / n
-        f = [math.cos(i * h)**(dof - 1) for i in range(n + 1)]
-        simpson = h / 3 * (f[0] + f[-1] + 4 * sum(f[1:-1:2]) + 2 * sum(f[2:-1:2]))
-        return 2 * scale * math.sqrt(dof) * simpson
-
     low, high = 0.0, 2000.0
     for _ in range(80):
         mid = (low + high) / 2
-        low, high = (mid, high) if inside(mid) < 0.95 else (low, mid)
+        low, high = (mid, high) if t_within(mid, dof) < 0.95 else (low, mid)
     return low
 
 
@@ -43,14 +46,17 @@ class Bootstrap:
         self.utterances = sorted(utterances)
         n = len(self.utterances)
         self.draws = [rng.choices(range(n), k=n) for _ in range(SAMPLES)]
+        self.totals = {}  # words of each draw, by those of the utterances: nearly all results have the same
+
+    def sums(self, values):
+        return [sum([values[i] for i in draw]) for draw in self.draws]
 
     def rates(self, errors, words):
         """100 * sum(errors) / sum(words) of each draw; errors and words in order of utterance."""
-        out = []
-        for draw in self.draws:
-            total = sum([words[i] for i in draw])
-            out.append(100.0 * sum([errors[i] for i in draw]) / max(1e-9, total))
-        return out
+        words = tuple(words)
+        if words not in self.totals:
+            self.totals[words] = self.sums(words)
+        return [100.0 * e / max(1e-9, total) for e, total in zip(self.sums(errors), self.totals[words])]
 
 
 def wer(counts):
@@ -74,36 +80,62 @@ def percentiles(xs):
     return quantile(xs, 0.025), quantile(xs, 0.975)
 
 
+def spread(draws, seed_terms):
+    """(standard deviation, Student's degrees of freedom) over seeds and utterances."""
+    between = sum(v for v, _ in seed_terms)
+    within = sum(v * v / (s - 1) for v, s in seed_terms)
+    total = between + variance(draws)
+    return math.sqrt(total), total * total / within if within > 0 else math.inf
+
+
 def interval(center, draws, seed_terms):
     """seed_terms: (variance of the mean over seeds, seeds) for each model that enters."""
-    between = sum(v for v, _ in seed_terms)
     if any(s == 1 for _, s in seed_terms):
         return percentiles(draws)
-    spread = sum(v * v / (s - 1) for v, s in seed_terms)
-    total = between + variance(draws)
-    dof = total * total / spread if spread > 0 else math.inf
-    half = t_quantile(dof) * math.sqrt(total)
+    deviation, dof = spread(draws, seed_terms)
+    half = t_quantile(dof) * deviation
     return center - half, center + half
 
 
-def summarise(result, bootstrap):
-    """{wer, low, high, seeds: [wer...], spread} of one model in one mode."""
+def p_value(center, draws, seed_terms):
+    """Two-sided, of a difference of 0: from the draws themselves with one seed, else Student's."""
+    if any(s == 1 for _, s in seed_terms):
+        least = min(sum(x <= 0 for x in draws), sum(x >= 0 for x in draws))
+        return min(1.0, 2 * (least + 1) / (len(draws) + 1))
+    deviation, dof = spread(draws, seed_terms)
+    return 1.0 - t_within(abs(center) / deviation, dof) if deviation > 0 else float(center == 0)
+
+
+def holm(p_values, level=0.05):
+    """Which of several hypotheses fall, by Holm's step-down procedure: [bool...] in the order given."""
+    fallen = [False] * len(p_values)
+    for rank, i in enumerate(sorted(range(len(p_values)), key=lambda i: p_values[i])):
+        if p_values[i] > level / (len(p_values) - rank):
+            break
+        fallen[i] = True
+    return fallen
+
+
+def summarise(result, bootstrap, known=None):
+    """{wer, low, high, seeds: [wer...], spread} of one model in one mode; known: (low, high), where they are."""
     rates = [wer(counts) for counts in result]
-    utterances = bootstrap.utterances
-    words = [result[0][u][1] for u in utterances]
-    draws = bootstrap.rates(mean_errors(result, utterances), words)
-    low, high = interval(mean(rates), draws, [(variance(rates) / len(rates), len(rates))])
+    if known is None:
+        utterances = bootstrap.utterances
+        words = [result[0][u][1] for u in utterances]
+        draws = bootstrap.rates(mean_errors(result, utterances), words)
+        known = interval(mean(rates), draws, [(variance(rates) / len(rates), len(rates))])
+    low, high = known
     return dict(wer=mean(rates), low=max(0.0, low), high=high, seeds=rates,
                 spread=math.sqrt(variance(rates)))
 
 
 def difference(a, b, bootstrap):
-    """{difference, low, high, real} of WER(a) - WER(b) on the same utterances."""
+    """{difference, low, high, real, p} of WER(a) - WER(b) on the same utterances."""
     utterances = bootstrap.utterances
     words = [a[0][u][1] for u in utterances]
     errors = [x - y for x, y in zip(mean_errors(a, utterances), mean_errors(b, utterances))]
     rates = [[wer(counts) for counts in result] for result in (a, b)]
     center = mean(rates[0]) - mean(rates[1])
-    low, high = interval(center, bootstrap.rates(errors, words),
-                         [(variance(r) / len(r), len(r)) for r in rates])
-    return dict(difference=center, low=low, high=high, real=low > 0 or high < 0)
+    draws, terms = bootstrap.rates(errors, words), [(variance(r) / len(r), len(r)) for r in rates]
+    low, high = interval(center, draws, terms)
+    return dict(difference=center, low=low, high=high, real=low > 0 or high < 0, p=p_value(center, draws, terms))

@@ -238,7 +238,7 @@ train_runs() {
 }
 # shellcheck disable=SC2154  # the recipe sets them
 decode_runs() { # <utt2label, by which routing counts>
-  local set first=${tests%% *}
+  local set first=${tests%% *} labels
   for set in $tests; do
     run-jobs --title="decoding $set" --max-jobs="$decode_jobs" JOB="$runs" \
       "exp/JOB/log/decode.$set.log" decode.sh --chunks "$chunks" \
@@ -246,13 +246,17 @@ decode_runs() { # <utt2label, by which routing counts>
     run-jobs --title="scoring $set" JOB="$runs" "exp/JOB/log/score.$set.log" \
       score.sh --chunks "$chunks" --normalize "${normalize:-none}" --normalize-map "${normalize_map-}" --mode "$([[ $max_failures == 0 ]] && echo strict || echo all)" "data/$set/text" "$set" exp/JOB
   done
+  labels=data/$first/$1
+  if [[ $1 != utt2spk && -e data/$first/utt2spk ]]; then labels+=" data/$first/utt2spk"; fi
   run-jobs --title=routing JOB="$runs" exp/JOB/log/routing.log \
-    routing.sh --max-failures "$max_failures" --labels "data/$first/$1" dump "$first" exp/JOB
+    routing.sh --max-failures "$max_failures" --labels "$labels" dump "$first" exp/JOB
 }
 # shellcheck disable=SC2154  # the recipe sets them
 report_runs() { # <title>
-  report.py --title "$1" --models "$models" --seeds "$seeds" --sets "$tests" --chunks "$chunks" \
-    --data data --dump dump --exp exp --out exp/report --processes "$decode_jobs" --cut "$cut"
+  local model folders=()
+  for model in $models; do folders+=("exp/$model"); done
+  make-report --title "$1" --seeds "$seeds" --sets "$tests" --chunks "$chunks" --data data --dump dump --out exp/report \
+    --processes "$decode_jobs" --cut "$cut" "${folders[@]}"
 }
 # Searches with language models, graphs and hot words beside their controls, after the report.
 # shellcheck disable=SC2154  # the recipe sets them

@@ -6,7 +6,6 @@ import intervals
 from u2moe_script import text_lines
 
 NO_LABELS = ('dur', 'num_frames', 'uniq', 'warp')  # tables of other kinds
-SHOWN = 20
 
 
 def read_labels(folder):
@@ -21,14 +20,15 @@ def read_labels(folder):
     return out
 
 
-def by_label(folder, results, letters):
-    """results, letters: {model: result as intervals.py has it} of one mode, in words and in letters ->
-    {label: {value: {utterances, words, wer: {model: mean over seeds}, cer: ...}}}, most words first."""
+def by_label(folder, results, letters, scored):
+    """results, letters: {model: result as intervals.py has it} of one mode, in words and in letters; scored: the utterances
+    -> {label: {value: {utterances, words, wer: {model: mean over seeds}, cer: ...}}}, most words first."""
     out = {}
     for name, label in read_labels(folder).items():
         groups = {}
         for utterance, value in label.items():
-            groups.setdefault(value, []).append(utterance)
+            if utterance in scored:
+                groups.setdefault(value, []).append(utterance)
         rows = {}
         for value, utterances in groups.items():
             row = dict(utterances=0, words=0, wer={}, cer={})
@@ -43,14 +43,9 @@ def by_label(folder, results, letters):
     return out
 
 
-def rows_of(label, models):
-    """The rows of a table for people: the values with most words, and how many others there are."""
-    columns = [(unit, m) for unit in ('wer', 'cer') for m in models]
-    rows = [[value, r['utterances'], r['words']] + [f'{r[unit][m]:.2f}' for unit, m in columns]
-            for value, r in list(label.items())[:SHOWN]]
-    rest = list(label.values())[SHOWN:]
-    if rest:
-        words = sum(r['words'] for r in rest)
-        rows.append([f'{len(rest)} others', sum(r['utterances'] for r in rest), words] +
-                    [f'{sum(r[unit][m] * r["words"] for r in rest) / words:.2f}' for unit, m in columns])
-    return rows
+def together(rows):
+    """Several values as one, weighted by their words."""
+    words = sum(r['words'] for r in rows)
+    return dict(utterances=sum(r['utterances'] for r in rows), words=words,
+                **{unit: {m: sum(r[unit][m] * r['words'] for r in rows) / words for m in rows[0][unit]}
+                   for unit in ('wer', 'cer')})

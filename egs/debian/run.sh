@@ -49,7 +49,7 @@ if [[ $dir == out ]]; then dir=$PWD/out; elif [[ $dir != /* ]]; then dir=$here/$
 if [[ -n $packages && $packages != /* ]]; then packages=$here/$packages; fi
 [[ -z $packages || -d $packages/usr ]] || usage_error "--packages: there is no folder '$packages/usr'"
 check_options ../own-data/conf
-need_commands python3 gnuplot nnet-train # now, not when the report is due
+need_commands python3 nnet-train # now, not when the report is due
 # What is made for one folder is kept apart from what is made for another.
 corpus=$dir/corpus
 take_folder "$dir" "$(realpath -m "$corpus")"

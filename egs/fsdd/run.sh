@@ -39,7 +39,7 @@ fi
 if [[ -n $data && $data != /* ]]; then data=$here/$data; fi
 check_choices "$models" "$seeds" "$chunks"
 runs=$(list_runs "$models" "$seeds")
-need_commands python3 gnuplot nnet-train # now, not when the report is due
+need_commands python3 nnet-train # now, not when the report is due
 read -ra sets <<< "train dev $tests"
 
 if begin_stage 1 "data"; then

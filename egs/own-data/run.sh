@@ -76,7 +76,7 @@ if [[ $data != /* ]]; then data=$here/$data; fi
 if [[ -z $dir ]]; then dir=$PWD/out/$(basename "$(realpath "$data")"); elif [[ $dir != /* ]]; then dir=$here/$dir; fi
 if [[ -n $lm_text && $lm_text != /* ]]; then lm_text=$here/$lm_text; fi
 [[ -z $lm_text || -d $lm_text ]] || usage_error "--lm-text: no folder '$lm_text'"
-need_commands python3 gnuplot nnet-train # now, not when the report is due
+need_commands python3 nnet-train # now, not when the report is due
 recipe=$PWD
 found=$("$recipe/local/find_sets.sh" --train "$train" --dev "$dev" --tests "$tests" "$data") || exit 1
 take_folder "$dir" "$(realpath "$data")"

@@ -47,7 +47,7 @@ fi
 check_choices "$models" "$seeds" "$chunks"
 check_units "$units"
 runs=$(list_runs "$models" "$seeds")
-need_commands python3 gnuplot nnet-train # now, not when the report is due
+need_commands python3 nnet-train # now, not when the report is due
 
 if begin_stage 1 "corpus: $train utterances to train, in $(wc -w <<< "$langs") languages"; then
   local/make_corpus.sh --langs "$langs" --topics "$topics" --per-topic "$per_topic" --train "$train" --dev "$dev" --test "$test" \

@@ -2,7 +2,7 @@
 # egs/debian on generated packages: the fetching with an apt-get of our own, the texts, and from packages to a report.
 . "$(dirname "$0")/../support/cli.sh"
 . "$root/tests/support/speech.sh"
-for c in python3 espeak-ng sox gnuplot parallel gzip; do
+for c in python3 espeak-ng sox parallel gzip; do
   if ! command -v $c > /dev/null; then
     skip debian "no $c"
     exit 0

@@ -137,6 +137,9 @@ PY
   # Its pieces are also units of the model above.
   python3 "$root/tests/support/tiny_word_pieces.py" wenet/bpe.model ▁ A B ▁AB "<u3>"
   echo 'AB B' >spellings.txt
+  python3 "$root/tests/support/fake_experiment.py" fake 777 0.2 0.1
+  mv fake/exp/* exp
+  rm -r fake
 }
 make_box_here() (cd "$tmp/box" && make_box)
 check "the files of the examples" make_box_here
@@ -160,7 +163,7 @@ examples_of() { # <tool>
   while IFS= read -r -d '' example; do
     n=$((n + 1))
     [[ $example != *"$tool"* ]] || named=1
-    if [[ $example == *--plot* || $tool == report.py ]] && ! command -v gnuplot >/dev/null; then
+    if [[ $example == *--plot* ]] && ! command -v gnuplot >/dev/null; then
       skip "$tool, example $n" "no gnuplot"
     elif [[ $tool == make_word_pieces.py ]] && ! command -v spm_train >/dev/null; then
       skip "$tool, example $n" "no spm_train (package sentencepiece)"
@@ -179,10 +182,10 @@ examples_of() { # <tool>
 for tool in "$bin"/*; do examples_of "$tool"; done
 
 # Scripts for users. The others serve make and the recipes; their examples need what those make.
-for script in "$root"/utils/{*_data*.sh,get_utt2dur.sh,*.pl,run-jobs,rtf-report,make_units.py,make_word_pieces.py} "$root/tools/dev/make-man.sh"; do
+for script in "$root"/utils/{*_data*.sh,get_utt2dur.sh,*.pl,run-jobs,rtf-report,make-report,make_units.py,make_word_pieces.py} "$root/tools/dev/make-man.sh"; do
   examples_of "$script"
 done
-for script in "$root"/utils/{report.py,expert_front.py,words_table.py,hot_words.py} "$root/tools/dev/bench_scale.py" "$root"/utils/steps/*.sh; do
+for script in "$root"/utils/{expert_front.py,words_table.py,hot_words.py} "$root/tools/dev/bench_scale.py" "$root"/utils/steps/*.sh; do
   check_equal "${script##*/} has an example" "$(grep -cE '^(#   |  )e\.g\. ' "$script")" 1
 done
 

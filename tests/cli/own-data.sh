@@ -2,7 +2,7 @@
 # egs/own-data on generated speech with all that people's data have, from a clone under a path with a space.
 . "$(dirname "$0")/../support/cli.sh"
 . "$root/tests/support/speech.sh"
-for c in python3 espeak-ng sox gnuplot parallel; do
+for c in python3 espeak-ng sox parallel; do
   if ! command -v $c > /dev/null; then
     skip own-data "no $c"
     exit 0

@@ -24,7 +24,7 @@ scripts=()
 while IFS= read -r file; do scripts+=("$file"); done < <(
   find "$root/utils" -maxdepth 1 -type l \( -name '*.sh' -o -name '*.pl' \) | sort
   find "$root/utils" "$root/egs" "$root/tools" "$root/tests/bench" "$root/tests/support" -path '*/exp' -prune -o -path '*/data_dir' -prune -o \
-    -type f \( -name '*.py' -o -name rtf-report \) -print | sort | xargs -d '\n' grep -lE '^    run(_script)?\(main\)' |
+    -type f \( -name '*.py' -o -name rtf-report -o -name make-report \) -print | sort | xargs -d '\n' grep -lE '^    run(_script)?\(main\)' |
     grep -v '/u2moe_script.py$'
 )
 check "there are scripts" test "${#scripts[@]}" -ge 24
@@ -33,7 +33,7 @@ check_equal "and no others that somebody would run" "$(find "$root/tests" -name 
   sed "s|$root/||" | xargs)" "tests/cli/feat_peers.py tests/cli/interop.py tests/cli/interop_fbank.py tests/cli/wfst_interop.py tests/support/kaldi_tools.py"
 
 run_script() { # <script> <argument>...
-  case $1 in *.py | */rtf-report) timeout 60 python3 "$@" ;; *) timeout 60 "$@" ;; esac
+  case $1 in *.py | */rtf-report | */make-report) timeout 60 python3 "$@" ;; *) timeout 60 "$@" ;; esac
 }
 # Runs it and tells what is not as it should be.
 told() { # <name> <command>...
@@ -90,11 +90,23 @@ odd() {
         told "$name" run_script "$script" "${input}" plain
         told "$name" run_script "$script" front plain
         ;;
-      report.py)
-        told "$name" run_script "$script" --title t --models m --seeds 1 --sets s --chunks -1 --data "$input" --out out.report
-        mkdir -p sets/s exp/m/1
-        if [ -f "$input" ]; then cp "$input" sets/s/text; cp "$input" sets/s/utt2dur; cp "$input" exp/m/1/log.jsonl; fi
-        told "$name" run_script "$script" --title t --models m --seeds 1 --sets s --chunks -1 --data sets --out out.report
+      make-report)
+        told "$name" run_script "$script" --out "$input" "$input"
+        told "$name" run_script "$script" --seeds 1 --sets s --chunks -1 --data "$input" --out out.report "$input"
+        # Each file of a whole experiment in turn is something else.
+        rm -rf made
+        python3 "$root/tests/support/fake_experiment.py" made 1 0.2 0.1
+        base=exp/moe/1
+        for file in $base/{log.jsonl,info.json,routing.json} $base/decode/test/-1/{forward.json,rescoring.json,rescoring.wer.per_utt,rescoring.wer.json} \
+          data/test/{text,utt2dur,utt2lang} dump/test/fbank.1.json; do
+          if [ -f "$input" ]; then
+            cp "made/$file" kept 2> /dev/null || rm -f kept
+            cp "$input" "made/$file"
+            told "$name" run_script "$script" --data made/data --dump made/dump --out out.report made/exp
+            told "$name" run_script "$script" --sets test --chunks "-1 16" --seeds 1 --out out.report made/exp
+            if [ -e kept ]; then cp kept "made/$file"; else rm "made/$file"; fi
+          fi
+        done
         ;;
       make_connected.py)
         mkdir -p wavs

@@ -139,6 +139,6 @@ check_fails "training wants features" 1 'dump/units.txt is missing or empty: mak
 check_fails "decoding wants a model" 1 'final.safetensors is missing or empty: train it first' \
   step decode.sh dump test exp/moe/1
 mkdir "$tmp/few"
-for tool in bash dirname nproc python3; do ln -s "$(command -v "$tool")" "$tmp/few/"; done
-check_fails "a missing tool is noticed before the first stage" 1 "'gnuplot' is not on PATH. Run 'make deps'" \
+for tool in bash dirname nproc; do ln -s "$(command -v "$tool")" "$tmp/few/"; done
+check_fails "a missing tool is noticed before the first stage" 1 "'python3' is not on PATH. Run 'make deps'" \
   env PATH="$tmp/few" "$root/egs/polyglot/run.sh"

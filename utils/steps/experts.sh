@@ -12,7 +12,7 @@
 #   --criterion quantile   how moe-calibrate chooses thresholds for a share
 #   --nj 2                 decodings at a time
 #   --rounds 3             after them the encoder alone is timed so often; the least processor time counts
-#   --folder experts       <first model-dir>/<folder>/<chunk> receives scores, table.txt, table.json, front.png
+#   --folder experts       <first model-dir>/<folder>/<chunk> receives scores, table.txt, table.json, front.svg
 #
 # Reads <model-dir>/final.safetensors and, to calibrate, <dump-dir>/dev. Errors of all models and sets
 # are pooled. RTF is processor time of the encoder over the length of the audio.

@@ -12,7 +12,7 @@ def main():
     ap = Options(__doc__, details=True)
     ap.add_argument('report', metavar='report.json')
     args = ap.parse()
-    with expecting(f'{args.report}: not a report of report.py'):
+    with expecting(f'{args.report}: not a report of make-report'):
         print(min((one['best_dev_loss'], f'{name}/{seed}') for name, m in read_json(args.report)['models'].items()
                   for seed, one in m['training'].items())[1])
 
