@@ -249,7 +249,7 @@ def build(args, experiments):
         for key, seeds in of_model.items():
             if key[0] not in draws:
                 draws[key[0]] = intervals.Bootstrap(seeds[0].counts)
-    report['baseline'] = args.baseline if args.baseline in report['models'] else next(iter(report['models']))
+    report['baseline'] = args.baseline or ('dense' if 'dense' in report['models'] else next(iter(report['models'])))
     for model, entry in report['models'].items():
         for key, seeds in results[model].items():
             name = key[0]

@@ -186,6 +186,9 @@ check "has them all" looks routes/report '">By lang (2), a mixture each.<" in p.
 
 # Bad input.
 check_fails "no experiment" 2 'an experiment is needed' make-report
+check_fails "no such baseline" 2 '--baseline denze is none of dense, moe' make-report --baseline denze a/exp
+check "another baseline" make-report --baseline moe --sets "test test" --out turned b/exp
+check "turns the comparison" grep -q '^test: difference from moe, points' turned/report.txt
 check_fails "no such folder" 1 'nothing: there is no such folder; give those of trained models' make-report nothing
 mkdir folder
 check_fails "a folder without experiments" 1 'folder: no training in it .*leave it out' make-report folder
