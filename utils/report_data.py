@@ -190,7 +190,7 @@ def read_routing(run):
             stats = read_json(path)
             for layers in [stats['layers'], *stats.get('groups', {}).values()]:
                 for layer in layers:
-                    (str(layer['name']), float(layer['entropy']), float(sum(layer['share']) + sum(layer['mean_gates'])),
+                    (str(layer['name']), float(layer['entropy']), float(max(layer['share']) + sum(layer['share']) + sum(layer['mean_gates'])),
                      int(layer['dead_experts']), int(layer.get('rows', 0)))
         out[label] = stats
     return out
