@@ -44,7 +44,7 @@ TEST(CtmReader, CommentsAndErrors) {
   EXPECT_HAS(error("a 1 0 1 x -1\n"), "confidence -1 is not in 0 to 1");
   EXPECT_HAS(error("a 1 0 1 x nan\n"), "confidence nan is not in 0 to 1");
   EXPECT_HAS(error("a 1 0 1 x 1.5\n"), "confidence 1.5");
-  EXPECT_HAS(error("a 1 0 -1 x\n"), "ends before");
+  EXPECT_HAS(error("a 1 3 -1 x\n"), "ends before");
   EXPECT_HAS(error("a 1 nan 1 x\n"), "no time of a recording");
   EXPECT_HAS(error("a 1 0 inf x\n"), "no time of a recording");
   EXPECT_HAS(error("a 1 0 1 \xff\n"), "UTF-8");

@@ -293,7 +293,7 @@ TEST(Cues, CutAfterASentenceAndInAPause) {
     words[i].end += 1;
   }
   EXPECT_EQ(LinesOf(MakeCues(Segment(0, 9, words), Narrow(14, 1))),
-            (Lines{{"aa"}, {"bb cc dd"}, {"ee f"}}));
+            (Lines{{"aa"}, {"bb cc dd ee f"}}));
 }
 
 TEST(Cues, NoneLastsTooLong) {
