@@ -1,5 +1,5 @@
-// Topologies of CTC: which sequences of frame labels stand for which sequences of tokens, as a
-// definition by itself, as an FST "T", and composed with a graph without writing T down.
+// The topologies of CTC (util/ctc-topology.h) as FSTs: "T", and composed with a graph without
+// writing T down. Each pair of a path and what it stands for has the weight 0 in T.
 //
 // Labels of graphs: 0 is epsilon, 1 + k is token k of the model (blank among them), and those from
 // 1 + V on are the disambiguation symbols #0, #1, ... of a lexicon.
@@ -7,38 +7,11 @@
 #define U2MOE_GRAPH_CTC_TOPOLOGY_H_
 
 #include <cstdint>
-#include <string>
 
-#include "base/span.h"
 #include "graph/openfst.h"
+#include "util/ctc-topology.h"
 
 namespace u2moe {
-
-// A path of frame labels is cut into blanks and runs of one token. With these three answers all
-// that it stands for is said; each pair has the weight 0 in T.
-struct CtcTopology {
-  enum class Kind { kCorrect, kCompact, kMinimal, kEesen };
-
-  const char *name;
-  Kind kind;
-  bool blank_between_repeats;  // a run is one token; else it may be several, one a frame at most
-  bool token_lasts;            // a token may take several frames; else each of its run is a new one
-  bool blanks_alone;           // blanks only, or no frame, stand for no token; else only no frame
-  const char *summary;
-};
-
-// correct  as CTC is defined (Graves et al. 2006); k2's standard one. V^2 arcs.
-// compact  a token leads back to the blank's state by an epsilon (Laptev et al. 2021, "CTC
-//          variations through new WFST topologies"), so that repeats need no blank. 3V arcs.
-// minimal  one state: no token lasts. V arcs. For models trained so.
-// eesen    Miao et al. 2015, and WeNet's ctc_token_fst: blanks before and after, else as compact.
-// Throws UsageError naming them and `option`.
-const CtcTopology &FindCtcTopology(const std::string &name, const std::string &option);
-std::string CtcTopologyNames();  // "correct, compact, minimal, eesen"
-
-// Whether the path of frame labels stands for the tokens; both hold token ids of the model.
-bool CtcPathStandsFor(const CtcTopology &topology, int32_t blank, Span<int32_t> path,
-                      Span<int32_t> tokens);
 
 // T for V = num_tokens tokens, which passes over num_disambig disambiguation symbols, sorted by
 // output label. Throws UsageError if the blank is no token, DataError for more than 2^27 arcs.
