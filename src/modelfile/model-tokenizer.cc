@@ -11,17 +11,6 @@
 namespace u2moe {
 namespace {
 
-// Whether a file begins as .safetensors files do: with a length of 8 bytes, the last of which are
-// zero, and a brace. A table of units holds no zero byte.
-bool IsModelFile(const std::string &path) {
-  std::error_code ignored;
-  if (!std::filesystem::is_regular_file(path, ignored)) return false;
-  char begin[9] = {};
-  Input input(path);
-  input.Stream().read(begin, sizeof begin);
-  return input.Stream().gcount() == sizeof begin && begin[7] == '\0' && begin[8] == '{';
-}
-
 // Of a model with units.
 ModelInfo ReadInfo(const std::string &path) {
   ModelInfo info = ReadModelInfo(path);
@@ -31,6 +20,16 @@ ModelInfo ReadInfo(const std::string &path) {
 }
 
 }  // namespace
+
+bool IsModelFile(const std::string &path) {
+  // A length of 8 bytes, the last of which are zero, and a brace. A table of units holds no zero.
+  std::error_code ignored;
+  if (!std::filesystem::is_regular_file(path, ignored)) return false;
+  char begin[9] = {};
+  Input input(path);
+  input.Stream().read(begin, sizeof begin);
+  return input.Stream().gcount() == sizeof begin && begin[7] == '\0' && begin[8] == '{';
+}
 
 UnitTable OpenUnits(const std::string &units) {
   return IsModelFile(units) ? UnitTable(ReadInfo(units).units) : UnitTable::Read(units);

@@ -10,6 +10,10 @@
 
 namespace u2moe {
 
+// Whether a regular file begins as model files do, and not as a table of units. Throws Error for
+// one that cannot be read; false for what is no regular file.
+bool IsModelFile(const std::string &path);
+
 // units: a file of "unit id" lines (also from a pipe), or a model file, whose word pieces and their
 // case hold where the options give none. The rest is MakeTokenizer's; throws Error, too, for what
 // cannot be read and for a model without units.

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <limits>
 
+#include "util/ctc-topology.h"
+
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "ops/ctc-loss-cpu.cc"
 #include "ops/simd-targets.h"
@@ -33,27 +35,24 @@ HWY_INLINE DoubleVec LogSum(DoubleVec a, DoubleVec b, DoubleVec c) {
   return hn::Add(max, hn::Log(d, sum));
 }
 
-// The states of CTC, blank label blank ... label blank, with rows padded by kPad impossible states
-// in front and a whole vector behind, so that the recursions have no special cases at the ends.
+// The states of the chain (util/ctc-topology.h), with rows padded by kPad impossible states in
+// front and a whole vector behind, so that the recursions have no special cases at the ends.
 class Lattice {
  public:
   Lattice(ConstView logp, const std::vector<int32_t> &labels, int32_t blank)
-      : logp_(logp), num_states_(2 * static_cast<int64_t>(labels.size()) + 1) {
+      : logp_(logp), chain_(labels, blank), num_states_(chain_.NumStates()) {
     const int64_t lanes = static_cast<int64_t>(hn::Lanes(Doubles()));
     padded_ = (num_states_ + lanes - 1) / lanes * lanes;
     stride_ = kPad + padded_ + kPad;
-    symbol_.assign(static_cast<size_t>(num_states_), blank);
     skip_.assign(static_cast<size_t>(stride_), kLogZero);
-    for (size_t i = 0; i < labels.size(); ++i) {
-      symbol_[2 * i + 1] = labels[i];
-      // A label may follow another one without a blank between them if they differ.
-      if (i > 0 && labels[i] != labels[i - 1]) skip_[kPad + 2 * i + 1] = 0;
+    for (int64_t s = 0; s < num_states_; ++s) {
+      if (chain_.MaySkip(s)) skip_[static_cast<size_t>(kPad + s)] = 0;
     }
     emit_.assign(static_cast<size_t>(stride_ * logp.Rows()), kLogZero);
     for (int64_t t = 0; t < logp.Rows(); ++t) {
       double *to = Emit(t);
       for (int64_t s = 0; s < num_states_; ++s) {
-        const double p = logp(t, symbol_[static_cast<size_t>(s)]);
+        const double p = logp(t, chain_.Symbol(s));
         has_nan_ |= std::isnan(p);
         to[s] = std::max(p, kLogZero);
       }
@@ -106,15 +105,14 @@ class Lattice {
         hn::StoreU(hn::Exp(d, hn::Sub(sum, hn::Set(d, log_total))), d, occupancy_row.data() + s);
       }
       for (int64_t s = 0; s < num_states_; ++s) {
-        occupancy[static_cast<size_t>(symbol_[static_cast<size_t>(s)])] +=
-            occupancy_row[static_cast<size_t>(s)];
+        occupancy[static_cast<size_t>(chain_.Symbol(s))] += occupancy_row[static_cast<size_t>(s)];
       }
       float *to = dlogits.Row(t);
       MapRow(
           logp_.Cols(), to, [=](FloatVec v) HWY_ATTR { return hn::Mul(scale, Exp(v)); },
           logp_.Row(t));
       for (int64_t s = 0; s < num_states_; ++s) {
-        const int32_t v = symbol_[static_cast<size_t>(s)];
+        const int32_t v = chain_.Symbol(s);
         double &occ = occupancy[static_cast<size_t>(v)];
         if (occ == 0) continue;  // or written already
         to[v] = static_cast<float>(weight * (std::exp(emit[s]) - occ));
@@ -139,9 +137,9 @@ class Lattice {
   double *Row(std::vector<double> *m, int64_t t) { return m->data() + t * stride_ + kPad; }
 
   ConstView logp_;
+  CtcChain chain_;
   int64_t num_states_, padded_ = 0, stride_ = 0;
   bool has_nan_ = false;
-  std::vector<int32_t> symbol_;
   std::vector<double> skip_, emit_, alpha_;
 };
 

@@ -22,10 +22,4 @@ CachedVector<double> CtcLosses(const Context &ctx, ConstView logp, const RaggedS
   return OPS_CALL(ctx, CtcLosses, logp, shape, labels, blank, weight, dlogits);
 }
 
-int64_t CtcMinFrames(const std::vector<int32_t> &labels) {
-  int64_t n = static_cast<int64_t>(labels.size());
-  for (size_t i = 1; i < labels.size(); ++i) n += labels[i] == labels[i - 1] ? 1 : 0;
-  return n;
-}
-
 }  // namespace u2moe

@@ -8,16 +8,18 @@
 #include "tensor/context.h"
 #include "tensor/ragged.h"
 #include "tensor/view.h"
+#include "util/ctc-topology.h"
 
 namespace u2moe {
 
 // Connectionist temporal classification (Graves et al. 2006) of the sequences of a batch: of each
 // -log sum over paths of exp(sum of logp), +infinity if the labels do not fit (fewer frames than
-// labels plus repeats). logp [T, V] are log-softmax outputs, labels in [0, V) without the blank.
-// dlogits [T, V] receives weight * d loss / d logits, the gradient before log-softmax: weight *
-// (exp(logp) - occupancy); zero where the loss is infinite (WeNet: zero_infinity). dlogits
-// may alias logp; a default View skips the gradient. Sums in double. With T = 0 the loss is 0 for
-// empty labels, else infinite. The labels are the host's: they shape the lattices.
+// labels plus repeats: CtcMinFrames in util/ctc-topology.h). logp [T, V] are log-softmax outputs,
+// labels in [0, V) without the blank. dlogits [T, V] receives weight * d loss / d logits, the
+// gradient before log-softmax: weight * (exp(logp) - occupancy); zero where the loss is infinite
+// (WeNet: zero_infinity). dlogits may alias logp; a default View skips the gradient. Sums in
+// double. With T = 0 the loss is 0 for empty labels, else infinite. The labels are the host's: they
+// shape the lattices.
 CachedVector<double> CtcLosses(const Context &ctx, ConstView logp, const RaggedShape &shape,
                                const std::vector<std::vector<int32_t>> &labels, int32_t blank,
                                float weight, View dlogits);
@@ -27,9 +29,6 @@ inline double CtcLoss(const Context &ctx, ConstView logp, const std::vector<int3
   return CtcLosses(ctx, logp, RaggedShape::Single(logp.Rows()), {labels}, blank, weight,
                    dlogits)[0];
 }
-
-// The fewest frames that can carry the labels: their number plus one per pair of equal neighbours.
-int64_t CtcMinFrames(const std::vector<int32_t> &labels);
 
 namespace cpu {
 CachedVector<double> CtcLosses(const Context &ctx, ConstView logp, const RaggedShape &shape,

@@ -104,8 +104,8 @@ class LetterTokenizer : public Tokenizer {
     return ids;
   }
 
-  std::vector<std::string> Decode(const std::vector<int32_t> &ids) const override {
-    return units_.Decode(ids, space_);
+  std::vector<TokenWord> DecodeWords(const std::vector<int32_t> &ids) const override {
+    return units_.DecodeWords(ids, space_);
   }
 
  private:
@@ -136,8 +136,8 @@ class SymbolsAndPieces : public Tokenizer {
     return ids;
   }
 
-  std::vector<std::string> Decode(const std::vector<int32_t> &ids) const override {
-    return pieces_.Decode(ids);
+  std::vector<TokenWord> DecodeWords(const std::vector<int32_t> &ids) const override {
+    return pieces_.DecodeWords(ids);
   }
 
  private:
@@ -151,6 +151,12 @@ bool HasMarkedPieces(const UnitTable &units) {
 }
 
 }  // namespace
+
+std::vector<std::string> Tokenizer::Decode(const std::vector<int32_t> &ids) const {
+  std::vector<std::string> texts;
+  for (TokenWord &word : DecodeWords(ids)) texts.push_back(std::move(word.text));
+  return texts;
+}
 
 void TokenizerOptions::Register(OptionParser *po, bool encoding) {
   po->Register("space-unit", &space_unit, "unit between two words, of letters; empty: none");

@@ -23,9 +23,11 @@ class Tokenizer {
   virtual std::vector<int32_t> Encode(const std::vector<std::string> &words, int32_t unk,
                                       EncodeNotes *notes = nullptr) const = 0;
 
-  // Ids to words. Units such as <unk> are written as they are. Throws DataError for an id outside
-  // the table.
-  virtual std::vector<std::string> Decode(const std::vector<int32_t> &ids) const = 0;
+  // Ids to words, in order. Units such as <unk> are written as they are. A piece with a space
+  // within belongs to the words on both sides. Throws DataError for an id outside the table.
+  virtual std::vector<TokenWord> DecodeWords(const std::vector<int32_t> &ids) const = 0;
+  // Their texts alone.
+  std::vector<std::string> Decode(const std::vector<int32_t> &ids) const;
 };
 
 struct TokenizerOptions {

@@ -24,16 +24,27 @@ std::string ByteUnit(int byte) {
   return name;
 }
 
-// s with U+FFFD for each byte that is not UTF-8.
-std::string Repaired(const std::string &s) {
-  if (IsValidUtf8(s)) return s;
-  std::string result;
-  for (size_t i = 0; i < s.size();) {
+// Text whose bytes know the token that they come from.
+struct OwnedText {
+  std::string bytes;
+  std::vector<int32_t> owners;
+
+  void Append(std::string_view s, int32_t owner) {
+    bytes += s;
+    owners.resize(bytes.size(), owner);
+  }
+};
+
+// The same with U+FFFD for each byte that is not UTF-8.
+OwnedText Repaired(const OwnedText &s) {
+  if (IsValidUtf8(s.bytes)) return s;
+  OwnedText result;
+  for (size_t i = 0; i < s.bytes.size();) {
     const size_t begin = i;
-    if (NextCodePoint(s, &i) < 0) {
-      result += "\uFFFD";
+    if (NextCodePoint(s.bytes, &i) < 0) {
+      result.Append("\uFFFD", s.owners[begin]);
     } else {
-      result.append(s, begin, i - begin);
+      for (size_t k = begin; k < i; ++k) result.Append(s.bytes.substr(k, 1), s.owners[k]);
     }
   }
   return result;
@@ -168,28 +179,34 @@ void WordPieceTokenizer::Append(const std::string &text, int32_t unk, EncodeNote
   }
 }
 
-std::vector<std::string> WordPieceTokenizer::Decode(const std::vector<int32_t> &ids) const {
+std::vector<TokenWord> WordPieceTokenizer::DecodeWords(const std::vector<int32_t> &ids) const {
   const std::string_view mark = UnitTable::kSpace;
-  std::string joined;
+  OwnedText joined;
   bool has_bytes = false;
-  for (const int32_t id : ids) {
-    const std::string &unit = units_.Unit(id);
-    const int16_t byte = byte_.empty() ? -1 : byte_[static_cast<size_t>(id)];
-    if (byte < 0) {
-      joined += unit;
-    } else {
-      joined += static_cast<char>(byte);
-      has_bytes = true;
-    }
+  for (size_t i = 0; i < ids.size(); ++i) {
+    const std::string &unit = units_.Unit(ids[i]);
+    const int16_t byte = byte_.empty() ? -1 : byte_[static_cast<size_t>(ids[i])];
+    has_bytes |= byte >= 0;
+    joined.Append(byte < 0 ? unit : std::string(1, static_cast<char>(byte)),
+                  static_cast<int32_t>(i));
   }
   if (has_bytes) joined = Repaired(joined);
-  std::string text;
-  for (size_t i = 0; i < joined.size();) {
-    const bool space = joined.compare(i, mark.size(), mark) == 0;
-    text += space ? ' ' : joined[i];
-    i += space ? mark.size() : 1;
+  std::vector<TokenWord> words;
+  bool inside = false;
+  for (size_t i = 0; i < joined.bytes.size();) {
+    const size_t begin = i;
+    const int32_t c = NextCodePoint(joined.bytes, &i);
+    const std::string letter = joined.bytes.substr(begin, i - begin);
+    if (letter == mark || (c >= 0 && IsWhiteSpace(static_cast<uint32_t>(c)))) {
+      inside = false;
+      continue;
+    }
+    if (!inside) words.push_back({"", joined.owners[begin], 0});
+    inside = true;
+    words.back().text += letter;
+    words.back().end = joined.owners[i - 1] + 1;
   }
-  return SplitWords(text);
+  return words;
 }
 
 }  // namespace u2moe

@@ -38,7 +38,7 @@ class WordPieceTokenizer {
   void Append(const std::string &text, int32_t unk, EncodeNotes *notes,
               std::vector<int32_t> *ids) const;
 
-  std::vector<std::string> Decode(const std::vector<int32_t> &ids) const;
+  std::vector<TokenWord> DecodeWords(const std::vector<int32_t> &ids) const;
 
  private:
   // The pieces of a text, Chinese characters among them.

@@ -130,21 +130,30 @@ std::vector<int32_t> UnitTable::Encode(const std::vector<std::string> &words,
   return ids;
 }
 
-std::vector<std::string> UnitTable::Decode(const std::vector<int32_t> &ids,
-                                           const std::string &space_unit) const {
-  std::vector<std::string> words;
+std::vector<TokenWord> UnitTable::DecodeWords(const std::vector<int32_t> &ids,
+                                              const std::string &space_unit) const {
+  std::vector<TokenWord> words;
   bool inside = false;
-  for (int32_t id : ids) {
-    const std::string &unit = Unit(id);
+  for (size_t i = 0; i < ids.size(); ++i) {
+    const std::string &unit = Unit(ids[i]);
     if (unit == space_unit || IsSpaceUnit(unit)) {
       inside = false;
       continue;
     }
-    if (!inside) words.emplace_back();
+    const int32_t at = static_cast<int32_t>(i);
+    if (!inside) words.push_back({"", at, at});
     inside = true;
-    words.back() += unit;
+    words.back().text += unit;
+    words.back().end = at + 1;
   }
   return words;
+}
+
+std::vector<std::string> UnitTable::Decode(const std::vector<int32_t> &ids,
+                                           const std::string &space_unit) const {
+  std::vector<std::string> texts;
+  for (TokenWord &word : DecodeWords(ids, space_unit)) texts.push_back(std::move(word.text));
+  return texts;
 }
 
 }  // namespace u2moe

@@ -27,6 +27,12 @@ struct EncodeNotes {
   }
 };
 
+// A word of a sequence of tokens: those from begin to before end have its letters.
+struct TokenWord {
+  std::string text;
+  int32_t begin, end;
+};
+
 // The model's output units and their ids 0, 1, ..., and the way between transcripts and ids: units
 // are letters (one code point each), and a unit of its own stands for the space between words.
 class UnitTable {
@@ -61,6 +67,9 @@ class UnitTable {
   // which other tools take for a letter); a space at the ends or doubled makes no empty word. With
   // space_unit "" the result is one word, or none, where no unit is white space. Units such as
   // <unk> are written as they are. Throws DataError for an id outside the table.
+  std::vector<TokenWord> DecodeWords(const std::vector<int32_t> &ids,
+                                     const std::string &space_unit) const;
+  // Their texts alone.
   std::vector<std::string> Decode(const std::vector<int32_t> &ids,
                                   const std::string &space_unit) const;
 

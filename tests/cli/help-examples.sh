@@ -56,6 +56,7 @@ PY
     echo "u$u AB" >>exp/other/hyp.txt
     echo "u$u pink 10" >>utt2snr
     echo "t$u u$u 0.1 0.9" >>segments
+    printf "u$u 1 %s\n" '0.2 0.3 AB' '0.6 0.2 B' >>dev.ctm
   done
   echo "noise wav/noise.wav" >musan.scp
   echo "rir wav/rir.wav" >rirs.scp

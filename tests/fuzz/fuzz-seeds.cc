@@ -216,6 +216,10 @@ std::vector<std::string> FuzzSeeds(const std::string &target) {
     return {"<blank> 0\nA 1\nB 2\nÄ 3\n▁ 4\n--\nA B\nAB\t2.5\n\nÄ A\t-1e1\nX\n",
             "<blank> 0\n好 1\n--\n好\n好好\t0\n好\n"};
   }
+  if (target == "ctm") {
+    return {";; made by hand\nrec 1 0.5 0.25 EIN 0.9\nrec 1 0.75 1e1 \"ZWEI\" 1\nb A 0 0 <unk>\n",
+            "好 1 359999.5 2.5 今天天气很好今天天气很好今天天气很好今天天气很好今天天气很好\n"};
+  }
   CHECK(false) << "no fuzz target " << target;
   return {};
 }

@@ -38,6 +38,8 @@
 #include "text/sentence-piece.h"
 #include "text/text-norm.h"
 #include "text/word-piece-model.h"
+#include "transcript/ctm-reader.h"
+#include "transcript/transcript-writer.h"
 #include "util/options.h"
 #include "util/unicode.h"
 #include "util/unit-table.h"
@@ -278,6 +280,22 @@ void FuzzNorm(std::string_view bytes) {
   normalizer.Apply(SplitWords(text));
 }
 
+// A CTM file; what it holds is written in each format.
+void FuzzCtm(std::string_view bytes) {
+  const MemoryFile file(bytes);
+  const auto recordings = ReadCtm(file.Name());
+  for (const char *format : {"text", "json", "srt", "vtt", "ctm", "textgrid"}) {
+    for (const auto &[recording, words] : recordings) {
+      TranscriptOptions options;
+      options.format = format;
+      std::ostringstream os;
+      const auto writer = MakeTranscriptWriter(options, &os);
+      writer->Write({recording, 1, recording, 0, 1, words});
+      writer->Close();
+    }
+  }
+}
+
 // A command line, a word a line, of a tool with options of each type.
 void FuzzOptions(std::string_view bytes) {
   std::vector<std::string> words{"fuzz", "--print-args=false"};
@@ -367,11 +385,11 @@ void FuzzHotWords(std::string_view bytes) {
 
 const std::vector<FuzzTarget> &FuzzTargets() {
   static const std::vector<FuzzTarget> targets = {
-      {"table", FuzzTable},     {"script", FuzzScript},    {"wave", FuzzWave},
-      {"model", FuzzModel},     {"config", FuzzConfig},    {"nbest", FuzzNbest},
-      {"text", FuzzText},       {"options", FuzzOptions},  {"pieces", FuzzPieces},
-      {"norm", FuzzNorm},       {"arpa", FuzzArpa},        {"graph", FuzzGraph},
-      {"lattice", FuzzLattice}, {"hotwords", FuzzHotWords}};
+      {"table", FuzzTable},     {"script", FuzzScript},     {"wave", FuzzWave},
+      {"model", FuzzModel},     {"config", FuzzConfig},     {"nbest", FuzzNbest},
+      {"text", FuzzText},       {"options", FuzzOptions},   {"pieces", FuzzPieces},
+      {"norm", FuzzNorm},       {"arpa", FuzzArpa},         {"graph", FuzzGraph},
+      {"lattice", FuzzLattice}, {"hotwords", FuzzHotWords}, {"ctm", FuzzCtm}};
   return targets;
 }
 

@@ -198,12 +198,6 @@ TEST(CtcLoss, WrongArgumentsThrow) {
   EXPECT_THROW(CtcLoss(ctx, logp, {1}, 0, 1, d), Error);
 }
 
-TEST(CtcLoss, MinFramesCountsRepeats) {
-  EXPECT_EQ(CtcMinFrames({}), 0);
-  EXPECT_EQ(CtcMinFrames({7}), 1);
-  EXPECT_EQ(CtcMinFrames({7, 7, 8, 8, 8}), 8);
-}
-
 TEST(CtcLoss, ABatchIsItsSequences) {
   Context ctx;
   Rng rng(9);

@@ -25,6 +25,14 @@ UnitTable TinyUnits() {
   return UnitTable(units);
 }
 
+// "word:first-last": the tokens of each word.
+Words Spans(const Tokenizer &tokenizer, const Ids &ids) {
+  Words spans;
+  for (const TokenWord &word : tokenizer.DecodeWords(ids))
+    spans.push_back(Cat(word.text, ":", word.begin, "-", word.end - 1));
+  return spans;
+}
+
 std::unique_ptr<Tokenizer> Make(UnitTable units, const std::string &model,
                                 const TokenizerOptions &options = {}, bool encoding = true) {
   return MakeTokenizer(std::move(units), "units.txt", model, "tiny.model", options, encoding);
@@ -34,6 +42,7 @@ TEST(Tokenizer, Letters) {
   const auto letters = Make(UnitTable({"<blank>", "A", "{NOISE}", UnitTable::kSpace, "B"}), "");
   EXPECT_EQ(letters->Encode({"AB", "A"}, -1), (Ids{1, 4, 3, 1}));
   EXPECT_EQ(letters->Decode({1, 4, 3, 1}), (Words{"AB", "A"}));
+  EXPECT_EQ(Spans(*letters, {3, 1, 4, 3, 3, 1}), (Words{"AB:1-2", "A:5-5"}));
   EXPECT_THROW(letters->Encode({"A{NOISE}"}, -1), DataError);
 }
 
@@ -64,6 +73,7 @@ TEST(Tokenizer, WordPiecesNeedAModelToEncode) {
   const auto decoder = Make(TinyUnits(), "", {}, false);
   EXPECT_EQ(decoder->Decode({8, 4, 11, 2, 12}), (Words{"AB", "CAB", "ED"}));
   EXPECT_EQ(Make(TinyUnits(), TinyWordPieces().Bytes(), {}, false)->Decode({8, 4}), Words{"AB"});
+  EXPECT_EQ(Spans(*decoder, {8, 4, 11, 2, 12}), (Words{"AB:0-1", "CAB:2-2", "ED:4-4"}));
   EXPECT_EQ(decoder->Decode({}), Words{});
   EXPECT_EQ(decoder->Decode({2, 2}), Words{});
   EXPECT_EQ(decoder->Decode({13, 8, 1, 16}), (Words{"\u4e2d", "A<unk><sos/eos>"}));
@@ -84,6 +94,8 @@ TEST(Tokenizer, BytesAreJoined) {
   const auto decoder = Make(UnitTable(list), "", {}, false);
   EXPECT_EQ(decoder->Decode({1, 2 + 0xC3, 2 + 0x96, 1}), (Words{"A\u00d6", "A"}));
   EXPECT_EQ(decoder->Decode({1, 2 + 0xC3, 1, 2 + 'x'}), (Words{"A\uFFFD", "Ax"}));
+  EXPECT_EQ(Spans(*decoder, {1, 2 + 0xC3, 2 + 0x96, 1}), (Words{"A\u00d6:0-2", "A:3-3"}));
+  EXPECT_EQ(Spans(*decoder, {2 + ' ', 2 + 0xC3, 1, 2 + 'x'}), (Words{"\uFFFD:1-1", "Ax:2-3"}));
   list.pop_back();  // bytes only where all are there
   EXPECT_EQ(Make(UnitTable(list), "", {}, false)->Decode({1, 2 + 'x'}), Words{"A<0x78>"});
 }

@@ -1,0 +1,57 @@
+// Words with times from log-posteriors and tokens: alignment, words, corrected times and scores in
+// one, for whatever has both.
+#ifndef U2MOE_PIPELINE_ALIGN_WORDS_H_
+#define U2MOE_PIPELINE_ALIGN_WORDS_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "decode/ctc-align.h"
+#include "decode/word-times.h"
+#include "modelfile/model-file.h"
+#include "tensor/view.h"
+#include "text/tokenizer.h"
+#include "transcript/timed-words.h"
+
+namespace u2moe {
+
+// Where the encoder frames of a model lie, from its feature options (compute-fbank-feats' defaults
+// where it has none) and its subsampling.
+FrameTimes FrameTimesOf(const ModelInfo &info);
+
+struct AlignedWords {
+  CtcAlignment alignment;
+  std::vector<TokenWord> token_words;
+  std::vector<WordFrames> frames;
+  std::vector<WordScore> scores;
+  // Times in seconds of the utterance; confidences are the posteriors of `scores`.
+  std::vector<TimedWord> words;
+  double duration = 0;
+};
+
+// Const: threads may share one.
+class WordAligner {
+ public:
+  // The tokenizer must outlive it.
+  WordAligner(const Tokenizer *tokenizer, int32_t blank, const FrameTimes &frames,
+              const WordTimeOptions &opts)
+      : tokenizer_(*tokenizer), blank_(blank), frames_(frames), opts_(opts) {}
+
+  // duration: seconds of the utterance; -1: as far as its frames reach. Throws DataError as
+  // AlignCtc and Tokenizer::DecodeWords.
+  AlignedWords Align(ConstView logp, const std::vector<int32_t> &tokens,
+                     double duration = -1) const;
+
+  const FrameTimes &Frames() const { return frames_; }
+
+ private:
+  const Tokenizer &tokenizer_;
+  int32_t blank_;
+  FrameTimes frames_;
+  WordTimeOptions opts_;
+};
+
+}  // namespace u2moe
+
+#endif  // U2MOE_PIPELINE_ALIGN_WORDS_H_
