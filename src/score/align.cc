@@ -21,7 +21,8 @@ struct Costs {
 AlignRule ParseAlignRule(const std::string &name) {
   if (name == "kaldi") return AlignRule::kKaldi;
   if (name == "sclite") return AlignRule::kSclite;
-  throw UsageError("--align=", name, ": unknown; known rules are kaldi, sclite");
+  if (name == "kaldi-text") return AlignRule::kKaldiText;
+  throw UsageError("--align=", name, ": unknown; known rules are kaldi, sclite, kaldi-text");
 }
 
 template <AlignRule rule>

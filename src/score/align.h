@@ -12,21 +12,19 @@ namespace u2moe {
 // insertions. Each rule says which one is taken; both are deterministic.
 enum class AlignRule {
   // Costs 1/1/1, as Kaldi's compute-wer: the fewest errors. At equal cost an insertion is preferred
-  // to a
-  // deletion, and both to a correct word or a substitution, looking from the end.
+  // to a deletion, and both to a correct word or a substitution, looking from the end.
   kKaldi,
   // Costs 4 (substitution), 3 (deletion), 3 (insertion), as NIST sclite. The total of errors can
-  // exceed
-  // the edit distance. At equal cost a correct word or substitution is preferred to an insertion,
-  // and
-  // that to a deletion.
+  // exceed the edit distance. At equal cost a correct word or substitution is preferred to an
+  // insertion,
+  // and that to a deletion.
   kSclite,
   // Costs 1/1/1, as Kaldi's align-text: the fewest errors, but at equal cost a correct word or
   // substitution is preferred to a deletion, and that to an insertion, looking from the end.
   kKaldiText,
 };
 
-// "kaldi" or "sclite"; throws UsageError for others.
+// "kaldi", "sclite" or "kaldi-text"; throws UsageError for others.
 AlignRule ParseAlignRule(const std::string &name);
 
 enum class Edit : uint8_t { kCorrect, kSubstitution, kDeletion, kInsertion };

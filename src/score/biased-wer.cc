@@ -125,9 +125,10 @@ void BiasedReport::Draw(const std::unordered_map<std::string, std::string> &utt2
 
 void BiasedReport::AddTo(WerReport *report) const {
   report->num_phrases = num_phrases_;
-  const auto add = [&](const char *name, const char *rate, const WerResult &first,
+  const auto add = [&](const char *name, const std::string &rate, const WerResult &first,
                        const WerResult *second, const BootstrapResult &bootstrap) {
-    report->parts.push_back({name, rate, &first, second, drawn_ ? &bootstrap : nullptr});
+    report->parts.push_back({"", name, "%" + rate, rate, Cat(num_phrases_, " phrases"), &first,
+                             second, drawn_ ? &bootstrap : nullptr});
   };
   add("biased", "B-WER", first_.biased, second_ ? &second_->biased : nullptr, biased_);
   add("unbiased", "U-WER", first_.unbiased, second_ ? &second_->unbiased : nullptr, unbiased_);

@@ -4,11 +4,9 @@
 #include <cmath>
 #include <cstdio>
 #include <nlohmann/json.hpp>
-#include <unordered_map>
-#include <vector>
 
 #include "base/error.h"
-#include "util/unicode.h"
+#include "util/text.h"
 
 namespace u2moe {
 namespace {
@@ -29,12 +27,6 @@ std::string Counts(const EditCounts &c) {
              c.RefLength(), ", ", c.insertions, " ins, ", c.deletions, " del, ", c.substitutions,
              " sub ]");
 }
-
-// Of each Edit, in Kaldi's words.
-constexpr const char *kEditNames[] = {"correct", "substitution", "deletion", "insertion"};
-
-// Columns of a unit, at least one for what was done to it.
-size_t Width(const std::string &s) { return std::max<size_t>(DisplayWidth(s), 1); }
 
 double Number(const WerResult &r) { return ErrorPercent(r.totals.Errors(), r.totals.RefLength()); }
 
@@ -66,21 +58,65 @@ nlohmann::ordered_json ToJson(const BootstrapResult &b, const Interval &i) {
   return {100 * i.low, 100 * i.high};
 }
 
+std::string Decimals(const char *format, double x) {
+  char buffer[64];
+  std::snprintf(buffer, sizeof buffer, format, x == 0 ? 0.0 : x);  // no "-0.000"
+  return buffer;
+}
+
+double Difference(const WerResult &first, const WerResult &second) {
+  const double difference = Number(second) - Number(first);
+  return std::isnan(difference) ? 0 : difference;
+}
+
+std::string MatchedText(const MatchedPairs &m, const char *what) {
+  return Cat("MAPSSWE ", m.segments, m.segments == 1 ? " segment" : " segments", ", mean ",
+             Decimals("%.3f", m.mean), what, ", Z ", Decimals("%.3f", m.z), ", p ",
+             Decimals("%.4f", m.p));
+}
+
+std::string VerdictOfP(double p, double mean, const std::string &second) {
+  if (p >= 0.05 || mean == 0) return "no difference";
+  return (mean < 0 ? second : "the first") + " is better";
+}
+
 void WriteSecond(std::ostream &os, const std::string &prefix, const WerResult &first,
                  const WerResult &second, const BootstrapResult &b) {
   const bool begins = prefix.empty();
   os << prefix << (begins ? "Second " : "second ") << Counts(second.totals) << ", interval 95% "
      << Percent(b.rate2) << '\n';
-  const double difference = Number(second) - Number(first);
-  os << prefix << (begins ? "Difference " : "difference ")
-     << Fixed(std::isnan(difference) ? 0 : difference) << " (second - first), interval 95% "
-     << Percent(b.difference) << ": " << Verdict(b) << '\n';
+  os << prefix << (begins ? "Difference " : "difference ") << Fixed(Difference(first, second))
+     << " (second - first), interval 95% " << Percent(b.difference) << ": " << Verdict(b) << '\n';
+}
+
+void WriteOthers(std::ostream &os, const WerReport &report) {
+  const WerResult &first = *report.first;
+  if (report.NumOthers() == 1) {
+    const WerComparison &c = report.others->front();
+    WriteSecond(os, "", first, c.result, c.bootstrap);
+    os << MatchedText(c.matched, " (second - first)") << ": "
+       << VerdictOfP(c.matched.p, c.matched.mean, "the second") << '\n';
+    return;
+  }
+  for (size_t i = 0; i < report.NumOthers(); ++i) {
+    const WerComparison &c = (*report.others)[i];
+    const std::string system = Cat("ystem ", i + 2);
+    os << 'S' << system << ' ' << Counts(c.result.totals) << ", interval 95% "
+       << Percent(c.bootstrap.rate2) << ": " << Printable(c.name, 200) << '\n';
+    const double difference = Difference(first, c.result);
+    os << 'S' << system << " difference " << Fixed(difference) << " (from the first), interval 95% "
+       << Percent(c.bootstrap.difference) << ", p " << Decimals("%.4f", BootstrapP(c.bootstrap))
+       << ", Holm's p " << Decimals("%.4f", c.bootstrap_p_holm) << ": "
+       << VerdictOfP(c.bootstrap_p_holm, difference, 's' + system) << '\n';
+    os << 'S' << system << ' ' << MatchedText(c.matched, "") << ", Holm's p "
+       << Decimals("%.4f", c.matched_p_holm) << ": "
+       << VerdictOfP(c.matched_p_holm, c.matched.mean, 's' + system) << '\n';
+  }
 }
 
 void WriteParts(std::ostream &os, const WerReport &report) {
   for (const WerPart &part : report.parts) {
-    os << '%' << part.rate << ' ' << Counts(part.first->totals) << " of " << report.num_phrases
-       << " phrases\n";
+    os << part.title << ' ' << Counts(part.first->totals) << " of " << part.of << '\n';
     if (part.bootstrap == nullptr || part.bootstrap->num_draws == 0) continue;
     os << part.rate << " interval 95% " << Percent(part.bootstrap->rate) << '\n';
     if (part.second != nullptr)
@@ -88,7 +124,7 @@ void WriteParts(std::ostream &os, const WerReport &report) {
   }
 }
 
-// Of one or two hypotheses with their intervals.
+// Of a hypothesis and another, if there is one, with their intervals.
 void AddComparison(const WerResult &first, const WerResult *second, const BootstrapResult &b,
                    nlohmann::ordered_json *j) {
   (*j)["interval95"] = ToJson(b, b.rate);
@@ -99,6 +135,33 @@ void AddComparison(const WerResult &first, const WerResult *second, const Bootst
                         {"interval95", ToJson(b, b.difference)},
                         {"second_better_share", b.second_better},
                         {"verdict", Verdict(b)}};
+}
+
+nlohmann::ordered_json ToJson(const MatchedPairs &m) {
+  return {{"segments", m.segments},
+          {"mean", m.mean},
+          {"deviation", m.deviation},
+          {"z", m.z},
+          {"p", m.p}};
+}
+
+// All others, each with its name and the p-values of both tests, plain and corrected.
+nlohmann::ordered_json Comparisons(const WerReport &report) {
+  nlohmann::ordered_json list = nlohmann::ordered_json::array();
+  for (size_t i = 0; i < report.NumOthers(); ++i) {
+    const WerComparison &c = (*report.others)[i];
+    nlohmann::ordered_json j = {{"name", c.name}};
+    j.update(ToJson(c.result));
+    j["interval95"] = ToJson(c.bootstrap, c.bootstrap.rate2);
+    j["difference"] = {{"from_first", Finite(Number(c.result) - Number(*report.first))},
+                       {"interval95", ToJson(c.bootstrap, c.bootstrap.difference)},
+                       {"p", BootstrapP(c.bootstrap)},
+                       {"p_holm", c.bootstrap_p_holm}};
+    j["mapsswe"] = ToJson(c.matched);
+    j["mapsswe"]["p_holm"] = c.matched_p_holm;
+    list.push_back(std::move(j));
+  }
+  return list;
 }
 
 }  // namespace
@@ -125,7 +188,7 @@ void WriteWerText(std::ostream &os, const WerReport &report) {
   const BootstrapResult &b = *report.bootstrap;
   os << "Interval 95% " << Percent(b.rate) << " by bootstrap over " << report.drawn << ", "
      << b.num_draws << " draws, seed " << report.seed << '\n';
-  if (report.second) WriteSecond(os, "", r, *report.second, b);
+  WriteOthers(os, report);
   WriteParts(os, report);
 }
 
@@ -150,72 +213,25 @@ void WriteWerJson(std::ostream &os, const WerReport &report) {
                               {"mode", report.opts.mode}};
   j.update(ToJson(*report.first));
   if (report.bootstrap) {
-    AddComparison(*report.first, report.second, *report.bootstrap, &j);
+    // The first of the others also stands where the only one always did.
+    const WerResult *second = report.NumOthers() > 0 ? &report.others->front().result : nullptr;
+    AddComparison(*report.first, second, *report.bootstrap, &j);
+    if (second != nullptr) {
+      j["difference"]["mapsswe"] = ToJson(report.others->front().matched);
+      j["comparisons"] = Comparisons(report);
+    }
     j["bootstrap"] = {
         {"over", report.drawn}, {"draws", report.bootstrap->num_draws}, {"seed", report.seed}};
   }
-  if (!report.parts.empty()) j["phrases"] = report.num_phrases;
+  if (report.num_phrases > 0) j["phrases"] = report.num_phrases;
   for (const WerPart &part : report.parts) {
-    j[part.name] = ToJson(*part.first);
-    if (part.bootstrap != nullptr)
-      AddComparison(*part.first, part.second, *part.bootstrap, &j[part.name]);
+    nlohmann::ordered_json &own = part.group.empty() ? j[part.name] : j[part.group][part.name];
+    own = ToJson(*part.first);
+    if (part.bootstrap != nullptr) AddComparison(*part.first, part.second, *part.bootstrap, &own);
   }
   // Keys and words never get into this object, so a replacement character can only come from a name
   // given on the command line.
   os << j.dump(1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) << '\n';
-}
-
-void WritePerUtterance(std::ostream &os, const WerResult &result) {
-  const std::string none = "***", space = "<space>";
-  for (const ScoredUtterance &u : result.utterances) {
-    std::string ref = u.key + " ref ", hyp = u.key + " hyp ", op = u.key + " op  ";
-    size_t i = 0, j = 0;
-    for (Edit edit : u.edits) {
-      std::string a = edit == Edit::kInsertion ? none : u.ref.at(i++);
-      std::string b = edit == Edit::kDeletion ? none : u.hyp.at(j++);
-      if (a == " ") a = space;
-      if (b == " ") b = space;
-      const char what = "CSDI"[static_cast<size_t>(edit)];
-      const size_t width = std::max(Width(a), Width(b));
-      ref += ' ' + a + std::string(width - DisplayWidth(a), ' ');
-      hyp += ' ' + b + std::string(width - DisplayWidth(b), ' ');
-      op += ' ' + std::string(1, what) + std::string(width - 1, ' ');
-    }
-    for (std::string *line : {&ref, &hyp, &op}) {
-      line->erase(line->find_last_not_of(' ') + 1);
-      os << *line << '\n';
-    }
-    os << u.key << " #csid " << u.counts.correct << ' ' << u.counts.substitutions << ' '
-       << u.counts.insertions << ' ' << u.counts.deletions << '\n';
-    if (u.missing) os << u.key << " #missing\n";
-  }
-}
-
-void WriteEdits(std::ostream &os, const WerResult &result, AlignRule rule) {
-  Aligner aligner(AlignRule::kKaldiText);
-  std::unordered_map<std::string, int32_t> numbers;
-  const auto number = [&](const std::vector<std::string> &words) {
-    std::vector<int32_t> ids;
-    for (const std::string &w : words) {
-      ids.push_back(numbers.emplace(w, static_cast<int32_t>(numbers.size())).first->second);
-    }
-    return ids;
-  };
-  const auto shown = [](const std::string &word) { return word == " " ? "<space>" : word; };
-  for (const ScoredUtterance &u : result.utterances) {
-    std::vector<Edit> edits = u.edits;
-    if (rule == AlignRule::kKaldi) aligner.Align(number(u.ref), number(u.hyp), &edits);
-    size_t i = 0, j = 0;
-    for (const Edit edit : edits) {
-      os << kEditNames[static_cast<size_t>(edit)];
-      if (edit != Edit::kInsertion) os << ' ' << shown(u.ref.at(i++));
-      if (edit != Edit::kDeletion) {
-        const std::string &word = u.hyp.at(j++);
-        if (edit != Edit::kCorrect) os << ' ' << shown(word);
-      }
-      os << '\n';
-    }
-  }
 }
 
 }  // namespace u2moe

@@ -98,7 +98,8 @@ void WerOptions::Register(OptionParser *po) {
   po->Register(
       "align", &align,
       "kaldi: minimum edit distance, costs 1/1/1; sclite: costs 4/3/3 as NIST's tool, whose "
-      "totals can be higher");
+      "totals can be higher; kaldi-text: as kaldi, but of equal alignments the one of Kaldi's "
+      "align-text, which its wer_details come from");
   normalize.Register(po, "both sides before comparing");
   po->Register("cer", &cer, "count characters, and the single spaces between words");
   po->Register("char", &chars, "count characters without spaces");

@@ -85,6 +85,12 @@ struct OptionParser::Impl {
     bool input;
   };
   std::vector<PlaceOption> places;
+  struct InputList {
+    std::string name;
+    const std::string *last;
+    std::vector<std::string> *values;
+  };
+  std::vector<InputList> lists;
   std::vector<std::function<void(Places *)>> more_places;
   std::vector<std::string> configs;  // that were read
   std::string config;
@@ -160,6 +166,10 @@ struct OptionParser::Impl {
                                             : "a number");
     }
     given.insert(option.string_key);
+    for (const InputList &list : lists) {
+      if (list.name != option.string_key) continue;
+      list.last->empty() ? list.values->clear() : list.values->push_back(*list.last);
+    }
   }
 };
 
@@ -201,6 +211,13 @@ void OptionParser::RegisterOutput(const std::string &name, std::string *value,
                                   const std::string &doc) {
   Register(name, value, doc);
   impl_->places.push_back({name, value, false});
+}
+void OptionParser::RegisterInputs(const std::string &name, std::vector<std::string> *values,
+                                  const std::string &doc) {
+  const auto last = std::make_shared<std::string>();
+  Register(name, last.get(), doc);
+  Keep(last);
+  impl_->lists.push_back({name, last.get(), values});
 }
 void OptionParser::AddPlaces(std::function<void(Places *)> declare) {
   impl_->more_places.push_back(std::move(declare));
@@ -285,6 +302,10 @@ void OptionParser::CheckPlaces(InputArgs inputs) const {
   for (const Impl::PlaceOption &option : impl_->places) {
     const std::string what = Cat("--", option.name, "=", *option.value);
     option.input ? places.Read(what, *option.value) : places.Write(what, *option.value);
+  }
+  for (const Impl::InputList &list : impl_->lists) {
+    for (const std::string &value : *list.values)
+      places.Read(Cat("--", list.name, "=", value), value);
   }
   for (const auto &declare : impl_->more_places) declare(&places);
   places.Check();

@@ -44,6 +44,9 @@ class OptionParser {
   // The same for the name of a table or file that is read, or written, unless it is empty.
   void RegisterInput(const std::string &name, std::string *value, const std::string &doc);
   void RegisterOutput(const std::string &name, std::string *value, const std::string &doc);
+  // An input that may be given several times, each value added to the list; "" empties it.
+  void RegisterInputs(const std::string &name, std::vector<std::string> *values,
+                      const std::string &doc);
   // Called at the end of Parse for places that are in no single option or argument.
   void AddPlaces(std::function<void(Places *)> declare);
 

@@ -124,8 +124,9 @@ if [ -n "$golden_ref" ]; then
   check_equal "speakers are drawn" \
     "$(wer --bootstrap --utt2spk="$tmp/utt2spk" "ark:$golden_ref" "ark:$golden_hyp" | grep -c 'over 7 speakers')" 1
   check_equal "the same hypotheses do not differ" \
-    "$(wer --compare="ark:$golden_hyp" "ark:$golden_ref" "ark:$golden_hyp" | tail -n 1)" \
-    'Difference 0.00 (second - first), interval 95% [ 0.00, 0.00 ]: no difference'
+    "$(wer --compare="ark:$golden_hyp" "ark:$golden_ref" "ark:$golden_hyp" | tail -n 2 | sed 's/APSSWE [0-9]*/APSSWE N/')" \
+    'Difference 0.00 (second - first), interval 95% [ 0.00, 0.00 ]: no difference
+MAPSSWE N segments, mean 0.000 (second - first), Z 0.000, p 1.0000: no difference'
   check_equal "perfect hypotheses are better" \
     "$(wer --compare="ark:$golden_ref" "ark:$golden_ref" "ark:$golden_hyp" | tail -n 1 | sed 's/.*: //')" 'the second is better'
   check "JSON" compute-wer --compare="ark:$golden_ref" --json="$tmp/wer.json" "ark:$golden_ref" "ark:$golden_hyp"
@@ -198,4 +199,106 @@ check_fails "no phrases" 1 'none: no phrases; expected one word' \
   bash -c 'echo >"$0/none"; compute-wer --biased-words="$0/none" "ark:$0/biasref" "ark:$0/biashyp"' "$tmp"
 check_fails "words are no characters" 2 'biased-words counts words' \
   compute-wer --char --biased-words="$tmp/phrases" "ark:$tmp/biasref" "ark:$tmp/biashyp"
+
+# Labels of utterances.
+printf 'u1 en\nu2 de\nu3 en\nu9 fr\n' >"$tmp/utt2lang"
+check_equal "by label" "$(wer --utt2label="$tmp/utt2lang" "ark:$tmp/ref" "ark:$tmp/hyp" | tail -n 2)" \
+  'Label de 50.00 [ 1 / 2, 0 ins, 1 del, 0 sub ] of 1 utterance
+Label en 66.67 [ 2 / 3, 1 ins, 0 del, 1 sub ] of 2 utterances'
+wer --utt2label="$tmp/utt2lang" --compare="ark:$tmp/ref" --json="$tmp/label.json" "ark:$tmp/ref" "ark:$tmp/hyp" >"$tmp/labels"
+check_equal "by label, compared" "$(grep '^Label en [sd]' "$tmp/labels")" \
+  'Label en second 0.00 [ 0 / 3, 0 ins, 0 del, 0 sub ], interval 95% [ 0.00, 0.00 ]
+Label en difference -66.67 (second - first), interval 95% [ -66.67, -66.67 ]: the second is better'
+check_equal "by label, as JSON" "$(python3 -c '
+import json, sys
+j = json.load(open(sys.argv[1]))
+for label, part in j["labels"].items(): print(label, part["errors"], part["second"]["errors"], end=" ")
+print("phrases" in j)' "$tmp/label.json")" \
+  'de 1 0 en 2 0 False'
+check_fails "an utterance without label" 1 'one: no label for utterance u2' \
+  bash -c 'echo u1 x >"$0/one"; compute-wer --utt2label="$0/one" "ark:$0/ref" "ark:$0/hyp"' "$tmp"
+check_fails "labels that are none" 1 'no utterances; expected lines of an utterance and its label' \
+  compute-wer --utt2label="$tmp/empty" "ark:$tmp/ref" "ark:$tmp/hyp"
+
+# Speakers in Kaldi's and sclite's tables, counts of pairs.
+printf 'u1 s\nu2 t\nu3 s\n' >"$tmp/spk"
+check_equal "per speaker" "$(wer --utt2spk="$tmp/spk" --per-spk=/dev/fd/3 "ark:$tmp/ref" "ark:$tmp/hyp" 3>&1 >/dev/null | awk '{ print $1, $2, $3, $4, $9, $10 }')" \
+  'SPEAKER id #SENT #WORD Err S.Err
+s raw 2 3 2 1
+s sys 2 3 66.67 50.00
+t raw 1 2 1 1
+t sys 1 2 50.00 100.00
+SUM raw 3 5 3 2
+SUM sys 3 5 60.00 66.67'
+check_equal "operations" "$(wer --ops=/dev/fd/3 "ark:$tmp/ref" "ark:$tmp/hyp" 3>&1 >/dev/null)" \
+  'insertion     <eps>       ON    1
+deletion          A    <eps>    1
+correct           B        B    1
+substitution    CAT      BAT    1
+correct         SAT      SAT    1
+correct         THE      THE    1'
+check_fails "speakers are needed" 2 'per-spk needs --utt2spk' compute-wer --per-spk="$tmp/x" "ark:$tmp/ref" "ark:$tmp/hyp"
+check_fails "speakers are used" 2 'utt2spk needs --bootstrap, --per-spk or --pra' compute-wer --utt2spk="$tmp/spk" "ark:$tmp/ref" "ark:$tmp/hyp"
+check_equal "sclite's alignments" "$(wer --align=sclite --utt2spk="$tmp/spk" --pra=/dev/fd/3 "ark:$tmp/ref" "ark:$tmp/hyp" 3>&1 >/dev/null | sed -n '3,/u3/p')" \
+"		DUMP OF SYSTEM ALIGNMENT STRUCTURE
+
+System name:   ark:$tmp/hyp
+
+Speakers: 
+    0:  s
+    1:  t
+
+Speaker sentences   0:  s   #utts: 2
+id: (u1)
+Scores: (#C #S #D #I) 2 1 0 1
+Attributes: Case_sensitve 
+REF:  THE CAT SAT ** 
+HYP:  THE BAT SAT ON 
+Eval:     S       I  
+
+id: (u3)"
+
+# Several other systems.
+cp "$tmp/ref" "$tmp/perfect"
+several=(--compare="ark:$tmp/perfect" --compare="ark:$tmp/hyp" --json="$tmp/several.json" "ark:$tmp/ref" "ark:$tmp/hyp")
+check_equal "several systems" "$(wer "${several[@]}" | sed -n '5,$s/interval 95% [^]]*\]/X/p;/MAPSSWE/p')" \
+"System 2 0.00 [ 0 / 5, 0 ins, 0 del, 0 sub ], X: ark:$tmp/perfect
+System 2 difference -60.00 (from the first), X, p 0.0002, Holm's p 0.0004: system 2 is better
+System 2 MAPSSWE 2 segments, mean -1.500, Z -3.000, p 0.0027, Holm's p 0.0054: system 2 is better
+System 3 60.00 [ 3 / 5, 1 ins, 1 del, 1 sub ], X: ark:$tmp/hyp
+System 3 difference 0.00 (from the first), X, p 1.0000, Holm's p 1.0000: no difference
+System 3 MAPSSWE 2 segments, mean 0.000, Z 0.000, p 1.0000, Holm's p 1.0000: no difference"
+check_equal "several systems, as JSON" "$(python3 -c '
+import json, sys
+j = json.load(open(sys.argv[1]))
+print(j["second"]["errors"], *(x for c in j["comparisons"] for x in (c["errors"], c["mapsswe"]["segments"])))' "$tmp/several.json")" '0 0 2 3 2'
+check_fails "one of several is missing" 1 'absent' compute-wer --compare="ark:$tmp/perfect" --compare="ark:$tmp/absent" "ark:$tmp/ref" "ark:$tmp/hyp"
+check_fails "one of several is written over" 2 'compare=ark:.*perfect' compute-wer --compare="ark:$tmp/perfect" --compare="ark:$tmp/hyp" --json="$tmp/perfect" "ark:$tmp/ref" "ark:$tmp/short"
+
+# A page with nothing outside it, and nothing of the texts taken for markup.
+printf '%s\n' 'u1 <b>A</b> & "C" d' 'u2 SAME' 'u3 X Y Z' >"$tmp/markup-ref"
+printf '%s\n' 'u1 <b>A</b> <script>x</script> "C"' 'u2 SAME' 'u3' >"$tmp/markup-hyp"
+check "a page" compute-wer --html="$tmp/page.html" "ark:$tmp/markup-ref" "ark:$tmp/markup-hyp"
+check_equal "a page: what the alignments are" "$(grep '<p dir' "$tmp/page.html")" \
+'<p dir="auto"><del>X Y Z</del></p></article>
+<p dir="auto">&lt;b&gt;A&lt;/b&gt; <del>&amp;</del> <ins>&lt;script&gt;x&lt;/script&gt;</ins> &quot;C&quot; <del>d</del></p></article>'
+check_equal "a page: nothing from outside" "$(grep -cE '<script|src=|href=|url\(|@import' "$tmp/page.html")" 0
+check_equal "a page: the summary" "$(grep -c '^%SER 66.67' "$tmp/page.html")" 1
+if command -v python3 >/dev/null; then
+  check_equal "a page: every element is closed" "$(python3 -c '
+import sys
+from html.parser import HTMLParser
+class Checker(HTMLParser):
+    stack = []
+    def handle_starttag(self, tag, attrs):
+        if tag != "meta": self.stack.append(tag)
+    def handle_endtag(self, tag):
+        assert self.stack.pop() == tag, tag
+c = Checker()
+c.feed(open(sys.argv[1], encoding="utf-8").read())
+print(len(c.stack))' "$tmp/page.html")" 0
+fi
+printf 'u \377\xe2\x80\x8b\n' >"$tmp/bytes"
+wer --html="$tmp/page.html" "ark:$tmp/cref" "ark:$tmp/bytes" >/dev/null
+check_equal "a page is UTF-8" "$(grep -c '<ins>\\xff\\u{200B}</ins>' "$tmp/page.html")" 1
 check "help" compute-wer --help

@@ -54,6 +54,8 @@ PY
     echo "u$u AB B" >>text
     echo "u$u AB A" >>exp/hyp.txt
     echo "u$u AB" >>exp/other/hyp.txt
+    printf '%su'$u' 1 0 0.5 AB 0.9\n%su'$u' 1 0.5 0.5 A 0.4\n' '' '' >>exp/dev.ctm
+    printf '%su'$u' 1 0 0.5 AB 0.9\n%su'$u' 1 0.5 0.5 C 0.5\n' eval- eval- >>exp/eval.ctm
     echo "u$u pink 10" >>utt2snr
     echo "t$u u$u 0.1 0.9" >>segments
     printf "u$u 1 %s\n" '0.2 0.3 AB' '0.6 0.2 B' >>dev.ctm

@@ -63,6 +63,17 @@ if command -v python3 >/dev/null; then
   check_equal "compute-wer-bootci: surely better" "$(bootci ark:ref ark:hyp ark:better | tail -n 1)" "Probability of Set2 improving Set1: 100.00"
   check_equal "compute-wer-bootci: surely worse" "$(bootci ark:ref ark:better ark:hyp | tail -n 1)" "Probability of Set2 improving Set1: 0.00"
 fi
+# Kaldi's wer_details, which come from align-text's alignment.
+if command -v python3 >/dev/null; then
+  awk '{ print $1, "speaker-" NR % 7 }' ref >utt2spk
+  python3 "$root/tests/support/kaldi_tools.py" details ref hyp utt2spk
+  compute-wer --align=kaldi-text --utt2spk=utt2spk --per-utt=p --ops=o --per-spk=s ark:ref ark:hyp >summary 2>/dev/null
+  check "wer_details: per_utt" cmp p per_utt
+  check "wer_details: ops" cmp o ops
+  check "wer_details: per_spk" cmp s per_spk
+  check_equal "wer_details: the sum is the summary" "$(awk '$1 == "SUM" && $2 == "sys" { print $9, $10 }' s)" \
+    "$(sed -n 's/^%[WS]ER \([0-9.]*\) .*/\1/p' summary | tr '\n' ' ' | sed 's/ $//')"
+fi
 sed 2d h >short
 sed 4d h2 >short2
 check_fails "compute-wer-bootci: strict" 1 '1 of 5 references have no hypothesis \(u2\)' compute-wer-bootci ark:r ark:short

@@ -23,7 +23,8 @@ compute-vad ark:@i ark:@o
 compare-feats ark:@i ark:@i
 compile-graph --words=@i @i @i @i @o
 compute-wer-bootci ark:@i ark:@i ark:@i PRINTS
-compute-wer --normalize-map=@i --utt2spk=@i --compare=ark:@i --biased-words=@i --per-utt=@o --json=@o --bootstrap ark:@i ark:@i PRINTS
+compute-nce --normalize-map=@i --not-for=ark:@i --fit=@o ark:@i @i PRINTS
+compute-wer --normalize-map=@i --utt2spk=@i --utt2label=@i --compare=ark:@i --compare=ark:@i --biased-words=@i --per-utt=@o --ops=@o --per-spk=@o --pra=@o --html=@o --json=@o --bootstrap ark:@i ark:@i PRINTS
 concat-feats @i @i @o
 copy-feats --write-num-frames=ark,t:@o ark:@i ark:@o
 copy-feats-to-htk ark:@i

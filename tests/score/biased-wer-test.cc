@@ -79,9 +79,11 @@ TEST(BiasedWer, TextAndJson) {
   BiasedReport biased(BiasedWords({{"ZOE"}}), first, &second);
   WerReport report;
   report.first = &first;
-  report.second = &second;
-  const BootstrapResult whole = Bootstrap(BootstrapUnits(first, &second, {}), 100, 1);
-  report.bootstrap = &whole;
+  std::vector<WerComparison> others(1);
+  others[0].result = second;
+  CompareSystems(first, {}, 100, 1, &others);
+  report.others = &others;
+  report.bootstrap = &others[0].bootstrap;
   report.drawn = "2 utterances";
   report.seed = 1;
   biased.Draw({}, 100, 1);

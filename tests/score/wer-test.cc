@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/rng.h"
 #include "base/timer.h"
+#include "score/wer-details.h"
 #include "score/wer-report.h"
 #include "support/golden-report.h"
 #include "support/test-util.h"
@@ -43,17 +44,17 @@ TEST(Wer, KaldisSummary) {
   std::ostringstream os;
   WritePerUtterance(os, r);
   EXPECT_EQ(os.str(),
-            "u1 ref  THE CAT SAT ***\n"
-            "u1 hyp  THE BAT SAT ON\n"
-            "u1 op   C   S   C   I\n"
+            "u1 ref  THE  CAT  SAT  <eps>\n"
+            "u1 hyp  THE  BAT  SAT    ON \n"
+            "u1 op    C    S    C     I  \n"
             "u1 #csid 2 1 1 0\n"
-            "u2 ref  A   B\n"
-            "u2 hyp  *** B\n"
-            "u2 op   D   C\n"
+            "u2 ref    A    B\n"
+            "u2 hyp  <eps>  B\n"
+            "u2 op     D    C\n"
             "u2 #csid 1 0 0 1\n"
-            "u3 ref\n"
-            "u3 hyp\n"
-            "u3 op\n"
+            "u3 ref  \n"
+            "u3 hyp  \n"
+            "u3 op   \n"
             "u3 #csid 0 0 0 0\n");
 }
 
@@ -151,9 +152,9 @@ TEST(Wer, ColumnsOfWideAndInvisibleUnits) {
   WritePerUtterance(os, ScoreTranscripts({{"u", {"中文", "e\u0301", "\u200b"}}},
                                          {{"u", {"ab", "x", "\u2060", "\xff"}}}, {}, true));
   EXPECT_EQ(os.str(),
-            "u ref  中文 e\u0301 \u200b  ***\n"
-            "u hyp  ab   x \u2060  \xff\n"
-            "u op   S    S S I\n"
+            "u ref  中文  e\u0301   \u200b  <eps>\n"
+            "u hyp   ab   x   \u2060    \xff  \n"
+            "u op     S   S  S    I  \n"
             "u #csid 0 3 1 0\n");
 }
 

@@ -6,6 +6,7 @@ kaldi-scoring.sh.
     kaldi_tools.py near A B                      fails unless two text archives hold the same numbers up to 1e-5
     kaldi_tools.py htk FILE                      an HTK file's header, then its rows
     kaldi_tools.py align A B                     the lines of align-text, by trying all alignments in its order
+    kaldi_tools.py details A B UTT2SPK           writes per_utt, ops and per_spk, the files of Kaldi's wer_details
     kaldi_tools.py spread REF HYP                mean, and deviation for large numbers of draws, of the error rate
 """
 import functools
@@ -69,6 +70,45 @@ def align(a, b):
     return pairs[::-1]
 
 
+def details(refs, hyps, speakers):
+    per_utt, ops, sums = [], {}, {}
+    for key in refs:
+        pairs = align(refs[key], hyps[key])
+        kinds = ['I' if a == '<eps>' else 'D' if b == '<eps>' else 'C' if a == b else 'S' for a, b in pairs]
+        rows = {'ref ': [], 'hyp ': [], 'op  ': []}
+        for (a, b), kind in zip(pairs, kinds):
+            width = max(len(a), len(b))
+            for row, cell in zip(rows.values(), (a, b, kind)):
+                row.append(' ' * ((width - len(cell) + 1) // 2) + cell + ' ' * ((width - len(cell)) // 2))
+            ops[a, b] = ops.get((a, b), 0) + 1
+        per_utt += [f'{key} {name} ' + '  '.join(row) for name, row in rows.items()]
+        counts = [kinds.count(kind) for kind in 'CSID']
+        per_utt.append(' '.join([key, '#csid', *map(str, counts)]))
+        for name in speakers[key][0], None:
+            old = sums.get(name, [0] * 6)
+            sums[name] = [x + y for x, y in zip(old, counts + [1, sum(counts[1:]) > 0])]
+    word = min(16, max(len(w) for pair in ops for w in pair))
+    digits = max(len(str(n)) for n in ops.values())
+    lines = []
+    for (a, b), n in sorted(ops.items()):
+        name = 'insertion' if a == '<eps>' else 'deletion' if b == '<eps>' else 'correct' if a == b else 'substitution'
+        lines.append(f'{name:14}{a:>{word}}    {b:>{word}}    {n:{digits}}')
+    width = max(15, *(len(s[0]) for s in speakers.values()))
+    table = [' '.join([f'{"SPEAKER":{width}} id '] + ['%10s' % x for x in '#SENT #WORD Corr Sub Ins Del Err S.Err'.split()])]
+    for name in sorted(n for n in sums if n is not None) + [None]:
+        c, s, i, d, sentences, wrong = sums[name]
+        n = c + s + d
+        own = [c, s, i, d, s + i + d]
+        name = name or 'SUM'
+        table.append(f'{name:{width}} raw ' + ' '.join('%10d' % x for x in [sentences, n] + own + [wrong]))
+        if n:
+            table.append(f'{name:{width}} sys ' + ' '.join(
+                ['%10d' % sentences, '%10d' % n] + ['%10.2f' % (100 * x / n) for x in own] + ['%10.2f' % (100 * wrong / sentences)]))
+    for name, content in (('per_utt', per_utt), ('ops', lines), ('per_spk', table)):
+        with open(name, 'w', encoding='utf-8') as f:
+            f.write(''.join(line + '\n' for line in content))
+
+
 def main(what, *args):
     if what == 'random':
         rng = random.Random(int(args[0]))
@@ -97,6 +137,8 @@ def main(what, *args):
         first, second = table(args[0]), table(args[1])
         for key in first:
             print(' '.join([key] + ' ; '.join(' '.join(pair) for pair in align(first[key], second[key])).split()))
+    elif what == 'details':
+        details(*map(table, args))
     elif what == 'spread':
         # The rate of a draw is sum e / sum w; its variance is, for many utterances, that of e - rate * w.
         ref, hyp = table(args[0]), table(args[1])
