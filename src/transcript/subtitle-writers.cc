@@ -1,6 +1,7 @@
 // SubRip and WebVTT.
 #include <algorithm>
 
+#include "base/error.h"
 #include "transcript/cues.h"
 #include "transcript/writers.h"
 #include "util/text.h"
