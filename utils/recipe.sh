@@ -258,6 +258,13 @@ report_runs() { # <title>
   make-report --title "$1" --seeds "$seeds" --sets "$tests" --chunks "$chunks" --data data --dump dump --out exp/report \
     --processes "$decode_jobs" --cut "$cut" "${folders[@]}"
 }
+# The line that transcribes a new recording by the model of lowest dev loss, after report_runs.
+transcribe_line() { # <exp, from the root on>
+  local best
+  best=$(best_model.py "$1/report/report.json")
+  say "a new recording is transcribed by this line ($best of lowest dev loss; --help tells of subtitles, folders, hot words):"
+  echo "$(shell_word "$U2MOE_ROOT/build/${U2MOE_FLAVOUR:-cpu}/bin/transcribe") $(shell_word "$1/$best/final.safetensors") RECORDING"
+}
 # Searches with language models, graphs and hot words beside their controls, after the report.
 # shellcheck disable=SC2154  # the recipe sets them
 words_runs() { # [<folder of further text>]

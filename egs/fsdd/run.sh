@@ -77,4 +77,5 @@ if begin_stage 5 "report"; then
   if [[ -n $data && -e $data/results.json ]]; then
     local/compare_reference.py "$data/results.json" exp/report/report.json | tee exp/report/reference.txt
   fi
+  transcribe_line "$PWD/exp"
 fi

@@ -173,9 +173,7 @@ if begin_stage 4 "decoding"; then
 fi
 if begin_stage 5 "report"; then
   report_runs "$(basename "$dir"): size $size, units $units"
-  best=$("$recipe/local/best_model.py" exp/report/report.json)
   say "all of this is in $dir"
-  say "a new recording is decoded by this line ($best of lowest dev loss):"
-  echo "$(shell_word "$U2MOE_ROOT/utils/steps/transcribe.sh") $(shell_word "$dir/exp/$best/final.safetensors") RECORDING"
+  transcribe_line "$dir/exp"
 fi
 if $lm && begin_stage 6 "words: language models, graphs, hot words"; then words_runs "$lm_text"; fi

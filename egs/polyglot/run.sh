@@ -63,5 +63,6 @@ if begin_stage 3 "training of $runs, $train_jobs at a time"; then train_runs; fi
 if begin_stage 4 "decoding"; then decode_runs utt2lang; fi
 if begin_stage 5 "report"; then
   report_runs "polyglot: spoken words in $(wc -w <<< "$langs") languages, units $units"
+  transcribe_line "$PWD/exp"
 fi
 if $lm && begin_stage 6 "words: language models, graphs, hot words"; then words_runs; fi

@@ -1,7 +1,5 @@
 #include "audio/wave.h"
 
-#include <sndfile.h>
-
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -12,88 +10,31 @@
 
 #include "audio/foreign-audio.h"
 #include "audio/riff.h"
+#include "audio/sndfile-reader.h"
 #include "base/error.h"
 
 namespace u2moe {
 namespace {
 
-// A file in memory, for libsndfile.
-struct MemoryFile {
-  const std::string &bytes;
-  sf_count_t position;
-
-  static MemoryFile &Of(void *data) { return *static_cast<MemoryFile *>(data); }
-  static sf_count_t Length(void *data) { return static_cast<sf_count_t>(Of(data).bytes.size()); }
-  static sf_count_t Tell(void *data) { return Of(data).position; }
-  static sf_count_t Write(const void *, sf_count_t, void *) { return 0; }
-  static sf_count_t Seek(sf_count_t offset, int whence, void *data) {
-    MemoryFile &file = Of(data);
-    const sf_count_t from = whence == SEEK_SET   ? 0
-                            : whence == SEEK_CUR ? file.position
-                                                 : Length(data);
-    if (from + offset < 0 || from + offset > Length(data)) return -1;
-    return file.position = from + offset;
-  }
-  static sf_count_t Read(void *to, sf_count_t count, void *data) {
-    MemoryFile &file = Of(data);
-    const sf_count_t n = std::max<sf_count_t>(0, std::min(count, Length(data) - file.position));
-    std::memcpy(to, file.bytes.data() + file.position, static_cast<size_t>(n));
-    file.position += n;
-    return n;
-  }
-};
-
 WaveData Decode(const std::string &bytes) {
-  MemoryFile memory{bytes, 0};
-  SF_VIRTUAL_IO io{MemoryFile::Length, MemoryFile::Seek, MemoryFile::Read, MemoryFile::Write,
-                   MemoryFile::Tell};
-  SF_INFO info;
-  std::memset(&info, 0, sizeof info);
-  std::unique_ptr<SNDFILE, int (*)(SNDFILE *)> file(sf_open_virtual(&io, SFM_READ, &info, &memory),
-                                                    sf_close);
-  if (!file) {
-    std::string cause = sf_strerror(nullptr);
-    while (!cause.empty() && (cause.back() == '.' || cause.back() == '\n')) cause.pop_back();
-    throw DataError("no audio that libsndfile can read (", cause, "; ", bytes.size(),
+  SndfileReader reader(&bytes);
+  if (!reader.IsOpen()) {
+    throw DataError("no audio that libsndfile can read (", reader.Cause(), "; ", bytes.size(),
                     " bytes): ", DescribeForeignAudio(bytes));
   }
-  if (info.channels < 1 || info.samplerate < 1) {
-    throw DataError("audio with ", info.channels, " channels at ", info.samplerate, " Hz");
+  constexpr int64_t kBlock = 1 << 16;  // frames
+  std::vector<float> interleaved, block;
+  while (reader.Read(kBlock, &block) > 0) {
+    interleaved.insert(interleaved.end(), block.begin(), block.end());
   }
-  const size_t channels = static_cast<size_t>(info.channels);
-  std::vector<float> interleaved;
-  constexpr size_t kBlock = 1 << 16;  // frames
-  size_t num_frames = 0;
-  for (;;) {
-    interleaved.resize((num_frames + kBlock) * channels);
-    const sf_count_t got = sf_readf_float(file.get(), &interleaved[num_frames * channels],
-                                          static_cast<sf_count_t>(kBlock));
-    if (got <= 0) break;
-    num_frames += static_cast<size_t>(got);
-  }
-  if (sf_error(file.get()) != SF_ERR_NO_ERROR) {
-    throw DataError("broken audio after ", num_frames, " samples (", sf_strerror(file.get()),
-                    "); copy or convert it again");
-  }
-  // Formats of unknown length say the largest number there is.
-  if (info.frames < INT64_MAX / 2 && static_cast<int64_t>(num_frames) < info.frames) {
-    throw DataError("the audio was cut off: it ends after ", num_frames, " of ", info.frames,
-                    " samples; copy or convert it again");
-  }
-  if (num_frames == 0) throw DataError("the audio file holds no samples");
-
+  const size_t channels = static_cast<size_t>(reader.NumChannels());
+  const size_t num_frames = interleaved.size() / channels;
   WaveData wave;
-  wave.sample_rate = static_cast<float>(info.samplerate);
+  wave.sample_rate = static_cast<float>(reader.SampleRate());
   wave.samples = Tensor(static_cast<int64_t>(channels), static_cast<int64_t>(num_frames));
   for (size_t c = 0; c < channels; ++c) {
     float *to = wave.samples.Data() + c * num_frames;
-    bool good = true;
-    for (size_t i = 0; i < num_frames; ++i) {
-      to[i] = 32768 * interleaved[i * channels + c];
-      good &= IsSample(to[i]);
-    }
-    if (!good)
-      throw DataError("the audio holds samples that are NaN, infinite or beyond all range");
+    for (size_t i = 0; i < num_frames; ++i) to[i] = interleaved[i * channels + c];
   }
   return wave;
 }

@@ -8,10 +8,14 @@
 
 namespace u2moe {
 
-void RescoringOptions::Register(OptionParser *po) {
+void RescoringOptions::RegisterWeights(OptionParser *po) {
   po->Register("ctc-weight", &ctc_weight, "weight of the CTC score, added to the attention score");
   po->Register("reverse-weight", &reverse_weight,
                "share of the right-to-left decoder in the attention score, from 0 to 1");
+}
+
+void RescoringOptions::Register(OptionParser *po) {
+  RegisterWeights(po);
   po->Register("lm-weight", &lm_weight,
                "weight of a language model's score, added to the attention score");
   po->Register("length-bonus", &length_bonus, "natural-log units added to the score per token");

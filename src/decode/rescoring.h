@@ -43,6 +43,8 @@ struct RescoringOptions {
   float length_bonus = 0;  // per token
 
   void Register(OptionParser *po);
+  // Without the language model's, for tools whose search has one (LmFusionOptions).
+  void RegisterWeights(OptionParser *po);
   void Check() const;  // throws UsageError
   std::string ToString() const;
 };

@@ -44,6 +44,9 @@ class SpeedReport {
     if (audio_seconds > 0) rtfs_.push_back(seconds / audio_seconds);
   }
 
+  // Audio of a Scope for which it was not known beforehand. By one thread at a time.
+  void AddAudio(double seconds) { audio_seconds_ += seconds; }
+
   void Note(const std::string &name, const std::string &value);
   void Note(const std::string &name, double value);
 

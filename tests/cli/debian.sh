@@ -82,7 +82,7 @@ check_equal "no text on two sides" "$(cat "$tmp/result here"/data/{train,dev,tes
 said "a table by language" '^  test by lang: words wrong'
 said "the counts" '^en +20 '
 line=$(grep -a RECORDING "$tmp/out" | tail -n 1)
-check_equal "the last line decodes a recording" "$(eval "${line/RECORDING/\"$stamps/chat_desc_fr.ogg\"}" | cut -d ' ' -f 1)" chat_desc_fr.ogg
+check_equal "the last line decodes a recording" "$(eval "${line/RECORDING/\"$stamps/chat_desc_fr.ogg\"}" | cut -d ' ' -f 1)" chat_desc_fr
 
 rm "$tmp/result here/dump/units.txt"
 check_fails "what stopped is said in this recipe's stages" 1 'stage 5 failed .*go on with: .*debian/run.sh --stage 5 ' \

@@ -40,6 +40,13 @@ done >model-feats.txt
 mkdir frames
 copy-feats ark:model-feats.txt ark:frames/good 2>/dev/null
 printf 'u1 1 2\nu2 2\nu3 1\n' >tokens
+mkdir recording
+python3 -c '
+import random, wave
+random.seed(4)
+with wave.open("recording/good", "wb") as w:
+    w.setparams((1, 2, 16000, 0, "NONE", ""))
+    w.writeframes(random.randbytes(16000))'
 nnet-forward model/good ark:frames/good ark:logp.ark ark:encoder/good 2>/dev/null
 ctc-decode --nbest=3 ark:logp.ark ark:nbest/good ark:scores/good 2>/dev/null
 # Words: a language model, and with OpenFst the parts of a graph, the graph and lattices.
@@ -124,6 +131,8 @@ units_file nnet-init --units=FILE conf/good x
 fbank_conf nnet-init --units=units_file/good --fbank-config=FILE conf/good x
 model nnet-info FILE
 model nnet-copy FILE x
+recording transcribe --fbank-config=fbank_conf/good --min-contrast=0 --min-posterior=0 model/good FILE
+model transcribe --fbank-config=fbank_conf/good --min-contrast=0 --min-posterior=0 FILE recording/good
 model nnet-average FILE model/good averaged
 model nnet-quantize --weights=int8 FILE x
 packed nnet-forward FILE ark:frames/good OUT

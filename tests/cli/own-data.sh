@@ -104,14 +104,14 @@ check "segments were decoded" grep -q '^p-2' "$out/exp/dense/777/decode/test_par
 line=$(grep -a RECORDING "$tmp/out" | tail -n 1)
 cp "$test/wav/t0-0.wav" "new one.wav"
 check_equal "the last line decodes a recording" "$(eval "${line/RECORDING/\"new one.wav\" \"$corpus/wav/s2-02.ogg\"}" |
-  cut -d ' ' -f 1 | tr '\n' ' ')" "new_one.wav s2-02.ogg "
+  cut -d ' ' -f 1 | tr '\n' ' ')" "new_one s2-02 "
 cp "$test/wav/t0-0.wav" ./-new.wav
 echo "no audio" > junk.wav
-decode() { eval "${line/.sh\' /.sh\' --max-failures $1 } $2"; } # <tolerance> <recordings as the shell has them>
+decode() { eval "${line/transcribe\' /transcribe\' --max-failures=$1 } $2"; } # <tolerance> <recordings as the shell has them>
 line=${line%RECORDING}
-check_fails "what is no recording is named, with the reason" 1 'failed: .*utterance junk.wav: .*it is text' decode 0 junk.wav
-check_equal "others are decoded all the same if one may fail" "$(decode 1 "junk.wav -new.wav" 2> /dev/null | cut -d ' ' -f 1)" "-new.wav"
-check_fails "and it is named" 0 'utterance junk.wav: .*it is text' decode 1 "junk.wav -new.wav"
+check_fails "what is no recording is named, with the reason" 1 'utterance junk.wav: .*it is text' decode 0 junk.wav
+check_equal "others are decoded all the same if one may fail" "$(decode 1 "junk.wav ./-new.wav" 2> /dev/null | cut -d ' ' -f 1)" "-new"
+check_fails "and it is named" 0 'utterance junk.wav: .*it is text' decode 1 "junk.wav ./-new.wav"
 check "a report again" "$run" --data "$corpus" --cut true --epochs 1 --stage 5
 check "stage 3 finds its work done" bash -c '"$0" --data "$1" --cut true --epochs 1 --stage 3 --stop-stage 3 2>&1 |
   { ! grep -q "begins anew"; }' "$run" "$corpus"

@@ -1,10 +1,5 @@
 #!/usr/bin/env python3
 """Prints "<model>/<seed>" of the training with the lowest dev loss in a report.json."""
-import os
-import sys
-
-sys.path.append(os.path.join(os.environ.get('U2MOE_ROOT') or os.path.join(os.path.dirname(os.path.realpath(__file__)),
-                                                                          '../../..'), 'utils'))
 from u2moe_script import Options, expecting, read_json, run
 
 

@@ -1,0 +1,236 @@
+#include "pipeline/transcriber.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/stage-clock.h"
+#include "feat/feature-tool.h"
+#include "modelfile/model-tokenizer.h"
+#include "pipeline/encode.h"
+#include "pipeline/rescoring-output.h"
+
+namespace u2moe {
+
+TranscriberOptions::TranscriberOptions() {
+  encode.chunk_size = 16;
+  search.nbest = 10;
+}
+
+void TranscriberOptions::Register(OptionParser *po) {
+  po->Register("chunk-size", &encode.chunk_size,
+               "encoder frames per chunk, as of a live stream; -1: each segment as a whole, which "
+               "takes twice the time and makes fewer errors. A model that cannot stream has -1");
+  po->Register("num-left-chunks", &encode.num_left_chunks,
+               "chunks to the left that attention sees, within a segment; -1: all");
+  search.Register(po);
+  po->Register("rescore", &rescore,
+               "choose from the n-best list by the model's attention decoders as well");
+  rescoring.RegisterWeights(po);
+  endpoint.Register(po);
+  gate.Register(po);
+  tokenizer.Register(po, true);
+  po->RegisterInput(
+      "units", &units,
+      "what the model's tokens stand for, lines 'unit id', in place of what it holds");
+  po->RegisterInput("fbank-config", &fbank_config,
+                    "configuration of compute-fbank-feats with which the model's features are "
+                    "made, in place of what it holds");
+  experts.Register(po);
+  precision.Register(po);
+}
+
+void TranscriberOptions::Check() const {
+  encode.Check();
+  search.Check();
+  rescoring.Check();
+  endpoint.Check();
+  gate.Check();
+  tokenizer.Check();
+  precision.Check();
+}
+
+Transcriber::Transcriber(const Context &ctx, const std::string &model, TranscriberOptions opts,
+                         const OptionParser &po)
+    : ctx_(ctx), opts_(std::move(opts)) {
+  info_ = ReadModelInfo(model);  // what is missing is said before weights are packed
+  if (info_.units.empty() && opts_.units.empty()) {
+    throw DataError(model,
+                    ": the model does not hold its units, so its tokens cannot become text; "
+                    "give the units.txt of its training: --units=units.txt");
+  }
+  if (!opts_.fbank_config.empty()) info_.features = ReadFbankConfig(opts_.fbank_config);
+  if (info_.features.empty()) {
+    throw DataError(model,
+                    ": the model does not say which features it takes; give the "
+                    "configuration of compute-fbank-feats of its training: "
+                    "--fbank-config=conf/fbank.conf");
+  }
+  try {
+    fbank_ = FbankOptionsOf(info_.features);
+  } catch (const DataError &e) {
+    throw DataError(model, ": ", e.what());
+  }
+  const std::string units = opts_.units.empty() ? model : opts_.units;
+  tokenizer_ = OpenTokenizer(units, opts_.tokenizer, !opts_.search.hot_words.file.empty());
+  const int32_t size = tokenizer_->Units().Size();
+  if (size != info_.config.vocab_size) {
+    throw DataError(units, ": ", size, " units, but ", model, " has ", info_.config.vocab_size,
+                    "; give those that it was trained with");
+  }
+  if (!po.WasGiven("blank")) opts_.search.blank = info_.config.blank;
+  for (int32_t token = 0; token < size; ++token) {
+    if (token == opts_.search.blank || tokenizer_->Decode({token}).empty())
+      silence_tokens_.push_back(token);
+  }
+  FitChunkSize(po);
+  SearchUnits search_units;
+  if (opts_.search.HasExtras()) {
+    search_units.units = tokenizer_->Units().Units();
+    search_units.space = opts_.tokenizer.space_unit;
+    search_units.encode = [this](const std::vector<std::string> &words) {
+      return tokenizer_->Encode(words, -1);
+    };
+  }
+  search_ = MakeSearchResource(opts_.search, search_units);
+
+  ModelInfo read;
+  model_ = ReadModelForInference(ctx_, model, opts_.precision, &read, &precision_,
+                                 opts_.rescore ? ModelPart::kAll : ModelPart::kEncoder);
+  model_->SetPolicy(opts_.experts.Apply(model_->Config(), model_->Policy()));
+  opts_.encode.CheckModel(model_->Config().encoder);
+  if (opts_.rescore) {
+    FitToModel(model_->HasRightDecoder(), po, &opts_.rescoring);
+    scorer_ = std::make_unique<ModelScorer>(ctx_, *model_);
+  }
+  frame_seconds_ =
+      FrameShiftSeconds(info_) * static_cast<double>(model_->Encoder().SubsamplingRate());
+}
+
+void Transcriber::FitChunkSize(const OptionParser &po) {
+  const EncoderConfig &config = info_.config.encoder;
+  if (!po.WasGiven("chunk-size") && !(config.causal && config.dynamic_chunk)) {
+    opts_.encode.chunk_size = -1;
+    LOG_INFO << "the model was not trained for streams: segments are encoded as wholes";
+  }
+  if (opts_.encode.chunk_size > 0 && !config.causal) {
+    throw UsageError("--chunk-size=", opts_.encode.chunk_size,
+                     ": this model's convolution looks ahead (causal=false), so it cannot stream; "
+                     "leave the option out, or give --chunk-size=-1");
+  }
+  opts_.encode.streaming = opts_.encode.chunk_size > 0;
+}
+
+std::string Transcriber::ToString() const {
+  return Cat(opts_.encode.ToString(), "; ", opts_.endpoint.ToString(), "; ",
+             opts_.search.ToString(), "; ",
+             opts_.rescore ? opts_.rescoring.ToString() : "no rescoring", "; ", precision_);
+}
+
+// A token belongs to the last word of the text up to it.
+std::vector<TimedWord> Transcriber::TimeWords(int64_t begin, const std::vector<int32_t> &tokens,
+                                              const std::vector<int32_t> &times) const {
+  std::vector<TimedWord> words;
+  for (const std::string &text : tokenizer_->Decode(tokens)) words.push_back({text, -1, -1, -1});
+  std::vector<int32_t> prefix;
+  for (size_t i = 0; i < tokens.size(); ++i) {
+    const size_t before = tokenizer_->Decode(prefix).size();
+    prefix.push_back(tokens[i]);
+    const size_t count = tokenizer_->Decode(prefix).size();
+    const bool silent =
+        std::binary_search(silence_tokens_.begin(), silence_tokens_.end(), tokens[i]);
+    if (silent || count == 0 || count < before || count > words.size()) continue;
+    TimedWord *word = &words[count - 1];
+    const double frame = static_cast<double>(begin + times[i]);
+    if (word->begin < 0) word->begin = frame * frame_seconds_;
+    word->end = (frame + 1) * frame_seconds_;
+  }
+  double last = static_cast<double>(begin) * frame_seconds_;
+  for (TimedWord &word : words) {  // one without a token of its own has no length
+    if (word.begin < 0) word.begin = word.end = last;
+    last = word.end;
+  }
+  return words;
+}
+
+TranscriberSession::TranscriberSession(const Transcriber &transcriber, double audio_rate, Emit emit)
+    : transcriber_(transcriber),
+      emit_(std::move(emit)),
+      features_(transcriber.fbank_, audio_rate, 0),
+      search_(transcriber.search_->NewSearch()),
+      segmenter_(transcriber.ctx_, *transcriber.model_, transcriber.opts_.encode,
+                 transcriber.opts_.endpoint, transcriber.frame_seconds_,
+                 transcriber.silence_tokens_,
+                 [this](const SpeechSegment &segment) { Decode(segment); }) {}
+
+void TranscriberSession::Accept(ConstView samples) {
+  Tensor feats;
+  {
+    const StageScope stage(Stage::kFeatures);
+    feats = features_.Accept(samples);
+  }
+  segmenter_.Accept(feats);
+}
+
+void TranscriberSession::Finish() {
+  try {
+    segmenter_.Accept(features_.Flush());
+  } catch (const DataError &) {
+    // Flush() refuses only what is too short for a frame; other features were checked as they came.
+    if (features_.Seconds() > 1) throw;
+    return;
+  }
+  segmenter_.Finish();
+}
+
+void TranscriberSession::Decode(const SpeechSegment &segment) {
+  const TranscriberOptions &opts = transcriber_.opts_;
+  const int64_t frames = segment.logp.Rows();
+  if (segment.first_sound < 0) return;  // silence
+  const ConstView feats = segment.feats.RowRange(
+      0, std::min(segment.feats.Rows(), transcriber_.model_->Encoder().WindowLength(frames)));
+  if (LevelContrast(feats, transcriber_.fbank_) < static_cast<double>(opts.gate.min_contrast)) {
+    ++num_refused_;
+    return;
+  }
+  std::vector<CtcHypothesis> nbest;
+  {
+    const StageScope stage(Stage::kSearch);
+    nbest = CtcDecode(segment.logp, opts.search.nbest, search_.get());
+  }
+  size_t best = 0;
+  if (transcriber_.scorer_ && nbest.size() > 1) {
+    std::vector<std::vector<int32_t>> hyps;
+    std::vector<double> scores;
+    for (const CtcHypothesis &h : nbest) {
+      hyps.push_back(h.tokens);
+      scores.push_back(h.Score());
+    }
+    best = static_cast<size_t>(
+        Combine(opts.rescoring, ScoreContenders(*transcriber_.scorer_, {opts.rescoring},
+                                                segment.encoder_out, hyps, scores))[0]
+            .index);
+  }
+  const CtcHypothesis &chosen = nbest[best];
+  TimedSegment out;
+  out.words = transcriber_.TimeWords(segment.begin, chosen.tokens, chosen.times);
+  if (out.words.empty()) return;
+  if (MeanPosterior(segment.logp, chosen.tokens, chosen.times) <
+      static_cast<double>(opts.gate.min_posterior)) {
+    ++num_refused_;
+    return;
+  }
+  // Without most of the silence around.
+  constexpr double kMoment = 0.5;
+  const double begin = static_cast<double>(segment.begin) * transcriber_.frame_seconds_,
+               end = begin + static_cast<double>(frames) * transcriber_.frame_seconds_;
+  const auto at = [&](int64_t frame) {
+    return begin + static_cast<double>(frame) * transcriber_.frame_seconds_;
+  };
+  out.begin = std::max(begin, std::min(at(segment.first_sound) - kMoment, out.words[0].begin));
+  out.end = std::min(end, std::max(at(segment.last_sound + 1) + kMoment, out.words.back().end));
+  emit_(std::move(out));
+}
+
+}  // namespace u2moe
