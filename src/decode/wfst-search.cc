@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "decode/wfst-hot-words.h"
+#include "graph/word-table.h"
 #include "lattice/determinize.h"
 #include "lattice/lattice-paths.h"
 #include "util/text.h"
@@ -187,6 +188,7 @@ WfstResource::WfstResource(const CtcSearchOptions &opts, const SearchUnits &unit
 
 WfstResource::WfstResource(const CtcSearchOptions &opts, const SearchUnits &units, WfstGraph graph)
     : opts_(opts), graph_(std::move(graph)) {
+  if (!opts.allowed_words.file.empty()) KeepAllowedWords();
   if (opts.wfst.length_penalty != 0) graph_.AddToTokens(opts.wfst.length_penalty, opts.blank + 1);
   if (opts.hot_words.file.empty()) return;
   const auto phrases = ReadHotWords(opts.hot_words.file, opts.hot_words.score, units.encode);
@@ -202,6 +204,28 @@ WfstResource::WfstResource(const CtcSearchOptions &opts, const SearchUnits &unit
              << "language model's text, or search without a graph (--method=prefix-beam)";
   }
   context_ = std::make_unique<const ContextGraph>(MakeContextGraph(opts.hot_words, phrases, units));
+}
+
+void WfstResource::KeepAllowedWords() {
+  const std::string &file = opts_.allowed_words.file;
+  if (opts_.wfst.words.empty())
+    throw UsageError("--allowed-words=", file, " needs --words=FILE, the words of the graph");
+  const WordTable table = WordTable::Read(opts_.wfst.words);
+  std::vector<bool> labels(static_cast<size_t>(table.LargestId()) + 1, false);
+  int64_t unknown = 0;
+  for (const std::string &word : ReadAllowedWords(file)) {
+    const int32_t label = table.Find(word);
+    if (label > 0) {
+      labels[static_cast<size_t>(label)] = true;
+      continue;
+    }
+    ++unknown;
+    LOG_WARN << file << ": allowed word '" << Printable(word) << "' is left out: it is not in "
+             << opts_.wfst.words << ", so the graph does not have it";
+  }
+  graph_.KeepWords(labels, opts_.wfst.graph);
+  LOG_INFO << file << ": " << std::count(labels.begin(), labels.end(), true) << " allowed words, "
+           << unknown << " left out";
 }
 
 std::unique_ptr<CtcSearch> WfstResource::NewSearch() const {

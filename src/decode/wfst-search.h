@@ -90,6 +90,8 @@ class WfstResource : public SearchResource {
   static std::string Describe(const CtcSearchOptions &opts) { return opts.wfst.ToString(); }
 
  private:
+  void KeepAllowedWords();
+
   CtcSearchOptions opts_;
   WfstGraph graph_;
   std::unique_ptr<const ContextGraph> context_;

@@ -47,7 +47,7 @@ void SearchOutputs::Register(OptionParser *po) {
   po->RegisterOutput(
       "times", &times_wspecifier_,
       "wspecifier for the frame of each token, int32 vectors with the keys of the tokens");
-  po->RegisterInput("words", &words_, "words.txt of --graph, for --text");
+  po->RegisterInput("words", &words_, "words.txt of --graph, for --text and --allowed-words");
   po->RegisterOutput("text", &text_wspecifier_,
                      "wspecifier for the words of --graph, with the keys of the tokens");
   po->RegisterOutput("lattice", &lattice_wspecifier_,
@@ -65,6 +65,7 @@ void SearchOutputs::Check(CtcSearchOptions *opts) const {
   if (!text_wspecifier_.empty() && words_.empty())
     throw UsageError("--text=", text_wspecifier_, " needs --words=FILE, the words of the graph");
   if (!lattice_wspecifier_.empty()) opts->wfst.lattice = true;
+  opts->wfst.words = words_;
 }
 
 void SearchOutputs::Open(const std::string &tokens_wspecifier, const std::string &scores_wspecifier,

@@ -31,7 +31,7 @@ copy-feats-to-htk ark:@i
 copy-matrix ark:@i ark:@o
 copy-int-vector ark:@i ark:@o
 copy-vector ark:@i ark:@o
-ctc-decode --units=@i --bpe-model=@i --non-lang-syms=@i --hot-words=@i --lm=@i --graph=@i --words=@i --text=ark:@o --lattice=ark:@o --times=ark:@o --partial=ark:@o --stats=@o ark:@i ark:@o ark:@o
+ctc-decode --allowed-words=@i --units=@i --bpe-model=@i --non-lang-syms=@i --hot-words=@i --lm=@i --graph=@i --words=@i --text=ark:@o --lattice=ark:@o --times=ark:@o --partial=ark:@o --stats=@o ark:@i ark:@o ark:@o
 extract-feature-segments ark:@i @i ark:@o
 extract-segments scp:@i @i ark:@o
 feat-stats --json=@o ark:@i
