@@ -30,6 +30,7 @@ void CtcPrefixBeamSearch::Begin() {
   Extra extra;
   if (extras_.context != nullptr) extra.context = extras_.context->Begin();
   if (extras_.lm != nullptr) extra.lm = extras_.lm->Begin();
+  if (extras_.words != nullptr) extra.words = extras_.words->Begin();
   node_extras_.assign(1, extra);
   tried_.clear();
   visited_.clear();
@@ -55,11 +56,15 @@ void CtcPrefixBeamSearch::StepFrame(const float *logp) {
   } else {
     ChooseExtensions<false>();
   }
+  if (choices_.empty()) {
+    throw DataError("frame ", frames_.Frame(), ": no allowed word has a probability above 0 here");
+  }
   Advance();
 }
 
 void CtcPrefixBeamSearch::FindTopTokens(const float *logp) {
   const std::vector<float> &maxima = frames_.GroupMaxima(logp);
+  if (extras_.words != nullptr) return TakeAllowedTokens(logp);
   const size_t wanted = static_cast<size_t>(std::min<int64_t>(beam_, frames_.Cols()));
   // The wanted-th largest maximum of a group: at least so many values are not below it.
   float threshold = -std::numeric_limits<float>::infinity();
@@ -109,6 +114,28 @@ void CtcPrefixBeamSearch::AdmitContextTokens(const float *logp) {
     }
   }
   std::sort(tokens_.begin() + kept, tokens_.end(), BetterToken());
+}
+
+// Blank, repetitions, and what a prefix may go on with.
+void CtcPrefixBeamSearch::TakeAllowedTokens(const float *logp) {
+  const int32_t now = frames_.Frame() + 1;
+  tried_.resize(static_cast<size_t>(frames_.Cols()), 0);
+  visited_.resize(static_cast<size_t>(extras_.words->NumStates()), 0);
+  tokens_.clear();
+  const auto take = [&](int32_t id) {
+    if (id < 0 || id >= frames_.Cols() || tried_[static_cast<size_t>(id)] == now) return;
+    tried_[static_cast<size_t>(id)] = now;
+    if (!std::isinf(logp[id])) tokens_.push_back({logp[id], id});
+  };
+  take(frames_.Blank());
+  for (const Hypothesis &hyp : hyps_) {
+    take(nodes_[static_cast<size_t>(hyp.node)].token);
+    const int32_t state = node_extras_[static_cast<size_t>(hyp.node)].words;
+    if (visited_[static_cast<size_t>(state)] == now) continue;
+    visited_[static_cast<size_t>(state)] = now;
+    for (const int32_t id : extras_.words->Tokens(state)) take(id);
+  }
+  std::sort(tokens_.begin(), tokens_.end(), BetterToken());
 }
 
 int64_t CtcPrefixBeamSearch::Order(int64_t rank, int64_t hyp, bool extension) const {
@@ -225,6 +252,9 @@ void CtcPrefixBeamSearch::ChooseExtensions() {
         child = siblings_[static_cast<size_t>(child)];
       }
       if (child >= 0) continue;  // in the beam already: see ChooseStays
+      if (kExtras && extras_.words != nullptr &&
+          extras_.words->Step(node_extras_[static_cast<size_t>(hyp.node)].words, token) < 0)
+        continue;
       double score = from + p;
       if (kExtras) score += Extend(hyp.node, token).Sum();
       Choose({score, Order(static_cast<int64_t>(r), h, true), static_cast<int32_t>(h),
@@ -298,6 +328,7 @@ CtcPrefixBeamSearch::Extra CtcPrefixBeamSearch::Extend(int32_t node, int32_t tok
   if (extras_.context != nullptr) {
     to.bias = from.bias + extras_.context->Step(from.context, token, &to.context);
   }
+  if (extras_.words != nullptr) to.words = extras_.words->Step(from.words, token);
   if (extras_.lm == nullptr) return to;
   if (!extras_.lm->OverWords()) {
     to.language = from.language + extras_.lm->ScoreUnit(from.lm, token, &to.lm);
@@ -355,6 +386,19 @@ std::vector<CtcHypothesis> CtcPrefixBeamSearch::NBest(int n) const {
   return result;
 }
 
+std::vector<CtcHypothesis> CtcPrefixBeamSearch::WholeWords(std::vector<CtcHypothesis> hyps) const {
+  std::vector<CtcHypothesis> whole;
+  for (CtcHypothesis &h : hyps) {
+    if (extras_.words->WholeWords(h.tokens) == h.tokens.size()) whole.push_back(h);
+  }
+  if (!whole.empty()) return whole;
+  CtcHypothesis &best = hyps.front();
+  const size_t length = extras_.words->WholeWords(best.tokens);
+  best.tokens.resize(length);
+  best.times.resize(length);
+  return {best};
+}
+
 std::vector<CtcHypothesis> CtcPrefixBeamSearch::End(int n) {
   if (!extras_.Any()) return NBest(n);
   std::vector<CtcHypothesis> result = NBest(beam_);
@@ -380,6 +424,7 @@ std::vector<CtcHypothesis> CtcPrefixBeamSearch::End(int n) {
         result.begin(), result.end(),
         [](const CtcHypothesis &a, const CtcHypothesis &b) { return a.Score() > b.Score(); });
   }
+  if (extras_.words != nullptr) result = WholeWords(std::move(result));
   if (result.size() > static_cast<size_t>(std::max(n, 0))) {
     result.resize(static_cast<size_t>(std::max(n, 0)));
   }

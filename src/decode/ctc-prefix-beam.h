@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "decode/allowed-words.h"
 #include "decode/context-graph.h"
 #include "decode/ctc-search.h"
 #include "decode/frame-source.h"
@@ -12,14 +13,16 @@
 
 namespace u2moe {
 
-// What a prefix is worth beside its CTC probability. Not owned; either may be null.
+// What a prefix is worth beside its CTC probability, and which there may be. Not owned; each may be
+// null.
 struct PrefixBeamExtras {
   const ContextGraph *context = nullptr;
   bool wenet = false;  // WeNet's order
   const LmFusion *lm = nullptr;
+  const AllowedWords *words = nullptr;
   int64_t num_units = 0;  // columns of the log-posteriors
 
-  bool Any() const { return context != nullptr || lm != nullptr; }
+  bool Any() const { return context != nullptr || lm != nullptr || words != nullptr; }
 };
 
 // CTC prefix beam search (Hannun et al. 2014): hypotheses are label sequences; the probabilities of
@@ -45,6 +48,11 @@ struct PrefixBeamExtras {
 // what hot words had been paid in advance are settled, and the hypotheses are ordered anew.
 // In WeNet's order only the best `beam` tokens are tried, the score of hot words at the end is what
 // ContextGraph::Finish gives, and the order stays (unless a language model is there too).
+//
+// With allowed words, a prefix is words of the list and perhaps the beginning of one. Tried are all
+// tokens with which a prefix of the beam goes on, whatever their probability. At the end prefixes
+// of whole words stay; where there is none in the beam, the best one is cut after its last whole
+// word, and keeps the acoustic score that it had.
 //
 // Work: a frame's values are read once, and of the beam * beam extensions only those are looked at
 // that may enter the beam. No allocation once the vectors have grown.
@@ -73,7 +81,7 @@ class CtcPrefixBeamSearch : public CtcSearch {
   // Of a node, if there are extras: what they have given so far, and their states.
   struct Extra {
     double language = 0, bias = 0;
-    int32_t lm = 0, context = 0;
+    int32_t lm = 0, context = 0, words = 0;
     // The same with the word that the prefix ends in, once it was asked for; -1: not yet.
     double word_language = 0;
     int32_t word_lm = -1;
@@ -132,6 +140,8 @@ class CtcPrefixBeamSearch : public CtcSearch {
   void StepFrame(const float *logp);
   void FindTopTokens(const float *logp);
   void AdmitContextTokens(const float *logp);
+  void TakeAllowedTokens(const float *logp);
+  std::vector<CtcHypothesis> WholeWords(std::vector<CtcHypothesis> hyps) const;
   void ChooseStays();
   template <bool kExtras>
   void ChooseExtensions();

@@ -44,6 +44,10 @@ class PrefixBeamResource : public SearchResource {
       lm_ = std::make_unique<const LmFusion>(opts.lm, units.units, units.space, opts.blank);
       extras_.lm = lm_.get();
     }
+    if (!opts.allowed_words.file.empty()) {
+      words_ = std::make_unique<const AllowedWords>(MakeAllowedWords(opts.allowed_words, units));
+      extras_.words = words_.get();
+    }
   }
 
   std::unique_ptr<CtcSearch> NewSearch() const override {
@@ -57,6 +61,7 @@ class PrefixBeamResource : public SearchResource {
   CtcSearchOptions opts_;
   std::unique_ptr<const ContextGraph> context_;
   std::unique_ptr<const LmFusion> lm_;
+  std::unique_ptr<const AllowedWords> words_;
   PrefixBeamExtras extras_;
 };
 
@@ -174,6 +179,7 @@ void CtcSearchOptions::Register(OptionParser *po) {
   wfst.Register(po);
   hot_words.Register(po);
   lm.Register(po);
+  allowed_words.Register(po);
   po->Register("nbest", &nbest,
                "hypotheses written per utterance, at most --beam; above 1 the keys are "
                "<utterance>-<n>, n from 1 (best)");
@@ -207,7 +213,7 @@ void CtcSearchOptions::Check() const {
 std::string CtcSearchOptions::ToString() const {
   const Method *own = FindMethod(method);
   std::string s = "method " + method + (own == nullptr ? "" : own->describe(*this));
-  s += hot_words.ToString() + lm.ToString() + Cat(", blank ", blank);
+  s += hot_words.ToString() + lm.ToString() + allowed_words.ToString() + Cat(", blank ", blank);
   if (blank_penalty > 0) s += Cat(", blank penalty ", blank_penalty);
   return s;
 }
@@ -226,8 +232,11 @@ std::unique_ptr<const SearchResource> MakeSearchResource(const CtcSearchOptions 
                                                          const SearchUnits &units) {
   opts.Check();
   if (!opts.HasExtras()) return FindMethod(opts.method)->make(opts, units);
-  if (units.units.empty()) {
-    throw UsageError("--", opts.hot_words.file.empty() ? "lm" : "hot-words",
+  if (opts.NeedsUnits() && units.units.empty()) {
+    throw UsageError("--",
+                     !opts.hot_words.file.empty() ? "hot-words"
+                     : !opts.lm.file.empty()      ? "lm"
+                                                  : "allowed-words",
                      ": say what the tokens stand for with --units=units.txt");
   }
   return FindMethod(opts.method == "greedy" ? "prefix-beam" : opts.method)->make(opts, units);

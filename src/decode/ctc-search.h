@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "decode/allowed-words.h"
 #include "decode/hot-words.h"
 #include "decode/lm-fusion.h"
 #include "tensor/view.h"
@@ -39,6 +40,7 @@ struct WfstOptions {
   float blank_skip_thresh = 1, blank_scale = 1;
   float length_penalty = 0;
   bool lattice = false;  // no option: whether a search keeps what its RawLattice needs
+  std::string words;     // no option: the graph's words.txt, which allowed words need
 
   void Register(OptionParser *po);
   void Check() const;
@@ -55,11 +57,19 @@ struct CtcSearchOptions {
   PrefixBeamOptions prefix_beam;
   WfstOptions wfst;
   // For all methods. Greedy search follows one path and could not take back what it was led to, so
-  // with either of these it is a prefix beam search for one hypothesis.
+  // with any of these it is a prefix beam search for one hypothesis.
   HotWordsOptions hot_words;
   LmFusionOptions lm;
+  AllowedWordsOptions allowed_words;
 
-  bool HasExtras() const { return !hot_words.file.empty() || !lm.file.empty(); }
+  bool HasExtras() const {
+    return !hot_words.file.empty() || !lm.file.empty() || !allowed_words.file.empty();
+  }
+  // Whether a search has to know what the tokens stand for.
+  bool NeedsUnits() const {
+    return !hot_words.file.empty() || !lm.file.empty() ||
+           (!allowed_words.file.empty() && method != "wfst");
+  }
   void Register(OptionParser *po);
   void Check() const;  // throws UsageError; an unknown method lists the known ones
   std::string ToString() const;

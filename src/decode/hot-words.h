@@ -19,7 +19,7 @@ using UnitEncoder = std::function<std::vector<int32_t>(const std::vector<std::st
 // The units of the log-posteriors, for what reads them: hot words and language models.
 struct SearchUnits {
   std::vector<std::string> units;         // by token
-  UnitEncoder encode;                     // for hot words only
+  UnitEncoder encode;                     // for hot and allowed words only
   std::string space = UnitTable::kSpace;  // the unit between two words of letters, "": none
 
   // The token of `space`; -1 if there is none, and for word pieces, where words begin with U+2581

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 #include "base/error.h"
 
@@ -124,6 +125,60 @@ void WfstGraph::AddToTokens(float cost, int32_t blank_label) {
       if (BeginsToken(arcs_[i], s, blank_label)) arcs_[i].weight += cost;
     }
   }
+}
+
+void WfstGraph::KeepWords(const std::vector<bool> &words, const std::string &source) {
+  const auto kept = [&](const Arc &a) {
+    return a.olabel == 0 ||
+           (static_cast<size_t>(a.olabel) < words.size() && words[static_cast<size_t>(a.olabel)]);
+  };
+  // The states that lead to an end by arcs that stay, found backwards from the ends.
+  const auto num_states = static_cast<size_t>(NumStates());
+  std::vector<uint32_t> first(num_states + 1, 0);  // of each state's arcs to it, in `sources`
+  for (const Arc &a : arcs_) first[static_cast<size_t>(a.next) + 1] += kept(a);
+  for (size_t s = 0; s < num_states; ++s) first[s + 1] += first[s];
+  std::vector<int32_t> sources(first.back());
+  std::vector<uint32_t> place = first;
+  for (size_t s = 0; s < num_states; ++s) {
+    for (uint32_t i = states_[s].epsilons; i < states_[s + 1].epsilons; ++i) {
+      if (kept(arcs_[i]))
+        sources[place[static_cast<size_t>(arcs_[i].next)]++] = static_cast<int32_t>(s);
+    }
+  }
+  std::vector<bool> leads(num_states, false);
+  std::vector<int32_t> stack;
+  for (size_t s = 0; s < num_states; ++s) {
+    if (finals_[s] == std::numeric_limits<float>::infinity()) continue;
+    leads[s] = true;
+    stack.push_back(static_cast<int32_t>(s));
+  }
+  while (!stack.empty()) {
+    const auto s = static_cast<size_t>(stack.back());
+    stack.pop_back();
+    for (uint32_t i = first[s]; i < first[s + 1]; ++i) {
+      const auto from = static_cast<size_t>(sources[i]);
+      if (leads[from]) continue;
+      leads[from] = true;
+      stack.push_back(sources[i]);
+    }
+  }
+  if (!leads[static_cast<size_t>(start_)]) {
+    throw DataError(source, ": no path of the graph has only the allowed words");
+  }
+  std::vector<Arc> arcs;
+  for (size_t s = 0; s < num_states; ++s) {
+    const State old = states_[s];
+    states_[s].epsilons = static_cast<uint32_t>(arcs.size());
+    for (uint32_t i = old.epsilons; i < states_[s + 1].epsilons; ++i) {
+      if (i == old.emitting) states_[s].emitting = static_cast<uint32_t>(arcs.size());
+      if (kept(arcs_[i]) && leads[static_cast<size_t>(arcs_[i].next)]) arcs.push_back(arcs_[i]);
+    }
+    if (old.emitting == states_[s + 1].epsilons)
+      states_[s].emitting = static_cast<uint32_t>(arcs.size());
+  }
+  arcs_ = std::move(arcs);
+  states_.back() = {static_cast<uint32_t>(arcs_.size()), static_cast<uint32_t>(arcs_.size())};
+  FindLevels(source);
 }
 
 }  // namespace u2moe

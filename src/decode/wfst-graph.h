@@ -55,6 +55,9 @@ class WfstGraph {
   static bool BeginsToken(const Arc &arc, int32_t state, int32_t blank_label) {
     return arc.ilabel != blank_label && (arc.next != state || arc.olabel != 0);
   }
+  // Takes away every arc that speaks a word that is not among `words` (output labels), and those
+  // from which no end can then be reached. Throws DataError where no path is left.
+  void KeepWords(const std::vector<bool> &words, const std::string &source);
   // Adds to the cost of every arc that begins a token.
   void AddToTokens(float cost, int32_t blank_label);
   bool HasInputLabel(int32_t label) const;

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "decode/wfst-hot-words.h"
+#include "graph/word-table.h"
 #include "lattice/determinize.h"
 #include "lattice/lattice-paths.h"
 #include "util/text.h"
@@ -211,6 +212,7 @@ WfstResource::WfstResource(const CtcSearchOptions &opts, const SearchUnits &unit
              << " has no arc with the blank: if compile-graph --topology=none made it, say with "
              << "--topology=NAME what it is to be composed with";
   }
+  if (!opts.allowed_words.file.empty()) KeepAllowedWords();
   // Where T is composed while searching, its arcs get this when they are made.
   if (opts.wfst.length_penalty != 0 && topology_ == nullptr)
     graph_.AddToTokens(opts.wfst.length_penalty, opts.blank + 1);
@@ -228,6 +230,28 @@ WfstResource::WfstResource(const CtcSearchOptions &opts, const SearchUnits &unit
              << "language model's text, or search without a graph (--method=prefix-beam)";
   }
   context_ = std::make_unique<const ContextGraph>(MakeContextGraph(opts.hot_words, phrases, units));
+}
+
+void WfstResource::KeepAllowedWords() {
+  const std::string &file = opts_.allowed_words.file;
+  if (opts_.wfst.words.empty())
+    throw UsageError("--allowed-words=", file, " needs --words=FILE, the words of the graph");
+  const WordTable table = WordTable::Read(opts_.wfst.words);
+  std::vector<bool> labels(static_cast<size_t>(table.LargestId()) + 1, false);
+  int64_t unknown = 0;
+  for (const std::string &word : ReadAllowedWords(file)) {
+    const int32_t label = table.Find(word);
+    if (label > 0) {
+      labels[static_cast<size_t>(label)] = true;
+      continue;
+    }
+    ++unknown;
+    LOG_WARN << file << ": allowed word '" << Printable(word) << "' is left out: it is not in "
+             << opts_.wfst.words << ", so the graph does not have it";
+  }
+  graph_.KeepWords(labels, opts_.wfst.graph);
+  LOG_INFO << file << ": " << std::count(labels.begin(), labels.end(), true) << " allowed words, "
+           << unknown << " left out";
 }
 
 std::unique_ptr<CtcSearch> WfstResource::NewSearch() const {

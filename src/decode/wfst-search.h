@@ -101,6 +101,8 @@ class WfstResource : public SearchResource {
   static std::string Describe(const CtcSearchOptions &opts) { return opts.wfst.ToString(); }
 
  private:
+  void KeepAllowedWords();
+
   CtcSearchOptions opts_;
   WfstGraph graph_;  // TLG, or LG
   const CtcTopology *topology_ = nullptr;

@@ -53,7 +53,7 @@ void SearchOutputs::Register(OptionParser *po) {
   po->RegisterOutput("lm-scores", &lm_wspecifier_,
                      "wspecifier for the part of the language model or graph, with the weights of "
                      "this search, for attention-rescore and tune-weights --lm-scores");
-  po->RegisterInput("words", &words_, "words.txt of --graph, for --text");
+  po->RegisterInput("words", &words_, "words.txt of --graph, for --text and --allowed-words");
   po->RegisterOutput("text", &text_wspecifier_,
                      "wspecifier for the words of --graph, with the keys of the tokens");
   po->RegisterOutput("lattice", &lattice_wspecifier_,
@@ -71,6 +71,7 @@ void SearchOutputs::Check(CtcSearchOptions *opts) const {
   if (!text_wspecifier_.empty() && words_.empty())
     throw UsageError("--text=", text_wspecifier_, " needs --words=FILE, the words of the graph");
   if (!lattice_wspecifier_.empty()) opts->wfst.lattice = true;
+  opts->wfst.words = words_;
 }
 
 void SearchOutputs::Open(const std::string &tokens_wspecifier, const std::string &scores_wspecifier,

@@ -16,7 +16,7 @@ struct SearchUnitsOptions {
 
   void Register(OptionParser *po);
 
-  // None where none are given or `search` asks for neither hot words nor a language model. Throws
+  // None where none are given or `search` asks for nothing that needs them. Throws
   // what OpenTokenizer and OpenUnits throw.
   SearchUnits Open(const CtcSearchOptions &search) const;
 };

@@ -32,7 +32,7 @@ copy-matrix ark:@i ark:@o
 copy-int-vector ark:@i ark:@o
 copy-vector ark:@i ark:@o
 ctc-align --bpe-model=@i --non-lang-syms=@i --segments=@i --reference=@i --alignment=ark:@o --token-scores=ark:@o --word-scores=ark:@o --stats=@o @i ark:@i ark:@i @o
-ctc-decode --units=@i --bpe-model=@i --non-lang-syms=@i --hot-words=@i --lm=@i --graph=@i --words=@i --text=ark:@o --lattice=ark:@o --acoustic-scores=ark:@o --lm-scores=ark:@o --times=ark:@o --partial=ark:@o --stats=@o ark:@i ark:@o ark:@o
+ctc-decode --allowed-words=@i --units=@i --bpe-model=@i --non-lang-syms=@i --hot-words=@i --lm=@i --graph=@i --words=@i --text=ark:@o --lattice=ark:@o --acoustic-scores=ark:@o --lm-scores=ark:@o --times=ark:@o --partial=ark:@o --stats=@o ark:@i ark:@o ark:@o
 extract-feature-segments ark:@i @i ark:@o
 extract-segments scp:@i @i ark:@o
 feat-stats --json=@o ark:@i

@@ -122,6 +122,49 @@ TEST(WfstSearch, EqualsExhaustiveSearch) {
   EXPECT_GT(compared, 120);
 }
 
+// A graph that was left with some of its words is the graph without the arcs of the others.
+TEST(WfstSearch, AllowedWordsEqualExhaustiveSearchOfThem) {
+  Rng rng(13);
+  int compared = 0;
+  for (int n = 0; n < 300; ++n) {
+    const int32_t tokens = static_cast<int32_t>(rng.UniformInt(2, 4));
+    const StdVectorFst graph = RandomTlg(&rng, tokens, n);
+    std::vector<bool> words(4);  // label 4 is beyond it
+    for (size_t w = 1; w < words.size(); ++w) words[w] = rng.Uniform() < 0.6;
+    StdVectorFst less = graph;
+    for (int s = 0; s < graph.NumStates(); ++s) {
+      less.DeleteArcs(s);
+      for (fst::ArcIterator<StdVectorFst> it(graph, s); !it.Done(); it.Next()) {
+        const int label = it.Value().olabel;
+        if (label == 0 || (label < 4 && words[static_cast<size_t>(label)]))
+          less.AddArc(s, it.Value());
+      }
+    }
+    const Tensor logp = RandomLogp(&rng, rng.UniformInt(0, 4), tokens, 2.f);
+    Exhaustive e{less, logp, true, {}, {}};
+    e.Walk(less.Start(), 0);
+    if (e.found.empty()) continue;
+    ++compared;
+    double best = std::numeric_limits<double>::infinity();
+    for (const FoundPath &p : e.found) best = std::min(best, p.Cost());
+    WfstGraph flat(graph, "test");
+    flat.KeepWords(words, "test");
+    WfstSearch search(&flat, WideOpen());
+    search.Step(logp);
+    ASSERT_NEAR(-search.End(1)[0].Score(), best, 1e-4) << n;
+    ASSERT_TRUE(search.ReachedFinal());
+  }
+  EXPECT_GT(compared, 60);
+  StdVectorFst one;
+  one.AddState();
+  one.AddState();
+  one.SetStart(0);
+  one.SetFinal(1, 0);
+  one.AddArc(0, StdArc(2, 3, 0, 1));
+  WfstGraph flat(one, "test");
+  EXPECT_THROW(flat.KeepWords({true, true}, "test"), DataError);
+}
+
 // The paths of a lattice: those within its beam are exactly the graph's.
 void LatticePaths(const Lattice &lattice, int state, FoundPath path,
                   std::vector<FoundPath> *found) {

@@ -24,22 +24,22 @@ std::vector<std::string> Letters(const std::string &s) {
 
 std::vector<Transcript> One(const std::string &s) { return {{"u", Letters(s)}}; }
 
-MatchedPairs Test(const std::string &ref, const std::string &first, const std::string &second) {
+MatchedPairs Compare(const std::string &ref, const std::string &first, const std::string &second) {
   return MatchedPairsTest(Score(One(ref), One(first)), Score(One(ref), One(second)));
 }
 
 TEST(MatchedPairs, SegmentsByHand) {
-  EXPECT_EQ(Test("abcd", "abcd", "abcd").segments, 0);
-  EXPECT_EQ(Test("", "", "").segments, 0);
-  EXPECT_EQ(Test("", "x", "").segments, 1);
-  EXPECT_EQ(Test("abcdef", "xbcdef", "abcdex").segments, 2);   // four correct words between
-  EXPECT_EQ(Test("abcdef", "xbcxef", "abcdef").segments, 2);   // two
-  EXPECT_EQ(Test("abcdef", "xbxdef", "abcdef").segments, 1);   // one
-  EXPECT_EQ(Test("abcdef", "xbcdef", "abxdef").segments, 1);   // one that both have right
-  EXPECT_EQ(Test("abcdef", "xbycdef", "abcdef").segments, 1);  // an insertion between the two
-  EXPECT_EQ(Test("abcdef", "xbcydef", "abcdef").segments, 2);
-  EXPECT_EQ(Test("abcdef", "abcdefx", "abcdef").segments, 1);
-  const MatchedPairs m = Test("abcdef", "xbcdef", "abcdxx");
+  EXPECT_EQ(Compare("abcd", "abcd", "abcd").segments, 0);
+  EXPECT_EQ(Compare("", "", "").segments, 0);
+  EXPECT_EQ(Compare("", "x", "").segments, 1);
+  EXPECT_EQ(Compare("abcdef", "xbcdef", "abcdex").segments, 2);   // four correct words between
+  EXPECT_EQ(Compare("abcdef", "xbcxef", "abcdef").segments, 2);   // two
+  EXPECT_EQ(Compare("abcdef", "xbxdef", "abcdef").segments, 1);   // one
+  EXPECT_EQ(Compare("abcdef", "xbcdef", "abxdef").segments, 1);   // one that both have right
+  EXPECT_EQ(Compare("abcdef", "xbycdef", "abcdef").segments, 1);  // an insertion between the two
+  EXPECT_EQ(Compare("abcdef", "xbcydef", "abcdef").segments, 2);
+  EXPECT_EQ(Compare("abcdef", "abcdefx", "abcdef").segments, 1);
+  const MatchedPairs m = Compare("abcdef", "xbcdef", "abcdxx");
   EXPECT_EQ(m.segments, 2);
   EXPECT_DOUBLE_EQ(m.mean, 0.5);                  // -1 and 2
   EXPECT_DOUBLE_EQ(m.deviation, std::sqrt(4.5));  // of 1.5 squared twice, over 1
@@ -48,7 +48,7 @@ TEST(MatchedPairs, SegmentsByHand) {
 }
 
 TEST(MatchedPairs, NoSpreadIsNoDifferenceAsInScStats) {
-  const MatchedPairs m = Test("abcdefgh", "xbcdefgx", "abcdefgh");
+  const MatchedPairs m = Compare("abcdefgh", "xbcdefgx", "abcdefgh");
   EXPECT_EQ(m.segments, 2);
   EXPECT_EQ(m.mean, -1);
   EXPECT_EQ(m.z, 0);

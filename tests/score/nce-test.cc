@@ -106,11 +106,11 @@ TEST(Nce, Map) {
   EXPECT_TRUE(map.IsIdentity());
   EXPECT_EQ(map.Apply(0.3), 0.3);
   map.slope = 0.5;
-  EXPECT_EQ(map.Apply(-1), -1);
+  EXPECT_EQ(map.Apply(-1.0), -1);
   EXPECT_NEAR(map.Apply(0.5), 0.5, 1e-12);
   EXPECT_NEAR(map.Apply(0.9), 0.75, 1e-12);  // log 9 / 2 = log 3
-  EXPECT_GT(map.Apply(0), 0);
-  EXPECT_LT(map.Apply(1), 1);
+  EXPECT_GT(map.Apply(0.0), 0);
+  EXPECT_LT(map.Apply(1.0), 1);
   map.slope = 0;
   EXPECT_THROW(map.Check(), UsageError);
 }
