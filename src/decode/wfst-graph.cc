@@ -140,7 +140,7 @@ void WfstGraph::KeepWords(const std::vector<bool> &words, const std::string &sou
   std::vector<int32_t> sources(first.back());
   std::vector<uint32_t> place = first;
   for (size_t s = 0; s < num_states; ++s) {
-    for (uint32_t i = states_[s].epsilons; i < states_[s + 1].epsilons; ++i) {
+    for (uint32_t i = states_[s].epsilons; i < states_[s].end; ++i) {
       if (kept(arcs_[i]))
         sources[place[static_cast<size_t>(arcs_[i].next)]++] = static_cast<int32_t>(s);
     }
@@ -168,16 +168,17 @@ void WfstGraph::KeepWords(const std::vector<bool> &words, const std::string &sou
   std::vector<Arc> arcs;
   for (size_t s = 0; s < num_states; ++s) {
     const State old = states_[s];
+    const auto keep = [&](uint32_t begin, uint32_t end) {
+      for (uint32_t i = begin; i < end; ++i) {
+        if (kept(arcs_[i]) && leads[static_cast<size_t>(arcs_[i].next)]) arcs.push_back(arcs_[i]);
+      }
+      return static_cast<uint32_t>(arcs.size());
+    };
     states_[s].epsilons = static_cast<uint32_t>(arcs.size());
-    for (uint32_t i = old.epsilons; i < states_[s + 1].epsilons; ++i) {
-      if (i == old.emitting) states_[s].emitting = static_cast<uint32_t>(arcs.size());
-      if (kept(arcs_[i]) && leads[static_cast<size_t>(arcs_[i].next)]) arcs.push_back(arcs_[i]);
-    }
-    if (old.emitting == states_[s + 1].epsilons)
-      states_[s].emitting = static_cast<uint32_t>(arcs.size());
+    states_[s].emitting = keep(old.epsilons, old.emitting);
+    states_[s].end = keep(old.emitting, old.end);
   }
   arcs_ = std::move(arcs);
-  states_.back() = {static_cast<uint32_t>(arcs_.size()), static_cast<uint32_t>(arcs_.size())};
   FindLevels(source);
 }
 
