@@ -144,7 +144,7 @@ check "are those of the model" cmp want got
 printf '%s\n' '<blank> 0' 'A 1' >few.txt
 check_fails "units of another model" 1 'few.txt: 2 units, but small has 6' $run --units=few.txt small a.wav
 check_fails "no model" 1 'units.txt' $run units.txt a.wav
-printf '%s\n' causal=false dynamic-chunk=false >>moe.conf
+printf '%s\n' causal=false dynamic-chunk=false conv-kernel=7 >>moe.conf
 nnet-init --units=units.txt --fbank-config=fbank.conf moe.conf offline 2>/dev/null
 check_fails "a model that cannot stream has whole segments" 0 'segments are encoded as wholes' $run $any offline in/long.wav
 check_fails "and no chunks" 2 "cannot stream; leave the option out" $run --chunk-size=16 offline a.wav
@@ -229,7 +229,8 @@ cat >inside.py <<'PY'
 import json, sys
 words, got = (json.load(open(name)) for name in sys.argv[1:])
 segments = [(s["begin"], s["end"]) for s in got["segments"]]
-lost = [w for w in words if not any(b <= w[0] + 0.05 and w[1] - 0.15 <= e for b, e in segments)]
+# Some of FSDD's recordings, and so ref.ctm's words, end with half a second of silence.
+lost = [w for w in words if not any(b <= w[0] + 0.05 and min(w[1] - 0.15, w[0] + 0.6) <= e for b, e in segments)]
 far = [w for s in got["segments"] for w in s["words"] if not s["begin"] <= w["begin"] <= w["end"] <= s["end"]]
 order = all(a[1] <= b[0] + 1e-9 for a, b in zip(segments, segments[1:]))
 print(f"{len(words)} words, {len(segments)} segments, {len(lost)} outside {lost[:3]}, {len(far)} beyond {far[:3]}, {order}")
@@ -251,19 +252,19 @@ paste -d ' ' <(cut -d ' ' -f 1 ref) some | head -8 >few.scp
 sed 's/.* //' few.scp >few
 $run digits $(cat few) >want 2>/dev/null
 if command -v sox >/dev/null; then
-  mkdir rate quiet two
+  mkdir rate quiet duo
   while read -r file; do
     name=$(basename "$file" .flac)
     sox "$file" -r 44100 -c 2 "rate/$name.flac" 2>/dev/null
     sox -D "$file" -b 24 "quiet/$name.wav" vol 0.01
-    sox -M "$file" -v 0.5 "$flac/george-tc0010.flac" "two/$name.aiff" 2>/dev/null
+    sox -M "$file" -v 0.5 "$flac/george-tc0010.flac" "duo/$name.aiff" 2>/dev/null
   done <few
   check "recordings of another rate" bash -c "$run digits rate >got"
   check_equal "say the same" "$(cat got)" "$(sort want)"
   # At -40 dB the network itself hears less; what it hears is not taken for noise.
   check "quiet recordings" bash -c "$run digits quiet >got && $run $any digits quiet >all"
   check_equal "none of which is taken for noise" "$(cat got)" "$(cat all)"
-  check "two speakers" bash -c "$run --channel=each digits two >got"
+  check "two speakers" bash -c "$run --channel=each digits duo >got"
   check_equal "the first" "$(sed -n 's/-ch1 / /p' got)" "$(sort want)"
   check_equal "the second" "$(sed -n 's/.*-ch2 //p' got | sort -u)" "$($run digits "$flac/george-tc0010.flac" 2>/dev/null | cut -d ' ' -f 2-)"
   # Ten minutes of silence and of noises.
