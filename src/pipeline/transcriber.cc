@@ -31,6 +31,7 @@ void TranscriberOptions::Register(OptionParser *po) {
   endpoint.Register(po);
   gate.Register(po);
   tokenizer.Register(po, true);
+  word_times.Register(po);
   po->RegisterInput(
       "units", &units,
       "what the model's tokens stand for, lines 'unit id', in place of what it holds");
@@ -48,6 +49,7 @@ void TranscriberOptions::Check() const {
   endpoint.Check();
   gate.Check();
   tokenizer.Check();
+  word_times.Check();
   precision.Check();
 }
 
@@ -104,6 +106,8 @@ Transcriber::Transcriber(const Context &ctx, const std::string &model, Transcrib
     FitToModel(model_->HasRightDecoder(), po, &opts_.rescoring);
     scorer_ = std::make_unique<ModelScorer>(ctx_, *model_);
   }
+  aligner_ = std::make_unique<WordAligner>(tokenizer_.get(), opts_.search.blank,
+                                           FrameTimesOf(info_), opts_.word_times);
   frame_seconds_ =
       FrameShiftSeconds(info_) * static_cast<double>(model_->Encoder().SubsamplingRate());
 }
@@ -126,32 +130,6 @@ std::string Transcriber::ToString() const {
   return Cat(opts_.encode.ToString(), "; ", opts_.endpoint.ToString(), "; ",
              opts_.search.ToString(), "; ",
              opts_.rescore ? opts_.rescoring.ToString() : "no rescoring", "; ", precision_);
-}
-
-// A token belongs to the last word of the text up to it.
-std::vector<TimedWord> Transcriber::TimeWords(int64_t begin, const std::vector<int32_t> &tokens,
-                                              const std::vector<int32_t> &times) const {
-  std::vector<TimedWord> words;
-  for (const std::string &text : tokenizer_->Decode(tokens)) words.push_back({text, -1, -1, -1});
-  std::vector<int32_t> prefix;
-  for (size_t i = 0; i < tokens.size(); ++i) {
-    const size_t before = tokenizer_->Decode(prefix).size();
-    prefix.push_back(tokens[i]);
-    const size_t count = tokenizer_->Decode(prefix).size();
-    const bool silent =
-        std::binary_search(silence_tokens_.begin(), silence_tokens_.end(), tokens[i]);
-    if (silent || count == 0 || count < before || count > words.size()) continue;
-    TimedWord *word = &words[count - 1];
-    const double frame = static_cast<double>(begin + times[i]);
-    if (word->begin < 0) word->begin = frame * frame_seconds_;
-    word->end = (frame + 1) * frame_seconds_;
-  }
-  double last = static_cast<double>(begin) * frame_seconds_;
-  for (TimedWord &word : words) {  // one without a token of its own has no length
-    if (word.begin < 0) word.begin = word.end = last;
-    last = word.end;
-  }
-  return words;
 }
 
 TranscriberSession::TranscriberSession(const Transcriber &transcriber, double audio_rate, Emit emit)
@@ -214,7 +192,8 @@ void TranscriberSession::Decode(const SpeechSegment &segment) {
   }
   const CtcHypothesis &chosen = nbest[best];
   TimedSegment out;
-  out.words = transcriber_.TimeWords(segment.begin, chosen.tokens, chosen.times);
+  const double length = static_cast<double>(frames) * transcriber_.frame_seconds_;
+  out.words = transcriber_.aligner_->Align(segment.logp, chosen.tokens, length).words;
   if (out.words.empty()) return;
   if (MeanPosterior(segment.logp, chosen.tokens, chosen.times) <
       static_cast<double>(opts.gate.min_posterior)) {
@@ -224,10 +203,14 @@ void TranscriberSession::Decode(const SpeechSegment &segment) {
   // Without most of the silence around.
   constexpr double kMoment = 0.5;
   const double begin = static_cast<double>(segment.begin) * transcriber_.frame_seconds_,
-               end = begin + static_cast<double>(frames) * transcriber_.frame_seconds_;
+               end = begin + length;
   const auto at = [&](int64_t frame) {
     return begin + static_cast<double>(frame) * transcriber_.frame_seconds_;
   };
+  for (TimedWord &word : out.words) {
+    word.begin += begin;
+    word.end += begin;
+  }
   out.begin = std::max(begin, std::min(at(segment.first_sound) - kMoment, out.words[0].begin));
   out.end = std::min(end, std::max(at(segment.last_sound + 1) + kMoment, out.words.back().end));
   emit_(std::move(out));

@@ -20,6 +20,7 @@
 #include "model/expert-options.h"
 #include "modelfile/model-file.h"
 #include "modelfile/quantize.h"
+#include "pipeline/align-words.h"
 #include "pipeline/encode-options.h"
 #include "pipeline/endpointer.h"
 #include "pipeline/model-scorer.h"
@@ -42,6 +43,7 @@ struct TranscriberOptions {
   PrecisionOptions precision;
   ExpertOptions experts;
   TokenizerOptions tokenizer;
+  WordTimeOptions word_times;
   std::string units, fbank_config;  // in place of the model's
 
   void Register(OptionParser *po);
@@ -64,9 +66,6 @@ class Transcriber {
   friend class TranscriberSession;
 
   void FitChunkSize(const OptionParser &po);
-  // The words of token ids, with the times of their tokens in encoder frames from `begin` on.
-  std::vector<TimedWord> TimeWords(int64_t begin, const std::vector<int32_t> &tokens,
-                                   const std::vector<int32_t> &times) const;
 
   Context ctx_;
   TranscriberOptions opts_;
@@ -75,6 +74,7 @@ class Transcriber {
   std::unique_ptr<AsrModel> model_;
   std::unique_ptr<ModelScorer> scorer_;
   std::unique_ptr<Tokenizer> tokenizer_;
+  std::unique_ptr<const WordAligner> aligner_;
   std::unique_ptr<const SearchResource> search_;
   std::vector<int32_t> silence_tokens_;
   FbankOptions fbank_;
