@@ -26,9 +26,9 @@ struct RecordingList {
 // folders, sorted by their paths; hidden ones and links to folders are passed over. A name is that
 // of the file without extension and, in a folder that was given, with the folders below that. Where
 // two would have one name they keep their extensions; if that is not enough, as many of their
-// folders, as the paths are given, as it takes. White space in `name` is '_'. Neither order nor other recordings with names
-// of their own matter. What is not there, a folder without audio, and what is given twice are
-// problems.
+// folders, as the paths are given, as it takes. White space in `name` is '_'. Neither order nor
+// other recordings with names of their own matter. What is not there, a folder without audio, and
+// what is given twice are problems.
 RecordingList FindRecordings(const std::vector<std::string> &arguments);
 
 // Whether a name ends like those of audio files, or of films, which have a sound track.

@@ -250,6 +250,7 @@ done
 # Other rates, channels, levels and formats.
 paste -d ' ' <(cut -d ' ' -f 1 ref) some | head -8 >few.scp
 sed 's/.* //' few.scp >few
+# shellcheck disable=SC2046  # names without spaces
 $run digits $(cat few) >want 2>/dev/null
 if command -v sox >/dev/null; then
   mkdir rate quiet duo

@@ -69,7 +69,7 @@ void FuzzLattice(std::string_view bytes) {
     CompactLattice lattice;
     try {
       ReadLattice(is, &lattice, 1 << 9);  // so that some are pruned
-    } catch (const DataError &) {          // the next may be good
+    } catch (const DataError &) {         // the next may be good
       continue;
     }
     CheckRoundTrip(lattice);
