@@ -144,7 +144,9 @@ TEST(AllowedWords, BeamSearchFindsTheBestOfThem) {
       EXPECT_TRUE(AreWords(words, boundary, nbest[n].tokens, 0));
       EXPECT_NEAR(nbest[n].acoustic_score, std::log(sums[nbest[n].tokens]), 1e-5);
       EXPECT_EQ(nbest[n].times.size(), nbest[n].tokens.size());
-      if (n > 0) EXPECT_LE(nbest[n].Score(), nbest[n - 1].Score());
+      if (n > 0) {
+        EXPECT_LE(nbest[n].Score(), nbest[n - 1].Score());
+      }
     }
     // In chunks the same; with the smallest beam whole words still.
     CtcPrefixBeamSearch chunks(1000, 0, 0, extras), narrow(1, 0, 0, extras);
