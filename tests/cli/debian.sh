@@ -79,7 +79,7 @@ check_equal "what is left out" "$(cut -d ' ' -f 2- "$all/dropped" | sort | uniq 
 1 signs, whose reading is not written"
 check_equal "no text on two sides" "$(cat "$tmp/result here"/data/{train,dev,test}/text | cut -d ' ' -f 2- | sort -u | wc -l)" \
   "$(for s in train dev test; do cut -d ' ' -f 2- "$tmp/result here/data/$s/text" | sort -u; done | wc -l)"
-said "a table by language" '^  test by lang: words wrong'
+said "a table by language" '^test by lang: words wrong'
 said "the counts" '^en +20 '
 line=$(grep -a RECORDING "$tmp/out" | tail -n 1)
 check_equal "the last line decodes a recording" "$(eval "${line/RECORDING/\"$stamps/chat_desc_fr.ogg\"}" | cut -d ' ' -f 1)" chat_desc_fr
