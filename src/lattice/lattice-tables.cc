@@ -490,13 +490,13 @@ void RegisterLatticeLimit(OptionParser *po) {
   po->Register("max-lattice-mb", &max_lattice_mb,
                "a lattice that takes more memory is pruned while it is read, with a warning; in "
                "text or from a pipe it is refused");
+  po->AddCheck([] {
+    if (max_lattice_mb < 1)
+      throw UsageError("--max-lattice-mb=", max_lattice_mb, ": must be at least 1");
+  });
 }
 
-int64_t MaxLatticeBytes() {
-  if (max_lattice_mb < 1)
-    throw UsageError("--max-lattice-mb=", max_lattice_mb, ": must be at least 1");
-  return int64_t{max_lattice_mb} << 20;
-}
+int64_t MaxLatticeBytes() { return int64_t{max_lattice_mb} << 20; }
 
 double ReadLattice(std::istream &is, CompactLattice *lattice, int64_t max_bytes) {
   return ReadEither<Lattice>(is, max_bytes, lattice);

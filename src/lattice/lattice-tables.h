@@ -26,7 +26,7 @@ namespace u2moe {
 
 // --max-lattice-mb, of all tables of lattices of a process: what one may take in memory.
 void RegisterLatticeLimit(OptionParser *po);
-int64_t MaxLatticeBytes();  // 4 GB without the option. Throws UsageError for less than 1 MB
+int64_t MaxLatticeBytes();  // 4 GB without the option
 
 // Reads either kind, and converts it where it is not the one asked for. Returns the beam that it
 // was pruned to, by its costs as they stand: infinity where it was not. Throws DataError for a

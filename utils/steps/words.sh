@@ -187,8 +187,8 @@ make_graphs() {
     graph=$top/graph/$part
     mkdir -p "$graph"
     quietly graph arpa-to-fst --write-symbol-table="$graph/words.txt" "$(lm_of "$part")" "$graph/G.fst" || return 1
-    quietly graph make-lexicon-fst --read-symbol-table="$graph/words.txt" "$model" "$graph/L.fst" || return 1
-    quietly graph compile-graph --max-states="$max_states" --words="$graph/words.txt" "$model" "$graph/L.fst" "$graph/G.fst" \
+    quietly graph make-lexicon-fst --skip-unknown=true --read-symbol-table="$graph/words.txt" "$model" "$graph/L.fst" || return 1
+    quietly graph compile-graph --skip-missing=true --max-states="$max_states" --words="$graph/words.txt" "$model" "$graph/L.fst" "$graph/G.fst" \
       "$graph/TLG.fst" || return 1
   done
 }
