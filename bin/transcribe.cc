@@ -29,7 +29,7 @@ int Run(int argc, char *argv[]) {
   SpeedReport speed(&po);
   UtteranceTally tally(&po);
   po.AddPlaces([&](Places *places) {
-    if (run.output_dir.empty()) places->Print("transcripts");
+    if (run.output_dir.empty()) places->Print("the transcripts");
   });
   if (!po.Parse(argc, argv, 2, -1, InputArgs{INT_MAX})) return 0;
   run.Check();

@@ -50,16 +50,22 @@ with wave.open("recording/good", "wb") as w:
 nnet-forward model/good ark:frames/good ark:logp.ark ark:encoder/good 2>/dev/null
 ctc-decode --nbest=3 ark:logp.ark ark:nbest/good ark:scores/good 2>/dev/null
 # Words: a language model, and with OpenFst the parts of a graph, the graph and lattices.
-mkdir arpa hot parts
+mkdir arpa hot parts ctm
 printf '%s\n' '\data\' 'ngram 1=5' 'ngram 2=1' '' '\1-grams:' '-99 <s> -0.3' '-0.7 </s>' '-0.5 A -0.2' '-0.9 B' '-1 <unk>' '' \
   '\2-grams:' '-0.2 <s> A' '' '\end\' >arpa/good
 printf 'A B\t2.5\nB\n' >hot/good
+printf '%s\n' ';; heard' 'u1 1 0.00 0.40 A 0.90' 'u2 1 0.10 0.25 B 0.35' >ctm/good
 attention-rescore --components=ark:parts/good model/good ark:encoder/good ark:nbest/good ark:scores/good ark:/dev/null 2>/dev/null
 tokens-to-text units_file/good ark:nbest/good ark,t:nbest.text 2>/dev/null
 printf 'u1 A\nu2 B A\nu3\n' >ref.text
 words_rows='arpa compute-perplexity FILE ark:text/good
 text compute-perplexity arpa/good IN
 hot ctc-decode --units=units_file/good --hot-words=FILE ark:logp.ark OUT
+hot ctc-decode --units=units_file/good --allowed-words=FILE ark:logp.ark OUT
+text ctc-align --unk=<unk> units_file/good ark:logp.ark IN x
+units_file ctc-align FILE ark:logp.ark ark:ref.text x
+ctm compute-nce ark:text/good FILE
+text compute-nce IN ctm/good
 arpa ctc-decode --units=units_file/good --lm=FILE ark:logp.ark OUT
 encoder attention-decode --beam=2 model/good IN OUT
 parts tune-weights ark:nbest/good ark:nbest.text IN ark:ref.text
