@@ -266,10 +266,10 @@ double ReadStates(std::istream &is, const FstFileHeader &header, LatticeLimit li
       return std::numeric_limits<double>::infinity();
     }
   }
+  limit.why = "; it is damaged, or too large even to be pruned";
   const double beam = ReadPruned(is, header, limit, lattice);
   if (beam >= 0) return beam;
   // To its end, for its fault.
-  limit.why = "; it is damaged, or too large even to be pruned";
   WholeSink<Arc> sink{{lattice, limit}, header.num_states, [] { return false; }};
   ScanStates<Arc>(is, header, &sink);
   sink.builder.Finish(header.start);

@@ -195,7 +195,7 @@ TEST(ComposedWfstGraph, MakesWhatTheSearchSees) {
       logp(t, k) = std::log(k == best ? 0.9f : 0.1f / (kUnits - 1));
   }
   CtcSearchOptions opts = WideOpen();
-  opts.wfst.beam = 8;
+  opts.wfst.beam = 4;
   opts.wfst.min_active = 0;
   const WfstGraph whole(both.tlg, "test"), small(both.lg, "test");
   const auto composed = std::make_shared<ComposedWfstGraph>(&small, *both.topology, 0, 0.f);

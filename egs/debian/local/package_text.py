@@ -90,7 +90,7 @@ def messages(root, lang):
 
 def normalized(sentences, args):
     """The sentences through normalize-text, the recipe's cleaning."""
-    if args.normalize == 'none':
+    if args.normalize == 'none' or not sentences:
         return sentences
     lines = ''.join(f's{i} {s}\n' for i, s in enumerate(sentences))
     done = subprocess.run(['normalize-text', '--print-args=false', f'--normalize={args.normalize}',
