@@ -259,7 +259,7 @@ double ReadStates(std::istream &is, const FstFileHeader &header, LatticeLimit li
   {
     WholeSink<Arc> sink{{lattice, limit}, header.num_states, [&] { return SeekBack(is, begin); }};
     ScanStates<Arc>(is, header, &sink);
-    if (!sink.given_up) {
+    if (!sink.HasEnough()) {  // which its last arc, too, may tell
       sink.builder.Finish(header.start);
       SetProperties(header.properties, lattice);
       sink.builder.Sort();

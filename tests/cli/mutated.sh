@@ -62,7 +62,6 @@ words_rows='arpa compute-perplexity FILE ark:text/good
 text compute-perplexity arpa/good IN
 hot ctc-decode --units=units_file/good --hot-words=FILE ark:logp.ark OUT
 hot ctc-decode --units=units_file/good --allowed-words=FILE ark:logp.ark OUT
-text ctc-align --unk=<unk> units_file/good ark:logp.ark IN x
 units_file ctc-align FILE ark:logp.ark ark:ref.text x
 ctm compute-nce ark:text/good FILE
 text compute-nce IN ctm/good
