@@ -186,16 +186,16 @@ TEST(ComposedWfstGraph, MakesWhatTheSearchSees) {
   lg.SetStart(0);
   lg.SetFinal(0, 0);
   for (int32_t k = 1; k < kUnits; ++k)
-    lg.AddArc(0, StdArc(k + 1, k, static_cast<float>(rng.UniformInt(0, 80)) / 8, 0));
+    lg.AddArc(0, StdArc(k + 1, k, static_cast<float>(rng.UniformInt(0, 16)) / 8, 0));
   const Both both = Compose(FindCtcTopology("correct", ""), kUnits, lg);
   Tensor logp(30, kUnits);
   for (int64_t t = 0; t < 30; ++t) {
     const int64_t best = rng.UniformInt(0, kUnits - 1);
     for (int64_t k = 0; k < kUnits; ++k)
-      logp(t, k) = std::log(k == best ? 0.9f : 0.1f / (kUnits - 1));
+      logp(t, k) = std::log(k == best ? 0.9999f : 0.0001f / (kUnits - 1));
   }
   CtcSearchOptions opts = WideOpen();
-  opts.wfst.beam = 4;
+  opts.wfst.beam = 8;
   opts.wfst.min_active = 0;
   const WfstGraph whole(both.tlg, "test"), small(both.lg, "test");
   const auto composed = std::make_shared<ComposedWfstGraph>(&small, *both.topology, 0, 0.f);
