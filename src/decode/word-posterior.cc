@@ -12,13 +12,13 @@ namespace u2moe {
 namespace {
 
 // Where the frames of a token give way to those of the next one.
-int32_t Middle(const TokenFrames &token, const TokenFrames &next) {
+int32_t Middle(const AlignedToken &token, const AlignedToken &next) {
   return token.end + (next.begin - token.end + 1) / 2;
 }
 
-void CheckTokens(ConstView logp, const std::vector<TokenFrames> &tokens) {
+void CheckTokens(ConstView logp, const std::vector<AlignedToken> &tokens) {
   int32_t end = 0;
-  for (const TokenFrames &t : tokens) {
+  for (const AlignedToken &t : tokens) {
     if (t.token < 0 || t.token >= logp.Cols()) {
       throw DataError("token ", t.token, ", but the log-posteriors have ", logp.Cols(), " units");
     }
@@ -33,12 +33,12 @@ void CheckTokens(ConstView logp, const std::vector<TokenFrames> &tokens) {
 
 }  // namespace
 
-std::vector<double> CtcWordPosteriors(ConstView logp, const std::vector<TokenFrames> &tokens,
-                                      const std::vector<WordTokens> &words, int32_t blank) {
+std::vector<double> CtcWordPosteriors(ConstView logp, const std::vector<AlignedToken> &tokens,
+                                      const std::vector<TokenWord> &words, int32_t blank) {
   CheckTokens(logp, tokens);
   const Context ctx;
   std::vector<double> posteriors;
-  for (const WordTokens &word : words) {
+  for (const TokenWord &word : words) {
     if (word.begin < 0 || word.end <= word.begin ||
         word.end > static_cast<int32_t>(tokens.size())) {
       throw DataError("a word of the tokens from ", word.begin, " to ", word.end, ", of ",
@@ -52,35 +52,6 @@ std::vector<double> CtcWordPosteriors(ConstView logp, const std::vector<TokenFra
     const double loss = CtcLoss(ctx, logp.RowRange(from, to - from), labels, blank, 1, View());
     posteriors.push_back(std::clamp(std::exp(-loss), 0.0, 1.0));
   }
-  return posteriors;
-}
-
-std::vector<double> NBestWordPosteriors(const std::vector<TimedHypothesis> &nbest, double scale) {
-  if (nbest.empty()) return {};
-  double best = nbest[0].score;
-  for (const TimedHypothesis &h : nbest) best = std::max(best, h.score);
-  std::vector<double> shares;
-  double sum = 0;
-  for (const TimedHypothesis &h : nbest) {
-    shares.push_back(std::exp(scale * (h.score - best)));
-    sum += shares.back();
-  }
-  const TimedHypothesis &first = nbest[0];
-  std::vector<double> posteriors(first.words.size(), 0);
-  for (size_t n = 0; n < nbest.size(); ++n) {
-    const TimedHypothesis &h = nbest[n];
-    for (size_t i = 0; i < first.words.size(); ++i) {
-      for (size_t j = 0; j < h.words.size(); ++j) {
-        if (h.words[j] != first.words[i] || h.begins[j] >= first.ends[i] ||
-            h.ends[j] <= first.begins[i]) {
-          continue;
-        }
-        posteriors[i] += shares[n] / sum;
-        break;
-      }
-    }
-  }
-  for (double &p : posteriors) p = std::min(p, 1.0);
   return posteriors;
 }
 

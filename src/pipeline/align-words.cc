@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 
+#include "decode/word-posterior.h"
 #include "layer/subsampling.h"
 #include "pipeline/encode.h"
 
@@ -38,8 +39,10 @@ AlignedWords WordAligner::Align(ConstView logp, const std::vector<int32_t> &toke
   result.duration = duration >= 0 ? duration : frames_.Duration(result.alignment.NumFrames());
   result.frames = FramesOfWords(result.alignment, result.token_words, frames_, result.duration);
   result.scores = ScoreWords(result.alignment, result.token_words);
+  const std::vector<double> posteriors =
+      CtcWordPosteriors(logp, result.alignment.tokens, result.token_words, blank_);
   for (size_t i = 0; i < result.token_words.size(); ++i) {
-    result.words.push_back({result.token_words[i].text, 0, 0, result.scores[i].posterior});
+    result.words.push_back({result.token_words[i].text, 0, 0, posteriors[i]});
   }
   SetWordTimes(result.frames, opts_, result.duration, &result.words);
   return result;

@@ -25,7 +25,7 @@ struct AlignedWords {
   std::vector<TokenWord> token_words;
   std::vector<WordFrames> frames;
   std::vector<WordScore> scores;
-  // Times in seconds of the utterance; confidences are the posteriors of `scores`.
+  // Times in seconds of the utterance; confidences are CtcWordPosteriors.
   std::vector<TimedWord> words;
   double duration = 0;
 };

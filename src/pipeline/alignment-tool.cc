@@ -60,8 +60,7 @@ void AlignmentOptions::Register(OptionParser *po) {
   po->RegisterOutput(
       "word-scores", &word_scores,
       "wspecifier for float matrices of a row per word: log-probability per row, and "
-      "the geometric mean of its tokens' probabilities in their peaks, which is the "
-      "transcript's confidence");
+      "the geometric mean of its tokens' probabilities in their peaks");
 }
 
 void AlignmentOptions::Check() const {

@@ -10,6 +10,7 @@
 #include "modelfile/model-tokenizer.h"
 #include "pipeline/encode.h"
 #include "pipeline/rescoring-output.h"
+#include "pipeline/search-units.h"
 
 namespace u2moe {
 
@@ -25,6 +26,7 @@ void TranscriberOptions::Register(OptionParser *po) {
   po->Register("num-left-chunks", &encode.num_left_chunks,
                "chunks to the left that attention sees, within a segment; -1: all");
   search.Register(po);
+  po->RegisterInput("words", &search.wfst.words, "words.txt of --graph, for --allowed-words");
   po->Register("rescore", &rescore,
                "choose from the n-best list by the model's attention decoders as well");
   rescoring.RegisterWeights(po);
@@ -75,7 +77,7 @@ Transcriber::Transcriber(const Context &ctx, const std::string &model, Transcrib
     throw DataError(model, ": ", e.what());
   }
   const std::string units = opts_.units.empty() ? model : opts_.units;
-  tokenizer_ = OpenTokenizer(units, opts_.tokenizer, !opts_.search.hot_words.file.empty());
+  tokenizer_ = OpenTokenizer(units, opts_.tokenizer, false);
   const int32_t size = tokenizer_->Units().Size();
   if (size != info_.config.vocab_size) {
     throw DataError(units, ": ", size, " units, but ", model, " has ", info_.config.vocab_size,
@@ -87,15 +89,8 @@ Transcriber::Transcriber(const Context &ctx, const std::string &model, Transcrib
       silence_tokens_.push_back(token);
   }
   FitChunkSize(po);
-  SearchUnits search_units;
-  if (opts_.search.HasExtras()) {
-    search_units.units = tokenizer_->Units().Units();
-    search_units.space = opts_.tokenizer.space_unit;
-    search_units.encode = [this](const std::vector<std::string> &words) {
-      return tokenizer_->Encode(words, -1);
-    };
-  }
-  search_ = MakeSearchResource(opts_.search, search_units);
+  search_ = MakeSearchResource(opts_.search,
+                               SearchUnitsOptions{units, opts_.tokenizer}.Open(opts_.search));
 
   ModelInfo read;
   model_ = ReadModelForInference(ctx_, model, opts_.precision, &read, &precision_,

@@ -29,10 +29,11 @@ all=("$tmp/units.txt" "ark:$tmp/logp" "ark:$tmp/text")
 
 check "aligns" align "${plain[@]}" --alignment="ark,t:$tmp/ali" --token-scores="ark,t:$tmp/tokens" \
   --word-scores="ark,t:$tmp/words" "${all[@]}" "$tmp/ctm"
+# Confidences: all paths over the frames up to the middle of the gaps, as summed by hand: those of utt1 over 5 frames each.
 check_equal "words; the third and fourth have none" "$(cat "$tmp/ctm")" \
-  'utt1 1 0.100 0.080 A 0.9048
-utt1 1 0.300 0.040 B 0.9048
-utt2 1 0.020 0.120 AA 0.9048'
+  'utt1 1 0.100 0.080 A 0.7479
+utt1 1 0.300 0.040 B 0.6495
+utt2 1 0.020 0.120 AA 0.7408'
 check_equal "tokens by frame" "$(sed 's/ *$//' "$tmp/ali")" $'utt1 0 0 1 1 0 3 0 2 0 0 0 0\nutt2 1 0 1\nutt3\nutt4 0 0 0'
 check_equal "scores of tokens" "$(head -n 4 "$tmp/tokens" | tr -d '[]' | awk '{ $1 = $1 } NF > 1 { $5 = sprintf("%.4f", $5) } 1')" \
   'utt1
@@ -43,9 +44,9 @@ check_equal "scores of words" "$(head -n 3 "$tmp/words" | tr -d '[]' | awk '{ $1
   $'utt1\n-0.1 0.9048\n-0.1 0.9048'
 
 check "extends words into pauses" align --frame-center=0.04 "${all[@]}" "$tmp/extended"
-check_equal "by their shares" "$(head -n 2 "$tmp/extended")" $'utt1 1 0.060 0.138 A 0.9048\nutt1 1 0.252 0.115 B 0.9048'
+check_equal "by their shares" "$(head -n 2 "$tmp/extended")" $'utt1 1 0.060 0.138 A 0.7479\nutt1 1 0.252 0.115 B 0.6495'
 check "peaks" align --peaks --frame-center=0.04 "${all[@]}" "$tmp/peaks"
-check_equal "as CTC has them" "$(head -n 2 "$tmp/peaks")" $'utt1 1 0.080 0.040 A 0.9048\nutt1 1 0.280 0.040 B 0.9048'
+check_equal "as CTC has them" "$(head -n 2 "$tmp/peaks")" $'utt1 1 0.080 0.040 A 0.7479\nutt1 1 0.280 0.040 B 0.6495'
 check "three threads" align --threads=3 "${plain[@]}" "${all[@]}" "$tmp/ctm3"
 check "give the same bytes" cmp "$tmp/ctm" "$tmp/ctm3"
 printf '%s\n' 'utt1 1 3 2' 'utt2 1 1' 'utt3' 'utt4' >"$tmp/ids"
@@ -56,9 +57,9 @@ check "give the same bytes" cmp "$tmp/ctm" "$tmp/ctm-ids"
 printf '%s\n' 'utt2 rec 2.5 -1 1' 'utt1 rec 10 10.32' 'utt3 rec 20 21' 'utt4 rec2 0 -1' >"$tmp/segments"
 check "segments" align --segments="$tmp/segments" "${plain[@]}" "${all[@]}" "$tmp/ctm-rec"
 check_equal "have the times of their recordings" "$(cat "$tmp/ctm-rec")" \
-  'rec 1 10.100 0.080 A 0.9048
-rec 1 10.300 0.020 B 0.9048
-rec 2 2.520 0.120 AA 0.9048'
+  'rec 1 10.100 0.080 A 0.7479
+rec 1 10.300 0.020 B 0.6495
+rec 2 2.520 0.120 AA 0.7408'
 grep -v utt2 "$tmp/segments" >"$tmp/segments3"
 check_fails "an utterance without a segment" 1 'utterance utt2: .*not in the segments of .*segments3' \
   align --segments="$tmp/segments3" "${all[@]}" "$tmp/x"

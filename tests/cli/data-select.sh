@@ -20,13 +20,13 @@ E
 
 # wav_paths: each way of saying where audio is, with quotes and spaces in names.
 corpus="$tmp/Ann's \"corpus\""
-mkdir -p "$corpus/data/train/wav" "$tmp/work/x y"
-cd "$tmp/work" || exit 1
+mkdir -p "$corpus/data/train/wav" "$tmp/desk/x y"
+cd "$tmp/desk" || exit 1
 tone "$corpus/data/train/wav/in folder.wav" 1
 tone "$corpus/data/above.wav" 1
 tone "$corpus/twice above.wav" 1
 tone "x y/here's.wav" 1
-cp "$corpus/data/train/wav/in folder.wav" "$tmp/work/quote\".wav"
+cp "$corpus/data/train/wav/in folder.wav" "$tmp/desk/quote\".wav"
 cp "$corpus/data/train/wav/in folder.wav" "$corpus/data/plain"
 wav-copy "$corpus/twice above.wav" - 2> /dev/null > t.wav && { printf 'k ' && cat t.wav; } > "$corpus/data/train/wav.ark"
 cat > "$corpus/data/train/wav.scp" << EOF2
@@ -45,7 +45,7 @@ m cat quote\\".wav |
 n wav-copy --print-args=false - - < plain |
 EOF2
 "$utils/wav_paths.sh" "$corpus/data/train/wav.scp" all.scp 2> paths.log
-check "from any folder all are read" bash -c 'cd / && wav-to-duration "scp:$0/all.scp" ark,t:"$0/dur"' "$tmp/work"
+check "from any folder all are read" bash -c 'cd / && wav-to-duration "scp:$0/all.scp" ark,t:"$0/dur"' "$tmp/desk"
 check_equal "each of them a second" "$(cut -d ' ' -f 2 dur | sort | uniq -c | tr -s ' ')" " 13 1"
 check_equal "a relative path becomes absolute" "$(sed -n 's/^d //p' all.scp)" "$corpus/twice above.wav"
 check_equal "a command without files of ours stays" "$(printf 'k gzip -dc /tmp/a.gz |\n' > k.scp && "$utils/wav_paths.sh" k.scp - 2> /dev/null;
@@ -65,7 +65,7 @@ mkdir conf
 printf 'sample-frequency=8000\n' > conf/fbank.conf
 cp -r "$corpus/data/train" "$corpus/data/other"
 before=$(cat "$corpus/data/other/wav.scp")
-check "make_fbank.sh" "$clone/utils/steps/make_fbank.sh" --nj 2 "$corpus/data/train" "$tmp/work/log" "$tmp/work/feats"
+check "make_fbank.sh" "$clone/utils/steps/make_fbank.sh" --nj 2 "$corpus/data/train" "$tmp/desk/log" "$tmp/desk/feats"
 check_equal "all features" "$(wc -l < "$corpus/data/train/feats.scp")" 13
 check_equal "its wav.scp is as it was" "$(cat "$corpus/data/train/wav.scp")" "$before"
 if command -v parallel > /dev/null; then
@@ -77,7 +77,7 @@ else
 fi
 
 # wav_facts
-printf 'a %s\nb %s\n' "$corpus/twice above.wav" "$tmp/work/silence.wav" > two.scp
+printf 'a %s\nb %s\n' "$corpus/twice above.wav" "$tmp/desk/silence.wav" > two.scp
 python3 -c 'import wave; w = wave.open("silence.wav", "wb"); w.setparams((2, 2, 16000, 0, "NONE", "")); w.writeframes(b"\0" * 64000)'
 check_equal "rate, channels, seconds, sound" "$(wav-copy scp:two.scp ark:- 2> /dev/null | "$utils/wav_facts.sh")" \
   $'a 8000 1 1 sound\nb 16000 2 1 silent'

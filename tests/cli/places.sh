@@ -71,7 +71,7 @@ splice-feats ark:@i ark:@o
 subset-feats --include=@i ark:@i ark:@o
 text-to-tokens --bpe-model=@i --non-lang-syms=@i @i ark:@i ark:@o
 tokens-to-text --bpe-model=@i @i ark:@i ark:@o
-transcribe --units=@i --fbank-config=@i --bpe-model=@i --non-lang-syms=@i --hot-words=@i --lm=@i --graph=@i --stats=@o @i @i PRINTS
+transcribe --allowed-words=@i --words=@i --units=@i --fbank-config=@i --bpe-model=@i --non-lang-syms=@i --hot-words=@i --lm=@i --graph=@i --stats=@o @i @i PRINTS
 tune-weights --lm-scores=ark:@i --not-for=ark:@i ark:@i ark:@i ark:@i ark:@i @o PRINTS
 wav-copy scp:@i ark:@o
 wav-to-duration scp:@i ark:@o'

@@ -165,34 +165,23 @@ TEST(AllowedWords, PosteriorsAreSumsOverAllPaths) {
   for (int trial = 0; trial < 20; ++trial) {
     const Tensor logp = LogPosteriors(&rng, {0, 2, 2, 0, 3, 0, 1}, 4, 2);
     // Words "2" and "3 1"; frames 1 to 3, 4, 6. Borders in the middle: 3 of 3 to 4, so 4.
-    const auto p = CtcWordPosteriors(logp, {{2, 1, 3}, {3, 4, 5}, {1, 6, 7}}, {{0, 1}, {1, 3}}, 0);
+    const auto p =
+        CtcWordPosteriors(logp, {{2, 1, 3}, {3, 4, 5}, {1, 6, 7}}, {{"", 0, 1}, {"", 1, 3}}, 0);
     ASSERT_EQ(p.size(), 2u);
     EXPECT_NEAR(p[0], (AllSums(logp, 0, 4)[{2}]), 1e-6);
     EXPECT_NEAR(p[1], (AllSums(logp, 4, 7)[{3, 1}]), 1e-6);
     // A token of no word between them has its own frames.
-    const auto q = CtcWordPosteriors(logp, {{2, 0, 1}, {1, 3, 4}, {3, 6, 7}}, {{0, 1}, {2, 3}}, 0);
+    const auto q =
+        CtcWordPosteriors(logp, {{2, 0, 1}, {1, 3, 4}, {3, 6, 7}}, {{"", 0, 1}, {"", 2, 3}}, 0);
     EXPECT_NEAR(q[0], (AllSums(logp, 0, 2)[{2}]), 1e-6);
     EXPECT_NEAR(q[1], (AllSums(logp, 5, 7)[{3}]), 1e-6);
   }
   const Tensor logp = LogPosteriors(&rng, {0, 2, 2}, 4, 2);
   EXPECT_TRUE(CtcWordPosteriors(logp, {}, {}, 0).empty());
-  EXPECT_THROW(CtcWordPosteriors(logp, {{4, 0, 1}}, {{0, 1}}, 0), DataError);
-  EXPECT_THROW(CtcWordPosteriors(logp, {{2, 2, 4}}, {{0, 1}}, 0), DataError);
-  EXPECT_THROW(CtcWordPosteriors(logp, {{2, 1, 2}, {3, 1, 2}}, {{0, 2}}, 0), DataError);
-  EXPECT_THROW(CtcWordPosteriors(logp, {{2, 1, 2}}, {{0, 2}}, 0), DataError);
-}
-
-TEST(AllowedWords, NBestPosteriors) {
-  EXPECT_TRUE(NBestWordPosteriors({}, 1).empty());
-  const std::vector<TimedHypothesis> nbest = {{std::log(0.5), {7, 8}, {0, 5}, {4, 9}},
-                                              {std::log(0.3), {7, 9}, {1, 5}, {5, 9}},
-                                              {std::log(0.2), {8, 7}, {0, 5}, {4, 9}}};
-  const auto p = NBestWordPosteriors(nbest, 1);
-  EXPECT_NEAR(p[0], 0.8, 1e-12);  // the third has it at another time
-  EXPECT_NEAR(p[1], 0.5, 1e-12);
-  EXPECT_EQ(NBestWordPosteriors({nbest[0]}, 1), (std::vector<double>{1, 1}));
-  const auto flat = NBestWordPosteriors(nbest, 0);  // an infinite temperature: all count alike
-  EXPECT_NEAR(flat[0], 2.0 / 3, 1e-12);
+  EXPECT_THROW(CtcWordPosteriors(logp, {{4, 0, 1}}, {{"", 0, 1}}, 0), DataError);
+  EXPECT_THROW(CtcWordPosteriors(logp, {{2, 2, 4}}, {{"", 0, 1}}, 0), DataError);
+  EXPECT_THROW(CtcWordPosteriors(logp, {{2, 1, 2}, {3, 1, 2}}, {{"", 0, 2}}, 0), DataError);
+  EXPECT_THROW(CtcWordPosteriors(logp, {{2, 1, 2}}, {{"", 0, 2}}, 0), DataError);
 }
 
 // Who says a word that is not on the list is heard as one that is, but not for sure.
@@ -206,11 +195,11 @@ TEST(AllowedWords, AWordOutsideTheListIsNotSure) {
     const Tensor logp = LogPosteriors(&rng, said, 6, 10);
     CtcPrefixBeamSearch search(10, 0, 0, extras);
     const CtcHypothesis best = CtcDecode(logp, 1, &search)[0];
-    std::vector<TokenFrames> frames;
+    std::vector<AlignedToken> frames;
     for (size_t i = 0; i < best.tokens.size(); ++i)
       frames.push_back({best.tokens[i], best.times[i], best.times[i] + 1});
     if (frames.empty()) return -1.0;
-    return CtcWordPosteriors(logp, frames, {{0, static_cast<int32_t>(frames.size())}}, 0)[0];
+    return CtcWordPosteriors(logp, frames, {{"", 0, static_cast<int32_t>(frames.size())}}, 0)[0];
   };
   int heard = 0;
   for (int trial = 0; trial < 50; ++trial) {
