@@ -37,6 +37,26 @@ void ForEachField(const FeedForwardConfig *, Fn fn) {
   fn("router-noise", &C::router_noise, kYoungTraining);
   fn("balance-weight", &C::balance_weight, kYoungTraining);
   fn("z-weight", &C::z_weight, kYoungTraining);
+  fn("importance-weight", &C::importance_weight, kYoungTraining);
+  fn("load-weight", &C::load_weight, kYoungTraining);
+  fn("sparsity-weight", &C::sparsity_weight, kYoungTraining);
+  fn("mean-importance-weight", &C::mean_importance_weight, kYoungTraining);
+  fn("topology-weight", &C::topology_weight, kYoungTraining);
+  fn("entropy-weight", &C::entropy_weight, kYoungTraining);
+  fn("distill-weight", &C::distill_weight, kYoungTraining);
+  fn("router-threshold", &C::router_threshold, kYoung);
+  fn("router-bias-rate", &C::router_bias_rate, kYoungTraining);
+  fn("router-pools", &C::router_pools, kYoung);
+  fn("router-segment", &C::router_segment, kYoung);
+  fn("router-layers", &C::router_layers, kYoung);
+  fn("router-heads", &C::router_heads, kYoung);
+  fn("router-jitter", &C::router_jitter, kYoungTraining);
+  fn("expert-dropout", &C::expert_dropout, kYoungTraining);
+  fn("capacity-factor", &C::capacity_factor, kYoungTraining);
+  fn("capacity-order", &C::capacity_order, kYoungTraining);
+  fn("mpo-shape", &C::mpo_shape, kYoung);
+  fn("mpo-bond", &C::mpo_bond, kYoung);
+  fn("core-gradient", &C::core_gradient, kYoungTraining);
 }
 
 template <class Fn>
