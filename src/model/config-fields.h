@@ -17,6 +17,9 @@ struct FieldKind {
   // Younger than the first files: written only where it is not the default, so that programs which
   // do not know the field read all models that do not use it.
   bool young = false;
+  // What its option of ModelOptions says of it, which sets it in encoder and decoders; null: the
+  // field has options of its own for each.
+  const char *help = nullptr;
 };
 
 // Calls fn(name, pointer to member, kind) for each field of a struct that is no struct itself. The
@@ -25,6 +28,8 @@ template <class Fn>
 void ForEachField(const FeedForwardConfig *, Fn fn) {
   using C = FeedForwardConfig;
   constexpr FieldKind kPlain{}, kYoung{false, true}, kYoungTraining{true, true};
+  const auto fixed = [](const char *help) { return FieldKind{false, true, help}; };
+  const auto training = [](const char *help) { return FieldKind{true, true, help}; };
   fn("hidden-dim", &C::hidden_dim, kPlain);
   fn("num-experts", &C::num_experts, kPlain);
   fn("experts-per-frame", &C::experts_per_frame, kPlain);
@@ -37,26 +42,43 @@ void ForEachField(const FeedForwardConfig *, Fn fn) {
   fn("router-noise", &C::router_noise, kYoungTraining);
   fn("balance-weight", &C::balance_weight, kYoungTraining);
   fn("z-weight", &C::z_weight, kYoungTraining);
-  fn("importance-weight", &C::importance_weight, kYoungTraining);
-  fn("load-weight", &C::load_weight, kYoungTraining);
-  fn("sparsity-weight", &C::sparsity_weight, kYoungTraining);
-  fn("mean-importance-weight", &C::mean_importance_weight, kYoungTraining);
-  fn("topology-weight", &C::topology_weight, kYoungTraining);
-  fn("entropy-weight", &C::entropy_weight, kYoungTraining);
-  fn("distill-weight", &C::distill_weight, kYoungTraining);
-  fn("router-threshold", &C::router_threshold, kYoung);
-  fn("router-bias-rate", &C::router_bias_rate, kYoungTraining);
-  fn("router-pools", &C::router_pools, kYoung);
-  fn("router-segment", &C::router_segment, kYoung);
-  fn("router-layers", &C::router_layers, kYoung);
-  fn("router-heads", &C::router_heads, kYoung);
-  fn("router-jitter", &C::router_jitter, kYoungTraining);
-  fn("expert-dropout", &C::expert_dropout, kYoungTraining);
-  fn("capacity-factor", &C::capacity_factor, kYoungTraining);
-  fn("capacity-order", &C::capacity_order, kYoungTraining);
-  fn("mpo-shape", &C::mpo_shape, kYoung);
-  fn("mpo-bond", &C::mpo_bond, kYoung);
-  fn("core-gradient", &C::core_gradient, kYoungTraining);
+  fn("importance-weight", &C::importance_weight,
+     training("training: weight of the loss on uneven sums of the routers' probabilities"));
+  fn("load-weight", &C::load_weight,
+     training("training: weight of the loss on uneven smoothed loads of experts"));
+  fn("sparsity-weight", &C::sparsity_weight,
+     training("training: weight of the loss that makes each frame's probabilities peaked"));
+  fn("mean-importance-weight", &C::mean_importance_weight,
+     training("training: weight of the loss that makes mean probabilities even"));
+  fn("topology-weight", &C::topology_weight,
+     training("training: weight of the loss that prefers experts cheap to reach"));
+  fn("entropy-weight", &C::entropy_weight,
+     training("training: weight of the entropy of each frame's probabilities"));
+  fn("distill-weight", &C::distill_weight,
+     training("training: weight of the loss that teaches a router of read-me"));
+  fn("router-threshold", &C::router_threshold,
+     fixed("of router top-p: probability that the experts of a frame make up"));
+  fn("router-bias-rate", &C::router_bias_rate,
+     training("training: what a step changes a bias of router sigmoid-bias by"));
+  fn("router-pools", &C::router_pools,
+     fixed("of router tag-pools: pools of experts, one for each tag"));
+  fn("router-segment", &C::router_segment,
+     fixed("of router segment: frames that share merged experts"));
+  fn("router-layers", &C::router_layers, fixed("of router read-me: blocks of its own transformer"));
+  fn("router-heads", &C::router_heads, fixed("of router read-me: attention heads of its blocks"));
+  fn("router-jitter", &C::router_jitter,
+     training("training: routers see their rows times uniform numbers from 1 - this to 1 + this"));
+  fn("expert-dropout", &C::expert_dropout,
+     training("training: dropout within experts; 0: dropout"));
+  fn("capacity-factor", &C::capacity_factor,
+     training("training: rows that an expert takes, in even shares; 0: all that come"));
+  fn("capacity-order", &C::capacity_order,
+     training("training: who stays where an expert has too many: first, random or priority"));
+  fn("mpo-shape", &C::mpo_shape,
+     fixed("of bank mpo: factors of outputs / of inputs, as 4x4x8/4x8x4; empty: chosen"));
+  fn("mpo-bond", &C::mpo_bond, fixed("of bank mpo: largest bond dimension; 0: full"));
+  fn("core-gradient", &C::core_gradient,
+     training("training: share of the steps in which bank mpo trains what its experts share"));
 }
 
 template <class Fn>

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <type_traits>
 
 #include "base/check.h"
 #include "base/error.h"
@@ -31,6 +32,19 @@ const char *RouterDoc() {
 const char *BankDoc() {
   static const std::string doc = Cat("the experts of a mixture: ", Join(BankNames(), ", "));
   return doc.c_str();
+}
+
+// Calls fn(name, pointer to member, description) for the fields of a mixture whose option goes for
+// encoder and decoders.
+template <class Fn>
+void ForEachMixtureOption(Fn fn) {
+  ForEachField(static_cast<const FeedForwardConfig *>(nullptr),
+               [&](const char *name, auto field, FieldKind kind) {
+                 // Options are no enumerations.
+                 if constexpr (!std::is_same_v<decltype(field), Activation FeedForwardConfig::*>) {
+                   if (kind.help != nullptr) fn(name, field, kind.help);
+                 }
+               });
 }
 
 // The one list of the options: fn(name, value, description) for each.
@@ -66,6 +80,9 @@ void VisitOptions(Options *o, Fn fn) {
   fn("balance-weight", &o->balance_weight,
      "training: weight of the loss that evens the load of experts");
   fn("z-weight", &o->z_weight, "training: weight of the loss that keeps a router's logits small");
+  ForEachMixtureOption([&](const char *name, auto field, const char *help) {
+    fn(name, &(o->mixture.*field), help);
+  });
   fn("layers", &o->layers, kLayersHelp);
   fn("dropout", &o->dropout, "dropout rate");
   fn("positional-dropout", &o->positional_dropout,
@@ -206,7 +223,18 @@ ModelOptions::ModelOptions(const ModelConfig &c) {
   decoder_router_dim = d.ffn.router_dim;
   decoder_router_noise = d.ffn.router_noise, decoder_balance_weight = d.ffn.balance_weight,
   decoder_z_weight = d.ffn.z_weight;
-  decoder_layers = LayersToString(d.layers, d.ffn, DecoderPlaces(d));
+  // Decoders of other mixtures than the encoder's say so block by block.
+  FeedForwardConfig decoder_ffn = d.ffn;
+  bool differ = false;
+  ForEachMixtureOption([&](const char *, auto field, const char *) {
+    mixture.*field = decoder_ffn.*field = e.ffn.*field;
+    differ |= d.ffn.*field != e.ffn.*field;
+  });
+  const LayerPlaces places = DecoderPlaces(d);
+  std::vector<FeedForwardConfig> decoder_list = d.layers;
+  if (differ && decoder_list.empty())
+    decoder_list.assign(static_cast<size_t>(places.num_blocks), d.ffn);
+  decoder_layers = LayersToString(decoder_list, decoder_ffn, places);
   decoder_dropout = d.dropout, decoder_positional_dropout = d.positional_dropout;
   vocab_size = c.vocab_size, blank = c.blank, sos = c.sos, eos = c.eos;
   ctc_weight = c.ctc_weight, reverse_weight = c.reverse_weight, label_smoothing = c.label_smoothing;
@@ -305,6 +333,9 @@ ModelConfig ModelOptions::Config() const {
   c.ctc_weight = ctc_weight, c.reverse_weight = reverse_weight, c.label_smoothing = label_smoothing;
   c.length_normalized_loss = length_normalized_loss;
   CheckBlocks(c);
+  ForEachMixtureOption([&](const char *, auto field, const char *) {
+    e.ffn.*field = d.ffn.*field = mixture.*field;
+  });
   e.layers = ParseLayers("layers", layers, e.ffn, EncoderPlaces(e));
   d.layers = ParseLayers("decoder-layers", decoder_layers, d.ffn, DecoderPlaces(d));
   CheckConfig(c);
