@@ -97,6 +97,22 @@ else
 fi
 check_equal "every utterance of both" "$(cut -d ' ' -f 1 exp/moe/1/words/test/4/fusion3.text | sort | xargs)" "$(cut -d ' ' -f 1 data/test/text | xargs)"
 check_equal "without hot words no parts" "$(grep -c 'B-WER' table.lms)" 0
+if command -v compile-graph > /dev/null; then
+  # The units cannot spell the words of one language: the graph of the other is there.
+  mkdir lm2
+  cp lm/x.arpa lm2
+  sed -e 's/ab/zz/g' -e 's/ba/zy/g' -e 's/ c/ zx/g' lm/y.arpa > lm2/y.arpa
+  if words --lms lm2 --hot-words hot > table.graphs 2> words.log; then
+    check_equal "the language without a graph" "$(grep -c 'no graph for y: see .*log/graph.y$' words.log)" 1
+    check_equal "it stops no other" "$(grep -cE '^  (graph|graph [+] hot words|3-best of lattices rescored [+] LM) .*by fusion: y$' table.graphs)" 6
+    check_equal "every utterance of both" "$(cut -d ' ' -f 1 exp/moe/1/words/test/4/wfst.text | sort | xargs)" "$(cut -d ' ' -f 1 data/test/text | xargs)"
+    check_equal "as fusion found it" "$(grep -h -e 'test[1357]' exp/moe/1/words/test/4/wfst.text | sort)" \
+      "$(grep -h -e 'test[1357]' exp/moe/1/words/test/4/fusion3.text | sort)"
+  else
+    check "graphs for each language" tail -n 5 words.log
+    check "it ran" false
+  fi
+fi
 
 # Word pieces: the model holds them, and hot words are spelled with them.
 tiny="$root/tests/support/tiny_word_pieces.py"
