@@ -50,7 +50,7 @@ StdVectorFst CopyWithin(const fst::Fst<StdArc> &lazy, int64_t max_states, const 
     if (max_states > 0 && known > max_states) {
       throw DataError(what, " has more than --max-states=", max_states,
                       " states; prune the language model or the lexicon, or raise --max-states "
-                      "where there is the memory (about 100 bytes a state)");
+                      "where there is the memory (about 400 bytes a state)");
     }
     while (out.NumStates() < known) out.AddState();
   };

@@ -187,7 +187,7 @@ class GraphDeterminizer {
       throw DataError("the determinisation of L o G has more than --max-states=", opts_.max_states,
                       out_.NumStates() >= opts_.max_states ? " states" : " states, by their size",
                       kAdvice, "; else prune the language model or the lexicon, or raise ",
-                      "--max-states where there is the memory (about 100 bytes a state)");
+                      "--max-states where there is the memory (about 400 bytes a state)");
     }
     return out_.AddState();
   }
