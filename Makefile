@@ -61,7 +61,7 @@ SUPPORT_LIB := $(BUILD)/libtest-support.a
 
 Q := $(if $(V),,@)
 
-.PHONY: all help deps test test-all test-build unit-build golden fuzz fuzz-build lint format demo bench bench-ops man install clean
+.PHONY: FORCE all help deps test test-all test-build unit-build golden fuzz fuzz-build lint format demo bench bench-ops man install clean
 .SECONDARY:
 .DELETE_ON_ERROR:
 

@@ -21,3 +21,11 @@ if command -v clang++ > /dev/null && command -v g++ > /dev/null; then
 else
   skip "optional packages with clang" "not installed"
 fi
+# Objects are as old as the flags that they were made with.
+object() { make_plain BUILD="$tmp/flags" CXXFLAGS="$1" "$tmp/flags/obj/src/base/rng.o" 2>&1 | grep -c ' CXX '; }
+if command -v g++ > /dev/null; then
+  check_equal "an object is made once" "$(object -O0) $(object -O0)" "1 0"
+  check_equal "and anew with other flags" "$(object -O1) $(object -O1)" "1 0"
+else
+  skip "objects and flags" "no g++"
+fi
