@@ -23,6 +23,7 @@
 #include "pipeline/align-words.h"
 #include "pipeline/encode-options.h"
 #include "pipeline/endpointer.h"
+#include "pipeline/feature-floor.h"
 #include "pipeline/model-scorer.h"
 #include "pipeline/segmenter.h"
 #include "pipeline/speech-gate.h"
@@ -40,6 +41,7 @@ struct TranscriberOptions {
   CtcSearchOptions search;
   RescoringOptions rescoring;
   bool rescore = true;
+  float feature_floor = 3;  // deviations; 0: none
   PrecisionOptions precision;
   ExpertOptions experts;
   TokenizerOptions tokenizer;
@@ -75,6 +77,7 @@ class Transcriber {
   std::unique_ptr<ModelScorer> scorer_;
   std::unique_ptr<Tokenizer> tokenizer_;
   std::unique_ptr<const WordAligner> aligner_;
+  std::unique_ptr<const FeatureFloor> floor_;
   std::unique_ptr<const SearchResource> search_;
   std::vector<int32_t> silence_tokens_;
   FbankOptions fbank_;
@@ -103,6 +106,7 @@ class TranscriberSession {
   int64_t NumRefused() const { return num_refused_; }
 
  private:
+  void Encode(Tensor feats);
   void Decode(const SpeechSegment &segment);
 
   const Transcriber &transcriber_;
