@@ -182,14 +182,9 @@ rescore() { # <name of the list> <dir> <name of the result> <config> [option...]
 # Graphs of the language models, where the tools for them were built and they are not too large.
 graphs=false
 make_graphs() {
-  local part graph
+  local part
   for part in $parts; do
-    graph=$top/graph/$part
-    mkdir -p "$graph"
-    quietly graph arpa-to-fst --write-symbol-table="$graph/words.txt" "$(lm_of "$part")" "$graph/G.fst" || return 1
-    quietly graph make-lexicon-fst --skip-unknown=true --read-symbol-table="$graph/words.txt" "$model" "$graph/L.fst" || return 1
-    quietly graph compile-graph --skip-missing=true --max-states="$max_states" --words="$graph/words.txt" "$model" "$graph/L.fst" "$graph/G.fst" \
-      "$graph/TLG.fst" || return 1
+    quietly graph word_graph.sh --max-states "$max_states" "$model" "$(lm_of "$part")" "$top/graph/$part" || return 1
   done
 }
 if has_lm && has_tool compile-graph; then
