@@ -37,6 +37,7 @@ void TranscriberOptions::Register(OptionParser *po) {
                "digital silence has, are raised to that; 0: as they are");
   tokenizer.Register(po, true);
   word_times.Register(po);
+  confidence_map.Register(po);
   po->RegisterInput(
       "units", &units,
       "what the model's tokens stand for, lines 'unit id', in place of what it holds");
@@ -111,6 +112,7 @@ Transcriber::Transcriber(const Context &ctx, const std::string &model, Transcrib
       fbank_.use_log_fbank ? static_cast<double>(opts_.feature_floor) : 0);
   aligner_ = std::make_unique<WordAligner>(tokenizer_.get(), opts_.search.blank,
                                            FrameTimesOf(info_), opts_.word_times);
+  confidence_map_ = opts_.confidence_map.Read();
   frame_seconds_ =
       FrameShiftSeconds(info_) * static_cast<double>(model_->Encoder().SubsamplingRate());
 }
@@ -203,6 +205,7 @@ void TranscriberSession::Decode(const SpeechSegment &segment) {
   const double length = static_cast<double>(frames) * transcriber_.frame_seconds_;
   out.words = transcriber_.aligner_->Align(segment.logp, chosen.tokens, length).words;
   if (out.words.empty()) return;
+  transcriber_.confidence_map_.Apply(&out.words);
   if (MeanPosterior(segment.logp, chosen.tokens, chosen.times) <
       static_cast<double>(opts.gate.min_posterior)) {
     ++num_refused_;

@@ -28,6 +28,7 @@
 #include "pipeline/segmenter.h"
 #include "pipeline/speech-gate.h"
 #include "text/tokenizer.h"
+#include "transcript/confidence-map.h"
 #include "transcript/timed-words.h"
 
 namespace u2moe {
@@ -46,6 +47,7 @@ struct TranscriberOptions {
   ExpertOptions experts;
   TokenizerOptions tokenizer;
   WordTimeOptions word_times;
+  ConfidenceMapOption confidence_map;
   std::string units, fbank_config;  // in place of the model's
 
   void Register(OptionParser *po);
@@ -80,6 +82,7 @@ class Transcriber {
   std::unique_ptr<const FeatureFloor> floor_;
   std::unique_ptr<const SearchResource> search_;
   std::vector<int32_t> silence_tokens_;
+  ConfidenceMap confidence_map_;
   FbankOptions fbank_;
   double frame_seconds_ = 0;  // from one encoder frame to the next
 };

@@ -51,6 +51,11 @@ for threads in 2 5; do
     check "the same" cmp want got
   done
 done
+echo confidence-slope=0.5 >map.conf
+$run $any --format=ctm --confidence-digits=9 small $list >want 2>/dev/null
+check "confidences, mapped" bash -c "$run $any --format=ctm --confidence-digits=9 --confidence-map=map.conf small $list >got"
+check "are the map of the unmapped" awk 'NR == FNR { x = $6 < 1e-7 ? 1e-7 : $6; want[FNR] = 1 / (1 + exp(-0.5 * log(x / (1 - x)))); next }
+  { d = $6 - want[FNR]; if (d < 0) d = -d; if (d > 1e-5) bad = 1 } END { exit bad || FNR < 5 }' want got
 $run $any small - <in/long.wav >got 2>/dev/null
 check_equal "standard input" "$(sed 's/^stdin/long/' got)" "$(grep '^long ' out)"
 check "a command" bash -c "$run $any small 'cat in/long.wav |' >got"

@@ -114,6 +114,28 @@ if command -v compile-graph > /dev/null; then
   fi
 fi
 
+# What confidences are worth: of an untrained model little, but each row is there, and maps are fitted on dev alone.
+confidence() { "$clone/utils/steps/confidence.sh" --chunks "-1 4" --beam 3 "$@" dump data test exp/moe/1; }
+if confidence --graphs exp/moe/1/words/test/graph > table.confidence 2> words.log; then
+  rows=$(command -v compile-graph > /dev/null && echo 6 || echo 2)
+  check_equal "confidences, both chunks" "$(grep -cE '^(-1|4) +(prefix +ctc|graph +ctc|graph +lattice) ' table.confidence)" "$rows"
+  for map in exp/moe/1/confidence/test/-1/*.conf; do
+    check_fails "${map##*/} is dev's" 2 'ark:data/dev/text is the set that the map was fitted on' \
+      compute-nce --config="$map" ark:data/dev/text "${map%.conf}.ctm"
+    check "${map##*/}: the words stay" cmp <(cut -d ' ' -f 1-5 "${map%.conf}.ctm") <(cut -d ' ' -f 1-5 "${map%.conf}.raw.ctm")
+  done
+else
+  check "confidences" tail -n 5 words.log
+  check "it ran" false
+fi
+if confidence > table.confidence 2> words.log; then
+  check_equal "without graphs" "$(grep -cE '^(-1|4) ' table.confidence)" 2
+else
+  check "without graphs" tail -n 5 words.log
+  check "it ran" false
+fi
+check_fails "maps of dev on dev" 2 'which is not what is reported' "$clone/utils/steps/confidence.sh" dump data dev exp/moe/1
+
 # Word pieces: the model holds them, and hot words are spelled with them.
 tiny="$root/tests/support/tiny_word_pieces.py"
 printf 'A 0\n' > a.units

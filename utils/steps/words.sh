@@ -212,11 +212,7 @@ rescore() { # <name of the list> <dir> <name of the result> <config> [option...]
 graphs=false
 no_graph=
 make_graph() { # <part> <folder>
-  mkdir -p "$2"
-  quietly "graph.$1" arpa-to-fst --write-symbol-table="$2/words.txt" "$(lm_of "$1")" "$2/G.fst" &&
-    quietly "graph.$1" make-lexicon-fst --skip-unknown=true --read-symbol-table="$2/words.txt" "$model" "$2/L.fst" &&
-    quietly "graph.$1" compile-graph --skip-missing=true --max-states="$max_states" --words="$2/words.txt" "$model" "$2/L.fst" \
-      "$2/G.fst" "$2/TLG.fst"
+  quietly "graph.$1" word_graph.sh --max-states "$max_states" "$model" "$(lm_of "$1")" "$2"
 }
 if has_lm && has_tool compile-graph; then
   for part in $parts; do
