@@ -25,7 +25,8 @@ CXXFLAGS_ALL := -std=c++17 $(INCLUDES) -Wall -Wextra -ffp-contract=off -MD -MP -
 LDFLAGS_ALL := -pthread $(if $(SANITIZE),-fsanitize=$(SANITIZE)) $(LDFLAGS)
 # Where OpenFst or SentencePiece is missing, what needs it is left out, and `make` says so. OPENFST= and SENTENCEPIECE=
 # leave it out where it is there.
-has_header = $(shell echo '__has_include(<$1>)' | $(CXX) -std=c++17 -x c++ -E -P - 2>/dev/null | grep -x 1)
+# In a directive: elsewhere clang knows no __has_include.
+has_header = $(shell printf '\043if __has_include(<%s>)\n1\n\043endif\n' '$1' | $(CXX) -std=c++17 -x c++ -E -P - 2>/dev/null | grep -x 1)
 OPENFST ?= $(call has_header,fst/fst.h)
 SENTENCEPIECE ?= $(call has_header,sentencepiece_processor.h)
 OPENFST := $(OPENFST)# asked once
@@ -60,7 +61,7 @@ SUPPORT_LIB := $(BUILD)/libtest-support.a
 
 Q := $(if $(V),,@)
 
-.PHONY: all help deps test test-all test-build unit-build golden fuzz fuzz-build lint format demo bench bench-ops man install clean
+.PHONY: FORCE all help deps test test-all test-build unit-build golden fuzz fuzz-build lint format demo bench bench-ops man install clean
 .SECONDARY:
 .DELETE_ON_ERROR:
 

@@ -4,11 +4,10 @@
 #include "base/log.h"
 #include "base/main.h"
 #include "modelfile/quantize.h"
+#include "pipeline/attention-output.h"
 #include "pipeline/attention-search.h"
 #include "pipeline/encode.h"
-#include "pipeline/nbest-table.h"
-#include "table/kaldi-tables.h"
-#include "table/text-tables.h"
+#include "pipeline/search-units.h"
 #include "table/utterance-loop.h"
 #include "table/utterance-reader.h"
 #include "util/options.h"
@@ -38,9 +37,13 @@ int Run(int argc, char *argv[]) {
       "       attention-decode final.safetensors ark:encoder.ark ark:- | tokens-to-text units.txt "
       "ark:- ark,t:-\n"
       "       attention-decode --ctc-weight=0 --nbest=5 final.safetensors ark:encoder.ark "
-      "ark,t:nbest.tokens\n");
+      "ark,t:nbest.tokens\n"
+      "       attention-decode --allowed-words=spellings.txt final.safetensors ark:encoder.ark "
+      "ark,t:hyp.tokens\n");
   AttentionBeamOptions opts;
   opts.Register(&po);
+  ModelWordsOptions allowed;
+  allowed.Register(&po);
   std::string components_wspecifier;
   po.RegisterOutput("components", &components_wspecifier,
                     "wspecifier for the scores before they are weighted, in double precision, "
@@ -64,21 +67,17 @@ int Run(int argc, char *argv[]) {
   const std::unique_ptr<AsrModel> model =
       ReadModelForInference(ctx, po.Arg(0), precision_opts, &info, &precision, ModelPart::kHeads);
   model->SetPolicy(experts.Apply(model->Config(), model->Policy()));
+  const std::unique_ptr<const AllowedWords> words =
+      allowed.Open(po.Arg(0), model->Config().vocab_size);
   const double frame_seconds =
       FrameShiftSeconds(info) * static_cast<double>(model->Encoder().SubsamplingRate());
   const std::string machine = DescribeMachine();
-  LOG_INFO << opts.ToString() << "; " << threads.ToString() << ", " << precision << ", " << machine;
+  LOG_INFO << opts.ToString() << allowed.words.ToString() << "; " << threads.ToString() << ", "
+           << precision << ", " << machine;
 
   UtteranceReader reader(po.Arg(1));  // joins the pieces of live recordings
-  Int32VectorWriter tokens(po.Arg(2));
-  std::unique_ptr<VectorWriter> scores;
-  if (po.NumArgs() > 3) scores = std::make_unique<VectorWriter>(po.Arg(3));
-  std::unique_ptr<DoubleVectorWriter> components;
-  if (!components_wspecifier.empty()) {
-    components = std::make_unique<DoubleVectorWriter>(components_wspecifier);
-  }
+  AttentionOutput output(po.Arg(2), po.OptionalArg(3), components_wspecifier, opts.nbest);
   Progress progress("searching", CountEntries(po.Arg(1)));
-  int64_t num_cut = 0;
   const auto read = [&](Job *job) {
     if (reader.Done()) return false;
     job->key = reader.Key();
@@ -89,33 +88,22 @@ int Run(int argc, char *argv[]) {
     return true;
   };
   const auto work = [&](Job *job) {
-    AttentionSearch search(ctx, *model, opts, components != nullptr);
+    AttentionSearch search(ctx, *model, opts, !components_wspecifier.empty(), words.get());
     search.Begin();
     search.Step(job->encoder_out);
     job->nbest = search.End();
   };
-  const auto write = [&](Job *job) {
-    num_cut += !job->nbest[0].ended;
-    for (size_t n = 0; n < job->nbest.size(); ++n) {
-      const AttentionHypothesis &h = job->nbest[n];
-      const std::string key = opts.nbest > 1 ? NbestKey(job->key, n + 1) : job->key;
-      tokens.Write(key, h.tokens);
-      if (scores) scores->Write(key, {static_cast<float>(h.total)});
-      if (components) components->Write(key, {h.attention, h.ctc});
-    }
-  };
+  const auto write = [&](Job *job) { output.Write(job->key, job->nbest); };
   ForEachUtterance<Job>(threads, &speed, &tally, &progress, read, work, write);
   reader.Close();
-  tokens.Close();
-  if (scores) scores->Close();
-  if (components) components->Close();
-  if (num_cut > 0) {
-    LOG_WARN << num_cut << " of " << tally.NumDone()
+  output.Close();
+  if (output.NumCut() > 0) {
+    LOG_WARN << output.NumCut() << " of " << tally.NumDone()
              << " utterances were cut off at the limit of length, before the decoder ended "
                 "them; a larger --ctc-weight keeps it from going round in circles";
   }
-  speed.Note("search", opts.ToString());
-  speed.Note("cut_off", static_cast<double>(num_cut));
+  speed.Note("search", opts.ToString() + allowed.words.ToString());
+  speed.Note("cut_off", static_cast<double>(output.NumCut()));
   speed.Note("threads", threads.threads);
   speed.Note("precision", precision);
   speed.Note("machine", machine);

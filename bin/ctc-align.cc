@@ -53,7 +53,7 @@ int Run(int argc, char *argv[]) {
 
   const std::unique_ptr<Tokenizer> tokenizer =
       OpenTokenizer(po.Arg(0), opts.tokenizer, !opts.tokens);
-  const FrameTimes frames = opts.Frames(po.Arg(0));
+  const FrameTimes frames = opts.frame_times.Frames(po.Arg(0));
   const WordAligner aligner(tokenizer.get(), opts.blank, frames, opts.times);
   const UtterancePlaces places(opts.segments);
   AlignmentTexts texts(opts, tokenizer.get(), po.Arg(2));

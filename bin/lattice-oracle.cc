@@ -31,8 +31,11 @@ int Run(int argc, char *argv[]) {
   po.RegisterInput("word-symbol-table", &symbols, "words.txt of the graph: references are text");
   po.AddPlaces([](Places *places) { places->Print("the totals"); });
   RegisterLatticeLimit(&po);
+  OracleOptions opts;
+  opts.Register(&po);
   UtteranceTally tally(&po);
   if (!po.Parse(argc, argv, 2, 4, InputArgs{2})) return 0;
+  opts.Check();
 
   std::optional<WordTable> table;
   std::optional<RandomAccessInt32VectorReader> ids;
@@ -55,7 +58,7 @@ int Run(int argc, char *argv[]) {
       std::vector<int32_t> reference;
       if (ids) reference = ids->Value(reader.Key());
       if (text) reference = IdsOfWords(*table, text->Value(reader.Key()));
-      const OraclePath path = FindOracle(reader.Value(), reference);
+      const OraclePath path = FindOracle(reader.Value(), reference, opts);
       if (words) words->Write(reader.Key(), path.words);
       if (errors) errors->Write(reader.Key(), static_cast<int32_t>(path.Errors()));
       length += static_cast<int64_t>(reference.size());

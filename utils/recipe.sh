@@ -278,6 +278,15 @@ words_runs() { # [<folder of further text>]
       --normalize-map "${normalize_map-}" --max-failures "$max_failures" dump data "$set" exp/JOB
     for run in ${runs//,/ }; do cat "exp/$run/words/$set/table.txt"; done
   done | tee exp/report/words.txt
+  for set in $tests; do
+    run-jobs --title="confidences of $set" --max-jobs="$decode_jobs" JOB="$runs" "exp/JOB/log/confidence.$set.log" \
+      confidence.sh --graphs "exp/JOB/words/$set/graph" --chunks "$chunks" --normalize "${normalize:-none}" \
+      --normalize-map "${normalize_map-}" --max-failures "$max_failures" dump data "$set" exp/JOB
+    for run in ${runs//,/ }; do
+      echo "$run, $set: what confidences are worth"
+      cat "exp/$run/confidence/$set/table.txt"
+    done
+  done | tee exp/report/confidence.txt
 }
 
 scratch= # a folder to remove at the end

@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <istream>
+#include <sstream>
 #include <utility>
 #include <vector>
 
@@ -16,6 +17,7 @@
 #include "audio/riff.h"
 #include "audio/sndfile-reader.h"
 #include "base/error.h"
+#include "base/log.h"
 #include "util/fd-stream.h"
 #include "util/io.h"
 #include "util/options.h"
@@ -160,7 +162,15 @@ class Spool {
   ~Spool() { std::fclose(file_); }
   Spool(const Spool &) = delete;
   Spool &operator=(const Spool &) = delete;
-  std::string Path() const { return Cat("/proc/self/fd/", fileno(file_)); }
+  int Number() const { return fileno(file_); }  // of the descriptor
+  std::string Path() const { return Cat("/proc/self/fd/", Number()); }
+  // The first 64 KB, which another process may have written.
+  std::string Text() {
+    std::string text(1 << 16, '\0');
+    std::rewind(file_);
+    text.resize(std::fread(text.data(), 1, text.size(), file_));
+    return text;
+  }
   void Append(const std::string &bytes) {
     if (std::fwrite(bytes.data(), 1, bytes.size(), file_) != bytes.size() ||
         std::fflush(file_) != 0) {
@@ -180,17 +190,82 @@ std::string Begin(const std::string &path) {
   return begin;
 }
 
-// Through ffmpeg, which gives a WAV file of its first audio track.
+// What ffmpeg says, by recording and not among what others say.
+class Complaints {
+ public:
+  std::string Redirection() const { return Cat(" 2>>/proc/", getpid(), "/fd/", spool_.Number()); }
+  // The first line, and how many more there are; "": none.
+  std::string Text() {
+    std::istringstream lines(spool_.Text());
+    std::string first, line;
+    int more = 0;
+    while (std::getline(lines, line)) {
+      if (Trim(line).empty()) continue;
+      if (first.empty()) {
+        first = line;
+      } else {
+        ++more;
+      }
+    }
+    // Without "[mov @ 0x55567eb12c8] ".
+    if (const size_t end = first.find("] "); StartsWith(first, "[") && end != std::string::npos)
+      first.erase(0, end + 2);
+    return first.empty() ? ""
+                         : Printable(first, 200) + (more > 0 ? Cat(" (and ", more, " more)") : "");
+  }
+
+ private:
+  Spool spool_;
+};
+
+// A WAV file out of ffmpeg.
+class FfmpegSource : public AudioFile::Source {
+ public:
+  FfmpegSource(const std::string &path, std::unique_ptr<Bytes> bytes, const WavHeader &header,
+               std::unique_ptr<Complaints> complaints)
+      : path_(path), wav_(std::move(bytes), header), complaints_(std::move(complaints)) {}
+  float SampleRate() const override { return wav_.SampleRate(); }
+  int64_t NumChannels() const override { return wav_.NumChannels(); }
+  double Seconds() const override { return wav_.Seconds(); }
+  bool Read(Tensor *samples) override {
+    try {
+      if (wav_.Read(samples)) return true;
+    } catch (const DataError &e) {
+      const std::string said = complaints_->Text();
+      throw DataError("ffmpeg cannot decode all of it: ", said.empty() ? e.what() : said,
+                      "; what can be decoded becomes a file with: ffmpeg -i FILE part.wav");
+    }
+    const std::string said = complaints_->Text();
+    if (!said.empty()) {
+      LOG_WARN << path_ << ": ffmpeg says: " << said << "; some of the recording may be missing";
+    }
+    return false;
+  }
+
+ private:
+  std::string path_;
+  WavSource wav_;
+  std::unique_ptr<Complaints> complaints_;
+};
+
+// Through ffmpeg, which gives a WAV file of its first audio track: in the time of the film, where
+// sound may begin late and have gaps, and only as long as it decodes without errors.
 std::unique_ptr<AudioFile::Source> OpenWithFfmpeg(const std::string &ffmpeg,
                                                   const std::string &path,
                                                   const std::string &cause) {
-  const std::string command = ShellQuote(ffmpeg) +
-                              " -nostdin -v error -protocol_whitelist file,pipe -i " +
-                              ShellQuote("file:" + path) + " -map 0:a:0 -f wav -c:a pcm_s16le - |";
+  auto complaints = std::make_unique<Complaints>();
+  const std::string command =
+      ShellQuote(ffmpeg) + " -nostdin -v error -xerror -protocol_whitelist file,pipe -i " +
+      ShellQuote("file:" + path) +
+      " -map 0:a:0 -af aresample=async=1:first_pts=0 -f wav -c:a pcm_s16le -" +
+      complaints->Redirection() + " |";
   auto bytes = std::make_unique<Bytes>(command, false);
   const auto fail = [&](const std::string &why) {
-    throw DataError("neither libsndfile (", cause, ") nor ffmpeg reads it: ", why,
-                    "; see what ffmpeg said above, or convert it");
+    const std::string said = complaints->Text();
+    if (said.find("matches no streams") != std::string::npos)
+      throw DataError("there is no sound in it: ffmpeg finds no audio track");
+    throw DataError("neither libsndfile (", cause,
+                    ") nor ffmpeg reads it: ", said.empty() ? why : said);
   };
   std::string begin;
   if (AppendBytes(bytes->Stream(), 12, &begin) < 12 || !IsWav(begin)) {
@@ -203,7 +278,7 @@ std::unique_ptr<AudioFile::Source> OpenWithFfmpeg(const std::string &ffmpeg,
   }
   const WavHeader header = ReadWavHeader(bytes->Stream(), begin);
   if (!header.format) fail("it gave " + header.encoding);
-  return std::make_unique<WavSource>(std::move(bytes), header);
+  return std::make_unique<FfmpegSource>(path, std::move(bytes), header, std::move(complaints));
 }
 
 std::unique_ptr<AudioFile::Source> OpenPath(const std::string &path, bool has_name) {

@@ -102,8 +102,8 @@ size_t AllowedWords::WholeWords(const std::vector<int32_t> &tokens) const {
 
 void AllowedWordsOptions::Register(OptionParser *po) {
   po->RegisterInput("allowed-words", &file,
-                    "file of the only words that may be found, separated by white space; with "
-                    "--method=wfst those of the graph that stand there");
+                    "file of the only words that may be found, separated by white space; in a "
+                    "graph of words those of its own that stand there");
 }
 
 std::string AllowedWordsOptions::ToString() const {

@@ -8,6 +8,7 @@
 
 #include "base/check.h"
 #include "base/error.h"
+#include "decode/allowed-words.h"
 
 namespace u2moe {
 
@@ -78,18 +79,22 @@ constexpr double kImpossible = -std::numeric_limits<double>::infinity();
 
 class Beam {
  public:
-  Beam(const AttentionBeamOptions &opts, const CtcPrefixScorer *ctc, LabelDecoder *decoder)
+  Beam(const AttentionBeamOptions &opts, const CtcPrefixScorer *ctc, LabelDecoder *decoder,
+       const AllowedWords *words)
       : opts_(opts),
         weight_(opts.ctc_weight),
         ctc_(weight_ > 0 ? ctc : nullptr),
         decoder_(decoder),
+        words_(words),
         end_(decoder->EndLabel()) {
     CHECK(weight_ == 0 || ctc != nullptr);
     places_.emplace_back();
+    if (words_ != nullptr) places_[0].words = words_->Begin();
     if (ctc_ != nullptr) places_[0].state = std::make_shared<CtcPrefixScorer::State>(ctc_->Start());
   }
 
-  // One more label for each hypothesis that has not ended; false where there is none.
+  // One more label for each hypothesis that has not ended; false where there is none, or where
+  // CTC has no room left for the words that were begun.
   bool Step() {
     std::vector<int32_t> labels, parents;
     for (Place &p : places_) {
@@ -111,6 +116,7 @@ class Beam {
         Propose(i, logp.Row(places_[i].row), logp.Cols());
       }
     }
+    if (words_ != nullptr && candidates_.empty()) return false;
     std::stable_sort(candidates_.begin(), candidates_.end(),
                      [](const Candidate &a, const Candidate &b) { return a.score > b.score; });
     if (candidates_.size() > static_cast<size_t>(opts_.beam)) {
@@ -138,7 +144,12 @@ class Beam {
 
   std::vector<AttentionHypothesis> Best() const {
     std::vector<AttentionHypothesis> best;
+    const auto whole = [this](const Place &p) {
+      return words_ == nullptr || p.ended || words_->MayEnd(p.words);
+    };
+    const bool any_whole = std::any_of(places_.begin(), places_.end(), whole);
     for (const Place &p : places_) {
+      if (any_whole && !whole(p)) continue;
       AttentionHypothesis h;
       h.tokens = p.tokens;
       h.attention = p.attention;
@@ -156,6 +167,10 @@ class Beam {
     if (best.size() > static_cast<size_t>(opts_.nbest)) {
       best.resize(static_cast<size_t>(opts_.nbest));
     }
+    if (!any_whole) {
+      best.resize(1);
+      best[0].tokens.resize(words_->WholeWords(best[0].tokens));
+    }
     return best;
   }
 
@@ -164,6 +179,7 @@ class Beam {
     std::vector<int32_t> tokens;
     double attention = 0, ctc = 0, score = 0;
     bool ended = false;
+    int32_t words = 0;                                    // the state of words_
     int32_t parent_node = -1, node = -1;                  // in the decoder's tree
     int64_t row = -1;                                     // of this step's log-probabilities
     std::shared_ptr<const CtcPrefixScorer::State> state;  // until it has ended
@@ -180,19 +196,33 @@ class Beam {
     return score + static_cast<double>(opts_.length_bonus) * static_cast<double>(labels);
   }
 
-  // The labels that the decoder likes best, so many beside the end, which is always among them.
-  void TakeLabels(const float *logp, int64_t vocab) {
+  // The labels that the decoder likes best of those that may come, so many beside the end, which
+  // is always among them if it may come.
+  void TakeLabels(const Place &place, const float *logp, int64_t vocab) {
     const int64_t wanted = weight_ == 0         ? opts_.beam
                            : opts_.pre_beam > 0 ? opts_.pre_beam
                                                 : (3 * int64_t{opts_.beam} + 1) / 2;
-    const auto kept = static_cast<std::ptrdiff_t>(std::min(wanted + 1, vocab));
-    labels_.resize(static_cast<size_t>(vocab));
-    std::iota(labels_.begin(), labels_.end(), 0);
+    bool may_end = true;
+    labels_.clear();
+    if (words_ == nullptr) {
+      labels_.resize(static_cast<size_t>(vocab));
+      std::iota(labels_.begin(), labels_.end(), 0);
+    } else {
+      for (const int32_t token : words_->Tokens(place.words)) {
+        CHECK_LT(token, vocab);
+        if (token != end_) labels_.push_back(token);
+      }
+      may_end = words_->MayEnd(place.words);
+      if (may_end) labels_.push_back(end_);
+    }
+    const auto kept = static_cast<std::ptrdiff_t>(
+        std::min(wanted + may_end, static_cast<int64_t>(labels_.size())));
     std::partial_sort(
         labels_.begin(), labels_.begin() + kept, labels_.end(),
         [logp](int32_t a, int32_t b) { return logp[a] != logp[b] ? logp[a] > logp[b] : a < b; });
     labels_.resize(static_cast<size_t>(kept));
-    if (std::find(labels_.begin(), labels_.end(), end_) == labels_.end()) labels_.back() = end_;
+    if (may_end && std::find(labels_.begin(), labels_.end(), end_) == labels_.end())
+      labels_.back() = end_;
   }
 
   void Propose(size_t place, const float *logp, int64_t vocab) {
@@ -203,7 +233,7 @@ class Beam {
                         " labels is NaN; is the encoder output of the same model?");
       }
     }
-    TakeLabels(logp, vocab);
+    TakeLabels(p, logp, vocab);
     prefix_scores_.assign(labels_.size(), 0.0);
     if (ctc_ != nullptr) ctc_->Score(*p.state, labels_, prefix_scores_.data());
     for (size_t i = 0; i < labels_.size(); ++i) {
@@ -225,11 +255,12 @@ class Beam {
     std::vector<Place> next;
     for (const Candidate &c : candidates_) {
       const Place &from = places_[c.place];
-      next.push_back({from.tokens, c.attention, c.ctc, c.score, true, -1, -1, -1, nullptr});
+      next.push_back({from.tokens, c.attention, c.ctc, c.score, true, 0, -1, -1, -1, nullptr});
       Place &p = next.back();
       if (c.label < 0 || c.label == end_) continue;
       p.ended = false;
       p.tokens.push_back(c.label);
+      if (words_ != nullptr) p.words = words_->Step(from.words, c.label);
       p.parent_node = from.node;
       if (ctc_ != nullptr) {
         p.state = std::make_shared<CtcPrefixScorer::State>(ctc_->Extend(*from.state, c.label));
@@ -242,6 +273,7 @@ class Beam {
   const double weight_;
   const CtcPrefixScorer *ctc_;
   LabelDecoder *decoder_;
+  const AllowedWords *words_;  // or null
   const int32_t end_;
   int32_t num_nodes_ = 0;
   std::vector<Place> places_;  // best first
@@ -266,9 +298,10 @@ double CtcScore(const CtcPrefixScorer &ctc, const AttentionHypothesis &h) {
 
 std::vector<AttentionHypothesis> AttentionBeamSearch(const AttentionBeamOptions &opts,
                                                      int64_t num_frames, const CtcPrefixScorer *ctc,
-                                                     LabelDecoder *decoder) {
+                                                     LabelDecoder *decoder,
+                                                     const AllowedWords *words) {
   CHECK(ctc == nullptr || ctc->NumFrames() == num_frames);
-  Beam beam(opts, ctc, decoder);
+  Beam beam(opts, ctc, decoder, words);
   const int64_t max_length = opts.MaxLength(num_frames);
   for (int64_t step = 0; step < max_length && !beam.Decided(max_length - step); ++step) {
     if (!beam.Step()) break;

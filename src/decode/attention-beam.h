@@ -15,6 +15,8 @@
 
 namespace u2moe {
 
+class AllowedWords;
+
 // A left-to-right decoder beside one utterance's encoder output.
 class LabelDecoder {
  public:
@@ -72,12 +74,18 @@ struct AttentionHypothesis {
 // scores the one that comes from the better one of the step before, then the one with the label
 // that the decoder likes better.
 //
+// words, if not null, is a list of the only words that may be found: proposed are labels with which
+// the list lets a hypothesis go on, however few the decoder likes better than others, and the end
+// after whole words alone. What the limit of length cuts off inside a word is left out; where that
+// is all there is, the best one ends after its last whole word, and keeps the scores that it had.
+//
 // Returns at most opts.nbest hypotheses, best first, at least one. ctc: null, or the scorer of the
 // same frames, which opts.ctc_weight above 0 needs (CHECK). Throws DataError where the decoder's
 // log-probabilities are NaN.
 std::vector<AttentionHypothesis> AttentionBeamSearch(const AttentionBeamOptions &opts,
                                                      int64_t num_frames, const CtcPrefixScorer *ctc,
-                                                     LabelDecoder *decoder);
+                                                     LabelDecoder *decoder,
+                                                     const AllowedWords *words = nullptr);
 
 }  // namespace u2moe
 

@@ -117,6 +117,21 @@ std::vector<int32_t> CtcAlignment::Path(int32_t blank) const {
   return path;
 }
 
+CtcAlignment AlignmentOfPath(Span<int32_t> path, int32_t blank) {
+  CtcAlignment result;
+  result.frame_log_probs.assign(path.size(), 0);
+  for (size_t t = 0; t < path.size(); ++t) {
+    if (path[t] == blank) continue;
+    const auto frame = static_cast<int32_t>(t);
+    if (t == 0 || path[t] != path[t - 1]) {
+      result.tokens.push_back({path[t], frame, frame + 1, frame, 0, 0});
+    } else {
+      ++result.tokens.back().end;
+    }
+  }
+  return result;
+}
+
 CtcAlignment AlignCtc(ConstView logp, Span<int32_t> tokens, int32_t blank) {
   CtcAlignment result;
   CheckTokens(logp, tokens, blank);

@@ -28,6 +28,11 @@ struct CtcAlignment {
   std::vector<int32_t> Path(int32_t blank) const;
 };
 
+// The alignment that a path is, given as its token, or the blank, in each frame: equal neighbours
+// are one token. Probabilities are 1, and the peak is the first frame. The inverse of Path where no
+// token follows itself without a blank.
+CtcAlignment AlignmentOfPath(Span<int32_t> path, int32_t blank);
+
 // The most probable path of CTC (CtcChain in util/ctc-topology.h, as the loss has it) that stands
 // for the tokens, in logp [T, V], natural logarithms of probabilities. Of equally probable ones it
 // is that whose tokens come, and give way to the next, the earliest: the one with the later state

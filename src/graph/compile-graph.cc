@@ -4,18 +4,13 @@
 #include <set>
 
 #include "base/error.h"
-#include "util/text.h"
+#include "graph/determinize-graph.h"
 
 namespace u2moe {
 namespace {
 
 using fst::StdArc;
 using fst::StdVectorFst;
-
-std::string WordName(const WordTable *words, int32_t label) {
-  const std::string *word = words == nullptr ? nullptr : words->Word(label);
-  return word == nullptr ? Cat("word ", label) : Cat("'", Printable(*word), "' (", label, ")");
-}
 
 void CheckWords(const StdVectorFst &lexicon, const StdVectorFst &grammar,
                 const CompileGraphOptions &opts, CompileGraphNotes *notes) {
@@ -55,7 +50,7 @@ StdVectorFst CopyWithin(const fst::Fst<StdArc> &lazy, int64_t max_states, const 
     if (max_states > 0 && known > max_states) {
       throw DataError(what, " has more than --max-states=", max_states,
                       " states; prune the language model or the lexicon, or raise --max-states "
-                      "where there is the memory (about 100 bytes a state)");
+                      "where there is the memory (about 400 bytes a state)");
     }
     while (out.NumStates() < known) out.AddState();
   };
@@ -152,15 +147,7 @@ StdVectorFst CompileGraph(const StdVectorFst &lexicon, const StdVectorFst &gramm
   if (lg.NumStates() == 0)
     throw DataError("L o G is empty: no sentence of the language model has a pronunciation");
   CheckCycles(lg, opts);
-  StdVectorFst det;
-  {
-    const fst::DeterminizeFst<StdArc> lazy(
-        lg, fst::DeterminizeFstOptions<StdArc>(fst::CacheOptions(true, 0)));
-    det = CopyWithin(lazy, opts.max_states,
-                     "the determinisation of L o G (does each pronunciation that is another's, or "
-                     "another's beginning, end in a disambiguation symbol, as make-lexicon-fst "
-                     "makes it?)");
-  }
+  StdVectorFst det = DeterminizeGraph(lg, {opts.max_states, opts.words});
   lg = StdVectorFst();
   Note("det(L o G)", det, notes);
   fst::EncodeMapper<StdArc> encoder(fst::kEncodeLabels | fst::kEncodeWeights);

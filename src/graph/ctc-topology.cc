@@ -41,9 +41,10 @@ class Composer {
     const auto [found, is_new] = ids_.emplace(key, static_cast<int>(pairs_.size()));
     if (is_new) {
       if (max_states_ > 0 && static_cast<int64_t>(pairs_.size()) >= max_states_) {
-        throw DataError("T o LG has more than --max-states=", max_states_,
-                        " states; prune the language model, take --topology=compact, or raise "
-                        "--max-states where there is the memory (about 100 bytes a state)");
+        throw DataError(
+            "T o LG has more than --max-states=", max_states_,
+            " states; prune the language model, take --topology=compact, or raise "
+            "--max-states where there is the memory (about 100 bytes a state, 16 an arc)");
       }
       pairs_.push_back(p);
       out_.AddState();

@@ -69,6 +69,11 @@ std::vector<std::string> WordTable::Words() const {
   return words;
 }
 
+std::string WordName(const WordTable *words, int32_t id) {
+  const std::string *word = words == nullptr ? nullptr : words->Word(id);
+  return word == nullptr ? Cat("word ", id) : Cat("'", Printable(*word), "' (", id, ")");
+}
+
 bool IsDisambigSymbol(std::string_view symbol) {
   if (symbol.size() < 2 || symbol[0] != '#') return false;
   if (StartsWith(symbol, "#nonterm")) return true;

@@ -44,6 +44,9 @@ class WordTable {
   int32_t largest_ = 0;
 };
 
+// A word for messages, with its id; by its id alone where the table (which may be null) lacks it.
+std::string WordName(const WordTable *words, int32_t id);
+
 // Whether a symbol is one of Kaldi's disambiguation symbols: # and digits, or #nonterm...
 bool IsDisambigSymbol(std::string_view symbol);
 

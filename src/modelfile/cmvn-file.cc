@@ -117,4 +117,18 @@ void SetGlobalCmvn(const GlobalCmvn &cmvn, const std::string &source, AsrModel *
   ForEachParam(model, store);
 }
 
+GlobalCmvn GlobalCmvnOf(AsrModel *model) {
+  GlobalCmvn cmvn;
+  ForEachParamOrPacked(
+      model,
+      [&](const ParamInfo &info, const Tensor *tensor) {
+        std::vector<double> *values = info.name == "encoder.global_cmvn.mean"   ? &cmvn.mean
+                                      : info.name == "encoder.global_cmvn.istd" ? &cmvn.istd
+                                                                                : nullptr;
+        if (values != nullptr) values->assign(tensor->Data(), tensor->Data() + tensor->Size());
+      },
+      [](const ParamInfo &, const Tensor *, const PackedMatrix *) {});
+  return cmvn;
+}
+
 }  // namespace u2moe

@@ -25,6 +25,10 @@ GlobalCmvn ReadGlobalCmvn(const std::string &name);
 // dimension is not the model's or a value is not finite in float32.
 void SetGlobalCmvn(const GlobalCmvn &cmvn, const std::string &source, AsrModel *model);
 
+// What the encoder's buffers hold: means 0 and istd 1 where the model does not normalise. Its
+// weights may be packed.
+GlobalCmvn GlobalCmvnOf(AsrModel *model);
+
 }  // namespace u2moe
 
 #endif  // U2MOE_MODELFILE_CMVN_FILE_H_

@@ -13,6 +13,7 @@
 #include "tensor/view.h"
 #include "text/tokenizer.h"
 #include "transcript/timed-words.h"
+#include "util/options.h"
 
 namespace u2moe {
 
@@ -20,12 +21,23 @@ namespace u2moe {
 // where it has none) and its subsampling.
 FrameTimes FrameTimesOf(const ModelInfo &info);
 
+// --frame-shift and --frame-center.
+struct FrameTimeOptions {
+  double shift = 0, center = -1;  // s; 0 and -1: the model's
+
+  void Register(OptionParser *po);
+  void Check() const;  // throws UsageError
+  // Of a model file; for a unit table those of the options, else of a model of rate 4 with features
+  // of 10 ms.
+  FrameTimes Frames(const std::string &units_or_model) const;
+};
+
 struct AlignedWords {
   CtcAlignment alignment;
   std::vector<TokenWord> token_words;
   std::vector<WordFrames> frames;
   std::vector<WordScore> scores;
-  // Times in seconds of the utterance; confidences are CtcWordPosteriors.
+  // Times in seconds of the utterance. Confidences: of Align CtcWordPosteriors, of Place none.
   std::vector<TimedWord> words;
   double duration = 0;
 };
@@ -42,6 +54,9 @@ class WordAligner {
   // AlignCtc and Tokenizer::DecodeWords.
   AlignedWords Align(ConstView logp, const std::vector<int32_t> &tokens,
                      double duration = -1) const;
+  // The words of an alignment that is known: all but their scores. Throws DataError as
+  // Tokenizer::DecodeWords.
+  AlignedWords Place(CtcAlignment alignment, double duration = -1) const;
 
   const FrameTimes &Frames() const { return frames_; }
 

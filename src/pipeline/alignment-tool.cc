@@ -24,27 +24,34 @@ Tensor Table(const std::vector<Item> &items, int64_t columns, const Fill &fill) 
 
 }  // namespace
 
-void AlignmentOptions::Register(OptionParser *po) {
+void TimedWordOptions::Register(OptionParser *po) {
   transcript.Register(po);
   times.Register(po);
+  confidence_map.Register(po);
   tokenizer.Register(po, true);
+  frame_times.Register(po);
   po->Register("blank", &blank, "id of the blank");
+  po->RegisterInput("segments", &segments,
+                    "Kaldi's segments file: times become those of its recordings");
+}
+
+void TimedWordOptions::Check() const {
+  transcript.Check();
+  times.Check();
+  tokenizer.Check();
+  frame_times.Check();
+  if (blank < 0) throw UsageError("--blank=", blank, ": must be from 0 up");
+}
+
+void AlignmentOptions::Register(OptionParser *po) {
+  TimedWordOptions::Register(po);
   po->Register(
       "tokens", &tokens,
       "the transcripts are token ids, int32 vectors as text-to-tokens and ctc-decode write "
       "them");
-  po->Register(
-      "frame-shift", &frame_shift,
-      "seconds from row to row of the log-posteriors; 0: the model's, 0.04 where only units "
-      "are given");
-  po->Register("frame-center", &frame_center,
-               "seconds from the begin of the recording to the middle of what the first row was "
-               "computed from; -1: the model's, 0.0425 where only units are given");
   po->Register("peaks", &peaks,
                "times as CTC has them, from the peak of a word's first token to that of its last; "
                "nothing is corrected");
-  po->RegisterInput("segments", &segments,
-                    "Kaldi's segments file: times become those of its recordings");
   po->RegisterInput(
       "reference", &reference,
       "CTM file with the true times of the same words, to tell how far these are off");
@@ -64,27 +71,10 @@ void AlignmentOptions::Register(OptionParser *po) {
 }
 
 void AlignmentOptions::Check() const {
-  transcript.Check();
-  times.Check();
-  tokenizer.Check();
-  if (blank < 0) throw UsageError("--blank=", blank, ": must be from 0 up");
-  if (!(frame_shift >= 0 && frame_shift <= 10)) {
-    throw UsageError("--frame-shift=", frame_shift, ": expected seconds, or 0 for the model's");
-  }
-  if (!(frame_center == -1 || (frame_center >= 0 && frame_center <= 10))) {
-    throw UsageError("--frame-center=", frame_center, ": expected seconds, or -1 for the model's");
-  }
+  TimedWordOptions::Check();
   if (fit && reference.empty()) {
     throw UsageError("--fit needs --reference=CTM, the true times of a development set");
   }
-}
-
-FrameTimes AlignmentOptions::Frames(const std::string &units_or_model) const {
-  FrameTimes frames;
-  if (IsModelFile(units_or_model)) frames = FrameTimesOf(ReadModelInfo(units_or_model));
-  if (frame_shift > 0) frames.shift = frame_shift;
-  if (frame_center >= 0) frames.center = frame_center;
-  return frames;
 }
 
 AlignmentTexts::AlignmentTexts(const AlignmentOptions &opts, const Tokenizer *tokenizer,
@@ -132,8 +122,20 @@ Segment UtterancePlaces::Find(const std::string &utterance) const {
   return found->second;
 }
 
+TimedSegment SegmentAt(const Segment &place, const std::string &utterance, double duration,
+                       std::vector<TimedWord> words) {
+  TimedSegment segment;
+  segment.recording = place.recording;
+  segment.utterance = utterance;
+  segment.channel = place.channel < 0 ? 1 : place.channel + 1;
+  segment.words = std::move(words);
+  const double end = place.end >= 0 ? place.end : place.start + duration;
+  ShiftToRecording(place.start, end, &segment);
+  return segment;
+}
+
 AlignmentOutput::AlignmentOutput(const AlignmentOptions &opts, const std::string &out)
-    : opts_(opts), out_(out) {
+    : opts_(opts), confidence_map_(opts.confidence_map.Read()), out_(out) {
   if (!opts.reference.empty()) reference_ = ReadCtm(opts.reference);
   if (!opts.fit) transcript_ = std::make_unique<TranscriptFiles>(opts.transcript, out);
   if (!opts.alignment.empty()) alignment_ = std::make_unique<Int32VectorWriter>(opts.alignment);
@@ -175,14 +177,8 @@ void AlignmentOutput::Write(const std::string &utterance, const Segment &place,
     if (opts_.fit) fitted_.push_back(std::move(f));
   }
   if (transcript_) {
-    TimedSegment segment;
-    segment.recording = place.recording;
-    segment.utterance = utterance;
-    segment.channel = place.channel < 0 ? 1 : place.channel + 1;
-    segment.words = aligned.words;
-    const double end = place.end >= 0 ? place.end : place.start + aligned.duration;
-    ShiftToRecording(place.start, end, &segment);
-    transcript_->Write(segment);
+    confidence_map_.Apply(&aligned.words);
+    transcript_->Write(SegmentAt(place, utterance, aligned.duration, aligned.words));
   }
   WriteTables(utterance, aligned);
 }

@@ -1,5 +1,5 @@
 // What ctc-align is made of beside the alignment itself: its options, transcripts by utterance, and
-// what it writes.
+// what it writes; and what lattice-to-ctm-conf shares with it.
 #ifndef U2MOE_PIPELINE_ALIGNMENT_TOOL_H_
 #define U2MOE_PIPELINE_ALIGNMENT_TOOL_H_
 
@@ -16,27 +16,33 @@
 #include "table/kaldi-tables.h"
 #include "table/text-tables.h"
 #include "text/tokenizer.h"
+#include "transcript/confidence-map.h"
 #include "transcript/transcript-files.h"
 #include "util/options.h"
 
 namespace u2moe {
 
-struct AlignmentOptions {
+// What every tool has that writes words with times of utterances.
+struct TimedWordOptions {
   int32_t blank = 0;
-  bool tokens = false;
-  double frame_shift = 0, frame_center = -1;  // s; 0 and -1: the model's
-  bool peaks = false;
-  std::string segments, reference, alignment, token_scores, word_scores;
-  bool fit = false;
+  FrameTimeOptions frame_times;
+  WordTimeOptions times;
+  std::string segments;
   TokenizerOptions tokenizer;
   TranscriptOptions transcript;
-  WordTimeOptions times;
+  ConfidenceMapOption confidence_map;
 
   void Register(OptionParser *po);
   void Check() const;  // throws UsageError
-  // Of a model file; for a unit table those of the options, else of a model of rate 4 with features
-  // of 10 ms.
-  FrameTimes Frames(const std::string &units_or_model) const;
+};
+
+struct AlignmentOptions : TimedWordOptions {
+  bool tokens = false, peaks = false;
+  std::string reference, alignment, token_scores, word_scores;
+  bool fit = false;
+
+  void Register(OptionParser *po);
+  void Check() const;  // throws UsageError
 };
 
 // The transcripts, as words or as tokens, by utterance.
@@ -74,6 +80,11 @@ class UtterancePlaces {
   std::unordered_map<std::string, Segment> segments_;
 };
 
+// An utterance's words, with times of its own, where it lies in its recording. duration: its
+// seconds, where the place has no end.
+TimedSegment SegmentAt(const Segment &place, const std::string &utterance, double duration,
+                       std::vector<TimedWord> words);
+
 class AlignmentOutput {
  public:
   // out: the transcript or, with opts.fit, the configuration.
@@ -93,6 +104,7 @@ class AlignmentOutput {
   void WriteTables(const std::string &utterance, const AlignedWords &aligned);
 
   AlignmentOptions opts_;
+  ConfidenceMap confidence_map_;
   std::string out_;
   std::unique_ptr<TranscriptFiles> transcript_;
   std::unique_ptr<Int32VectorWriter> alignment_;

@@ -36,8 +36,13 @@ class ModelDecoder : public LabelDecoder {
 }  // namespace
 
 AttentionSearch::AttentionSearch(const Context &ctx, const AsrModel &model,
-                                 const AttentionBeamOptions &opts, bool with_ctc)
-    : ctx_(ctx), model_(model), opts_(opts), with_ctc_(with_ctc || opts.ctc_weight > 0) {
+                                 const AttentionBeamOptions &opts, bool with_ctc,
+                                 const AllowedWords *words)
+    : ctx_(ctx),
+      model_(model),
+      opts_(opts),
+      with_ctc_(with_ctc || opts.ctc_weight > 0),
+      words_(words) {
   opts.Check();
 }
 
@@ -72,7 +77,7 @@ std::vector<AttentionHypothesis> AttentionSearch::End() {
   const StageScope stage(Stage::kSearch);
   ModelDecoder decoder(ctx_, model_, encoder_out);
   std::vector<AttentionHypothesis> best =
-      AttentionBeamSearch(opts_, frames_, ctc ? &*ctc : nullptr, &decoder);
+      AttentionBeamSearch(opts_, frames_, ctc ? &*ctc : nullptr, &decoder, words_);
   computed_ += decoder.NumComputed();
   return best;
 }

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "decode/allowed-words.h"
 #include "decode/attention-beam.h"
 #include "model/asr-model.h"
 
@@ -17,9 +18,10 @@ namespace u2moe {
 class AttentionSearch {
  public:
   // model, ready for inference with its CTC head and left-to-right decoder, must outlive the
-  // search. with_ctc: CTC scores of the results even where opts.ctc_weight is 0.
+  // search, and so must the allowed words, whose tokens are the model's; null: any may be found.
+  // with_ctc: CTC scores of the results even where opts.ctc_weight is 0.
   AttentionSearch(const Context &ctx, const AsrModel &model, const AttentionBeamOptions &opts,
-                  bool with_ctc = false);
+                  bool with_ctc = false, const AllowedWords *words = nullptr);
 
   // Forgets everything: the next Step starts a segment.
   void Begin();
@@ -38,6 +40,7 @@ class AttentionSearch {
   const AsrModel &model_;
   AttentionBeamOptions opts_;
   bool with_ctc_;
+  const AllowedWords *words_;
   std::vector<float> gathered_;  // [T, D]
   int64_t frames_ = 0, computed_ = 0;
 };

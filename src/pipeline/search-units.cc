@@ -2,6 +2,7 @@
 
 #include <memory>
 
+#include "base/error.h"
 #include "modelfile/model-tokenizer.h"
 
 namespace u2moe {
@@ -24,6 +25,27 @@ SearchUnits SearchUnitsOptions::Open(const CtcSearchOptions &search) const {
   return {cutter->Units().Units(),
           [cutter](const std::vector<std::string> &words) { return cutter->Encode(words, -1); },
           tokenizer.space_unit};
+}
+
+void ModelWordsOptions::Register(OptionParser *po) {
+  words.Register(po);
+  po->RegisterInput("units", &units,
+                    "for --allowed-words: what the model's tokens stand for, lines 'unit id', in "
+                    "place of what it holds");
+}
+
+std::unique_ptr<const AllowedWords> ModelWordsOptions::Open(const std::string &model,
+                                                            int32_t vocab_size) const {
+  if (words.file.empty()) return nullptr;
+  CtcSearchOptions search;
+  search.allowed_words = words;
+  const std::string &source = units.empty() ? model : units;
+  const SearchUnits opened = SearchUnitsOptions{source, {}}.Open(search);
+  if (static_cast<int32_t>(opened.units.size()) != vocab_size) {
+    throw DataError(source, ": ", opened.units.size(), " units, but the model has ", vocab_size,
+                    "; give those that it was trained with");
+  }
+  return std::make_unique<const AllowedWords>(MakeAllowedWords(words, opened));
 }
 
 }  // namespace u2moe

@@ -32,8 +32,12 @@ void TranscriberOptions::Register(OptionParser *po) {
   rescoring.RegisterWeights(po);
   endpoint.Register(po);
   gate.Register(po);
+  po->Register("feature-floor", &feature_floor,
+               "frames with features so many deviations below the mean of the model's training, as "
+               "digital silence has, are raised to that; 0: as they are");
   tokenizer.Register(po, true);
   word_times.Register(po);
+  confidence_map.Register(po);
   po->RegisterInput(
       "units", &units,
       "what the model's tokens stand for, lines 'unit id', in place of what it holds");
@@ -50,6 +54,8 @@ void TranscriberOptions::Check() const {
   rescoring.Check();
   endpoint.Check();
   gate.Check();
+  if (!(feature_floor >= 0 && feature_floor < 1000))
+    throw UsageError("--feature-floor=", feature_floor, ": must be a number from 0 up");
   tokenizer.Check();
   word_times.Check();
   precision.Check();
@@ -101,8 +107,12 @@ Transcriber::Transcriber(const Context &ctx, const std::string &model, Transcrib
     FitToModel(model_->HasRightDecoder(), po, &opts_.rescoring);
     scorer_ = std::make_unique<ModelScorer>(ctx_, *model_);
   }
+  floor_ = std::make_unique<FeatureFloor>(
+      GlobalCmvnOf(model_.get()),
+      fbank_.use_log_fbank ? static_cast<double>(opts_.feature_floor) : 0);
   aligner_ = std::make_unique<WordAligner>(tokenizer_.get(), opts_.search.blank,
                                            FrameTimesOf(info_), opts_.word_times);
+  confidence_map_ = opts_.confidence_map.Read();
   frame_seconds_ =
       FrameShiftSeconds(info_) * static_cast<double>(model_->Encoder().SubsamplingRate());
 }
@@ -143,12 +153,17 @@ void TranscriberSession::Accept(ConstView samples) {
     const StageScope stage(Stage::kFeatures);
     feats = features_.Accept(samples);
   }
+  Encode(std::move(feats));
+}
+
+void TranscriberSession::Encode(Tensor feats) {
+  transcriber_.floor_->Apply(&feats);
   segmenter_.Accept(feats);
 }
 
 void TranscriberSession::Finish() {
   try {
-    segmenter_.Accept(features_.Flush());
+    Encode(features_.Flush());
   } catch (const DataError &) {
     // Flush() refuses only what is too short for a frame; other features were checked as they came.
     if (features_.Seconds() > 1) throw;
@@ -190,6 +205,7 @@ void TranscriberSession::Decode(const SpeechSegment &segment) {
   const double length = static_cast<double>(frames) * transcriber_.frame_seconds_;
   out.words = transcriber_.aligner_->Align(segment.logp, chosen.tokens, length).words;
   if (out.words.empty()) return;
+  transcriber_.confidence_map_.Apply(&out.words);
   if (MeanPosterior(segment.logp, chosen.tokens, chosen.times) <
       static_cast<double>(opts.gate.min_posterior)) {
     ++num_refused_;

@@ -23,10 +23,12 @@
 #include "pipeline/align-words.h"
 #include "pipeline/encode-options.h"
 #include "pipeline/endpointer.h"
+#include "pipeline/feature-floor.h"
 #include "pipeline/model-scorer.h"
 #include "pipeline/segmenter.h"
 #include "pipeline/speech-gate.h"
 #include "text/tokenizer.h"
+#include "transcript/confidence-map.h"
 #include "transcript/timed-words.h"
 
 namespace u2moe {
@@ -40,10 +42,12 @@ struct TranscriberOptions {
   CtcSearchOptions search;
   RescoringOptions rescoring;
   bool rescore = true;
+  float feature_floor = 3;  // deviations; 0: none
   PrecisionOptions precision;
   ExpertOptions experts;
   TokenizerOptions tokenizer;
   WordTimeOptions word_times;
+  ConfidenceMapOption confidence_map;
   std::string units, fbank_config;  // in place of the model's
 
   void Register(OptionParser *po);
@@ -75,8 +79,10 @@ class Transcriber {
   std::unique_ptr<ModelScorer> scorer_;
   std::unique_ptr<Tokenizer> tokenizer_;
   std::unique_ptr<const WordAligner> aligner_;
+  std::unique_ptr<const FeatureFloor> floor_;
   std::unique_ptr<const SearchResource> search_;
   std::vector<int32_t> silence_tokens_;
+  ConfidenceMap confidence_map_;
   FbankOptions fbank_;
   double frame_seconds_ = 0;  // from one encoder frame to the next
 };
@@ -103,6 +109,7 @@ class TranscriberSession {
   int64_t NumRefused() const { return num_refused_; }
 
  private:
+  void Encode(Tensor feats);
   void Decode(const SpeechSegment &segment);
 
   const Transcriber &transcriber_;

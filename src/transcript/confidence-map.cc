@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "util/text.h"
 
 namespace u2moe {
@@ -43,6 +44,32 @@ double ConfidenceMap::Apply(double confidence) const {
 
 void ConfidenceMap::Apply(std::vector<TimedWord> *words) const {
   for (TimedWord &word : *words) word.confidence = Apply(word.confidence);
+}
+
+void ConfidenceMapOption::Register(OptionParser *po) {
+  po->RegisterInput("confidence-map", &file,
+                    "what compute-nce --fit wrote for a development set: confidences become "
+                    "probabilities by it");
+}
+
+ConfidenceMap ConfidenceMapOption::Read() const {
+  ConfidenceMap map;
+  if (file.empty()) return map;
+  OptionParser po("");
+  map.Register(&po);
+  po.ReadForeignConfig(file);
+  if (!po.WasGiven("confidence-slope")) {
+    throw UsageError(file, ": no confidence-slope; compute-nce --fit=FILE writes such a file");
+  }
+  try {
+    map.Check();
+  } catch (const UsageError &e) {
+    throw UsageError(file, ": ", e.what());
+  }
+  LOG_INFO << "confidences are mapped by " << file << ": slope " << map.slope << ", offset "
+           << map.offset
+           << (map.fitted_on.empty() ? "" : ", fitted on the set of digest " + map.fitted_on);
+  return map;
 }
 
 }  // namespace u2moe

@@ -31,6 +31,15 @@ struct ConfidenceMap {
   void Apply(std::vector<TimedWord> *words) const;
 };
 
+// --confidence-map, for tools that write confidences.
+struct ConfidenceMapOption {
+  std::string file;  // what compute-nce --fit wrote, "": confidences stay as they are
+
+  void Register(OptionParser *po);
+  // Says in the log what was read. Throws UsageError for a file that is none of compute-nce's.
+  ConfidenceMap Read() const;
+};
+
 }  // namespace u2moe
 
 #endif  // U2MOE_TRANSCRIPT_CONFIDENCE_MAP_H_

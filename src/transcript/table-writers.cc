@@ -8,11 +8,9 @@
 namespace u2moe {
 namespace {
 
-constexpr int kConfidenceDecimals = 4;
-
 std::string Seconds(int64_t milliseconds) { return FixedPoint(milliseconds, 3); }
-std::string Confidence(double x) {
-  return FixedPoint(std::llround(x * std::pow(10, kConfidenceDecimals)), kConfidenceDecimals);
+std::string Confidence(double x, int digits) {
+  return FixedPoint(std::llround(x * std::pow(10, digits)), digits);
 }
 std::string Quoted(const std::string &s) { return nlohmann::json(s).dump(); }
 
@@ -28,7 +26,7 @@ class TextWriter : public TranscriptWriter {
 
 class CtmWriter : public TranscriptWriter {
  public:
-  using TranscriptWriter::TranscriptWriter;
+  CtmWriter(int digits, std::ostream *os) : TranscriptWriter(os), digits_(digits) {}
 
  private:
   void DoWrite(const TimedSegment &segment) override {
@@ -37,15 +35,19 @@ class CtmWriter : public TranscriptWriter {
       const int64_t begin = Milliseconds(word.begin), end = Milliseconds(word.end);
       os_ << recording << ' ' << segment.channel << ' ' << Seconds(begin) << ' '
           << Seconds(end - begin) << ' ' << word.text;
-      if (word.confidence >= 0) os_ << ' ' << Confidence(word.confidence);
+      if (word.confidence >= 0) os_ << ' ' << Confidence(word.confidence, digits_);
       os_ << '\n';
     }
   }
+
+  const int digits_;
 };
 
 class JsonWriter : public TranscriptWriter {
  public:
-  explicit JsonWriter(std::ostream *os) : TranscriptWriter(os) { os_ << "{\"segments\": ["; }
+  JsonWriter(int digits, std::ostream *os) : TranscriptWriter(os), digits_(digits) {
+    os_ << "{\"segments\": [";
+  }
 
  private:
   void DoWrite(const TimedSegment &segment) override {
@@ -56,7 +58,7 @@ class JsonWriter : public TranscriptWriter {
     for (const TimedWord &word : segment.words) {
       os_ << (&word == segment.words.data() ? "" : ", ") << "{\"word\": " << Quoted(word.text);
       Times(word.begin, word.end);
-      if (word.confidence >= 0) os_ << ", \"confidence\": " << Confidence(word.confidence);
+      if (word.confidence >= 0) os_ << ", \"confidence\": " << Confidence(word.confidence, digits_);
       os_ << '}';
     }
     os_ << "]}";
@@ -69,6 +71,7 @@ class JsonWriter : public TranscriptWriter {
         << ", \"end\": " << Seconds(Milliseconds(end));
   }
 
+  const int digits_;
   bool first_ = true;
 };
 
@@ -78,13 +81,11 @@ std::unique_ptr<TranscriptWriter> MakeTextWriter(const TranscriptOptions & /*opt
                                                  std::ostream *os) {
   return std::make_unique<TextWriter>(os);
 }
-std::unique_ptr<TranscriptWriter> MakeCtmWriter(const TranscriptOptions & /*opts*/,
-                                                std::ostream *os) {
-  return std::make_unique<CtmWriter>(os);
+std::unique_ptr<TranscriptWriter> MakeCtmWriter(const TranscriptOptions &opts, std::ostream *os) {
+  return std::make_unique<CtmWriter>(opts.confidence_digits, os);
 }
-std::unique_ptr<TranscriptWriter> MakeJsonWriter(const TranscriptOptions & /*opts*/,
-                                                 std::ostream *os) {
-  return std::make_unique<JsonWriter>(os);
+std::unique_ptr<TranscriptWriter> MakeJsonWriter(const TranscriptOptions &opts, std::ostream *os) {
+  return std::make_unique<JsonWriter>(opts.confidence_digits, os);
 }
 
 }  // namespace u2moe

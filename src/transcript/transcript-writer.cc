@@ -46,6 +46,8 @@ void TranscriptOptions::Register(OptionParser *po) {
     help += Cat(&row == kFormats ? " " : "; ", row.format.name, " (", row.format.summary, ")");
   }
   po->Register("format", &format, help);
+  po->Register("confidence-digits", &confidence_digits,
+               "ctm and json: decimals of the words' confidences");
   po->Register("line-width", &cues.line_width,
                "subtitles: the longest line, in columns; a Chinese, Japanese or Korean character "
                "takes two");
@@ -55,6 +57,9 @@ void TranscriptOptions::Register(OptionParser *po) {
 
 void TranscriptOptions::Check() const {
   FindRow(format, "--format");
+  if (confidence_digits < 1 || confidence_digits > 9) {
+    throw UsageError("--confidence-digits=", confidence_digits, ": must be from 1 to 9");
+  }
   if (cues.line_width < 2) {
     throw UsageError("--line-width=", cues.line_width, ": at least 2 columns are needed");
   }

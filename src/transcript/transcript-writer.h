@@ -64,9 +64,11 @@ struct CueOptions {
 struct TranscriptOptions {
   std::string format = "ctm";
   CueOptions cues;
+  int32_t confidence_digits = 4;  // decimals, in ctm and json
 
-  void Register(OptionParser *po);  // --format, and --line-width, --lines, --cue-seconds
-  void Check() const;               // throws UsageError; an unknown format lists the known ones
+  // --format, --confidence-digits, and --line-width, --lines, --cue-seconds.
+  void Register(OptionParser *po);
+  void Check() const;  // throws UsageError; an unknown format lists the known ones
 };
 
 // Throws UsageError naming the known ones and `option`.

@@ -159,6 +159,18 @@ TEST(AudioFile, WhatFfmpegDecodes) {
   EXPECT_HAS(ErrorOf([&] { ReadBlocks(odd); }), "status 5");
   install("head -c 10000 '" + wav + "'\nexit 6\n");
   EXPECT_HAS(ErrorOf([&] { ReadBlocks(odd); }), "status 6");
+  install("head -c 10000 '" + wav + "'\necho frame 3 is broken >&2; echo and 4 >&2; exit 6\n");
+  EXPECT_HAS(ErrorOf([&] { ReadBlocks(odd); }),
+             "ffmpeg cannot decode all of it: frame 3 is broken (and 1 more); what can");
+  install("echo \"Stream map '0:a:0' matches no streams.\" >&2\nexit 1\n");
+  EXPECT_HAS(ErrorOf([&] { ReadBlocks(odd); }), "there is no sound in it");
+  install("echo what is that >&2\nexit 1\n");
+  EXPECT_HAS(ErrorOf([&] { ReadBlocks(odd); }), "nor ffmpeg reads it: what is that");
+  // What it says of what it decoded to the end is a warning.
+  install("echo ended early >&2\ncat '" + wav + "'\n");
+  testing::internal::CaptureStderr();
+  ExpectSame(ReadBlocks(odd), want);
+  EXPECT_HAS(testing::internal::GetCapturedStderr(), "it's.m4a: ffmpeg says: ended early; some");
   install("echo no audio\n");
   EXPECT_HAS(ErrorOf([&] { ReadBlocks(odd); }), "it gave no audio");
 }

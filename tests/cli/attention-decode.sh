@@ -54,6 +54,21 @@ check_equal "at most two labels for three frames" "$(search --max-length-ratio=0
 check_fails "which is told" 0 '4 of 4 utterances were cut off at the limit of length' \
   search --max-length-ratio=0.1 --ctc-weight=0 --length-bonus=9 "$model" "$enc" ark,t:/dev/null
 
+# A list of the only words: the model's units called letters.
+{ printf '%s\n' '<blank>' '<unk>' '<sos/eos>' {A..Z} ▁ | awk '{ print $0, NR - 1 }'; } >"$tmp/letters.txt"
+printf '%s\n' 'AB BA' KLM Q ß >"$tmp/list"
+for options in --ctc-weight=0 --ctc-weight=0.3 --ctc-weight=1 '--beam=1 --ctc-weight=0' '--nbest=5 --length-bonus=3' '--max-length-ratio=0.2 --length-bonus=9'; do
+  # shellcheck disable=SC2086
+  check_fails "allowed words, $options" 0 "list: allowed word .* is left out" \
+    search $options --allowed-words="$tmp/list" --units="$tmp/letters.txt" "$model" "$enc" "ark,t:$tmp/listed"
+  check_equal "nothing else is found" "$(tokens-to-text "$tmp/letters.txt" "ark,t:$tmp/listed" ark,t:- 2>/dev/null | cut -d ' ' -s -f 2- |
+    tr ' ' '\n' | grep -vxE 'AB|BA|KLM|Q|')" ""
+done
+check_equal "something is" "$(grep -c ' [0-9]' "$tmp/listed")" 4
+head -n 20 "$tmp/letters.txt" >"$tmp/few.txt"
+check_fails "units of another model" 1 'few.txt: 20 units, but the model has 30' \
+  search --allowed-words="$tmp/list" --units="$tmp/few.txt" "$model" "$enc" ark,t:/dev/null
+
 # A live recording in pieces is one segment.
 live_pieces() {
   nnet-forward --print-args=false --chunk-size=4 --streaming "$model" "ark:$dir/feats.ark" ark:/dev/null "ark:$tmp/stream.ark"

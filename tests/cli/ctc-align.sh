@@ -104,7 +104,7 @@ for message in 'utt2: .*needs 4 frames, for 3 tokens and 1 blanks between equal 
   check_equal "$message" "$(grep -cE "$message" "$tmp/.check.err")" 1
 done
 printf '%s\n' 'utt1 1 9' 'utt2 0' 'utt3 1' 'utt4 1' >"$tmp/ids"
-check_fails "token ids that are none" 1 'utt1: .*token 9 is outside the 4 units' \
+check_fails "token ids that are none" 1 'utt1: .*token 2 of the transcript, 9, is outside the 4 columns' \
   align --tokens "${all[@]:0:2}" "ark:$tmp/ids" "$tmp/x"
 check_equal "the blank among them" "$(grep -c 'utt2: .*is the blank' "$tmp/.check.err")" 1
 check_equal "no frames" "$(grep -c 'utt3: .*needs 1 frames' "$tmp/.check.err")" 1
@@ -117,6 +117,24 @@ check_fails "fit without reference" 2 'fit needs --reference' align --fit "${all
 check_fails "shares of more than a pause" 2 'begin-share=0.9' align --begin-share=0.9 --end-share=0.2 "${all[@]}" "$tmp/x"
 check_fails "a reference that is no CTM" 1 ':1: expected: recording channel' \
   align --reference=<(echo 'utt1 1 0.1') "${all[@]}" "$tmp/x"
+
+# Confidences become probabilities by a map: exactly that of the unmapped ones.
+printf '%s\n' confidence-slope=0.5 confidence-offset=-0.25 confidence-fitted-on=0123456789abcdef >"$tmp/map.conf"
+check "confidences as they are" align --confidence-digits=9 "${all[@]}" "$tmp/raw"
+check_fails "mapped" 0 'confidences are mapped by .*map.conf: slope 0.5, offset -0.25, fitted on the set of digest 0123456789abcdef' \
+  align --confidence-digits=9 --confidence-map="$tmp/map.conf" "${all[@]}" "$tmp/mapped"
+check_equal "the same words and times" "$(cut -d ' ' -f 1-5 "$tmp/mapped")" "$(cut -d ' ' -f 1-5 "$tmp/raw")"
+check "is the map of the unmapped" awk 'NR == FNR { want[FNR] = 1 / (1 + exp(-0.5 * log($6 / (1 - $6)) + 0.25)); next }
+  { d = $6 - want[FNR]; if (d < 0) d = -d; if (d > 2e-9) bad = 1 } END { exit bad || FNR != 3 }' "$tmp/raw" "$tmp/mapped"
+check "the map that changes nothing" align --confidence-map=<(echo confidence-slope=1) "${plain[@]}" "${all[@]}" "$tmp/same"
+check "changes nothing" cmp "$tmp/ctm" "$tmp/same"
+check_fails "a map without a slope" 2 'x.conf: no confidence-slope; compute-nce --fit' \
+  bash -c ": >$tmp/x.conf; ctc-align --confidence-map=$tmp/x.conf ${all[0]} ${all[1]} ${all[2]} $tmp/never"
+check_fails "a map that turns all round" 2 'x.conf: --confidence-slope=-1' \
+  bash -c "echo confidence-slope=-1 >$tmp/x.conf; ctc-align --confidence-map=$tmp/x.conf ${all[0]} ${all[1]} ${all[2]} $tmp/never"
+check_fails "no such map" 2 'nowhere.conf' align --confidence-map=nowhere.conf "${all[@]}" "$tmp/never"
+check "nothing is written then" test ! -e "$tmp/never"
+check_fails "ten digits" 2 'confidence-digits=10' align --confidence-digits=10 "${all[@]}" "$tmp/x"
 
 # A model brings its units and where its frames lie: shift 10 ms, length 25 ms, subsampling by 4.
 weights=$(golden_path models/moe/weights.safetensors)

@@ -120,7 +120,7 @@ PY
     make-lexicon-fst --read-symbol-table=words.txt units.txt L.fst
     compile-graph units.txt L.fst G.fst TLG.fst
     for u in 1 2 3 4 5 6 7 8; do
-      printf 'u%s \n0\t1\t1\t0.5,1,1_4_5\n1\t2\t2\t1,1,1_5_1\n1\t2\t1\t1,2,1_4_5\n2\n\n' $u >>lat.txt
+      printf 'u%s \n0\t1\t1\t0.5,1,1_4_6\n1\t2\t2\t1,1,1_5_1\n1\t2\t1\t1,2,1_4_1\n2\n\n' $u >>lat.txt
       echo "u$u 1 2" >>words.ark
     done
     lattice-copy ark:lat.txt ark:lat.ark

@@ -89,6 +89,8 @@ echo 'trois 3' >>words.txt
 check_equal "oracle of text" "$(lattice-oracle --word-symbol-table=words.txt ark:lat.ark ark:ref.txt 2>/dev/null)" \
   'Overall %WER 33.33 [ 1 / 3, 0 insertions, 1 deletions, 0 sub ]'
 check_fails "a reference is missing" 1 "utterance u2: .*no entry for key 'u2'" lattice-oracle ark:lat.ark 'ark:head -n 1 ref.int |'
+check_fails "little memory" 1 'utterance u1: .*3 words of the reference takes more than --max-mem=20 bytes' \
+  lattice-oracle --max-mem=20 ark:lat.ark ark:ref.int
 check_equal "no words at all" "$(lattice-oracle 'ark:sed -n "/u2/,\$p" lat.txt |' 'ark:echo "u2 " |' 2>/dev/null)" \
   'Overall %WER - [ 0 / 0, 0 insertions, 0 deletions, 0 sub ]'
 

@@ -14,3 +14,18 @@ make_plain CXX=no-such-compiler BUILD="$tmp/build" all > "$tmp/out" 2>&1
 check_equal "a missing compiler: what to install, and nothing else" \
   "$(grep -v '^make' "$tmp/out" | sed 's/`make deps`.*/deps/')" \
   $'missing: the compiler no-such-compiler (Debian/Ubuntu package g++)\ndeps'
+# The fuzzers are clang's: what g++ finds, they have.
+found() { make_plain -pn CXX="$1" help 2> /dev/null | grep -E '^(OPENFST|SENTENCEPIECE) :?= ' | sed 's/ :*= /=/' | sort; }
+if command -v clang++ > /dev/null && command -v g++ > /dev/null; then
+  check_equal "the same optional packages with clang" "$(found clang++)" "$(found g++)"
+else
+  skip "optional packages with clang" "not installed"
+fi
+# Objects are as old as the flags that they were made with.
+object() { make_plain BUILD="$tmp/flags" CXXFLAGS="$1" "$tmp/flags/obj/src/base/rng.o" 2>&1 | grep -c ' CXX '; }
+if command -v g++ > /dev/null; then
+  check_equal "an object is made once" "$(object -O0) $(object -O0)" "1 0"
+  check_equal "and anew with other flags" "$(object -O1) $(object -O1)" "1 0"
+else
+  skip "objects and flags" "no g++"
+fi

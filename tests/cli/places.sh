@@ -12,7 +12,7 @@ add-noise --rirs=scp:@i --utt2rir=ark:@i --noises=scp:@i --utt2noise=ark:@i scp:
 apply-cmvn --utt2spk=ark:@i ark:@i ark:@i ark:@o
 apply-cmvn-sliding ark:@i ark:@o
 arpa-to-fst --read-symbol-table=@i --write-symbol-table=@o @i @o
-attention-decode --components=ark:@o --stats=@o @i ark:@i ark:@o ark,t:@o
+attention-decode --allowed-words=@i --units=@i --components=ark:@o --stats=@o @i ark:@i ark:@o ark,t:@o
 attention-rescore --components=ark:@o --lm-scores=ark:@i --stats=@o @i ark:@i ark:@i ark:@i ark:@o ark,t:@o
 augment-feats ark:@i ark:@o
 compute-cmvn-stats --spk2utt=ark:@i --weights=ark:@i ark:@i ark:@o
@@ -31,7 +31,7 @@ copy-feats-to-htk ark:@i
 copy-matrix ark:@i ark:@o
 copy-int-vector ark:@i ark:@o
 copy-vector ark:@i ark:@o
-ctc-align --bpe-model=@i --non-lang-syms=@i --segments=@i --reference=@i --alignment=ark:@o --token-scores=ark:@o --word-scores=ark:@o --stats=@o @i ark:@i ark:@i @o
+ctc-align --confidence-map=@i --bpe-model=@i --non-lang-syms=@i --segments=@i --reference=@i --alignment=ark:@o --token-scores=ark:@o --word-scores=ark:@o --stats=@o @i ark:@i ark:@i @o
 ctc-decode --allowed-words=@i --units=@i --bpe-model=@i --non-lang-syms=@i --hot-words=@i --lm=@i --graph=@i --words=@i --text=ark:@o --lattice=ark:@o --acoustic-scores=ark:@o --lm-scores=ark:@o --times=ark:@o --partial=ark:@o --stats=@o ark:@i ark:@o ark:@o
 extract-feature-segments ark:@i @i ark:@o
 extract-segments scp:@i @i ark:@o
@@ -46,6 +46,7 @@ lattice-lm-rescore --remove=@i --word-symbol-table=@i ark:@i @i ark:@o
 lattice-oracle --word-symbol-table=@i ark:@i ark:@i ark:@o ark:@o PRINTS
 lattice-prune ark:@i ark:@o
 lattice-scale ark:@i ark:@o
+lattice-to-ctm-conf --word-symbol-table=@i --confidence-map=@i --segments=@i --bpe-model=@i --non-lang-syms=@i @i ark:@i @o
 lattice-to-nbest --tokens=ark:@o --words=ark:@o --scores=ark:@o --lm-scores=ark:@o ark:@i ark:@o
 modify-speed scp:@i ark:@o
 modify-cmvn-stats 0:1 ark:@i ark:@o
@@ -71,7 +72,7 @@ splice-feats ark:@i ark:@o
 subset-feats --include=@i ark:@i ark:@o
 text-to-tokens --bpe-model=@i --non-lang-syms=@i @i ark:@i ark:@o
 tokens-to-text --bpe-model=@i @i ark:@i ark:@o
-transcribe --allowed-words=@i --words=@i --units=@i --fbank-config=@i --bpe-model=@i --non-lang-syms=@i --hot-words=@i --lm=@i --graph=@i --stats=@o @i @i PRINTS
+transcribe --confidence-map=@i --allowed-words=@i --words=@i --units=@i --fbank-config=@i --bpe-model=@i --non-lang-syms=@i --hot-words=@i --lm=@i --graph=@i --stats=@o @i @i PRINTS
 tune-weights --lm-scores=ark:@i --not-for=ark:@i ark:@i ark:@i ark:@i ark:@i @o PRINTS
 wav-copy scp:@i ark:@o
 wav-to-duration scp:@i ark:@o'

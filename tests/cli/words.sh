@@ -97,6 +97,44 @@ else
 fi
 check_equal "every utterance of both" "$(cut -d ' ' -f 1 exp/moe/1/words/test/4/fusion3.text | sort | xargs)" "$(cut -d ' ' -f 1 data/test/text | xargs)"
 check_equal "without hot words no parts" "$(grep -c 'B-WER' table.lms)" 0
+if command -v compile-graph > /dev/null; then
+  # The units cannot spell the words of one language: the graph of the other is there.
+  mkdir lm2
+  cp lm/x.arpa lm2
+  sed -e 's/ab/zz/g' -e 's/ba/zy/g' -e 's/ c/ zx/g' lm/y.arpa > lm2/y.arpa
+  if words --lms lm2 --hot-words hot > table.graphs 2> words.log; then
+    check_equal "the language without a graph" "$(grep -c 'no graph for y: see .*log/graph.y$' words.log)" 1
+    check_equal "it stops no other" "$(grep -cE '^  (graph|graph [+] hot words|3-best of lattices rescored [+] LM) .*by fusion: y$' table.graphs)" 6
+    check_equal "every utterance of both" "$(cut -d ' ' -f 1 exp/moe/1/words/test/4/wfst.text | sort | xargs)" "$(cut -d ' ' -f 1 data/test/text | xargs)"
+    check_equal "as fusion found it" "$(grep -h -e 'test[1357]' exp/moe/1/words/test/4/wfst.text | sort)" \
+      "$(grep -h -e 'test[1357]' exp/moe/1/words/test/4/fusion3.text | sort)"
+  else
+    check "graphs for each language" tail -n 5 words.log
+    check "it ran" false
+  fi
+fi
+
+# What confidences are worth: of an untrained model little, but each row is there, and maps are fitted on dev alone.
+confidence() { "$clone/utils/steps/confidence.sh" --chunks "-1 4" --beam 3 "$@" dump data test exp/moe/1; }
+if confidence --graphs exp/moe/1/words/test/graph > table.confidence 2> words.log; then
+  rows=$(command -v compile-graph > /dev/null && echo 6 || echo 2)
+  check_equal "confidences, both chunks" "$(grep -cE '^(-1|4) +(prefix +ctc|graph +ctc|graph +lattice) ' table.confidence)" "$rows"
+  for map in exp/moe/1/confidence/test/-1/*.conf; do
+    check_fails "${map##*/} is dev's" 2 'ark:data/dev/text is the set that the map was fitted on' \
+      compute-nce --config="$map" ark:data/dev/text "${map%.conf}.ctm"
+    check "${map##*/}: the words stay" cmp <(cut -d ' ' -f 1-5 "${map%.conf}.ctm") <(cut -d ' ' -f 1-5 "${map%.conf}.raw.ctm")
+  done
+else
+  check "confidences" tail -n 5 words.log
+  check "it ran" false
+fi
+if confidence > table.confidence 2> words.log; then
+  check_equal "without graphs" "$(grep -cE '^(-1|4) ' table.confidence)" 2
+else
+  check "without graphs" tail -n 5 words.log
+  check "it ran" false
+fi
+check_fails "maps of dev on dev" 2 'which is not what is reported' "$clone/utils/steps/confidence.sh" dump data dev exp/moe/1
 
 # Word pieces: the model holds them, and hot words are spelled with them.
 tiny="$root/tests/support/tiny_word_pieces.py"

@@ -10,6 +10,7 @@
 #include "base/rng.h"
 #include "decode/ctc-prefix-beam.h"
 #include "decode/ctc-search.h"
+#include "decode/naive-words.h"
 #include "decode/word-posterior.h"
 #include "support/error-test.h"
 #include "support/test-util.h"
@@ -19,20 +20,6 @@ namespace u2moe {
 namespace {
 
 using Tokens = std::vector<int32_t>;
-
-// Whether the tokens are words, by trying every way to cut them.
-bool AreWords(const std::set<Tokens> &words, int32_t boundary, const Tokens &tokens, size_t from) {
-  if (from == tokens.size()) return true;
-  for (size_t to = from + 1; to <= tokens.size(); ++to) {
-    const auto begin = tokens.begin() + static_cast<std::ptrdiff_t>(from);
-    if (words.count(Tokens(begin, tokens.begin() + static_cast<std::ptrdiff_t>(to))) == 0) continue;
-    if (to == tokens.size()) return true;
-    if (boundary < 0 && AreWords(words, boundary, tokens, to)) return true;
-    if (boundary >= 0 && tokens[to] == boundary && AreWords(words, boundary, tokens, to + 1))
-      return true;
-  }
-  return false;
-}
 
 // Every sequence of the given length of numbers from `first` to below `end`.
 std::vector<Tokens> Sequences(int32_t first, int32_t end, size_t length) {
@@ -48,15 +35,6 @@ std::vector<Tokens> Sequences(int32_t first, int32_t end, size_t length) {
     all = std::move(longer);
   }
   return all;
-}
-
-std::vector<Tokens> RandomWords(Rng *rng, int32_t first, int32_t end) {
-  std::vector<Tokens> words(static_cast<size_t>(rng->UniformInt(1, 5)));
-  for (Tokens &w : words) {
-    w.resize(static_cast<size_t>(rng->UniformInt(1, 3)));
-    for (int32_t &t : w) t = static_cast<int32_t>(rng->UniformInt(first, end - 1));
-  }
-  return words;
 }
 
 TEST(AllowedWords, AcceptsWordsAndNothingElse) {

@@ -6,11 +6,17 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <limits>
 #include <optional>
+#include <set>
 
 #include "base/error.h"
+#include "decode/allowed-words.h"
+#include "decode/ctc-align.h"
 #include "decode/naive-ctc.h"
+#include "decode/naive-words.h"
+#include "decode/word-posterior.h"
 #include "support/test-util.h"
 
 namespace u2moe {
@@ -321,6 +327,138 @@ TEST(AttentionBeam, CtcScoresOfWhatWasFoundWithoutThem) {
       EXPECT_EQ(h.total, h.attention);
     }
   }
+}
+
+// Words of the list and no others, and of a beam for everything the best of all sequences of them.
+TEST(AttentionBeam, AllowedWordsEqualExhaustiveSearchOfThem) {
+  Rng rng(5);
+  int num_found = 0;
+  for (int n = 0; n < 150; ++n) {
+    Case c(&rng, rng.UniformInt(1, 5));
+    c.opts.ctc_weight = n % 3 == 0 ? 0 : n % 3 == 1 ? 0.4f : 1;
+    if (n % 4 == 1) c.opts.length_bonus = static_cast<float>(rng.Normal());
+    c.AddCtc();
+    // Two tokens are left beside blank and end, or one and the boundary.
+    Ids letters;
+    for (int32_t k = 0; k < c.vocab; ++k) {
+      if (k != c.end && k != (c.end + 1) % 4) letters.push_back(k);
+    }
+    int32_t boundary = -1;
+    if (n % 2 == 0) {
+      boundary = letters.back();
+      letters.pop_back();
+    }
+    std::vector<Ids> list = RandomWords(&rng, 0, static_cast<int32_t>(letters.size()));
+    for (Ids &word : list) {
+      for (int32_t &token : word) token = letters[static_cast<size_t>(token)];
+    }
+    const std::set<Ids> words(list.begin(), list.end());
+    const AllowedWords allowed(list, boundary);
+    const auto are_words = [&](const Ids &tokens) { return AreWords(words, boundary, tokens, 0); };
+    const CtcTable *table = c.opts.ctc_weight > 0 ? &*c.table : nullptr;
+    const CtcPrefixScorer *scorer = table != nullptr ? c.scorer.get() : nullptr;
+    FakeDecoder decoder(static_cast<uint64_t>(n + 2000), c.vocab, c.end, false);
+    std::vector<Naive> all;
+    const std::function<void(const Ids &)> go = [&](const Ids &tokens) {
+      const bool cut = static_cast<int64_t>(tokens.size()) == c.logp.Rows();
+      if (are_words(tokens)) {
+        const Naive h = Judge(c.opts, decoder, table, tokens, !cut);
+        if (std::isfinite(h.score)) all.push_back(h);
+      }
+      for (int32_t label = 0; !cut && label < c.vocab; ++label) {
+        if (label == c.end) continue;
+        Ids longer = tokens;
+        longer.push_back(label);
+        go(longer);
+      }
+    };
+    go({});
+    std::sort(all.begin(), all.end(),
+              [](const Naive &a, const Naive &b) { return a.score > b.score; });
+    c.opts.beam = 2000;
+    c.opts.pre_beam = c.vocab;
+    c.opts.nbest = 5;
+    all.resize(std::min<size_t>(all.size(), 5));
+    const auto wide = AttentionBeamSearch(c.opts, c.logp.Rows(), scorer, &decoder, &allowed);
+    ExpectEqual(wide, all, std::to_string(n));
+    for (const int32_t beam : {1, 2, 3}) {
+      c.opts.beam = c.opts.nbest = beam;
+      c.opts.pre_beam = 1;
+      FakeDecoder again(static_cast<uint64_t>(n + 2000), c.vocab, c.end, false);
+      for (const auto &h : AttentionBeamSearch(c.opts, c.logp.Rows(), scorer, &again, &allowed)) {
+        EXPECT_TRUE(are_words(h.tokens)) << n << ", beam " << beam;
+        num_found += !h.tokens.empty();
+      }
+    }
+  }
+  EXPECT_GT(num_found, 100);
+}
+
+// Words for which there is no room, or no time: what was begun is taken back.
+TEST(AttentionBeam, AWordThatDoesNotFitIsTakenBack) {
+  FlatDecoder endless(-std::numeric_limits<float>::infinity());
+  AttentionBeamOptions opts;
+  opts.ctc_weight = 0;
+  const AllowedWords one({{1, 1, 1}}, 0);
+  // After seven labels of which the third ends a word, and nothing may follow but the boundary.
+  FlatDecoder likes(-1);
+  for (const auto &h : AttentionBeamSearch(opts, 7, nullptr, &likes, &one)) {
+    EXPECT_TRUE(h.tokens.empty() || h.tokens == Ids({1, 1, 1}) || h.tokens == Ids({1, 1, 1, 0}) ||
+                h.tokens == Ids({1, 1, 1, 0, 1, 1, 1}));
+  }
+  // The limit falls into the only word that is there.
+  auto got = AttentionBeamSearch(opts, 2, nullptr, &endless, &one);
+  ASSERT_EQ(got.size(), 1u);
+  EXPECT_TRUE(got[0].tokens.empty());
+  EXPECT_FALSE(got[0].ended);
+  // CTC has room for one label of the three, and the decoder no end.
+  opts.ctc_weight = 0.5f;
+  Rng rng(6);
+  const CtcPrefixScorer scorer(RandomLogProbs(&rng, 3, 3), 0);
+  const AllowedWords other({{1, 1, 1}}, -1);
+  got = AttentionBeamSearch(opts, 3, &scorer, &endless, &other);
+  ASSERT_EQ(got.size(), 1u);
+  EXPECT_TRUE(got[0].tokens.empty());
+}
+
+// Who says a word that is not on the list is heard as one that is, but not for sure.
+TEST(AttentionBeam, AWordOutsideTheListIsNotSure) {
+  Rng rng(7);
+  constexpr int32_t kVocab = 7, kEnd = 6;
+  const AllowedWords allowed({{2, 3}, {4, 5, 2}, {3, 4}}, 1);
+  const auto confidence = [&](float ctc_weight, const Ids &said) {
+    Tensor logp(static_cast<int64_t>(said.size()), kVocab);
+    for (size_t t = 0; t < said.size(); ++t) {
+      for (int32_t k = 0; k < kVocab; ++k) {
+        logp(static_cast<int64_t>(t), k) =
+            k == said[t] ? -0.001f : std::log(0.001f / (kVocab - 1)) + 0.1f * rng.Normal();
+      }
+    }
+    const CtcPrefixScorer ctc(logp, 0);
+    AttentionBeamOptions opts;
+    opts.ctc_weight = ctc_weight;
+    FakeDecoder decoder(static_cast<uint64_t>(rng.UniformInt(0, 1000)), kVocab, kEnd, false);
+    const Ids tokens = AttentionBeamSearch(opts, logp.Rows(), &ctc, &decoder, &allowed)[0].tokens;
+    if (tokens.empty()) return -1.0;
+    const CtcAlignment alignment = AlignCtc(logp, tokens, 0);
+    return CtcWordPosteriors(logp, alignment.tokens, {{"", 0, static_cast<int32_t>(tokens.size())}},
+                             0)[0];
+  };
+  int num_heard = 0;
+  for (int trial = 0; trial < 30; ++trial) {
+    for (const float weight : {0.5f, 1.0f}) {
+      EXPECT_GT(confidence(weight, {0, 2, 0, 3, 0}), 0.9);
+      EXPECT_GT(confidence(weight, {4, 0, 5, 0, 2, 0}), 0.9);
+      for (const Ids &outside : {Ids{0, 5, 0, 3, 0}, Ids{4, 0, 5, 0, 3, 0}}) {
+        const double p = confidence(weight, outside);
+        num_heard += p >= 0;
+        EXPECT_LT(p, 0.1);
+      }
+    }
+    // The decoder alone hears whatever it likes; its words are no surer for that.
+    EXPECT_LT(confidence(0, {0, 5, 0, 0, 3, 0, 5, 0}), 0.1);
+  }
+  EXPECT_GT(num_heard, 20);
 }
 
 TEST(AttentionBeam, Options) {

@@ -148,6 +148,21 @@ TEST(CtcAlign, IsTheBestOfAllPaths) {
 }
 
 // Where everything is equal, tokens come as early as they can.
+TEST(CtcAlign, AlignmentOfAPath) {
+  const std::vector<int32_t> path = {0, 2, 2, 0, 2, 1, 1, 1};
+  const CtcAlignment got = AlignmentOfPath(path, 0);
+  ASSERT_EQ(got.tokens.size(), 3u);
+  const std::vector<std::vector<int32_t>> want = {{2, 1, 3}, {2, 4, 5}, {1, 5, 8}};
+  for (size_t i = 0; i < want.size(); ++i) {
+    EXPECT_EQ((std::vector<int32_t>{got.tokens[i].token, got.tokens[i].begin, got.tokens[i].end}),
+              want[i]);
+  }
+  EXPECT_EQ(got.Path(0), path);
+  EXPECT_EQ(AlignmentOfPath({}, 0).NumFrames(), 0);
+  EXPECT_TRUE(AlignmentOfPath(std::vector<int32_t>{3, 3}, 3).tokens.empty());
+  EXPECT_EQ(AlignmentOfPath(std::vector<int32_t>{3, 3}, 3).NumFrames(), 2);
+}
+
 TEST(CtcAlign, TiesAreSettledEarly) {
   Tensor logp(6, 3);
   for (int64_t t = 0; t < 6; ++t) {

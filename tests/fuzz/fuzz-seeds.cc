@@ -138,6 +138,7 @@ std::vector<std::string> ConfigSeeds() {
   std::vector<std::string> seeds = {
       std::string("\1 [\n 10 20 5\n 30 100 0 ]\n"),
       std::string("\1{\"mean_stat\": [10, 20], \"var_stat\": [30, 100], \"frame_num\": 5}"),
+      std::string("\3confidence-slope=0.5\nconfidence-offset=-1e-1\n"),
       std::string("\2feature-dim=40 # "
                   "bins\n--model-dim=64\nnum_heads=4\nvocab-size=30\nblank=0\nsos=29\neos="
                   "29\nrouter=topk-softmax\n"
@@ -149,6 +150,23 @@ std::vector<std::string> ConfigSeeds() {
   }
   return seeds;
 }
+
+#ifdef U2MOE_OPENFST
+// A lexicon of two words that begin alike, which a graph can be compiled with.
+std::string LexiconSeed() {
+  fst::StdVectorFst lexicon;
+  for (int s = 0; s < 4; ++s) lexicon.AddState();
+  lexicon.SetStart(0);
+  lexicon.SetFinal(0, 0);
+  lexicon.AddArc(0, fst::StdArc(2, 1, 0.5f, 1));
+  lexicon.AddArc(1, fst::StdArc(4, 0, 0.f, 0));  // a disambiguation symbol
+  lexicon.AddArc(0, fst::StdArc(2, 2, 0.25f, 2));
+  lexicon.AddArc(2, fst::StdArc(3, 0, 0.f, 0));
+  const std::string path = TempDir() + "/lexicon.fst";
+  WriteFst(lexicon, FstFileType::kVector, path);
+  return std::string("\5\0", 2) + ReadFile(path);
+}
+#endif
 
 std::vector<std::string> GraphSeeds() {
   std::vector<std::string> seeds = {"\2<eps> 0\nja 1\nnein 2\n#0 3\n", "\3ab a b\nb b\nb a\n",
@@ -172,6 +190,7 @@ std::vector<std::string> GraphSeeds() {
     WriteFst(machine, type, path);
     for (const char way : {'\0', '\1'}) seeds.push_back(way + ReadFile(path));
   }
+  seeds.push_back(LexiconSeed());
 #endif
   return seeds;
 }
@@ -215,6 +234,10 @@ std::vector<std::string> FuzzSeeds(const std::string &target) {
   if (target == "hotwords") {
     return {"<blank> 0\nA 1\nB 2\nÄ 3\n▁ 4\n--\nA B\nAB\t2.5\n\nÄ A\t-1e1\nX\n",
             "<blank> 0\n好 1\n--\n好\n好好\t0\n好\n"};
+  }
+  if (target == "allowed") {
+    return {"<blank> 0\nA 1\nB 2\nÄ 3\n▁ 4\n--\nA AB\nABÄ BA\nB\n",
+            "<blank> 0\n好 1\n人 2\n--\n好人 好\n"};
   }
   if (target == "ctm") {
     return {";; made by hand\nrec 1 0.5 0.25 EIN 0.9\nrec 1 0.75 1e1 \"ZWEI\" 1\nb A 0 0 <unk>\n",

@@ -22,6 +22,7 @@
 #include "fuzz/lattice-target.h"
 #ifdef U2MOE_OPENFST
 #include "decode/wfst-search.h"
+#include "graph/compile-graph.h"
 #include "graph/fst-file.h"
 #include "graph/lexicon.h"
 #include "graph/word-table.h"
@@ -38,6 +39,7 @@
 #include "text/sentence-piece.h"
 #include "text/text-norm.h"
 #include "text/word-piece-model.h"
+#include "transcript/confidence-map.h"
 #include "transcript/ctm-reader.h"
 #include "transcript/transcript-writer.h"
 #include "util/options.h"
@@ -207,14 +209,25 @@ void FuzzModel(std::string_view bytes) {
   WriteModel("/dev/null", model.get(), info);
 }
 
-// WeNet's configuration, our model.conf, and the files of CMVN statistics.
+// WeNet's configuration, our model.conf, the files of CMVN statistics, and of a map of confidences.
 void FuzzConfig(std::string_view bytes) {
-  const size_t way = TakeChoice(&bytes, 3);
+  const size_t way = TakeChoice(&bytes, 4);
   const MemoryFile file(bytes);
   if (way == 0) {
     ReadWenetConfig(file.Name(), {});
   } else if (way == 1) {
     ReadGlobalCmvn(file.Name());
+  } else if (way == 3) {
+    ConfidenceMap map;
+    OptionParser po("Usage: fuzz\n");
+    map.Register(&po);
+    po.ReadConfigFile(file.Name());
+    map.Check();
+    for (const double p : {-1., 0., 0.5, 1.}) {
+      const double mapped = map.Apply(p);
+      CHECK(p < 0 ? mapped == p : mapped >= 0 && mapped <= 1) << p << " became " << mapped;
+    }
+    map.ToConfig();
   } else {
     ModelOptions options;
     OptionParser po("Usage: fuzz\n");
@@ -330,13 +343,40 @@ void FuzzArpa(std::string_view bytes) {
   }
 }
 
-// What a decoding graph is made of: an FST file, also as a graph that is searched; a words.txt; a
-// lexicon.
+#ifdef U2MOE_OPENFST
+// As the lexicon of a graph of any two words, behind the byte that chooses a topology.
+void CompileFst(std::string_view bytes) {
+  const char *const names[] = {"correct", "compact", "minimal", "eesen"};
+  CompileGraphOptions opts;
+  opts.topology = &FindCtcTopology(names[TakeChoice(&bytes, std::size(names))], "");
+  const MemoryFile file(bytes);
+  fst::StdVectorFst grammar;
+  for (int s = 0; s < 3; ++s) grammar.AddState();
+  grammar.SetStart(0);
+  grammar.SetFinal(2, 0.5f);
+  for (int s = 0; s < 2; ++s) {
+    for (const int word : {1, 2}) {
+      grammar.AddArc(s, fst::StdArc(word, word, static_cast<float>(word), s + 1));
+    }
+    grammar.AddArc(s, fst::StdArc(0, 0, 1.f, s + 1));
+  }
+  opts.num_tokens = 3;
+  opts.max_states = 500;
+  opts.skip_missing = true;
+  CompileGraphNotes notes;
+  CompileGraph(ReadFst(file.Name()), grammar, opts, &notes);
+}
+#endif
+
+// What a decoding graph is made of: an FST file, also as a graph that is searched, or compiled; a
+// words.txt; a lexicon.
 void FuzzGraph(std::string_view bytes) {
 #ifdef U2MOE_OPENFST
-  const size_t way = TakeChoice(&bytes, 5);
+  const size_t way = TakeChoice(&bytes, 6);
   const MemoryFile file(bytes);
-  if (way == 0) {
+  if (way == 5) {
+    CompileFst(bytes);
+  } else if (way == 0) {
     WriteFst(ReadFst(file.Name()), FstFileType::kConst, "/dev/null");
   } else if (way == 1) {
     CtcSearchOptions opts;
@@ -381,6 +421,24 @@ void FuzzHotWords(std::string_view bytes) {
   }
 }
 
+// Units and the only words that may be found, and searches for them.
+void FuzzAllowed(std::string_view bytes) {
+  const auto [unit_lines, words] = SplitInTwo(bytes);
+  const MemoryFile unit_file(unit_lines), word_file(words);
+  const UnitTable table = UnitTable::Read(unit_file.Name());
+  CtcSearchOptions opts;
+  opts.allowed_words.file = word_file.Name();
+  for (const char *method : {"prefix-beam", "greedy"}) {
+    opts.method = method;
+    const auto resource = MakeSearchResource(opts, LetterUnits(table, "units"));
+    Tensor logp(4, table.Size());
+    for (int64_t i = 0; i < logp.Size(); ++i) {
+      logp.Data()[i] = -static_cast<float>(i * 7 % 11);
+    }
+    CtcDecode(logp, 1, resource->NewSearch().get());
+  }
+}
+
 }  // namespace
 
 const std::vector<FuzzTarget> &FuzzTargets() {
@@ -389,7 +447,8 @@ const std::vector<FuzzTarget> &FuzzTargets() {
       {"model", FuzzModel},     {"config", FuzzConfig},     {"nbest", FuzzNbest},
       {"text", FuzzText},       {"options", FuzzOptions},   {"pieces", FuzzPieces},
       {"norm", FuzzNorm},       {"arpa", FuzzArpa},         {"graph", FuzzGraph},
-      {"lattice", FuzzLattice}, {"hotwords", FuzzHotWords}, {"ctm", FuzzCtm}};
+      {"lattice", FuzzLattice}, {"hotwords", FuzzHotWords}, {"ctm", FuzzCtm},
+      {"allowed", FuzzAllowed}};
   return targets;
 }
 

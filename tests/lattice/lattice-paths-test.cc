@@ -105,6 +105,78 @@ TEST(FindOracle, AsEveryPathSays) {
   EXPECT_HAS(ErrorOf([] { FindOracle(CompactLattice(), {1}); }), "no path");
 }
 
+// Lattices with hundreds of paths and references that are far from them, against the plain table
+// of each path; the bands begin narrower than what is found.
+TEST(FindOracle, ManyErrors) {
+  Rng rng(5);
+  int beyond_the_first = 0;
+  for (int trial = 0; trial < 200; ++trial) {
+    CompactLattice lattice;
+    const int num_states = static_cast<int>(rng.UniformInt(15, 40));
+    for (int s = 0; s < num_states; ++s) lattice.AddState();
+    lattice.SetStart(0);
+    lattice.SetFinal(num_states - 1, CompactLatticeWeight::One());
+    const auto add = [&](int from, int to) {
+      const auto cost = static_cast<float>(rng.UniformInt(0, 8)) / 4;
+      const auto word = static_cast<int32_t>(rng.UniformInt(0, 3));
+      lattice.AddArc(from, CompactLatticeArc(word, word,
+                                             CompactLatticeWeight(LatticeWeight(cost, 0), {}), to));
+    };
+    for (int s = 0; s + 1 < num_states; ++s) add(s, s + 1);
+    for (int n = 0; n < 7; ++n) {  // ways past most of it, and beside it
+      const auto from = static_cast<int>(rng.UniformInt(0, num_states - 2));
+      add(from, static_cast<int>(rng.UniformInt(from + 1, num_states - 1)));
+    }
+    Words reference;
+    for (auto n = rng.UniformInt(0, 60); n > 0; --n)
+      reference.push_back(static_cast<int32_t>(rng.UniformInt(1, 4)));
+    int64_t fewest = 1000;
+    double least = 1e9;
+    for (const auto &[words, weight] : AllPaths(lattice)) {
+      const int64_t edits = Edits(words, reference);
+      if (edits > fewest || (edits == fewest && PathCost(weight) >= least)) continue;
+      fewest = edits;
+      least = PathCost(weight);
+    }
+    const OraclePath path = FindOracle(lattice, reference);
+    ASSERT_EQ(path.Errors(), fewest) << trial;
+    ASSERT_EQ(Edits(path.words, reference), fewest);
+    double cost = 1e9;
+    for (const auto &[words, weight] : AllPaths(lattice))
+      if (words == path.words) cost = std::min(cost, PathCost(weight));
+    ASSERT_EQ(cost, least);
+    beyond_the_first += fewest > 8;
+  }
+  EXPECT_GT(beyond_the_first, 50);
+}
+
+// An hour: few errors take little memory, many more than is there.
+TEST(FindOracle, MemoryIsBounded) {
+  constexpr int kWords = 10000;
+  CompactLattice lattice;
+  Words reference;
+  Rng rng(6);
+  for (int s = 0; s <= kWords; ++s) lattice.AddState();
+  lattice.SetStart(0);
+  lattice.SetFinal(kWords, CompactLatticeWeight::One());
+  for (int s = 0; s < kWords; ++s) {
+    reference.push_back(static_cast<int32_t>(rng.UniformInt(1, 1000)));
+    for (const int32_t word : {reference.back(), 1001}) {
+      if (s % 500 == 0 && word != 1001) continue;
+      lattice.AddArc(s, CompactLatticeArc(word, word, CompactLatticeWeight::One(), s + 1));
+    }
+  }
+  OracleOptions opts;
+  opts.max_mem = 10 << 20;  // of 3.2 GB of all places
+  const OraclePath path = FindOracle(lattice, reference, opts);
+  EXPECT_EQ(path.substitutions, kWords / 500);
+  EXPECT_EQ(path.Errors(), kWords / 500);
+  for (int32_t &word : reference) word = 1002;
+  EXPECT_HAS(ErrorOf([&] { FindOracle(lattice, reference, opts); }),
+             "to the 10000 words of the reference takes more than --max-mem=10485760 bytes in a "
+             "lattice of 10001 states, with ");
+}
+
 TEST(ArcPosteriors, AsEveryPathSays) {
   Rng rng(3);
   for (int trial = 0; trial < 300; ++trial) {

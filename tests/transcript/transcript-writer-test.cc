@@ -214,6 +214,9 @@ TEST(TranscriptWriter, Options) {
   ASSERT_TRUE(po.Parse(4, argv, 0, 0, InputArgs{0}));
   EXPECT_HAS(ErrorOf([&] { opts.Check(); }), "--line-width=1");
   opts.cues = CueOptions();
+  opts.confidence_digits = 0;
+  EXPECT_HAS(ErrorOf([&] { opts.Check(); }), "--confidence-digits=0");
+  opts.confidence_digits = 2;
   opts.cues.lines = 0;
   EXPECT_HAS(ErrorOf([&] { opts.Check(); }), "--lines=0");
   opts.cues = CueOptions();

@@ -22,6 +22,11 @@ build=build/fuzz
 make -j"$(nproc)" --no-print-directory CXX="$clang" BUILD=$build SANITIZE=fuzzer-no-link,address,undefined \
   CXXFLAGS="-O1 -g1" fuzz-build
 fuzzer=$build/tests/fuzz/fuzz-main
+# What is left out where a package is missing would pass unseen.
+for package in fst/fst.h:libfst-dev sentencepiece_processor.h:libsentencepiece-dev; do
+  printf '#include <%s>\n' "${package%:*}" | "$clang" -std=c++17 -x c++ -E - > /dev/null 2>&1 ||
+    echo "fuzz: ${package#*:} is not installed: some targets do nothing" >&2
+done
 if [ $# -eq 0 ]; then
   read -ra targets < <(env -u U2MOE_FUZZ_TARGET "$fuzzer" 2>&1 | sed -n 's/.*one of: *//p')
   set -- "${targets[@]}"

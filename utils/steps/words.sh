@@ -13,7 +13,7 @@
 #   --lm-weights "0.4 0.7 0.2 1 0.1", --length-bonuses "0 0.5 1"   tried in fusion
 #   --graph-scales "1 2 4", --graph-penalties "0 -1"   --acoustic-scale and --length-penalty tried in the graph
 #                        of those with as few errors on dev the one that stands first: the tools' defaults, or what is near
-#   --max-states 20000000   of a graph: a larger one is left out
+#   --max-states 20000000   of a graph: a larger one is left out; its label is searched by fusion instead, which the table notes
 #   --normalize none, --normalize-map ""   what is done to both sides before they are scored, as in compute-wer
 #   --threads 1, --max-failures 0   of each tool
 #
@@ -89,6 +89,22 @@ logp_of() { # <dir> <set> <part>
 to_text() { # <tokens> <text>
   quietly text tokens-to-text "$tolerance" "$units" "ark,t:$1" "ark,t:$2"
 }
+# The lines of an n-best table that belong to the utterances of a part.
+nbest_of() { # <table> <set> <part>
+  awk 'NR == FNR { want[$1] = 1; next } { k = $1; sub(/-[0-9]+$/, "", k) } k in want' "$top/utts.$2.$3" "$1"
+}
+has_no_graph() { [[ " $no_graph " == *" $1 "* ]]; }
+# What fusion found in a part that has no graph, with hot words where <name> is with them: part.tokens and part.text.
+by_fusion() { # <name> <dir> <set> <part>
+  local from=$2/fusion$beam+hot.tokens
+  if [[ $1 != *+hot ]]; then
+    from=$2/fusion.first
+    first_best "$2/fusion-nbest$beam.tokens" "$from"
+  fi
+  awk 'NR == FNR { want[$1] = 1; next } $1 in want' "$top/utts.$3.$4" "$from" > "$2/part.tokens"
+  rm -f "$2/fusion.first"
+  to_text "$2/part.tokens" "$2/part.text"
+}
 # A search over log-posteriors, part by part: <dir>/<name>.tokens (.scores), n-best lists with --nbest.
 search() { # <name> <dir> <set> <option>...: @LM@, @GRAPH@ and @WORDS@ stand for what belongs to the part
   local name=$1 where=$2 s=$3 part option filled
@@ -98,16 +114,21 @@ search() { # <name> <dir> <set> <option>...: @LM@, @GRAPH@ and @WORDS@ stand for
   rm -f "$where/$name.text"
   for part in $parts; do
     if [[ $part != all && ! -s $top/utts.$s.$part ]]; then continue; fi
+    : > "$where/part.scores"
     filled=()
-    for option in "$@"; do
-      option=${option//@LM@/$(lm_of "$part")}
-      option=${option//@GRAPH@/$top/graph/$part/TLG.fst}
-      filled+=("${option//@WORDS@/$top/graph/$part/words.txt}")
-      # A graph has words of its own.
-      if [[ $option == --method=wfst ]]; then filled+=(--text="ark,t:$where/part.text"); fi
-    done
-    quietly "$name" ctc-decode "$tolerance" --threads="$threads" "${filled[@]}" "$(logp_of "$where" "$s" "$part")" \
-      "ark,t:$where/part.tokens" "ark,t:$where/part.scores"
+    if [[ "$*" == *@GRAPH@* ]] && has_no_graph "$part"; then
+      by_fusion "$name" "$where" "$s" "$part"
+    else
+      for option in "$@"; do
+        option=${option//@LM@/$(lm_of "$part")}
+        option=${option//@GRAPH@/$top/graph/$part/TLG.fst}
+        filled+=("${option//@WORDS@/$top/graph/$part/words.txt}")
+        # A graph has words of its own.
+        if [[ $option == --method=wfst ]]; then filled+=(--text="ark,t:$where/part.text"); fi
+      done
+      quietly "$name" ctc-decode "$tolerance" --threads="$threads" "${filled[@]}" "$(logp_of "$where" "$s" "$part")" \
+        "ark,t:$where/part.tokens" "ark,t:$where/part.scores"
+    fi
     cat "$where/part.tokens" >> "$where/$name.tokens"
     cat "$where/part.scores" >> "$where/$name.scores"
     if [[ -e $where/part.text ]]; then cat "$where/part.text" >> "$where/$name.text"; fi
@@ -122,12 +143,19 @@ lattice_nbest() { # <name> <dir> <set> <option>...: as search
   local all_parts=$parts
   for part in $all_parts; do
     if [[ $part != all && ! -s $top/utts.$s.$part ]]; then continue; fi
+    if has_no_graph "$part"; then
+      for kind in tokens scores; do nbest_of "$where/fusion-nbest$beam.$kind" "$s" "$part" > "$where/part.$kind"; done
+      to_text "$where/part.tokens" "$where/part.text"
+      parts=$part lm_scores "$where/part.text" "$s" "$where/part.lm"
+      for kind in tokens scores lm; do cat "$where/part.$kind" >> "$where/$name.$kind"; done
+      continue
+    fi
     parts=$part search "$name.part" "$where" "$s" "$@" --lattice="ark:$where/part.lat"
     quietly "$name" lattice-to-nbest "$tolerance" --n="$beam" --tokens="ark,t:$where/part.tokens" \
       --scores="ark,t:$where/part.scores" --lm-scores="ark,t:$where/part.lm" "ark:$where/part.lat"
     for kind in tokens scores lm; do cat "$where/part.$kind" >> "$where/$name.$kind"; done
   done
-  rm -f "$where"/part.{lat,tokens,scores,lm} "$where/$name.part".*
+  rm -f "$where"/part.{lat,tokens,scores,lm,text} "$where/$name.part".*
 }
 first_best() { awk '$1 ~ /-1$/ { sub(/-1$/, "", $1); print }' "$1" > "$2"; }
 score() { # <dir> <set> <name> [<rest of options>]: what it has as text
@@ -151,7 +179,7 @@ lm_scores() { # <text> <set> <scores>
     if [[ $part == all ]]; then
       cp "$1" "$3.text"
     else
-      awk 'NR == FNR { want[$1] = 1; next } { k = $1; sub(/-[0-9]+$/, "", k) } k in want' "$top/utts.$2.$part" "$1" > "$3.text"
+      nbest_of "$1" "$2" "$part" > "$3.text"
     fi
     if [[ ! -s $3.text ]]; then continue; fi
     # Known words and the end, unknown ones as <unk>, and as in fusion 10 units less for each of those.
@@ -176,27 +204,32 @@ rescore() { # <name of the list> <dir> <name of the result> <config> [option...]
   quietly "$3" attention-rescore "$tolerance" --threads="$threads" --config="$4" "${@:5}" "$model" "ark:$2/encoder.ark" \
     "ark,t:$2/$1.tokens" "ark,t:$2/$1.scores" "ark,t:$2/$3.tokens"
   to_text "$2/$3.tokens" "$2/$3.text"
-  note "$2" "$3" "$(sed '/^#/d' "$4" | xargs)"
+  note "$2" "$3" "$(sed '/^#/d' "$4" | xargs)$(if [[ $1 == lattice* ]]; then echo "$without"; fi)"
 }
 
-# Graphs of the language models, where the tools for them were built and they are not too large.
+# Graphs of the language models, where the tools for them were built. A part whose graph cannot be made, or is too large, is
+# named, and searched by fusion.
 graphs=false
-make_graphs() {
-  local part graph
-  for part in $parts; do
-    graph=$top/graph/$part
-    mkdir -p "$graph"
-    quietly graph arpa-to-fst --write-symbol-table="$graph/words.txt" "$(lm_of "$part")" "$graph/G.fst" || return 1
-    quietly graph make-lexicon-fst --skip-unknown=true --read-symbol-table="$graph/words.txt" "$model" "$graph/L.fst" || return 1
-    quietly graph compile-graph --skip-missing=true --max-states="$max_states" --words="$graph/words.txt" "$model" "$graph/L.fst" "$graph/G.fst" \
-      "$graph/TLG.fst" || return 1
-  done
+no_graph=
+make_graph() { # <part> <folder>
+  quietly "graph.$1" word_graph.sh --max-states "$max_states" "$model" "$(lm_of "$1")" "$2"
 }
 if has_lm && has_tool compile-graph; then
-  if (make_graphs); then graphs=true; else say "no searches in graphs: see $top/log/graph"; fi
+  for part in $parts; do
+    if (make_graph "$part" "$top/graph/$part"); then
+      graphs=true
+    else
+      say "no graph for $part: see $top/log/graph.$part"
+      no_graph+="${no_graph:+ }$part"
+    fi
+  done
+  if ! $graphs; then say "no searches in graphs"; fi
 elif has_lm; then
   say "no searches in graphs: compile-graph is not built (libfst-dev)"
 fi
+# What a note says of graphs that are not there.
+without=
+if [[ -n $no_graph ]]; then without="; by fusion: $no_graph"; fi
 
 biased=()
 if [[ -n $hot_words ]]; then biased=(--biased-words="$hot_words"); fi
@@ -262,7 +295,7 @@ for chunk in "${chunk_list[@]}"; do
       read -r _ scale penalty <<< "$best"
       graph=(--method=wfst --graph=@GRAPH@ --words=@WORDS@ --acoustic-scale="$scale" --length-penalty="$penalty")
       search wfst "$dir" "$set" "${graph[@]}"
-      note "$dir" wfst "acoustic-scale=$scale length-penalty=$penalty"
+      note "$dir" wfst "acoustic-scale=$scale length-penalty=$penalty$without"
       done_searches+=(wfst)
       if has_tool lattice-to-nbest; then
         for where in "$on_dev $dev" "$dir $set"; do
@@ -272,6 +305,7 @@ for chunk in "${chunk_list[@]}"; do
       fi
       if [[ -n $hot_words ]]; then
         search wfst+hot "$dir" "$set" "${graph[@]}" "${with_hot[@]}"
+        if [[ -n $without ]]; then note "$dir" wfst+hot "${without#; }"; fi
         done_searches+=(wfst+hot)
       fi
     fi
