@@ -1,6 +1,7 @@
 #include <iostream>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/log.h"
 #include "base/main.h"
@@ -14,19 +15,24 @@
 #include "util/places.h"
 #include "util/progress.h"
 #include "util/tally.h"
+#include "util/text.h"
 
 namespace u2moe {
 
 int Run(int argc, char *argv[]) {
   OptionParser po(
       "Counts which experts a model chooses: share per expert, entropy, largest load, mean gates,\n"
-      "pairs, dead experts, distinct experts per chunk. Prints a table; --json has all of it.\n\n"
+      "pairs, dead experts, distinct experts per chunk. Prints a table; --json has all of it.\n"
+      "--information=true also tells what the choice of experts says about labels (--labels, "
+      "several\n"
+      "times), units and positions, how layers agree, and how long a choice lasts.\n\n"
       "Usage: moe-route-stats [options] <model> <feats-rspecifier>\n"
       "  e.g. moe-route-stats --labels=ark:utt2lang --plot=routing.png model.safetensors "
       "scp:feats.scp\n");
-  std::string json, plot, per_frame, labels, tokens;
+  std::string json, plot, per_frame, tokens;
+  std::vector<std::string> labels;
   int32_t chunk_size = -1, left_chunks = -1;
-  bool fail_on_dead = false;
+  bool fail_on_dead = false, information = false;
   ExpertOptions experts;
   po.RegisterOutput("json", &json, "file for the statistics as JSON");
   po.RegisterOutput("plot", &plot,
@@ -36,9 +42,12 @@ int Run(int argc, char *argv[]) {
       "wspecifier of int vectors: the K experts of each encoder frame, falling, -1 for none; keys "
       "<utterance>-<n> for the "
       "n-th mixture of the encoder, from 1");
-  po.RegisterInput(
-      "labels", &labels,
-      "rspecifier of a label per utterance, such as ark:utt2lang: counts by label too");
+  po.RegisterInputs("labels", &labels,
+                    "rspecifier of a label per utterance, such as ark:utt2lang: counts by label "
+                    "too; further ones are for --information");
+  po.Register("information", &information,
+              "also tell how much the experts of a frame say about each label, the most probable "
+              "unit and the position, how layers agree, and how often experts change");
   po.RegisterInput("tokens", &tokens,
                    "rspecifier of token ids: counts the decoders too, fed with them");
   po.Register("chunk-size", &chunk_size, "encoder frames per chunk; -1: whole utterances");
@@ -63,25 +72,24 @@ int Run(int argc, char *argv[]) {
   // Without tokens the decoders do not run; packing them would read them all.
   model->PrepareForInference(ctx, WeightFormat::kFloat32, 0,
                              tokens.empty() ? ModelPart::kEncoder : ModelPart::kAll);
-  RouteReport report(info.config);
-  std::unique_ptr<RandomAccessTokenVectorReader> label_reader;
+  RouteReport report(info.config, information, LabelNames(labels));
+  std::vector<std::unique_ptr<RandomAccessTokenVectorReader>> label_readers;
   std::unique_ptr<RandomAccessInt32VectorReader> token_reader;
   std::unique_ptr<Int32VectorWriter> writer;
-  if (!labels.empty()) label_reader = std::make_unique<RandomAccessTokenVectorReader>(labels);
+  for (const std::string &rspecifier : labels)
+    label_readers.push_back(std::make_unique<RandomAccessTokenVectorReader>(rspecifier));
   if (!tokens.empty()) token_reader = std::make_unique<RandomAccessInt32VectorReader>(tokens);
   if (!per_frame.empty()) writer = std::make_unique<Int32VectorWriter>(per_frame);
   Progress progress("utterances", 0);
   UtteranceReader feats(po.Arg(1));
   for (; !feats.Done(); feats.Next(), progress.Add(1)) {
     tally.Try(feats, [&] {
-      std::string group;
-      if (label_reader) {
-        for (const std::string &word : label_reader->Value(feats.Key()))
-          group += (group.empty() ? "" : " ") + word;
-      }
+      std::vector<std::string> utterance_labels;
+      for (const auto &reader : label_readers)
+        utterance_labels.push_back(Join(reader->Value(feats.Key()), " "));
       const auto decisions = report.AddUtterance(
           ctx, *model, feats.Value(), AttentionMask::Chunk(chunk_size, left_chunks),
-          token_reader ? &token_reader->Value(feats.Key()) : nullptr, group);
+          token_reader ? &token_reader->Value(feats.Key()) : nullptr, utterance_labels);
       for (size_t i = 0; writer && i < decisions.size(); ++i) {
         writer->Write(Cat(feats.Key(), "-", i + 1), decisions[i].experts);
       }

@@ -80,11 +80,11 @@ UtteranceRoutes RouteUtterance(const Context &ctx, const AsrModel &model, ConstV
   ForwardMode mode;
   mode.mask = mask;
   mode.routes = &recorder;
-  Tensor encoded;
   RaggedShape shape;
+  UtteranceRoutes routes;
+  Tensor &encoded = routes.encoded;
   model.Encoder().Forward(ctx, mode, feats, RaggedShape::Single(feats.Rows()), &encoded, &shape,
                           nullptr, nullptr);
-  UtteranceRoutes routes;
   routes.encoder = recorder.Decisions();
   CHECK_EQ(routes.encoder.size(), EncoderMixtureNames(config).size());
   for (const bool right : {false, true}) {
@@ -102,7 +102,8 @@ UtteranceRoutes RouteUtterance(const Context &ctx, const AsrModel &model, ConstV
 
 std::vector<RouteRecorder::Decision> RouteReport::AddUtterance(
     const Context &ctx, const AsrModel &model, ConstView feats, const AttentionMask &mask,
-    const std::vector<int32_t> *tokens, const std::string &group) {
+    const std::vector<int32_t> *tokens, const std::vector<std::string> &labels) {
+  const std::string group = labels.empty() ? "" : labels[0];
   UtteranceRoutes routes = RouteUtterance(ctx, model, feats, mask, tokens, false);
   using Mixtures = std::vector<const FeedForwardConfig *>;
   Mixtures encoder, left, right;
@@ -120,8 +121,41 @@ std::vector<RouteRecorder::Decision> RouteReport::AddUtterance(
   add(EncoderMixtureNames(config_), encoder, routes.encoder, mask.chunk);
   add(DecoderMixtureNames(config_, false), left, routes.left, 0);
   add(DecoderMixtureNames(config_, true), right, routes.right, 0);
+  if (information_) AddInformation(ctx, model, routes, tokens, labels);
   ++num_utterances_;
   return std::move(routes.encoder);
+}
+
+void RouteReport::AddInformation(const Context &ctx, const AsrModel &model,
+                                 const UtteranceRoutes &routes, const std::vector<int32_t> *tokens,
+                                 const std::vector<std::string> &labels) {
+  const auto add = [&](const char *part, const std::vector<std::string> &names,
+                       const std::vector<RouteRecorder::Decision> &decisions,
+                       const std::vector<int32_t> &units) {
+    std::vector<RoutedRows> mixtures;
+    for (const RouteRecorder::Decision &d : decisions) {
+      mixtures.push_back({static_cast<int>(d.logits.Cols()),
+                          static_cast<int>(static_cast<int64_t>(d.experts.size()) /
+                                           std::max<int64_t>(1, d.logits.Rows())),
+                          d.experts});
+    }
+    if (!mixtures.empty()) information_->Add(part, names, mixtures, units, labels);
+  };
+  if (!routes.encoder.empty()) {
+    const Tensor logp = model.CtcLogProbs(ctx, routes.encoded);
+    std::vector<int32_t> best;  // the most probable unit of each frame
+    for (int64_t t = 0; t < logp.Rows(); ++t) {
+      const float *row = logp.View().Row(t);
+      best.push_back(static_cast<int32_t>(std::max_element(row, row + logp.Cols()) - row));
+    }
+    add("encoder", EncoderMixtureNames(config_), routes.encoder, best);
+  }
+  if (tokens == nullptr) return;
+  std::vector<int32_t> fed = {config_.sos};  // what each row of a decoder reads
+  fed.insert(fed.end(), tokens->begin(), tokens->end());
+  add("left decoder", DecoderMixtureNames(config_, false), routes.left, fed);
+  std::reverse(fed.begin() + 1, fed.end());
+  add("right decoder", DecoderMixtureNames(config_, true), routes.right, fed);
 }
 
 int RouteReport::NumDeadExperts() const {
@@ -161,6 +195,7 @@ void RouteReport::WriteText(std::ostream &os) const {
       if (layers.count(layer)) row(layer, layers.at(layer));
     }
   }
+  if (information_) information_->WriteText(os << "\n");
 }
 
 void RouteReport::WriteJson(std::ostream &os) const {
@@ -171,6 +206,7 @@ void RouteReport::WriteJson(std::ostream &os) const {
       if (layers.count(layer)) j["groups"][group].push_back(ToJson(layer, layers.at(layer)));
     }
   }
+  if (information_) j["information"] = information_->ToJson();
   os << j.dump(1) << "\n";
 }
 

@@ -4,10 +4,12 @@
 #define U2MOE_LAB_ROUTE_REPORT_H_
 
 #include <map>
+#include <memory>
 #include <ostream>
 #include <string>
 #include <vector>
 
+#include "lab/route-information.h"
 #include "lab/route-stats.h"
 #include "model/asr-model.h"
 #include "model/mixture-names.h"
@@ -39,6 +41,7 @@ class RouteRecorder : public RouteSink {
 // DataError for features or labels that do not fit the model.
 struct UtteranceRoutes {
   std::vector<RouteRecorder::Decision> encoder, left, right;
+  Tensor encoded;  // [R, D], the output of the encoder
 };
 UtteranceRoutes RouteUtterance(const Context &ctx, const AsrModel &model, ConstView feats,
                                const AttentionMask &mask, const std::vector<int32_t> *tokens,
@@ -46,15 +49,21 @@ UtteranceRoutes RouteUtterance(const Context &ctx, const AsrModel &model, ConstV
 
 class RouteReport {
  public:
-  explicit RouteReport(const ModelConfig &config) : config_(config) {}
+  // information: whether RouteInformation is gathered and written too, about the labels of these
+  // names.
+  explicit RouteReport(const ModelConfig &config, bool information = false,
+                       const std::vector<std::string> &label_names = {})
+      : config_(config),
+        information_(information ? std::make_unique<RouteInformation>(label_names) : nullptr) {}
 
   // Adds an utterance: its encoder under the mask, and, with labels, both decoders fed with them.
-  // group: a label such as a language, "" for none. Returns the decisions of the encoder's layers.
-  // Throws DataErrors of RouteUtterance, with nothing counted.
+  // labels: of the utterance, as many as label_names where information is gathered; it is also
+  // counted by the first of them. Returns the decisions of the encoder's layers. Throws DataErrors
+  // of RouteUtterance, with nothing counted.
   std::vector<RouteRecorder::Decision> AddUtterance(const Context &ctx, const AsrModel &model,
                                                     ConstView feats, const AttentionMask &mask,
                                                     const std::vector<int32_t> *tokens,
-                                                    const std::string &group);
+                                                    const std::vector<std::string> &labels);
 
   // All layers, in the order of the network.
   const std::vector<std::string> &Layers() const { return layers_; }
@@ -73,7 +82,12 @@ class RouteReport {
   void Add(const std::string &layer, const RouteRecorder::Decision &d, int64_t chunk,
            const std::string &group, const FeedForwardConfig &mixture);
 
+  // What the routes of an utterance tell.
+  void AddInformation(const Context &ctx, const AsrModel &model, const UtteranceRoutes &routes,
+                      const std::vector<int32_t> *tokens, const std::vector<std::string> &labels);
+
   ModelConfig config_;
+  std::unique_ptr<RouteInformation> information_;  // null: not wanted
   int64_t num_utterances_ = 0;
   std::vector<std::string> layers_;
   std::map<std::string, RouteStats> stats_;
