@@ -72,18 +72,16 @@ for task in $tasks; do
   fi
   if $find_effect; then
     if begin_stage 2 "$task: looking for an effect"; then
-      local/find_effect.py "${common[@]}" "$task" "$dir"
+      local/find_effect.py "${common[@]}" --jobs "$jobs" "$task" "$dir"
     fi
     continue
   fi
   # What begins with another system's model waits for it.
-  first= second=
+  first=
+  second=
   if ((stage <= 3 && stop_stage >= 2)); then
-    for system in $systems; do
-      status=0
-      local/run_system.py "${common[@]}" --only check "$task" "$dir" "$system" 1 || status=$?
-      if ((status == 3)); then continue; fi
-      ((status == 0)) || die "systems/$system.conf cannot be used"
+    there=$(local/run_system.py "${common[@]}" --only check "$task" "$dir" "$systems" 1)
+    for system in $there; do
       if grep -qE '^(from|model-of)=' "systems/$system.conf"; then second+=" $system"; else first+=" $system"; fi
     done
   fi

@@ -4,7 +4,8 @@
 Usage: local/run_system.py [options] <task> <task-dir> <system> <seed>
   e.g. local/run_system.py --results ../../docs/results polyglot out/polyglot plain 1
   --results DIR   <DIR>/<task>/<system>-<seed>.json, and <system>-rate.json, the rate chosen on dev
-  --only rate     only chooses the learning rate and warm-up; check: only asks whether this build knows the system
+  --only rate     only chooses the learning rate and warm-up; check: only prints which of the systems (several, in one
+                  argument) this build knows
   --cut true      the shortened task
   --until SECONDS of the clock (date +%s): what has not begun then is left for later
 """
@@ -13,11 +14,12 @@ import hashlib
 import json
 import os
 import shlex
+import shutil
 import subprocess
 import time
 
 import lab
-from u2moe_script import Options, Error, die, expecting, read_json, run, say, text_lines, writing
+from u2moe_script import Error, Options, die, expecting, read_json, run, say, text_lines, writing
 import report_data
 import speed_stats
 
@@ -49,8 +51,9 @@ def command(args, log, cwd, stdout=None):
             f.seek(size)
             said = f.read().splitlines()
         errors = [x for x in said if x.startswith('ERROR')] or said
-        kind = Unknown if child.returncode == 2 else Error
-        raise kind(f'{args[0]} ended with {child.returncode}; {log} ends: {" ".join(errors[-2:])}')
+        if child.returncode == 2:
+            raise Unknown(' '.join(errors[-1:]).replace(f'ERROR ({args[0]})', f'{args[0]}:'))
+        raise Error(f'{args[0]} ended with {child.returncode}; {log} ends: {" ".join(errors[-2:])}')
     return time.monotonic() - begin, usage.ru_maxrss / 1024
 
 
@@ -98,6 +101,7 @@ class Runner:
             for name in os.listdir(exp):
                 if name.endswith(('.safetensors', '.log')) or name in ('log.jsonl', 'run.txt', 'spent'):
                     os.remove(f'{exp}/{name}')
+            shutil.rmtree(f'{exp}/decode', ignore_errors=True)
             self.make_initial(system, seed, exp, log)
             with writing(f'{exp}/recipe') as f:
                 f.write(identity + '\n')
@@ -209,7 +213,9 @@ class Runner:
             if pooled:
                 out[stage] = dict(rtf=round(pooled['wall'], 6), cpu=round(pooled['cpu'], 6), audio=pooled['audio_seconds'])
                 self.machine = pooled.get('machine', '')
-        return {stage: {k: v for k, v in row.items() if k != 'audio'} for stage, row in out.items()}
+        for row in out.values():
+            del row['audio']
+        return out
 
     def routing(self, system, exp, chunk):
         """Means over the mixtures of what moe-route-stats tells of the first set, and each layer's part."""
@@ -333,17 +339,18 @@ def main():
     ap.add_argument('--until', type=int, default=0)
     args = ap.parse()
     task = lab.Task(args.task, os.path.realpath(args.dir), args.cut)
-    system = lab.System(args.system)
     runner = Runner(task, os.path.realpath(args.results), args.until)
     if args.only == 'check':
-        try:
-            runner.check(system)
-        except Unknown as e:
-            if not system.new:
-                raise
-            print(f'{system.name} is left out: this build does not know it: {e}')
-            return 3
+        for system in map(lab.System, args.system.split()):
+            try:
+                runner.check(system)
+                print(system.name)
+            except Unknown as e:
+                if not system.new:
+                    raise
+                say(f'{system.name} is left out: this build does not know it: {e}')
         return 0
+    system = lab.System(args.system)
     try:
         if args.only == 'rate':
             if runner.choose_rate(system) is None:
