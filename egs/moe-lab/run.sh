@@ -61,6 +61,7 @@ need_commands python3 nnet-train
 until=0
 if $find_effect && [[ $hours == 0 ]]; then hours=3; fi
 if [[ $hours != 0 ]]; then until=$(($(date +%s) + $(printf '%.0f' "$(bc -l <<< "$hours * 3600")"))); fi
+failed=
 common=(--results "$results" --cut "$cut" --until "$until")
 
 for task in $tasks; do
@@ -89,8 +90,8 @@ for task in $tasks; do
     for wave in "$first" "$second"; do
       list=$(tr ' ' , <<< "${wave# }")
       [[ -n $list ]] || continue
-      run-jobs --title="learning rates" --max-jobs="$jobs" JOB="$list" "$dir/exp/JOB/log/rate.log" \
-        local/run_system.py "${common[@]}" --only rate "$task" "$dir" JOB 0
+      run-jobs --title="learning rates" --max-jobs="$jobs" --keep-going JOB="$list" "$dir/exp/JOB/log/rate.log" \
+        local/run_system.py "${common[@]}" --only rate "$task" "$dir" JOB 0 || failed=true
     done
   fi
   if begin_stage 3 "$task: training, decoding and scoring"; then
@@ -99,7 +100,7 @@ for task in $tasks; do
       for seed in $seeds; do
         list=$(for s in $wave; do echo "$s"; done | paste -sd,)
         run-jobs --title="seed $seed" --max-jobs="$jobs" --keep-going JOB="$list" "$dir/exp/JOB/log/run.$seed.log" \
-          local/run_system.py "${common[@]}" "$task" "$dir" JOB "$seed"
+          local/run_system.py "${common[@]}" "$task" "$dir" JOB "$seed" || failed=true
       done
     done
   fi
@@ -111,3 +112,4 @@ if ! $find_effect && begin_stage 4 "report"; then
     local/report.py --results "$results" --tasks "polyglot debian" "$U2MOE_ROOT/docs/moe-lab.md"
   fi
 fi
+if [[ -n $failed ]]; then die "some of the above failed; what did not is kept, and the next call goes on"; fi

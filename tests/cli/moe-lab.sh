@@ -156,6 +156,10 @@ assert json.load(open(sys.argv[1]))['training']['epochs'] == 2
 PY
 sed -i 's/^new=true$/streams=true/' "$clone/egs/moe-lab/systems/tomorrow.conf"
 check_fails "a system that it should know" 1 'unknown router .of-tomorrow|router=of-tomorrow' lab --systems tomorrow --stage 3
+printf '[decode]\n--no-such=1\n' | cat "$root/egs/moe-lab/systems/dense.conf" - >"$clone/egs/moe-lab/systems/broken.conf"
+rm "$tmp/out here/results-cut/polyglot/dense-1.json"
+check_fails "a system that fails" 1 'some of the above failed; what did not is kept' lab --systems "broken dense" --stage 3
+check_equal "does not keep others from their results" "$(cd "$tmp/out here/results-cut/polyglot" && echo *)" "dense-1.json plain-1.json"
 check "a search for an effect" lab --find-effect true --stage 2
 cp "$tmp/.check.out" out2
 check "tells what could have been seen, or an effect" grep -qE 'No effect was found|An effect: ' out2
