@@ -49,6 +49,8 @@ sed -i 's/"120 0123456789ab"/"120 aaaaaaaaaaaa"/' results/polyglot/plain-3.json
 check_fails "seeds on other utterances" 1 'plain: seeds were tested on different utterances of test' report doc.md
 echo '{}' >results/polyglot/plain-3.json
 check_fails "what is no result" 1 'plain-3.json is not a result of the laboratory' report doc.md
+check "the document of this repository is what its results say" "$local/report.py" --results "$root/docs/results" --check true \
+  "$root/docs/moe-lab.md"
 
 # What the files of systems and tasks say.
 check "systems: sections, sizes, recipes" python3 - "$local" <<'PY'
@@ -63,7 +65,7 @@ for name in lab.system_names():
 def data(place):
     for s in ('train', 'dev', 'test_clean', 'test_noisy'):
         os.makedirs(f'{place}/data/{s}')
-        for f in ('text', 'utt2dur'):
+        for f in ('text', 'utt2dur', 'utt2lang'):
             open(f'{place}/data/{s}/{f}', 'w').write(f'u {s}\n')
     for d in ('conf', 'dump/train', 'dump/dev'):
         os.makedirs(f'{place}/{d}')
@@ -74,6 +76,9 @@ one, other = (lab.Task('polyglot', d) for d in ('here', 'somewhere/else'))
 wide = lab.System('dense-wide').model_options(one)
 assert wide['hidden-dim'] == str(8 * int(one.model['hidden-dim'])) and wide['feature-dim'] == '17', wide
 assert lab.System('rmoe').model_options(one)['router-dim'] == str(int(one.model['model-dim']) // 4)
+open('here/data/train/utt2lang', 'a').write('v x\nw x\n')
+pools = lab.System('tag-pools').model_options(one)
+assert (pools['num-experts'], pools['router-pools']) == ('4', '2'), pools
 def hashed(task, system='plain', rate=('0.003', '300'), epochs=9):
     return lab.hash_of(lab.System(system).recipe(task, rate, epochs))
 assert hashed(one) == hashed(other)  # places are no part of it

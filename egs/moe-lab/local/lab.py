@@ -1,7 +1,8 @@
 """Tasks, systems and results of the laboratory: what the files of tasks/, systems/ and results say, and nothing that runs.
 
 A .conf file has sections in brackets, in them lines key=value, or in [convert] and [decode] lines of options; # begins a
-comment line. In values of [model], {2h} is twice the hidden-dim of the task's own [model], {0.5d} half its model-dim.
+comment line. In values of [model], {2h} is twice the hidden-dim of the task's own [model], {0.5d} half its model-dim, {2t} two for each tag
+that utterances have in the system's file of tags (tags= in [about]).
 """
 import glob
 import hashlib
@@ -18,7 +19,7 @@ from u2moe_text import printable
 FORMAT = 1  # of results; part of every recipe's hash
 MODES = ['greedy', 'prefix', 'rescoring']
 SECTIONS = {'task': dict, 'about': dict, 'model': dict, 'train': dict, 'convert': list, 'decode': list}
-PLACE = re.compile(r'\{([0-9.]*)([hd])\}')
+PLACE = re.compile(r'\{([0-9.]*)([hdt])\}')
 SYSTEM_NAME = re.compile(r'[a-z][a-z0-9-]*\Z')
 
 
@@ -53,11 +54,11 @@ def read_conf(path):
 
 
 def expand(value, model, where):
-    """value with {2h} and the like as numbers."""
-    names = {'h': 'hidden-dim', 'd': 'model-dim'}
+    """value with {2h} and the like as numbers; model: the task's, with 'tags', how many there are."""
+    names = {'h': 'hidden-dim', 'd': 'model-dim', 't': 'tags'}
 
     def number(match):
-        with expecting(f'{where}: {match.group(0)} needs {names[match.group(2)]} in [model] of the task'):
+        with expecting(f'{where}: {match.group(0)} needs {names[match.group(2)]}: of [model] of the task, or tags= in [about]'):
             return str(max(1, round(float(match.group(1) or 1) * int(model[names[match.group(2)]]))))
     return PLACE.sub(number, value)
 
@@ -97,6 +98,14 @@ class Task:
             digest.update(f'{file}\n'.encode() + read_bytes(path))
         return digest.hexdigest()[:12]
 
+    def num_tags(self, file):
+        """How many values training has in data/train/<file>, such as utt2lang."""
+        path = f'{self.dir}/data/train/{file}'
+        if not os.path.exists(path):
+            die(f'{path} is missing: {self.name} has no such tags of utterances')
+        with expecting(f'{path}: not a tag for each utterance'):
+            return len({line.split()[1] for line in text_lines(path)})
+
     def feature_dim(self):
         for line in text_lines(f'{self.dir}/conf/fbank.conf'):
             if line.startswith('num-mel-bins='):
@@ -121,6 +130,7 @@ class System:
             self.what, self.source, self.compares = about['what'], about['source'], about['compares']
         # streams: whether chunks can be decoded; new: a build may not know its options.
         self.streams, self.new = about.get('streams', 'true') == 'true', about.get('new', 'false') == 'true'
+        self.tags = about.get('tags', '')
         self.start, self.model_of = about.get('from', ''), about.get('model-of', '')
         self.name, self.model, self.train = name, conf['model'], conf['train']
         self.convert, self.decode = conf['convert'], conf['decode']
@@ -133,7 +143,8 @@ class System:
 
     def model_options(self, task):
         """{option of nnet-init: value}, the task's changed by the system's."""
-        own = {k: expand(v, task.model, f'systems/{self.name}.conf') for k, v in self.model.items()}
+        known = dict(task.model, tags=task.num_tags(self.tags)) if self.tags else task.model
+        own = {k: expand(v, known, f'systems/{self.name}.conf') for k, v in self.model.items()}
         return {**task.model, 'feature-dim': task.feature_dim(), **own}
 
     def train_options(self, task, rate, epochs):
@@ -155,6 +166,8 @@ class System:
             out['convert'], out['from'] = self.convert, System(self.start, systems).recipe(task, None, epochs, systems)
         else:
             out['model'] = self.model_options(task)
+        if self.tags:
+            out['tags'] = self.tags
         return out
 
 

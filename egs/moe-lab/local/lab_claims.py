@@ -38,7 +38,7 @@ def of_speed(results, a, b, chunk):
 
 
 def rows_of(task, results, claim, tests):
-    comparisons, rows = lab_tables.Comparisons(results), []
+    comparisons, rows = lab_tables.comparisons_of(results), []
     for a, b, kind in tests:
         if a not in results or b not in results:
             rows.append([claim, task, f'{a}, {b}', '-', 'cannot tell: not both were trained'])
@@ -50,11 +50,10 @@ def rows_of(task, results, claim, tests):
                     rows.append([claim, task, f'CPU time of {a} to {b}, {lab_tables.chunk_name(chunk)}', told[1], told[0]])
             continue
         there = lab_tables.conditions(results)
-        found = [(c, comparisons.compare(a, b, c)) for c in there]
-        found = [(c, one) for c, one in found if one]
-        for (_, one), falls in zip(found, paired_tests.holm([one['p'] for _, one in found])):
-            one['falls'] = falls
-        for (name, chunk), one in found:
+        found = lab_tables.corrected([comparisons.compare(a, b, c) for c in there])
+        for (name, chunk), one in zip(there, found):
+            if one is None:
+                continue
             rows.append([claim, task, f'{a} {kind} than {b}: {name}, {lab_tables.chunk_name(chunk)}', lab_tables.verdict(one),
                          of_errors(one, kind)])
     return rows

@@ -3,7 +3,7 @@ import os
 
 import lab
 import paired_tests
-from u2moe_script import expecting, read_json
+from u2moe_script import die, expecting, read_json
 
 ANCHORS = ['dense', 'dense-active', 'plain', 'dense-wide']
 MARGIN = 0.1  # of the WER of what is compared with: docs/moe-lab.md says why, and it was written before any result
@@ -32,10 +32,13 @@ class Comparisons:
     """Differences between systems of one task, each computed once."""
 
     def __init__(self, results):
-        self.results, self.bootstraps, self.known = results, {}, {}
+        self.results, self.bootstraps, self.known, self.read = results, {}, {}, {}
 
     def errors(self, system, condition):
-        return lab.errors_of(self.results[system], *condition) if system in self.results else None
+        key = system, condition
+        if key not in self.read:
+            self.read[key] = lab.errors_of(self.results[system], *condition) if system in self.results else None
+        return self.read[key]
 
     def compare(self, a, b, condition):
         """What paired_tests.compare says of a - b, with equivalence; None where one of them has no such results."""
@@ -43,10 +46,13 @@ class Comparisons:
         if key not in self.known:
             one, other = self.errors(a, condition), self.errors(b, condition)
             self.known[key] = None
-            if one and other and one[1] == other[1]:
+            if one and other and one[1] != other[1]:
+                die(f'{a} and {b} were tested on different utterances of {condition[0]}: run them anew on the same data')
+            if one and other:
                 words = one[1]
-                bootstrap = self.bootstraps.setdefault((condition[0], tuple(words)),
-                                                       paired_tests.HierarchicalBootstrap(words))
+                if condition not in self.bootstraps:
+                    self.bootstraps[condition] = paired_tests.HierarchicalBootstrap(words)
+                bootstrap = self.bootstraps[condition]
                 c = paired_tests.compare(one[0], other[0], words, bootstrap, (a, b))
                 margin = MARGIN * paired_tests.mean(paired_tests.rates(other[0], words))
                 if margin > 0:
@@ -57,10 +63,22 @@ class Comparisons:
     def against(self, baseline, systems, condition):
         """{system: comparison with the baseline}, each with 'falls': whether it holds after Holm's correction over them."""
         found = {s: self.compare(s, baseline, condition) for s in systems if s != baseline}
-        found = {s: c for s, c in found.items() if c}
-        for c, falls in zip(found.values(), paired_tests.holm([c['p'] for c in found.values()])):
-            c['falls'] = falls
-        return found
+        return dict(zip(found, corrected(list(found.values()))))
+
+
+comparisons_known = {}
+
+
+def comparisons_of(results):
+    """The one Comparisons of a task's results, which are as they were read."""
+    return comparisons_known.setdefault(id(results), Comparisons(results))
+
+
+def corrected(found):
+    """Copies of comparisons (None stays), each with 'falls': whether no difference falls by Holm's procedure over them."""
+    there = [c for c in found if c]
+    falls = iter(paired_tests.holm([c['p'] for c in there]))
+    return [dict(c, falls=next(falls)) if c else None for c in found]
 
 
 def rate_text(comparisons, system, condition):
@@ -74,6 +92,8 @@ def rate_text(comparisons, system, condition):
 def verdict(c):
     """In words: a - b."""
     text = f'{c["difference"]:+.2f} [{c["low"]:+.2f}, {c["high"]:+.2f}]'
+    if not c['seeds']:
+        return f'{text} (one seed)'
     if c['low'] <= 0 <= c['high']:
         equal = c.get('equivalence', {}).get('equivalent')
         return f'{text} no difference{", equivalent" if equal else ""}'
@@ -94,7 +114,7 @@ def anchors(results):
     """Dense, plain, wide: WER, and the differences that the question is about."""
     if not results:
         return NOTHING
-    comparisons, out = Comparisons(results), []
+    comparisons, out = comparisons_of(results), []
     names = [s for s in ANCHORS if s in results]
     rows = [[f'{name}, {chunk_name(chunk)}'] + [rate_text(comparisons, s, (name, chunk)) for s in names]
             for name, chunk in conditions(results)]
@@ -103,11 +123,8 @@ def anchors(results):
              if p[0] in results and p[1] in results]
     rows = []
     for condition in conditions(results):
-        found = [comparisons.compare(a, b, condition) for a, b in pairs]
-        tested = [c for c in found if c]
-        for c, falls in zip(tested, paired_tests.holm([c['p'] for c in tested])):
-            c['falls'] = falls
-        if tested:
+        found = corrected([comparisons.compare(a, b, condition) for a, b in pairs])
+        if any(found):
             rows.append([f'{condition[0]}, {chunk_name(condition[1])}'] + [verdict(c) if c else '-' for c in found])
     if rows:
         out.append('Differences in points with 95 % intervals over seeds and utterances; Holm over each row; equivalent: within '
@@ -127,12 +144,12 @@ def laboratory(results):
     """All systems against plain, at equal cost and at equal size."""
     if not results:
         return NOTHING
-    comparisons, out = Comparisons(results), []
+    comparisons, out = comparisons_of(results), []
     conditions_there = conditions(results)
     for kind, title in (('active', 'At the cost of plain'), ('total', 'At the size of plain')):
         names = [s for s in order(results) if s != 'plain' and lab.System(s).compares in (kind, 'anchor')]
         found = {c: comparisons.against('plain', names, c) for c in conditions_there}
-        rows = [[f'`{s}`', len(results[s])] + [verdict(found[c][s]) if s in found[c] else '-' for c in conditions_there] for s in names]
+        rows = [[f'`{s}`', len(results[s])] + [verdict(found[c][s]) if found[c][s] else '-' for c in conditions_there] for s in names]
         if rows and 'plain' in results:
             plain = [rate_text(comparisons, 'plain', c) for c in conditions_there]
             out.append(f'{title}; WER minus that of plain in points, Holm over each column:\n\n' + markdown(
@@ -216,7 +233,7 @@ def experts(task, results):
 
 def power(task, results):
     """The power curve of what the anchors scattered."""
-    comparisons, found = Comparisons(results), []
+    comparisons, found = comparisons_of(results), []
     condition = next(iter(conditions(results)), None)
     for a, b in (('plain', 'dense'), ('plain', 'dense-wide'), ('dense-wide', 'dense')):
         c = comparisons.compare(a, b, condition) if condition else None

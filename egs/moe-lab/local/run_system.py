@@ -57,6 +57,11 @@ def command(args, log, cwd, stdout=None):
     return time.monotonic() - begin, usage.ru_maxrss / 1024
 
 
+def tags_option(system, name):
+    """Of the tools that encode utterances of a set."""
+    return [f'--tags=ark:data/{name}/{system.tags}'] if system.tags else []
+
+
 def options_text(options):
     return ''.join(f'{k}={v}\n' for k, v in options.items())
 
@@ -111,6 +116,7 @@ class Runner:
             seconds, memory = command(
                 ['nnet-train', '--print-args=false', f'--config={exp}/train.conf', f'--seed={seed}', '--threads=1',
                  '--average=5', f'--exp-dir={exp}', '--dev-feats=scp:dump/dev/feats.scp', '--dev-tokens=ark,t:dump/dev/tokens',
+                 *([f'--tags=ark:cat data/train/{system.tags} data/dev/{system.tags} |'] if system.tags else []),
                  f'{exp}/init.safetensors', 'scp:dump/train/feats.scp', 'ark,t:dump/train/tokens', f'{exp}/final.safetensors'],
                 log, self.task.dir)
             with writing(f'{exp}/spent') as f:
@@ -180,9 +186,9 @@ class Runner:
 
     def decode(self, system, exp, sets, chunks):
         """Decodes and scores; returns MB of the largest process."""
-        options = ' '.join(system.decode)
         memory = 0.0
         for name in sets:
+            options = ' '.join([*system.decode, *tags_option(system, name)])
             for step in (['decode.sh', '--chunks', ' '.join(chunks), '--forward-opts', options, 'dump', name, exp],
                          ['score.sh', '--chunks', ' '.join(chunks), f'data/{name}/text', name, exp]):
                 _, peak = command(step, f'{exp}/{step[0][:-3]}.log', self.task.dir)
@@ -221,7 +227,8 @@ class Runner:
         """Means over the mixtures of what moe-route-stats tells of the first set, and each layer's part."""
         name, json_path = self.task.sets[0], f'{exp}/routing.{chunk}.json'
         labels = [f'--labels=ark:data/{name}/{label}' for label in self.task.labels]
-        command(['moe-route-stats', '--print-args=false', '--information=true', *labels, *system.decode, f'--chunk-size={chunk}',
+        command(['moe-route-stats', '--print-args=false', '--information=true', *labels, *system.decode,
+                 *tags_option(system, name), f'--chunk-size={chunk}',
                  f'--tokens=ark,t:dump/{name}/tokens', f'--json={json_path}', f'{exp}/final.safetensors',
                  f'scp:dump/{name}/feats.scp'], f'{exp}/routing.log', self.task.dir)
         stats = read_json(json_path)
