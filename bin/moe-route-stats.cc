@@ -5,8 +5,11 @@
 
 #include "base/log.h"
 #include "base/main.h"
+#include "base/rng.h"
 #include "lab/route-report.h"
+#include "model/whole-only.h"
 #include "modelfile/model-file.h"
+#include "modelfile/utterance-tags.h"
 #include "table/kaldi-tables.h"
 #include "table/text-tables.h"
 #include "table/utterance-reader.h"
@@ -22,17 +25,14 @@ namespace u2moe {
 int Run(int argc, char *argv[]) {
   OptionParser po(
       "Counts which experts a model chooses: share per expert, entropy, largest load, mean gates,\n"
-      "pairs, dead experts, distinct experts per chunk. Prints a table; --json has all of it.\n"
-      "--information=true also tells what the choice of experts says about labels (--labels, "
-      "several\n"
-      "times), units and positions, how layers agree, and how long a choice lasts.\n\n"
+      "pairs, dead experts, distinct experts per chunk. Prints a table; --json has all of it.\n\n"
       "Usage: moe-route-stats [options] <model> <feats-rspecifier>\n"
       "  e.g. moe-route-stats --labels=ark:utt2lang --plot=routing.png model.safetensors "
       "scp:feats.scp\n");
-  std::string json, plot, per_frame, tokens;
+  std::string json, plot, per_frame, tokens, tags_rspecifier;
   std::vector<std::string> labels;
   int32_t chunk_size = -1, left_chunks = -1;
-  bool fail_on_dead = false, information = false;
+  bool fail_on_dead = false, information = false, capacity = false;
   ExpertOptions experts;
   po.RegisterOutput("json", &json, "file for the statistics as JSON");
   po.RegisterOutput("plot", &plot,
@@ -40,16 +40,20 @@ int Run(int argc, char *argv[]) {
   po.RegisterOutput(
       "per-frame", &per_frame,
       "wspecifier of int vectors: the K experts of each encoder frame, falling, -1 for none; keys "
-      "<utterance>-<n> for the "
-      "n-th mixture of the encoder, from 1");
-  po.RegisterInputs("labels", &labels,
-                    "rspecifier of a label per utterance, such as ark:utt2lang: counts by label "
-                    "too; further ones are for --information");
+      "<utterance>-<n> for the n-th mixture of the encoder, from 1");
+  po.RegisterInputs(
+      "labels", &labels,
+      "rspecifier of a label per utterance, such as ark:utt2lang: counts by label too");
   po.Register("information", &information,
-              "also tell how much the experts of a frame say about each label, the most probable "
-              "unit and the position, how layers agree, and how often experts change");
+              "also tell what experts say of --labels (give several), units and positions, how "
+              "layers agree and how long a choice lasts");
   po.RegisterInput("tokens", &tokens,
                    "rspecifier of token ids: counts the decoders too, fed with them");
+  RegisterTags(&po, &tags_rspecifier);
+  po.Register(
+      "capacity", &capacity,
+      "experts take no more rows than capacity-factor lets them in training: counts what is "
+      "dropped, by tenth of the utterance; whole utterances only");
   po.Register("chunk-size", &chunk_size, "encoder frames per chunk; -1: whole utterances");
   po.Register("num-left-chunks", &left_chunks, "chunks of left context; -1: all");
   po.Register("fail-on-dead", &fail_on_dead, "exit with status 1 if an expert is never chosen");
@@ -57,15 +61,22 @@ int Run(int argc, char *argv[]) {
   UtteranceTally tally(&po);
   po.AddPlaces([](Places *places) { places->Print("the table of routes"); });
   if (!po.Parse(argc, argv, 2, 2, InputArgs{2})) return 0;
-  if (chunk_size == 0) {
+  if (chunk_size == 0)
     throw UsageError("--chunk-size=0: must be at least 1, or -1 for whole utterances");
-  }
 
   ModelInfo info;
   std::unique_ptr<AsrModel> model = ReadModel(po.Arg(0), &info, PackedWeights::kAllow);
   if (!info.config.HasMixtures()) {
     throw UsageError(po.Arg(0), " is a dense model: it has no experts");
   }
+  if (const std::string why = WhyWholeOnly(info.config.encoder); chunk_size > 0 && !why.empty())
+    throw UsageError("--chunk-size=", chunk_size, ": ", why, "; drop the option");
+  if (capacity && chunk_size > 0) {
+    throw UsageError("--capacity with --chunk-size=", chunk_size,
+                     ": which frames lose an expert depends on those to come, so chunks know no "
+                     "capacity; drop one of the options");
+  }
+  UtteranceTags tags(tags_rspecifier, info.config, info.tags);
   model->SetPolicy(experts.Apply(info.config, model->Policy()));
   LOG_INFO << "experts: " << model->Policy().ToString();
   const Context ctx;
@@ -87,9 +98,13 @@ int Run(int argc, char *argv[]) {
       std::vector<std::string> utterance_labels;
       for (const auto &reader : label_readers)
         utterance_labels.push_back(Join(reader->Value(feats.Key()), " "));
+      SequenceFacts facts;
+      facts.seed = SubSeed(uint64_t{1}, feats.Key());
+      facts.tag = tags.Of(feats.Key());
       const auto decisions = report.AddUtterance(
           ctx, *model, feats.Value(), AttentionMask::Chunk(chunk_size, left_chunks),
-          token_reader ? &token_reader->Value(feats.Key()) : nullptr, utterance_labels);
+          token_reader ? &token_reader->Value(feats.Key()) : nullptr, utterance_labels, facts,
+          capacity);
       for (size_t i = 0; writer && i < decisions.size(); ++i) {
         writer->Write(Cat(feats.Key(), "-", i + 1), decisions[i].experts);
       }

@@ -228,7 +228,8 @@ class Runner:
         name, json_path = self.task.sets[0], f'{exp}/routing.{chunk}.json'
         labels = [f'--labels=ark:data/{name}/{label}' for label in self.task.labels]
         command(['moe-route-stats', '--print-args=false', '--information=true', *labels, *system.decode,
-                 *tags_option(system, name), f'--chunk-size={chunk}',
+                 *tags_option(system, name), *(['--capacity=true'] if 'capacity-factor' in system.model else []),
+                 f'--chunk-size={chunk}',
                  f'--tokens=ark,t:dump/{name}/tokens', f'--json={json_path}', f'{exp}/final.safetensors',
                  f'scp:dump/{name}/feats.scp'], f'{exp}/routing.log', self.task.dir)
         stats = read_json(json_path)
@@ -241,6 +242,7 @@ class Runner:
             entropy=round(sum(x['entropy'] for x in layers) / n, 4), dead_experts=sum(x['dead_experts'] for x in layers),
             experts_per_row=round(sum(x['experts_per_row'] for x in layers) / n, 3),
             distinct_experts_per_chunk=round(sum(x['distinct_experts_per_chunk'] for x in layers) / n, 3),
+            dropped=round(sum(x.get('dropped', 0) for x in layers) / n, 4),
             switch_rate=round(sum(x['switch_rate'] for x in told) / n, 4),
             agreement=round(sum(x['agreement'] for x in told) / n, 4),
             empty_by_position=[round(sum(x['empty_by_position'][p] for x in told) / n, 4) for p in range(10)],
