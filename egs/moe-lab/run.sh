@@ -13,7 +13,8 @@
 #   --out DIR            data, models and logs: DIR/<task>; default: out where the recipe is
 #   --find-effect true   instead: look on dev, for at most --hours (3 if not given), for sizes at which dense-wide beats dense
 #                        by more than could be seen: <DIR>/<task>/effect.json; prints the power curve
-#   --stage 1, --stop-stage 4   1 data, 2 learning rates, 3 training, decoding, scoring, 4 report (docs/moe-lab.md)
+#   --stage 1, --stop-stage 5   1 data, 2 learning rates, 3 training, decoding, scoring, 4 speed, one process at a time,
+#                        5 report (docs/moe-lab.md)
 #   --cut true           few utterances, two epochs, one seed, results below --out: shows in minutes that all parts run, no more
 here=$PWD
 set -euo pipefail
@@ -104,8 +105,13 @@ for task in $tasks; do
       done
     done
   fi
+  if begin_stage 4 "$task: speed, one process at a time"; then
+    for system in $systems; do
+      local/run_system.py "${common[@]}" --only speed "$task" "$dir" "$system" "${seeds%% *}" || failed=true
+    done
+  fi
 done
-if ! $find_effect && begin_stage 4 "report"; then
+if ! $find_effect && begin_stage 5 "report"; then
   if $cut; then
     local/report.py --results "$results" --tasks "$tasks" --print true "$out/moe-lab-cut.md"
   else

@@ -145,6 +145,7 @@ for name in ('test_clean', 'test_noisy'):
             assert sum(errors) == m['errors'] and sum(words) == m['words'] and len(errors) == 12
 t = r['training']
 assert t['epochs'] == len(t['dev_loss']) == 2 and t['learning_rate'] == 0.003 and t['peak_memory_mb'] > 1
+assert r['quiet_speed']['16']['cpu'] > 0 and not t['rate_at_edge'] and r['routing']['-1']['dropped'] == 0
 assert r['speed']['16']['encoder']['cpu'] > 0 and r['routing']['16']['distinct_experts_per_chunk'] >= 2
 assert set(r['routing']['-1']['tells']) == {'lang', 'spk', 'unit', 'position'}
 assert r['parameters']['total'] > r['parameters']['active_per_frame'] > 0

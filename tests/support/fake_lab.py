@@ -31,12 +31,12 @@ def result(task, system, seed, rate):
     mixture = 'dense' not in system
     tells = dict(lang=0.3, unit=0.2, position=0.0)
     routing = {c: dict(
-        max_load=1.9, mean_max_load=1.5, entropy=0.9, dead_experts=0, experts_per_row=2, distinct_experts_per_chunk=5.5,
+        max_load=1.9, mean_max_load=1.5, entropy=0.9, dead_experts=0, experts_per_row=2, dropped=0, distinct_experts_per_chunk=5.5,
         switch_rate=0.4, agreement=0.1, empty_by_position=[0] * 10, tells=tells,
         layers=[dict(name=n, entropy=0.9, max_load=1.5, dead=0, **{f'tells_{k}': v for k, v in tells.items()}) for n in LAYERS],
         share_by_label={x: [[0.5, 0.25, 0.25, 0.0]] * 2 for x in ('de', 'fi')} if c == '-1' else {}) for c in chunks} if mixture else {}
     return dict(format=lab.FORMAT, task=task, cut=False, system=system, seed=seed, recipe='0' * 12, options={},
-                training=dict(epochs=9, best_epoch=7, stopped='patience', learning_rate=0.003, warmup_steps=300, seconds=100.0,
+                training=dict(epochs=9, best_epoch=7, stopped='patience', learning_rate=0.003, warmup_steps=300, rate_at_edge=False, seconds=100.0,
                               cpu_seconds=90.0, frames_per_second=9000, frames_per_cpu_second=10000, peak_memory_mb=50.0,
                               least_expert_load=0.2, dev_loss=[9.0, 8.0]),
                 parameters=dict(total=4000000 if mixture else 1000000, active_per_frame=800000, feed_forward=500, bytes=16000000),

@@ -29,9 +29,7 @@ def of_errors(c, kind):
 
 
 def of_speed(results, a, b, chunk):
-    def get(r):
-        return r['speed'].get(chunk, {}).get('encoder', {}).get('cpu')
-    x, y = (lab_tables.mean_of(results[s], get) for s in (a, b))
+    x, y = (lab_tables.encoder_time(results[s], chunk) for s in (a, b))
     if not x or not y:
         return None
     return ('supports' if x <= FASTER * y else 'contradicts'), f'{x / y:.2f} times'

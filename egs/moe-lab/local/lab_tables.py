@@ -168,6 +168,12 @@ def cell(value, form):
     return '-' if value is None else form.format(value)
 
 
+def encoder_time(seeds, chunk):
+    """CPU time of the encoder over audio: as measured alone, else while others were trained; None where neither is there."""
+    quiet = mean_of(seeds, lambda r: r.get('quiet_speed', {}).get(chunk, {}).get('cpu'))
+    return quiet if quiet is not None else mean_of(seeds, lambda r: r['speed'].get(chunk, {}).get('encoder', {}).get('cpu'))
+
+
 def cost(results):
     """What each system takes, and what its experts do, means over seeds."""
     if not results:
@@ -183,21 +189,22 @@ def cost(results):
         small = chunks[-1] if chunks[-1] in one['routing'] else '-1'
         t = [r['training'] for r in seeds.values()]
         rows.append([f'`{s}`', f'{one["parameters"]["total"] / 1e6:.2f}', f'{one["parameters"]["active_per_frame"] / 1e6:.2f}',
-                     f'{one["parameters"]["bytes"] / 1e6:.1f}', '{:g}, {}'.format(t[0]['learning_rate'], t[0]['warmup_steps']),
+                     f'{one["parameters"]["bytes"] / 1e6:.1f}', '{:g}{}, {}'.format(t[0]['learning_rate'], '^' * t[0]['rate_at_edge'], t[0]['warmup_steps']),
                      ' '.join(f'{x["epochs"]}{"" if x["stopped"] == "patience" else "+"}' for x in t),
                      cell(mean_of(seeds, lambda r: r['training']['cpu_seconds'] / 60), '{:.1f}'),
                      cell(mean_of(seeds, lambda r: r['training']['frames_per_cpu_second']), '{:,.0f}'),
                      cell(mean_of(seeds, lambda r: r['training']['peak_memory_mb']), '{:.0f}'),
-                     *(cell(mean_of(seeds, lambda r, c=c: r['speed'].get(c, {}).get('encoder', {}).get('cpu')), '{:.5f}')
-                       for c in chunks),
+                     *(cell(encoder_time(seeds, c), '{:.5f}') for c in chunks),
                      cell(routed('max_load'), '{:.2f}'), cell(routed('entropy'), '{:.3f}'), cell(routed('dead_experts'), '{:.1f}'),
-                     cell(routed('experts_per_row'), '{:.2f}'), cell(routed('distinct_experts_per_chunk', small), '{:.2f}'),
+                     cell(routed('experts_per_row'), '{:.2f}'), cell(routed('dropped'), '{:.3f}'), cell(routed('distinct_experts_per_chunk', small), '{:.2f}'),
                      cell(routed('switch_rate'), '{:.2f}'), cell(routed('agreement'), '{:.2f}')])
     header = ['system', 'parameters, M', 'active', 'MB', 'rate, warm-up', 'epochs', 'CPU min', 'frames/CPU s', 'peak MB',
-              *(f'RTF {chunk_name(c)}' for c in chunks), 'max load', 'entropy', 'dead', 'experts/frame', 'distinct/chunk',
+              *(f'RTF {chunk_name(c)}' for c in chunks), 'max load', 'entropy', 'dead', 'experts/frame', 'dropped', 'distinct/chunk',
               'switches', 'agreement']
     machines = sorted({r['machine'] for seeds in results.values() for r in seeds.values()})
-    return markdown(header, rows) + ('\n\nepochs: with + the budget ended before dev did. RTF: CPU time of encoder and CTC head over '
+    hours = sum(r['training']['seconds'] for seeds in results.values() for r in seeds.values()) / 3600
+    return markdown(header, rows) + (f'\n\nTraining took {hours:.1f} hours of processes in all. rate: ^ at the edge of those tried. '
+                                     'epochs: with + the budget ended before dev did. RTF: CPU time of encoder and CTC head over '
                                      f'audio. distinct/chunk: at {chunk_name(chunks[-1])}. Machines: ' + '; '.join(machines) + '.')
 
 

@@ -4,7 +4,8 @@
 Usage: local/run_system.py [options] <task> <task-dir> <system> <seed>
   e.g. local/run_system.py --results ../../docs/results polyglot out/polyglot plain 1
   --results DIR   <DIR>/<task>/<system>-<seed>.json, and <system>-rate.json, the rate chosen on dev
-  --only rate     only chooses the learning rate and warm-up; check: only prints which of the systems (several, in one
+  --only speed    only measures the real-time factor of what was trained, alone and three times, and adds it to the result;
+                  rate: only chooses the learning rate and warm-up; check: only prints which of the systems (several, in one
                   argument) this build knows
   --cut true      the shortened task
   --until SECONDS of the clock (date +%s): what has not begun then is left for later
@@ -22,6 +23,9 @@ import lab
 from u2moe_script import Error, Options, die, expecting, read_json, run, say, text_lines, writing
 import report_data
 import speed_stats
+
+
+ROUNDS = 3  # of measuring speed
 
 
 class Unknown(Error):
@@ -128,7 +132,7 @@ class Runner:
         patience = int(options.get('patience', 0))
         return dict(epochs=len(rows), best_epoch=best + 1,
                     stopped='patience' if patience and len(rows) - 1 - best >= patience else 'budget',
-                    learning_rate=float(rate[0]), warmup_steps=int(rate[1]), seconds=round(sums['wall_seconds'], 1),
+                    learning_rate=float(rate[0]), warmup_steps=int(rate[1]), rate_at_edge=at_edge(rate[0], self.task), seconds=round(sums['wall_seconds'], 1),
                     cpu_seconds=round(sums['cpu_seconds'], 1),
                     frames_per_second=round(sums['frames'] / max(1e-9, sum(r['wall_seconds'] for r in rows))),
                     frames_per_cpu_second=round(sums['frames_per_cpu_second']),
@@ -168,6 +172,8 @@ class Runner:
             die(f'{system.name} learns at none of the rates {" ".join(":".join(r) for r in self.task.rates)}; see '
                 f'{self.folder(system, self.task.grid_seed)}-rate-*/train.log')
         chosen = min(good, key=lambda t: t['dev_loss'])['rate']
+        if at_edge(chosen[0], self.task):
+            say(f'{system.name}: {chosen[0]} is best, at the edge of the rates that were tried: others beyond may be better')
         lab.write_result(path, dict(system=system.name, task=self.task.name, recipe=lab.hash_of(recipe),
                                     epochs=self.task.grid_epochs, tried=tried, chosen=chosen))
         return tuple(chosen)
@@ -329,6 +335,39 @@ class Runner:
             pass
 
 
+    def measure_speed(self, system, seed):
+        """The least of three rounds, nothing else at work, into the result; only where it is not there."""
+        path, exp = lab.result_path(self.results, self.task.name, system.name, seed), self.folder(system, seed)
+        if not os.path.exists(path) or not os.path.exists(f'{exp}/final.safetensors'):
+            return
+        result = read_json(path)
+        with expecting(f'{path} is not a result of the laboratory'):
+            if result.get('quiet_speed'):
+                return
+        result['quiet_speed'] = {}
+        for chunk in system.chunks(self.task):
+            rounds = []
+            for _ in range(ROUNDS):
+                files = []
+                for name in self.task.sets:
+                    files.append(f'{exp}/speed.{name}.json')
+                    command(['nnet-forward', '--print-args=false', *system.decode, *tags_option(system, name),
+                             f'--chunk-size={chunk}', '--num-left-chunks=-1', f'--streaming={str(chunk != "-1").lower()}',
+                             '--batch-seconds=0', '--threads=1', f'--stats={files[-1]}', f'{exp}/final.safetensors',
+                             f'scp:dump/{name}/feats.scp', 'ark:/dev/null'], f'{exp}/speed.log', self.task.dir)
+                rounds.append(report_data.pool_speed(files))
+            result['quiet_speed'][chunk] = dict(rtf=round(min(r['wall'] for r in rounds), 6),
+                                                cpu=round(min(r['cpu'] for r in rounds), 6))
+        lab.write_result(path, result)
+        say(f'{path}: ' + ', '.join(f'chunk {c}: {r["cpu"]:.5f}' for c, r in result['quiet_speed'].items()))
+
+
+def at_edge(rate, task):
+    """Whether a learning rate is the least or the largest of several that were tried."""
+    rates = sorted({float(r) for r, _ in task.rates})
+    return len(rates) > 1 and float(rate) in (rates[0], rates[-1])
+
+
 class Late(Exception):
     pass
 
@@ -343,7 +382,7 @@ def main():
         ap.add_argument(name)
     ap.add_argument('seed', type=int)
     ap.add_argument('--results', required=True)
-    ap.add_argument('--only', default='', choices=['', 'rate', 'check'])
+    ap.add_argument('--only', default='', choices=['', 'rate', 'check', 'speed'])
     ap.boolean('--cut', False)
     ap.add_argument('--until', type=int, default=0)
     args = ap.parse()
@@ -361,7 +400,9 @@ def main():
         return 0
     system = lab.System(args.system)
     try:
-        if args.only == 'rate':
+        if args.only == 'speed':
+            runner.measure_speed(system, args.seed)
+        elif args.only == 'rate':
             if runner.choose_rate(system) is None:
                 raise Late()
         else:
