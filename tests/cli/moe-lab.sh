@@ -174,3 +174,17 @@ import json, sys
 e = json.load(open(sys.argv[1]))
 assert e['complete'] and min(e['seeds']) > 900 and [t['hidden'] for t in e['tried']] == [[8, 64], [4, 32]], e
 PY
+
+# A grid of rates, of which one leads nowhere.
+sed -i 's/^rates=.*/rates=0.0001:5 0.01:5 1e9:0/' "$clone/egs/moe-lab/tasks/polyglot.cut.conf"
+check "a choice of rates" lab --systems dense --stage 2 --stop-stage 2
+check "is by the lowest dev loss" python3 - "$tmp/out here/results-cut/polyglot/dense-rate.json" <<'PY'
+import json, sys
+r = json.load(open(sys.argv[1]))
+losses = {tuple(t['rate']): t['dev_loss'] for t in r['tried']}
+assert len(losses) == 3 and losses['1e9', '0'] is None, losses
+assert r['chosen'] == ['0.01', '5'] and losses['0.01', '5'] < losses['0.0001', '5'], r
+PY
+before=$(stat -c %y "$tmp/out here/results-cut/polyglot/dense-rate.json")
+check "once more" lab --systems dense --stage 2 --stop-stage 2
+check_equal "nothing is tried again" "$(stat -c %y "$tmp/out here/results-cut/polyglot/dense-rate.json")" "$before"

@@ -10,6 +10,7 @@ Usage: local/run_system.py [options] <task> <task-dir> <system> <seed>
   --cut true      the shortened task
   --until SECONDS of the clock (date +%s): what has not begun then is left for later
 """
+import contextlib
 import fcntl
 import hashlib
 import json
@@ -68,6 +69,15 @@ def tags_option(system, name):
 
 def options_text(options):
     return ''.join(f'{k}={v}\n' for k, v in options.items())
+
+
+@contextlib.contextmanager
+def locked(path):
+    """Only one process at a time: what several systems begin with is trained once."""
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, 'w', encoding='utf-8') as f:
+        fcntl.flock(f, fcntl.LOCK_EX)
+        yield
 
 
 class Runner:
@@ -146,6 +156,10 @@ class Runner:
             return self.choose_rate(lab.System(system.model_of))
         if len(self.task.rates) == 1:
             return self.task.rates[0]
+        with locked(f'{self.task.dir}/exp/{system.name}/.rate-lock'):
+            return self.search_rate(system)
+
+    def search_rate(self, system):
         path = f'{self.results}/{self.task.name}/{system.name}-rate.json'
         recipe = dict(system.recipe(self.task, None, self.task.grid_epochs), rates=self.task.rates, seed=self.task.grid_seed)
         known = lab.kept(path, recipe)
@@ -184,9 +198,7 @@ class Runner:
         if rate is None:
             raise Late()
         exp = self.folder(system, seed)
-        os.makedirs(exp, exist_ok=True)
-        with open(f'{exp}/.run-lock', 'w', encoding='utf-8') as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with locked(f'{exp}/.run-lock'):
             self.train(system, seed, exp, rate, self.task.epochs)
         return f'{exp}/final.safetensors'
 
