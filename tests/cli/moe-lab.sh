@@ -78,7 +78,7 @@ assert wide['hidden-dim'] == str(8 * int(one.model['hidden-dim'])) and wide['fea
 assert lab.System('rmoe').model_options(one)['router-dim'] == str(int(one.model['model-dim']) // 4)
 open('here/data/train/utt2lang', 'a').write('v x\nw x\n')
 pools = lab.System('tag-pools').model_options(one)
-assert (pools['num-experts'], pools['router-pools']) == ('4', '2'), pools
+assert (pools['layers'] == 'all:router=tag-pools,router-pools=2,num-experts=4'), pools
 def hashed(task, system='plain', rate=('0.003', '300'), epochs=9):
     return lab.hash_of(lab.System(system).recipe(task, rate, epochs))
 assert hashed(one) == hashed(other)  # places are no part of it

@@ -152,6 +152,10 @@ class System:
         return {**task.train, 'patience': str(task.patience), **self.train, 'learning-rate': rate[0], 'warmup-steps': rate[1],
                 'epochs': str(epochs)}
 
+    def has_capacity(self):
+        """Whether experts take only so many frames of an utterance in training."""
+        return any('capacity-factor' in text for item in self.model.items() for text in item)
+
     def chunks(self, task):
         return task.chunks if self.streams else [c for c in task.chunks if c == '-1']
 

@@ -246,7 +246,7 @@ class Runner:
         name, json_path = self.task.sets[0], f'{exp}/routing.{chunk}.json'
         labels = [f'--labels=ark:data/{name}/{label}' for label in self.task.labels]
         command(['moe-route-stats', '--print-args=false', '--information=true', *labels, *system.decode,
-                 *tags_option(system, name), *(['--capacity=true'] if 'capacity-factor' in system.model else []),
+                 *tags_option(system, name), *(['--capacity=true'] if system.has_capacity() else []),
                  f'--chunk-size={chunk}',
                  f'--tokens=ark,t:dump/{name}/tokens', f'--json={json_path}', f'{exp}/final.safetensors',
                  f'scp:dump/{name}/feats.scp'], f'{exp}/routing.log', self.task.dir)
