@@ -2,7 +2,7 @@
 
 A .conf file has sections in brackets, in them lines key=value, or in [convert] and [decode] lines of options; # begins a
 comment line. In values of [model], {2h} is twice the hidden-dim of the task's own [model], {0.5d} half its model-dim, {2t} two for each tag
-that utterances have in the system's file of tags (tags= in [about]).
+that utterances have in the system's file of tags (tags= in [about]); {fh}: three factors of the hidden-dim, as 4x8x4.
 """
 import glob
 import hashlib
@@ -19,7 +19,7 @@ from u2moe_text import printable
 FORMAT = 1  # of results; part of every recipe's hash
 MODES = ['greedy', 'prefix', 'rescoring']
 SECTIONS = {'task': dict, 'about': dict, 'model': dict, 'train': dict, 'convert': list, 'decode': list}
-PLACE = re.compile(r'\{([0-9.]*)([hdt])\}')
+PLACE = re.compile(r'\{([0-9.]*)(f?)([hdt])\}')
 SYSTEM_NAME = re.compile(r'[a-z][a-z0-9-]*\Z')
 
 
@@ -53,13 +53,29 @@ def read_conf(path):
     return {s: out.get(s, kind()) for s, kind in SECTIONS.items()}
 
 
+def factors(number):
+    """Three factors of about one size, the largest in the middle: 128 is 4x8x4."""
+    parts, rest, prime = [1, 1, 1], [], 2
+    while number > 1:
+        while number % prime == 0:
+            rest.append(prime)
+            number //= prime
+        prime += 1
+    for p in sorted(rest, reverse=True):
+        parts[parts.index(min(parts))] *= p
+    low, middle, high = sorted(parts)
+    return f'{low}x{high}x{middle}'
+
+
 def expand(value, model, where):
     """value with {2h} and the like as numbers; model: the task's, with 'tags', how many there are."""
     names = {'h': 'hidden-dim', 'd': 'model-dim', 't': 'tags'}
 
     def number(match):
-        with expecting(f'{where}: {match.group(0)} needs {names[match.group(2)]}: of [model] of the task, or tags= in [about]'):
-            return str(max(1, round(float(match.group(1) or 1) * int(model[names[match.group(2)]]))))
+        times, shape, what = match.groups()
+        with expecting(f'{where}: {match.group(0)} needs {names[what]}: of [model] of the task, or tags= in [about]'):
+            size = max(1, round(float(times or 1) * int(model[names[what]])))
+            return factors(size) if shape else str(size)
     return PLACE.sub(number, value)
 
 
