@@ -21,6 +21,10 @@ std::string EpochReport::ToJson() const {
     j["min_expert_load"] = min_load.load;
     j["min_expert_load_mixture"] = min_load.mixture;
   }
+  if (drops.Any()) {
+    j["dropped"] = drops.Share();
+    for (int i = 0; i < CapacityDrops::kParts; ++i) j["dropped_by_tenth"].push_back(drops.Share(i));
+  }
   j["frames"] = frames;
   j["wall_seconds"] = wall_seconds;
   j["cpu_seconds"] = cpu_seconds;

@@ -125,6 +125,7 @@ LossTerms Trainer::RunBatch(const LoadedBatch &batch, int32_t epoch, int group_s
       SequenceFacts facts;
       facts.seed = SubSeed(router_seed, utterances.back()->key);
       facts.training = true;
+      facts.tag = utterances.back()->tag;
       sequences.push_back(facts);
     }
     DropoutSeeds dropout(shared_seed, std::move(seeds));
@@ -136,7 +137,11 @@ LossTerms Trainer::RunBatch(const LoadedBatch &batch, int32_t epoch, int group_s
   });
   LossTerms total;
   for (const LossTerms &t : terms) total.Add(t);
-  for (const LoadCounter &counter : counters) loads_.Add(counter.Counts());
+  for (const LoadCounter &counter : counters) {
+    loads_.Add(counter.Counts());
+    AddCounts(counter.Counts(), 1, &step_counts_);
+    drops_.Add(counter.Drops());
+  }
   return total;
 }
 
@@ -213,6 +218,7 @@ EpochReport Trainer::TrainEpoch(int32_t epoch) {
       MakeEpochBatches(lengths_, opts_.batch_size, opts_.bucket_size, opts_.shuffle_block, &order);
   BatchStream stream(data_, &batches, read_ahead_bytes_);
   loads_.BeginEpoch(epoch);
+  drops_ = CapacityDrops();
   const Timer timer;
   const double cpu_begin = ProcessCpuSeconds();
   Progress progress(Cat("epoch ", epoch, " of ", opts_.epochs, ", batches"),
@@ -224,6 +230,7 @@ EpochReport Trainer::TrainEpoch(int32_t epoch) {
     const size_t end = std::min(begin + group, batches.size());
     LossTerms terms;
     std::string failure;
+    step_counts_.clear();
     for (size_t i = begin; i < end; ++i) {
       const LoadedBatch &batch = stream.Next();
       NoteUnreadable(batch);
@@ -251,6 +258,7 @@ EpochReport Trainer::TrainEpoch(int32_t epoch) {
     }
     gradients_.Clear();
     if (std::isfinite(norm)) {
+      model_->AfterStep(ctx_, step_counts_);
       report.train.Add(terms);
       norms += norm;
       ++good_steps;
@@ -270,6 +278,7 @@ EpochReport Trainer::TrainEpoch(int32_t epoch) {
   CheckEpoch(report, good_steps, steps);
   loads_.EndEpoch();
   report.min_load = loads_.Smallest();
+  report.drops = drops_;
   report.steps = optimizer_.NumSteps();
   report.skipped_steps = optimizer_.NumSkipped();
   report.grad_norm = norms / static_cast<double>(good_steps);

@@ -65,6 +65,8 @@ class Trainer {
   GradientSum gradients_;
   u2moe::Optimizer optimizer_;
   LoadWatch loads_;
+  ExpertCounts step_counts_;  // of the step under way
+  CapacityDrops drops_;       // of the epoch under way
   std::set<std::string> unreadable_;
 };
 

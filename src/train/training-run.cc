@@ -181,9 +181,12 @@ std::vector<int> BestEpochs(const std::vector<double> &dev_losses, int count) {
   return epochs;
 }
 
-}  // namespace
-
-namespace {
+// How many epochs have passed since the one of lowest dev loss, the first of several.
+int EpochsSinceBest(const std::vector<double> &dev_losses) {
+  return static_cast<int>(dev_losses.end() -
+                          std::min_element(dev_losses.begin(), dev_losses.end())) -
+         (dev_losses.empty() ? 0 : 1);
+}
 
 // Of an epoch; kNoLoss, with the utterances to blame named, where it is not finite. Throws Error
 // where no epoch before had a finite one either: more epochs would not help.
@@ -216,6 +219,9 @@ void TrainingRunOptions::Register(OptionParser *po) {
   po->Register("average", &average,
                "average the weights of this many epochs of lowest dev loss (needs --exp-dir)");
   po->Register("resume", &resume, "go on with the training that --exp-dir holds, if any");
+  po->Register("patience", &patience,
+               "end the training once so many epochs in a row have not lowered the dev loss "
+               "(needs --dev-feats); 0: only after --epochs");
   po->Register("keep-checkpoints", &keep_checkpoints, "keep the checkpoints of all epochs");
 }
 
@@ -241,11 +247,16 @@ void TrainingRunOptions::DeclarePlaces(int epochs, const std::vector<std::string
 
 void TrainingRunOptions::Check() const {
   if (average < 1) throw UsageError("--average=", average, ": expected at least 1");
+  if (patience < 0) throw UsageError("--patience=", patience, ": expected 0 or more");
 }
 
 void RunTraining(const TrainOptions &opts, const TrainingRunOptions &run_opts,
                  const DataSource &data, const DataSource *dev, std::unique_ptr<AsrModel> *model,
                  ModelInfo *info) {
+  if (run_opts.patience > 0 && dev == nullptr) {
+    throw UsageError("--patience=", run_opts.patience,
+                     " waits for a lower dev loss: give --dev-feats and --dev-tokens");
+  }
   CheckCanLearn((*model)->Config(), "the initial model");
   CheckFiniteWeights(model->get(), "the initial model");
   const bool checkpoints = !run_opts.exp_dir.empty();
@@ -288,7 +299,10 @@ void RunTraining(const TrainOptions &opts, const TrainingRunOptions &run_opts,
   }
   const int already_done = done;
   Timer timer;
-  for (int epoch = done + 1; epoch <= opts.epochs; ++epoch) {
+  const auto out_of_patience = [&] {
+    return run_opts.patience > 0 && EpochsSinceBest(dev_losses) >= run_opts.patience;
+  };
+  for (int epoch = done + 1; epoch <= opts.epochs && !out_of_patience(); ++epoch) {
     EpochReport report = trainer.TrainEpoch(epoch);
     double dev_loss = kNoLoss;
     if (dev != nullptr) {
@@ -304,6 +318,7 @@ void RunTraining(const TrainOptions &opts, const TrainingRunOptions &run_opts,
     LOG_INFO << "epoch " << epoch << " of " << opts.epochs << ": train loss "
              << report.train.ToString()
              << (dev == nullptr ? std::string() : Cat(", dev loss ", report.dev.ToString()))
+             << (report.drops.Any() ? Cat(", dropped ", report.drops.ToString()) : std::string())
              << ", learning rate " << report.learning_rate << ", "
              << std::llround(static_cast<double>(report.frames) / report.cpu_seconds)
              << " frames per CPU second, " << FormatDuration(left) << " left";
@@ -322,6 +337,10 @@ void RunTraining(const TrainOptions &opts, const TrainingRunOptions &run_opts,
     for (int e = 1; e < epoch; ++e) {
       if (!std::count(best.begin(), best.end(), e)) std::remove(dir.ModelPath(e).c_str());
     }
+  }
+  if (out_of_patience()) {
+    LOG_INFO << "the dev loss has not fallen for " << EpochsSinceBest(dev_losses)
+             << " epochs: the training ends after epoch " << dev_losses.size();
   }
   nlohmann::ordered_json step = {{"tool", "nnet-train"},
                                  {"options", opts.ToString()},

@@ -89,6 +89,40 @@ else
   skip "JSON" "no python3"
 fi
 check_equal "labels: a block for each" "$(table --labels="ark:$tmp/utt2lang" "$tmp/moe" "ark:$tmp/feats" | grep -xE 'de|en' | tr '\n' ' ')" "de en "
+awk '{ print $1, "spk-" $1 }' "$tmp/utt2lang" >"$tmp/utt2spk"
+told() { table --information=true --labels="ark:$tmp/utt2lang" --labels="ark:$tmp/utt2spk" --tokens="ark:$tmp/tokens" "$tmp/moe" "ark:$tmp/feats"; }
+check_equal "what experts tell: a line for each mixture, by label" \
+  "$(told | sed '1,/^What the expert tells/d' | grep -c '^[^ ]*coder[^ ]*feed_forward[^ ]*  *lang .* spk .* unit .* position .* switches .* agreement ')" 6
+check_equal "is left out unless asked for" "$(table --labels="ark:$tmp/utt2lang" "$tmp/moe" "ark:$tmp/feats" | grep -c 'expert tells')" 0
+check_equal "twice the same" "$(told | md5sum)" "$(told | md5sum)"
+if python3 -c '' 2>/dev/null; then
+  check "its JSON" stats --information=true --labels="ark:$tmp/utt2lang" --json="$tmp/told.json" --per-frame="ark,t:$tmp/frames0" "$tmp/moe" "ark:$tmp/feats"
+  check "agrees with the decisions per frame" python3 - "$tmp/told.json" "$tmp/frames0" "$tmp/utt2lang" <<'EOF'
+import collections, json, math, sys
+told = json.load(open(sys.argv[1]))['information'][0]
+lang = dict(line.split() for line in open(sys.argv[3]))
+ids = collections.defaultdict(list)
+for line in open(sys.argv[2]):
+    key, *values = line.split()
+    ids[int(key.split('-')[1])].append((lang[key.split('-')[0]], [int(v) for v in values]))
+def bits(pairs):
+    n = len(pairs)
+    a, b, both = (collections.Counter(x) for x in ([p[0] for p in pairs], [p[1] for p in pairs], pairs))
+    return sum(c / n * math.log2(c * n / (a[x] * b[y])) for (x, y), c in both.items())
+for n in range(4):
+    layer, utterances = told['layers'][n], ids[n + 1]
+    want = bits([(e, l) for l, values in utterances for e in values])
+    assert abs(layer['tells']['lang']['bits'] - want) < 1e-9, (layer, want)
+    firsts = [values[::2] for _, values in utterances]
+    pairs = [(x, y) for f in firsts for x, y in zip(f, f[1:])]
+    assert abs(layer['switch_rate'] - sum(x != y for x, y in pairs) / len(pairs)) < 1e-9
+    assert layer['empty_by_position'] == [0] * 10
+    assert 0 <= layer['tells']['unit']['share'] <= 1
+one, two = ([e for _, values in ids[n] for e in values[::2]] for n in (1, 2))
+entropy = bits(list(zip(one, one))) + bits(list(zip(two, two)))
+assert abs(told['agreement'][0][1] - 2 * bits(list(zip(one, two))) / entropy) < 1e-9
+EOF
+fi
 if command -v gnuplot >/dev/null; then
   check "plot" stats --plot="$tmp/it's a plot.png" "$tmp/moe" "ark:$tmp/feats"
   check_equal "is a PNG" "$(head -c 4 "$tmp/it's a plot.png" | tail -c 3)" PNG

@@ -105,6 +105,16 @@ odd() {
           mv kept "made/$file"
         done
         ;;
+      report.py) # of egs/moe-lab
+        mkdir -p lab/polyglot
+        told "$name" run_script "$script" --results lab "$input"
+        if [ -f "$input" ]; then cp "$input" lab/polyglot/plain-1.json; fi
+        told "$name" run_script "$script" --results lab --print true out.md
+        rm -f lab/polyglot/plain-1.json
+        if [ -f "$input" ]; then cp "$input" lab/polyglot/effect.json; fi
+        told "$name" run_script "$script" --results lab --print true out.md
+        rm -f lab/polyglot/effect.json
+        ;;
       make_connected.py)
         mkdir -p wavs
         if [ -f "$input" ]; then cp "$input" wavs/0_theo_0.wav; fi

@@ -30,6 +30,15 @@ wait_for() { # <file>...: at most a minute
   done
 }
 
+# What an engine tells may arrive in pieces, on a machine with much to do.
+slow_engine() {
+  cp -r "$root/utils" "$tmp/utils in pieces"
+  printf '%s\n' '#!/bin/bash' 'printf "start 1 1\nen"' 'sleep 2.5' 'printf "d 1 "' 'sleep 2.5' 'printf "1 0\n"' \
+    >"$tmp/utils in pieces/jobs/local.sh"
+  check "an engine whose words come in pieces" env U2MOE_ENGINE=local "$tmp/utils in pieces/run-jobs" "$tmp/pieces.log" true
+}
+slow_engine
+
 every_engine() {
   local e=$engine status begin pid
   mkdir -p "$tmp/in $e" && cd "$tmp/in $e" || exit 1

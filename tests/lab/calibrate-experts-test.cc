@@ -143,7 +143,7 @@ TEST(ExpertCalibrator, ModelSkipsTheShare) {
   model->SetPolicy(policy);
   RouteReport report(model->Config());
   for (const TrainUtterance &u : data)
-    report.AddUtterance(ctx, *model, u.feats, AttentionMask::Full(), &u.labels, "");
+    report.AddUtterance(ctx, *model, u.feats, AttentionMask::Full(), &u.labels, {});
   bool first = true;
   for (const std::string &layer : report.Layers()) {
     EXPECT_NEAR(report.Stats(layer).SecondSkipped(), 0.6, first ? 0.02 : 0.2) << layer;

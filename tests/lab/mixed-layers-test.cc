@@ -62,7 +62,7 @@ TEST(MixedLayers, NamesAreThoseOfTheRoutes) {
             (std::vector<std::string>{"decoder.left_decoder.decoders.1.feed_forward"}));
   EXPECT_EQ(DecoderMixtureNames(model->Config(), true), std::vector<std::string>());
   RouteReport report(model->Config());
-  report.AddUtterance(Context(), *model, Feats(), AttentionMask::Full(), &kTokens, "");
+  report.AddUtterance(Context(), *model, Feats(), AttentionMask::Full(), &kTokens, {});
   ASSERT_EQ(report.Layers().size(), 5u);
   const std::pair<int, int> kShapes[] = {{4, 2}, {3, 3}, {4, 2}, {4, 2}, {4, 2}};
   for (size_t i = 0; i < 5; ++i) {

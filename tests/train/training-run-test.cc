@@ -170,6 +170,44 @@ TEST_F(TrainingRunTest, ACompleteTrainingIsNotRepeated) {
   EXPECT_EQ(written, fs::last_write_time(run_opts_.exp_dir + "/epoch-3.safetensors"));
 }
 
+// With a learning rate that does nothing no epoch is better than the first.
+TEST_F(TrainingRunTest, PatienceEnds) {
+  change_ = [](TrainOptions o) {
+    o.learning_rate = 1e-30;
+    return o;
+  };
+  const auto epochs = [&] {
+    std::ifstream log(run_opts_.exp_dir + "/log.jsonl");
+    int n = 0;
+    for (std::string line; std::getline(log, line);) ++n;
+    return n;
+  };
+  run_opts_.patience = 3;
+  const auto stopped = Train(12);
+  EXPECT_EQ(epochs(), 4);
+  // It has ended: resumed, it does nothing more, and gives the same; with more patience it goes on.
+  EXPECT_TRUE(SameModels(stopped.get(), Train(12).get()));
+  EXPECT_EQ(epochs(), 4);
+  run_opts_.patience = 5;
+  Train(12);
+  EXPECT_EQ(epochs(), 6);
+  run_opts_.patience = 0;
+  Train(8);
+  EXPECT_EQ(epochs(), 8);
+}
+
+TEST_F(TrainingRunTest, PatienceWaitsWhileTheLossFalls) {
+  run_opts_.patience = 2;
+  const auto patient = Train(5);
+  EXPECT_TRUE(SameModels(patient.get(), Reference(5).get()));
+}
+
+TEST_F(TrainingRunTest, PatienceNeedsDevData) {
+  dev_.clear();
+  run_opts_.patience = 1;
+  EXPECT_THROW(Train(2), UsageError);
+}
+
 // A run that died after it had written some or all files of epoch 3, but not its line of the log.
 TEST_F(TrainingRunTest, DiedBeforeTheLogLine) {
   const std::unique_ptr<AsrModel> reference = Reference(4);
@@ -358,6 +396,9 @@ TEST(TrainingRunOptions, ChecksItsValues) {
   TrainingRunOptions o;
   EXPECT_NO_THROW(o.Check());
   o.average = 0;
+  EXPECT_THROW(o.Check(), UsageError);
+  o.average = 1;
+  o.patience = -1;
   EXPECT_THROW(o.Check(), UsageError);
 }
 

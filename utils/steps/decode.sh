@@ -7,6 +7,7 @@
 #   --chunks "-1 16 4"     chunk sizes in encoder frames; -1 sees the whole utterance, the others
 #                          stream with caches, all frames to the left in sight
 #   --beam 10, --ctc-weight 0.5, --reverse-weight 0.3   of search and rescoring
+#   --forward-opts ""      further options of nnet-forward, such as "--experts-per-frame=1"
 #   --threads 1            of each tool
 #   --max-failures 0       how many utterances may fail: a count, or a share like 5%
 #
@@ -19,6 +20,7 @@ chunks="-1 16"
 beam=10
 ctc_weight=0.5
 reverse_weight=0.3
+forward_opts=
 threads=1
 max_failures=0
 parse_options "$@"
@@ -33,6 +35,7 @@ tolerance=--max-failures=$max_failures
 
 began=$SECONDS
 read -ra chunk_list <<< "$chunks"
+read -ra forward_options <<< "$forward_opts"
 n=0
 for chunk in "${chunk_list[@]}"; do
   dir=$exp/decode/$set/$chunk
@@ -40,7 +43,7 @@ for chunk in "${chunk_list[@]}"; do
   streaming=false
   if ((chunk > 0)); then streaming=true; fi
   # One by one, for the time of each utterance.
-  nnet-forward --chunk-size="$chunk" --num-left-chunks=-1 --streaming=$streaming \
+  nnet-forward "${forward_options[@]}" --chunk-size="$chunk" --num-left-chunks=-1 --streaming=$streaming \
     --batch-seconds=0 --threads="$threads" --stats="$dir/forward.json" "$tolerance" \
     "$model" "scp:$dump/$set/feats.scp" "ark:$dir/logp.ark" "ark:$dir/encoder.ark"
   ctc-decode "$tolerance" --method=greedy --stats="$dir/greedy.json" \
