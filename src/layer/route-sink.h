@@ -33,6 +33,7 @@ struct MixturePolicy {
   float skip_gate = 2;    // a first gate from here on works alone; above 1: none does
   int chunk_experts = 0;  // experts open to the rows of a chunk; 0: all
   int expert_budget = 0;  // distinct experts that the rows of a chunk may use; 0: any number
+  int row_experts = 0;    // experts of a row, the first that its router chose; 0: all of them
 };
 
 // What a router may know of a sequence beside its rows.

@@ -22,8 +22,9 @@ AsrModel::AsrModel(const ModelConfig &config)
 void AsrModel::SetPolicy(const ExpertPolicy &policy) {
   policy_ = policy;
   encoder_.SetPolicy(policy, &ctc_, config_.blank);
-  left_decoder_.SetSkipGates(policy.left_skip);
-  if (right_decoder_ != nullptr) right_decoder_->SetSkipGates(policy.right_skip);
+  left_decoder_.SetPolicies(policy.left_skip, policy.experts_per_frame);
+  if (right_decoder_ != nullptr)
+    right_decoder_->SetPolicies(policy.right_skip, policy.experts_per_frame);
 }
 
 Tensor AsrModel::CtcLogProbs(const Context &ctx, ConstView encoder_out) const {

@@ -322,10 +322,11 @@ void Decoder::VisitParams(ParamVisitor *v) {
   v->Scope("shared", &shared_);
 }
 
-void Decoder::SetSkipGates(const std::vector<float> &gates) {
+void Decoder::SetPolicies(const std::vector<float> &gates, int row_experts) {
   size_t mixture = 0;
   for (Block &block : blocks_) {
     MixturePolicy policy;
+    policy.row_experts = row_experts;
     if (!gates.empty() && block.mixture) policy.skip_gate = gates.at(mixture++);
     block.feed_forward->SetPolicy(policy);
   }

@@ -85,8 +85,9 @@ class Decoder {
                 const RaggedShape &encoder_shape, const Tape &tape, ConstView dlogits,
                 Decoder *grad, View dencoder_out) const;
   void VisitParams(ParamVisitor *v);
-  // For all forwards from now on: MixturePolicy::skip_gate of each mixture; empty: none.
-  void SetSkipGates(const std::vector<float> &gates);
+  // For all forwards from now on: MixturePolicy::skip_gate of each mixture (empty: none) and
+  // row_experts of all.
+  void SetPolicies(const std::vector<float> &skip_gates, int row_experts);
 
  private:
   struct Block {

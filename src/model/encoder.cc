@@ -175,6 +175,7 @@ void Encoder::SetPolicy(const ExpertPolicy &policy, const Linear *ctc_head, int3
     if (!skip.empty()) one->skip_gate = skip[mixture++];
     one->chunk_experts = policy.chunk_experts;
     one->expert_budget = policy.expert_budget;
+    one->row_experts = policy.experts_per_frame;
   });
   for (size_t i = 0; i < blocks_.size(); ++i) blocks_[i].SetPolicies(both[i][0], both[i][1]);
 }

@@ -30,13 +30,22 @@ void CheckMixture(const FeedForwardConfig &c, const std::string &where, const st
   CheckKnown(where + prefix + "bank", c.bank, BankNames());
   if (c.router_dim < 0 || c.router_dim > 1 << 16)
     throw UsageError(where, prefix, "router-dim=", c.router_dim, " is outside 0 to 65536");
-  const std::pair<const char *, float> weights[] = {{"router-noise", c.router_noise},
-                                                    {"balance-weight", c.balance_weight},
-                                                    {"z-weight", c.z_weight}};
+  const std::pair<const char *, float> weights[] = {
+      {"router-noise", c.router_noise},
+      {"balance-weight", c.balance_weight},
+      {"z-weight", c.z_weight},
+      {"importance-weight", c.importance_weight},
+      {"load-weight", c.load_weight},
+      {"sparsity-weight", c.sparsity_weight},
+      {"mean-importance-weight", c.mean_importance_weight},
+      {"topology-weight", c.topology_weight},
+      {"entropy-weight", c.entropy_weight}};
   for (const auto &[name, value] : weights) {
     if (!(value >= 0 && std::isfinite(value)))
       throw UsageError(where, prefix, name, "=", value, " is not 0 or more");
   }
+  if (!(c.expert_dropout >= 0 && c.expert_dropout < 1))
+    throw UsageError(where, prefix, "expert-dropout=", c.expert_dropout, " is not in [0, 1)");
   if (c.num_experts == 0) return;
   const int most = std::min(c.num_experts, RouterTraitsOf(c.router).max_choices);
   if (c.experts_per_frame < 1 || c.experts_per_frame > most) {

@@ -28,13 +28,26 @@ RouterConfig RouterConfigOf(int64_t dim, const FeedForwardConfig &c) {
   return r;
 }
 
+AuxWeights AuxWeightsOf(const FeedForwardConfig &c) {
+  AuxWeights w;
+  w.balance = c.balance_weight;
+  w.z = c.z_weight;
+  w.importance = c.importance_weight;
+  w.load = c.load_weight;
+  w.sparsity = c.sparsity_weight;
+  w.mean_importance = c.mean_importance_weight;
+  w.topology = c.topology_weight;
+  w.entropy = c.entropy_weight;
+  return w;
+}
+
 }  // namespace
 
 MoeFeedForward::MoeFeedForward(int64_t dim, const FeedForwardConfig &c, float dropout,
                                MixtureShared *shared)
     : router_(MakeRouter(c.router, RouterConfigOf(dim, c), shared)),
-      bank_(MakeBank(dim, c, dropout)),
-      aux_weights_{c.balance_weight, c.z_weight} {}
+      bank_(MakeBank(dim, c, c.expert_dropout > 0 ? c.expert_dropout : dropout)),
+      aux_weights_(AuxWeightsOf(c)) {}
 
 void MoeFeedForward::Forward(const Context &ctx, ConstView x, const LayerOutput &out,
                              std::unique_ptr<FeedForwardTape> *tape, DropoutSeeds *dropout,
@@ -49,7 +62,11 @@ void MoeFeedForward::Forward(const Context &ctx, ConstView x, const LayerOutput 
   if (sink != nullptr) sink->OnRoute(t.routes.logits, t.routes.experts, t.routes.gates);
   if (call.state != nullptr && call.state->collect) {
     t.layer = call.state->layers.size();
-    call.state->layers.push_back({call.mixture, t.routes, aux_weights_, {}});
+    RoutedLayer layer;
+    layer.mixture = call.mixture;
+    layer.routes = t.routes;
+    layer.weights = aux_weights_;
+    call.state->layers.push_back(std::move(layer));
   }
   t.plan = MakeDispatchPlan(t.routes, NumExperts());
   const bool wants_cost = sink != nullptr && sink->WantsSkipCost();

@@ -24,8 +24,9 @@ void Router::Route(const Context &ctx, const RouteInput &input, Routes *routes,
   for (int64_t t = 0; t < rows; ++t) {
     const float *row = routes->logits.Data() + t * num_experts_;
     if (!std::all_of(row, row + num_experts_, [](float v) { return std::isfinite(v); })) {
-      throw DataError("the router's logits hold NaN or infinity at frame ", t,
-                      "; check the features and the model");
+      throw RouterError(input.call.mixture,
+                        Cat("the router's logits hold NaN or infinity at frame ", t,
+                            "; check the features and the model"));
     }
   }
   routes->max_slots = num_choices_;

@@ -5,7 +5,9 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 
+#include "base/error.h"
 #include "base/span.h"
 #include "layer/param-visitor.h"
 #include "layer/route-sink.h"
@@ -27,6 +29,7 @@ struct RouterTraits {
   bool may_stream = true;           // chunk by chunk it decides as on the whole under the mask
   bool random_in_training = false;  // needs SequenceFacts there
   int max_choices = INT32_MAX;      // experts per row that the registry allows
+  bool elastic = true;  // a row may keep the first of its experts only (--experts-per-frame)
 };
 
 // What a router is made of.
@@ -35,6 +38,17 @@ struct RouterConfig {
   int num_experts = 0, num_choices = 0;
   int64_t state_dim = 0;  // FeedForwardConfig::router_dim, > 0
   float noise = 0;        // FeedForwardConfig::router_noise
+};
+
+// Logits that are not finite, in a mixture whose number the message leaves to whoever knows which
+// part of the network it is in.
+class RouterError : public DataError {
+ public:
+  RouterError(int mixture, const std::string &message) : DataError(message), mixture_(mixture) {}
+  int Mixture() const { return mixture_; }  // RouteCall::mixture
+
+ private:
+  int mixture_;
 };
 
 struct RouteInput {
@@ -57,8 +71,8 @@ class Router {
   int NumExperts() const { return num_experts_; }
   int NumChoices() const { return num_choices_; }
 
-  // Logits, Select among all experts, Gate. tape: null at inference. Throws DataError for logits
-  // that are not finite.
+  // Logits, Select among all experts, Gate. tape: null at inference. Throws RouterError for
+  // logits that are not finite.
   void Route(const Context &ctx, const RouteInput &input, Routes *routes,
              std::unique_ptr<RouterTape> *tape) const;
   // dgates: d loss / d gates, in the order of routes.gates. dlogits [T, E] of the host, or empty:

@@ -10,9 +10,12 @@
 
 namespace u2moe {
 
+struct Topology;  // moe/topology.h
+
 // Weights of the losses that a mixture asks for, see aux-loss.h; 0: not computed.
 struct AuxWeights {
-  float balance = 0, z = 0;
+  float balance = 0, z = 0, importance = 0, load = 0, sparsity = 0, mean_importance = 0,
+        topology = 0, entropy = 0;
 };
 
 // What one mixture decided, kept for losses and counts. Rows that a policy left without experts
@@ -23,6 +26,9 @@ struct RoutedLayer {
   AuxWeights weights;
   Tensor dlogits;  // [T, E] of the host, which backward adds to the gradient of the logits; empty:
                    // nothing
+  // Of RoutingState; for losses.
+  const Topology *topology = nullptr;
+  int rank = 0;
 
   // Rows of each expert [E].
   std::vector<int64_t> Counts() const;
@@ -35,6 +41,10 @@ struct RoutingState {
   std::vector<RoutedLayer> layers;  // in the order of the network
   // What a router over depth carries from mixture to mixture, [T, P]; empty before the first.
   Tensor depth;
+  // For the topology loss: the simulated network, and where on it these rows are. Null: all experts
+  // are equally near.
+  const Topology *topology = nullptr;
+  int rank = 0;
 };
 
 // The same on the way back.

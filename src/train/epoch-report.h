@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 
+#include "train/link-watch.h"
 #include "train/load-watch.h"
 #include "train/loss-terms.h"
 
@@ -11,7 +12,8 @@ namespace u2moe {
 
 // What one epoch did; one line of log.jsonl. ToJson: for each term of the losses "train_<name>" and
 // "dev_<name>", its mean, after "train_loss" and "dev_loss", the mean totals; with mixtures
-// "min_expert_load" (LoadWatch::Smallest) and "min_expert_load_mixture", where it was.
+// "min_expert_load" (LoadWatch::Smallest) and "min_expert_load_mixture", where it was; with a
+// topology "slowest_link_seconds", "slowest_link_seconds_if_even" and "local_share", see LinkWatch.
 struct EpochReport {
   int32_t epoch = 0;
   int64_t steps = 0, skipped_steps = 0;
@@ -19,6 +21,7 @@ struct EpochReport {
   LossTerms train, dev;
   double grad_norm = 0;  // mean over steps, before clipping
   LoadWatch::Load min_load;
+  LinkWatch::Report links;
   int64_t frames = 0;  // 10 ms feature frames
   double wall_seconds = 0, cpu_seconds = 0, dev_seconds = 0;
   std::string ToJson() const;
