@@ -58,10 +58,11 @@ double Find(const std::map<ParamRole, double> &numbers, ParamRole role, double o
 }  // namespace
 
 void RoleOptions::Register(OptionParser *po) {
-  po->Register("freeze", &freeze,
-               "what is not trained: a list, with commas, of router, experts, feed-forward, "
-               "attention, convolution, embedding, norm, subsampling, output. Of --freeze="
-               "convolution, the running statistics of batch norm stay as well");
+  po->Register(
+      "freeze", &freeze,
+      "what is not trained: a list, with commas, of router, experts, feed-forward, "
+      "attention, convolution, embedding, norm, subsampling, output. With norm, the running "
+      "statistics of batch norm stay as well");
   po->Register("role-rates", &role_rates,
                "what the learning rate is multiplied by, by role: router=0.1,experts=0.5; roles as "
                "in --freeze, the others have 1");

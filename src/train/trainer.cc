@@ -151,7 +151,7 @@ LossTerms Trainer::RunBatch(const LoadedBatch &batch, int32_t epoch, int group_s
     const Topology *network = opts_.aux.network.get();
     return network == nullptr ? 0 : static_cast<int>(shard) % network->num_ranks;
   };
-  const bool keep_running = opts_.roles.IsFrozen(ParamRole::kConvolution);
+  const bool keep_running = opts_.roles.IsFrozen(ParamRole::kNorm);
   gradients_.AddBatch(&pool_, static_cast<int>(shards.size()), [&](int shard, AsrModel *grad) {
     const size_t s = static_cast<size_t>(shard);
     std::vector<const TrainUtterance *> utterances;

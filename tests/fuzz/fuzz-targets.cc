@@ -30,6 +30,7 @@
 #include "modelfile/cmvn-file.h"
 #include "modelfile/model-file.h"
 #include "modelfile/wenet-import.h"
+#include "moe/topology.h"
 #include "pipeline/nbest-table.h"
 #include "score/biased-wer.h"
 #include "table/kaldi-format.h"
@@ -381,15 +382,28 @@ void FuzzHotWords(std::string_view bytes) {
   }
 }
 
+// A simulated network, and what rows take on it.
+void FuzzTopology(std::string_view bytes) {
+  const Topology t = ParseTopology(bytes, "topology");
+  const int64_t num_experts = 2 * t.num_ranks;
+  std::vector<std::vector<double>> rows;
+  for (int rank = 0; rank < t.num_ranks; ++rank) {
+    t.Penalties(rank, num_experts);
+    rows.push_back(t.Targets(rank, num_experts, 100));
+  }
+  t.SlowestLink(rows, 1024);
+}
+
 }  // namespace
 
 const std::vector<FuzzTarget> &FuzzTargets() {
   static const std::vector<FuzzTarget> targets = {
-      {"table", FuzzTable},     {"script", FuzzScript},     {"wave", FuzzWave},
-      {"model", FuzzModel},     {"config", FuzzConfig},     {"nbest", FuzzNbest},
-      {"text", FuzzText},       {"options", FuzzOptions},   {"pieces", FuzzPieces},
-      {"norm", FuzzNorm},       {"arpa", FuzzArpa},         {"graph", FuzzGraph},
-      {"lattice", FuzzLattice}, {"hotwords", FuzzHotWords}, {"ctm", FuzzCtm}};
+      {"table", FuzzTable},      {"script", FuzzScript},     {"wave", FuzzWave},
+      {"model", FuzzModel},      {"config", FuzzConfig},     {"nbest", FuzzNbest},
+      {"text", FuzzText},        {"options", FuzzOptions},   {"pieces", FuzzPieces},
+      {"norm", FuzzNorm},        {"arpa", FuzzArpa},         {"graph", FuzzGraph},
+      {"lattice", FuzzLattice},  {"hotwords", FuzzHotWords}, {"ctm", FuzzCtm},
+      {"topology", FuzzTopology}};
   return targets;
 }
 

@@ -115,6 +115,9 @@ bool Gradients(const Subject &s) {
   for (const bool aux : {false, true}) {
     config.balance_weight = aux ? 0.6f : 0;
     config.z_weight = aux ? 0.3f : 0;
+    config.importance_weight = config.load_weight = aux ? 0.2f : 0;
+    config.sparsity_weight = config.mean_importance_weight = aux ? 0.25f : 0;
+    config.topology_weight = config.entropy_weight = aux ? 0.15f : 0;
     for (const int64_t rows : {int64_t{1}, int64_t{5}})
       ExpectGradients(&rng, config, rows, MixturePolicy(), false);
   }
@@ -122,6 +125,7 @@ bool Gradients(const Subject &s) {
   ExpectGradients(&rng, config, 5, {0.5f, 0, 0}, false);
   ExpectGradients(&rng, config, 5, {2, 2, 0}, false);
   ExpectGradients(&rng, config, 5, {2, 0, 1}, false);
+  if (s.Router().elastic) ExpectGradients(&rng, config, 5, {2, 0, 0, 1}, false);
   return true;
 }
 
@@ -412,7 +416,8 @@ bool Policies(const Subject &s) {
   call.chunk_ends = ends;
   Tensor plain = start;
   const RoutingState routing = Run(stack, call, &plain);
-  for (const MixturePolicy &p : {MixturePolicy{1.01f, 4, 0}, MixturePolicy{2, 0, 4}}) {
+  for (const MixturePolicy &p :
+       {MixturePolicy{1.01f, 4, 0}, MixturePolicy{2, 0, 4}, MixturePolicy{2, 0, 0, 2}}) {
     stack.SetPolicy(p);
     Tensor y = start;
     Run(stack, call, &y);
@@ -427,6 +432,11 @@ bool Policies(const Subject &s) {
     EXPECT_EQ(alone.gates[alone.Begin(t)],
               s.Router().gates_sum_to_one ? 1 : all.gates[all.Begin(t)]);
   }
+  if (!s.Router().elastic) return true;
+  stack.SetPolicy({2, 0, 0, 1});  // the same in other words
+  Tensor z = start;
+  Run(stack, call, &z);
+  EXPECT_EQ(MaxAbsDiff(z, y), 0);
   return true;
 }
 

@@ -151,8 +151,15 @@ inline RefStack RefForward(const RefParams &params, const FeedForwardConfig &con
       if (std::count(experts.begin(), experts.end(), e) > 0) add(Cat("experts.", e), e);
     }
     for (int i = 0; i < config.num_shared_experts; ++i) add(Cat("shared_experts.", i), -1);
-    result.aux += config.balance_weight * ref::BalanceLoss(logits, experts) +
-                  config.z_weight * ref::ZLoss(logits, experts);
+    result.aux +=
+        config.balance_weight * ref::BalanceLoss(logits, experts) +
+        config.z_weight * ref::ZLoss(logits, experts) +
+        config.importance_weight * ref::ImportanceLoss(logits, experts) +
+        config.load_weight * ref::LoadLoss(logits, experts, 1 / static_cast<double>(logits.cols)) +
+        config.sparsity_weight * ref::SparsityLoss(logits, experts) +
+        config.mean_importance_weight * ref::MeanImportanceLoss(logits, experts) +
+        config.topology_weight * ref::BalanceLoss(logits, experts) +
+        config.entropy_weight * ref::EntropyLoss(logits, experts);
     result.logits.push_back(logits);
     result.gates.push_back(gates);
     x = y;
