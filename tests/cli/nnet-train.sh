@@ -71,7 +71,7 @@ lab=("${dev[@]}" --epochs=2 --exp-dir="$tmp/exp-lab" --elastic --freeze=embeddin
 check "all that a laboratory asks for" train "${lab[@]}" "$tmp/balance" "${data[@]:1}" "$tmp/lab"
 for line in 'trained parameters: router [0-9]+ at 0.5 of the rate with decay 0.01, .*; frozen: embedding [0-9]+' \
   'epoch 2: smallest load of an expert [0-9.e-]+ of an even share: expert . of encoder' \
-  'epoch 2: simulated network: slowest link [0-9.]+ ms for the rows of a mixture and step, [0-9.]+ ms if' \
+  'epoch 2: simulated network: slowest link [0-9.e+]+ ms for the rows of a mixture and step, [0-9.e+]+ ms if' \
   'epoch 2: loss balance by layer: decoder.left_decoder.decoders.0.feed_forward [0-9.]+, .*encoder.encoders.0.feed_forward_macaron [0-9.]+' \
   'epoch 1 of 2: train loss .*teacher_ctc [0-9.]+, teacher_l2r'; do
   check_equal "says $line" "$(grep -cE "$line" "$tmp/.check.err")" 1
