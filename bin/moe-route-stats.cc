@@ -4,8 +4,11 @@
 
 #include "base/log.h"
 #include "base/main.h"
+#include "base/rng.h"
 #include "lab/route-report.h"
+#include "model/whole-only.h"
 #include "modelfile/model-file.h"
+#include "modelfile/utterance-tags.h"
 #include "table/kaldi-tables.h"
 #include "table/text-tables.h"
 #include "table/utterance-reader.h"
@@ -24,9 +27,9 @@ int Run(int argc, char *argv[]) {
       "Usage: moe-route-stats [options] <model> <feats-rspecifier>\n"
       "  e.g. moe-route-stats --labels=ark:utt2lang --plot=routing.png model.safetensors "
       "scp:feats.scp\n");
-  std::string json, plot, per_frame, labels, tokens;
+  std::string json, plot, per_frame, labels, tokens, tags_rspecifier;
   int32_t chunk_size = -1, left_chunks = -1;
-  bool fail_on_dead = false;
+  bool fail_on_dead = false, capacity = false;
   ExpertOptions experts;
   po.RegisterOutput("json", &json, "file for the statistics as JSON");
   po.RegisterOutput("plot", &plot,
@@ -41,6 +44,11 @@ int Run(int argc, char *argv[]) {
       "rspecifier of a label per utterance, such as ark:utt2lang: counts by label too");
   po.RegisterInput("tokens", &tokens,
                    "rspecifier of token ids: counts the decoders too, fed with them");
+  RegisterTags(&po, &tags_rspecifier);
+  po.Register(
+      "capacity", &capacity,
+      "experts take no more rows than capacity-factor lets them in training: counts what is "
+      "dropped, by tenth of the utterance; whole utterances only");
   po.Register("chunk-size", &chunk_size, "encoder frames per chunk; -1: whole utterances");
   po.Register("num-left-chunks", &left_chunks, "chunks of left context; -1: all");
   po.Register("fail-on-dead", &fail_on_dead, "exit with status 1 if an expert is never chosen");
@@ -57,6 +65,14 @@ int Run(int argc, char *argv[]) {
   if (!info.config.HasMixtures()) {
     throw UsageError(po.Arg(0), " is a dense model: it has no experts");
   }
+  if (const std::string why = WhyWholeOnly(info.config.encoder); chunk_size > 0 && !why.empty())
+    throw UsageError("--chunk-size=", chunk_size, ": ", why, "; drop the option");
+  if (capacity && chunk_size > 0) {
+    throw UsageError("--capacity with --chunk-size=", chunk_size,
+                     ": which frames lose an expert depends on those to come, so chunks know no "
+                     "capacity; drop one of the options");
+  }
+  UtteranceTags tags(tags_rspecifier, info.config, info.tags);
   model->SetPolicy(experts.Apply(info.config, model->Policy()));
   LOG_INFO << "experts: " << model->Policy().ToString();
   const Context ctx;
@@ -79,9 +95,12 @@ int Run(int argc, char *argv[]) {
         for (const std::string &word : label_reader->Value(feats.Key()))
           group += (group.empty() ? "" : " ") + word;
       }
+      SequenceFacts facts;
+      facts.seed = SubSeed(uint64_t{1}, feats.Key());
+      facts.tag = tags.Of(feats.Key());
       const auto decisions = report.AddUtterance(
           ctx, *model, feats.Value(), AttentionMask::Chunk(chunk_size, left_chunks),
-          token_reader ? &token_reader->Value(feats.Key()) : nullptr, group);
+          token_reader ? &token_reader->Value(feats.Key()) : nullptr, group, facts, capacity);
       for (size_t i = 0; writer && i < decisions.size(); ++i) {
         writer->Write(Cat(feats.Key(), "-", i + 1), decisions[i].experts);
       }

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/main.h"
 #include "modelfile/quantize.h"
+#include "modelfile/utterance-tags.h"
 #include "pipeline/encode.h"
 #include "pipeline/forward.h"
 #include "util/options.h"
@@ -31,7 +32,7 @@ int Run(int argc, char *argv[]) {
   Together together;
   together.batch_seconds = -1;
   PrecisionOptions precision_opts;
-  std::string device = "cpu", precision;
+  std::string device = "cpu", precision, tags_rspecifier;
   opts.Register(&po);
   experts.Register(&po);
   threads.Register(&po);
@@ -46,6 +47,7 @@ int Run(int argc, char *argv[]) {
       "all experts above all, are read once for all of them, the results do not depend on it; 0: "
       "one by one; -1: 30 for the whole utterances of a script through a mixture, else 0");
   po.Register("device", &device, "where to compute: cpu");
+  RegisterTags(&po, &tags_rspecifier);
   precision_opts.Register(&po);
   SpeedReport speed(&po);
   UtteranceTally tally(&po);
@@ -62,6 +64,7 @@ int Run(int argc, char *argv[]) {
   const std::unique_ptr<AsrModel> model =
       ReadModelForInference(ctx, po.Arg(0), precision_opts, &info, &precision, ModelPart::kEncoder);
   opts.CheckModel(model->Config().encoder);
+  UtteranceTags tags(tags_rspecifier, info.config, info.tags);
   model->SetPolicy(experts.Apply(model->Config(), model->Policy()));
   const double frame_shift = FrameShiftSeconds(info);
   LOG_INFO << opts.ToString() << "; " << threads.ToString() << ", " << precision << ", experts "
@@ -81,7 +84,7 @@ int Run(int argc, char *argv[]) {
     if (reader.Done() || live()) return false;
     job->key = reader.Key();
     job->place = reader.Where();
-    job->Try([&] { job->feats = reader.Value(); });
+    job->Try([&] { job->feats = reader.Value(), job->tag = tags.Of(job->key); });
     job->audio_seconds = static_cast<double>(job->feats.Rows()) * frame_shift;
     reader.Next();
     return true;
@@ -98,8 +101,8 @@ int Run(int argc, char *argv[]) {
     ForEachGroup<ForwardJob>(threads, together, &speed, &tally, &progress, read, work, write);
     for (; live(); reader.Next()) {
       tally.Try(reader, [&] {
-        frames += ForwardLive(ctx, *model, opts, frame_shift, &reader, &logp_writer,
-                              encoder_writer ? &*encoder_writer : nullptr, &speed);
+        frames += ForwardLive(ctx, *model, opts, frame_shift, tags.Of(reader.Key()), &reader,
+                              &logp_writer, encoder_writer ? &*encoder_writer : nullptr, &speed);
       });
       progress.Add(1);
     }

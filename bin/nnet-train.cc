@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/main.h"
 #include "modelfile/model-file.h"
+#include "modelfile/utterance-tags.h"
 #include "tensor/context.h"
 #include "train/train-data.h"
 #include "train/training-run.h"
@@ -26,7 +27,7 @@ int Run(int argc, char *argv[]) {
   TrainingRunOptions run_opts;
   TrainDataOptions data_opts;
   ExpertOptions experts;
-  std::string dev_feats, dev_tokens;
+  std::string dev_feats, dev_tokens, tags_rspecifier;
   opts.Register(&po);
   run_opts.Register(&po);
   data_opts.Register(&po);
@@ -34,6 +35,7 @@ int Run(int argc, char *argv[]) {
   po.RegisterInput("dev-feats", &dev_feats,
                    "rspecifier of features whose loss is printed after each epoch");
   po.RegisterInput("dev-tokens", &dev_tokens, "rspecifier of their tokens");
+  RegisterTags(&po, &tags_rspecifier);
   UtteranceTally tally(&po);
   po.AddPlaces([&](Places *places) {
     run_opts.DeclarePlaces(opts.epochs, {po.Arg(0), po.Arg(3)}, places);
@@ -51,6 +53,10 @@ int Run(int argc, char *argv[]) {
   CheckCanLearn(info.config, po.Arg(0));
   CheckFiniteWeights(model.get(), po.Arg(0));
   opts.Load(info, model.get());
+  UtteranceTags tags(tags_rspecifier, info.config, info.tags);
+  tags.Learn();
+  info.tags = tags.Names();
+  data_opts.tags = &tags;
   const std::unique_ptr<DataSource> data =
       ReadTrainData("training", data_opts, *model, po.Arg(1), po.Arg(2), &tally);
   std::unique_ptr<DataSource> dev;

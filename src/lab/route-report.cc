@@ -50,8 +50,12 @@ nlohmann::ordered_json ToJson(const std::string &name, const RouteStats &s) {
 }  // namespace
 
 void RouteRecorder::OnRoute(ConstView logits, Span<int32_t> experts, Span<float> gates) {
-  decisions_.push_back(
-      {Tensor::Copy(logits), {experts.begin(), experts.end()}, {gates.begin(), gates.end()}, {}});
+  decisions_.push_back({Tensor::Copy(logits),
+                        {experts.begin(), experts.end()},
+                        {gates.begin(), gates.end()},
+                        {},
+                        drops_});
+  drops_ = CapacityDrops();
 }
 
 void RouteReport::Add(const std::string &layer, const RouteRecorder::Decision &d, int64_t chunk,
@@ -62,12 +66,13 @@ void RouteReport::Add(const std::string &layer, const RouteRecorder::Decision &d
   one.Add(d.logits, d.experts, d.gates, chunk);
   if (stats_.count(layer) == 0) layers_.push_back(layer);
   stats_[layer].Add(one);
+  if (d.drops.Any()) drops_[layer].Add(d.drops);
   if (!group.empty()) groups_[group][layer].Add(one);
 }
 
 UtteranceRoutes RouteUtterance(const Context &ctx, const AsrModel &model, ConstView feats,
                                const AttentionMask &mask, const std::vector<int32_t> *tokens,
-                               bool skip_cost) {
+                               bool skip_cost, const SequenceFacts &facts, bool capacity) {
   const ModelConfig &config = model.Config();
   for (int32_t token : tokens != nullptr ? *tokens : std::vector<int32_t>()) {
     if (token < 0 || token >= config.vocab_size) {
@@ -80,6 +85,8 @@ UtteranceRoutes RouteUtterance(const Context &ctx, const AsrModel &model, ConstV
   ForwardMode mode;
   mode.mask = mask;
   mode.routes = &recorder;
+  mode.sequences = Span<SequenceFacts>(&facts, 1);
+  mode.capacity = capacity;
   Tensor encoded;
   RaggedShape shape;
   model.Encoder().Forward(ctx, mode, feats, RaggedShape::Single(feats.Rows()), &encoded, &shape,
@@ -92,8 +99,11 @@ UtteranceRoutes RouteUtterance(const Context &ctx, const AsrModel &model, ConstV
     RouteRecorder decoder_recorder(skip_cost);
     Tensor logits;
     const DecoderInput input = MakeDecoderInput({*tokens}, {0}, config.sos, right);
+    RouteCall call(&decoder_recorder);
+    call.sequences = mode.sequences;
+    call.capacity = capacity;
     (right ? model.RightDecoder() : model.LeftDecoder())
-        .Forward(ctx, input, encoded, shape, nullptr, &decoder_recorder, &logits, nullptr);
+        .Forward(ctx, input, encoded, shape, nullptr, call, &logits, nullptr);
     CHECK_EQ(decoder_recorder.Decisions().size(), DecoderMixtureNames(config, right).size());
     (right ? routes.right : routes.left) = decoder_recorder.Decisions();
   }
@@ -102,8 +112,9 @@ UtteranceRoutes RouteUtterance(const Context &ctx, const AsrModel &model, ConstV
 
 std::vector<RouteRecorder::Decision> RouteReport::AddUtterance(
     const Context &ctx, const AsrModel &model, ConstView feats, const AttentionMask &mask,
-    const std::vector<int32_t> *tokens, const std::string &group) {
-  UtteranceRoutes routes = RouteUtterance(ctx, model, feats, mask, tokens, false);
+    const std::vector<int32_t> *tokens, const std::string &group, const SequenceFacts &facts,
+    bool capacity) {
+  UtteranceRoutes routes = RouteUtterance(ctx, model, feats, mask, tokens, false, facts, capacity);
   using Mixtures = std::vector<const FeedForwardConfig *>;
   Mixtures encoder, left, right;
   config_.encoder.ForEachMixture(
@@ -155,6 +166,8 @@ void RouteReport::WriteText(std::ostream &os) const {
     os << "\n";
   };
   for (const std::string &layer : layers_) row(layer, Stats(layer));
+  for (const auto &[layer, drops] : drops_)
+    os << layer << "  dropped at full experts " << drops.ToString() << "\n";
   for (const auto &[group, layers] : groups_) {
     os << "\n" << group << "\n";
     for (const std::string &layer : layers_) {
@@ -165,7 +178,14 @@ void RouteReport::WriteText(std::ostream &os) const {
 
 void RouteReport::WriteJson(std::ostream &os) const {
   nlohmann::ordered_json j{{"utterances", num_utterances_}, {"layers", nlohmann::json::array()}};
-  for (const std::string &layer : layers_) j["layers"].push_back(ToJson(layer, Stats(layer)));
+  for (const std::string &layer : layers_) {
+    j["layers"].push_back(ToJson(layer, Stats(layer)));
+    const auto drops = drops_.find(layer);
+    if (drops == drops_.end()) continue;
+    j["layers"].back()["dropped"] = drops->second.Share();
+    for (int i = 0; i < CapacityDrops::kParts; ++i)
+      j["layers"].back()["dropped_by_tenth"].push_back(drops->second.Share(i));
+  }
   for (const auto &[group, layers] : groups_) {
     for (const std::string &layer : layers_) {
       if (layers.count(layer)) j["groups"][group].push_back(ToJson(layer, layers.at(layer)));

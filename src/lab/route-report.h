@@ -11,6 +11,7 @@
 #include "lab/route-stats.h"
 #include "model/asr-model.h"
 #include "model/mixture-names.h"
+#include "moe/capacity.h"
 
 namespace u2moe {
 
@@ -22,27 +23,34 @@ class RouteRecorder : public RouteSink {
     std::vector<int32_t> experts;  // [R * K]
     std::vector<float> gates;
     std::vector<double> skip_cost;  // [R] if asked for
+    CapacityDrops drops;            // where experts have a capacity
   };
   explicit RouteRecorder(bool skip_cost = false) : wants_skip_cost_(skip_cost) {}
   void OnRoute(ConstView logits, Span<int32_t> experts, Span<float> gates) override;
   bool WantsSkipCost() const override { return wants_skip_cost_; }
   void OnSkipCost(const std::vector<double> &cost) override { decisions_.back().skip_cost = cost; }
+  void OnCapacity(const RaggedShape &shape, Span<int32_t> wanted, Span<int32_t> kept) override {
+    drops_.Add(shape, wanted, kept);
+  }
   const std::vector<Decision> &Decisions() const { return decisions_; }
 
  private:
   bool wants_skip_cost_;
+  CapacityDrops drops_;  // of the decision that comes
   std::vector<Decision> decisions_;
 };
 
 // What all routers of a model decide for an utterance: in its encoder under the mask and, with
-// labels, in both decoders fed with them; empty where there are no mixtures or no labels. Throws
-// DataError for features or labels that do not fit the model.
+// labels, in both decoders fed with them; empty where there are no mixtures or no labels. facts:
+// what routers may know of the utterance; capacity: whether the capacity of experts counts, as in
+// training. Throws DataError for features or labels that do not fit the model.
 struct UtteranceRoutes {
   std::vector<RouteRecorder::Decision> encoder, left, right;
 };
 UtteranceRoutes RouteUtterance(const Context &ctx, const AsrModel &model, ConstView feats,
                                const AttentionMask &mask, const std::vector<int32_t> *tokens,
-                               bool skip_cost);
+                               bool skip_cost, const SequenceFacts &facts = SequenceFacts(),
+                               bool capacity = false);
 
 class RouteReport {
  public:
@@ -54,7 +62,9 @@ class RouteReport {
   std::vector<RouteRecorder::Decision> AddUtterance(const Context &ctx, const AsrModel &model,
                                                     ConstView feats, const AttentionMask &mask,
                                                     const std::vector<int32_t> *tokens,
-                                                    const std::string &group);
+                                                    const std::string &group,
+                                                    const SequenceFacts &facts = SequenceFacts(),
+                                                    bool capacity = false);
 
   // All layers, in the order of the network.
   const std::vector<std::string> &Layers() const { return layers_; }
@@ -77,6 +87,7 @@ class RouteReport {
   int64_t num_utterances_ = 0;
   std::vector<std::string> layers_;
   std::map<std::string, RouteStats> stats_;
+  std::map<std::string, CapacityDrops> drops_;                       // by layer
   std::map<std::string, std::map<std::string, RouteStats>> groups_;  // [group][layer]
 };
 

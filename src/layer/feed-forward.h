@@ -35,6 +35,9 @@ class FeedForward {
   virtual void Backward(const Context &ctx, ConstView x, const FeedForwardTape &tape, ConstView dy,
                         FeedForward *grad, View dx, RoutingGradients *routing) const = 0;
   virtual void VisitParams(ParamVisitor *v) = 0;
+  // After a training step that was taken: how many of its rows went to each expert [E]. What is
+  // learnt, but not from gradients, is learnt here; nothing for a dense block.
+  virtual void AfterStep(const Context &, Span<int64_t>) {}
   // For all forwards from now on; nothing for a dense block.
   virtual void SetPolicy(const MixturePolicy &) {}
 };

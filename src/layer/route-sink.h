@@ -17,14 +17,18 @@ namespace u2moe {
 class RouteSink {
  public:
   virtual ~RouteSink() = default;
-  // logits [R, E]; experts: R*K ids, each row's in falling order of logit, -1 for a place that the
-  // policy left empty (the last ones of a row); gates: R*K weights, 0 for those.
+  // logits [R, E]; experts: R*K ids, each row's in its router's order of preference, -1 for a place
+  // that the router or the policy left empty (the last ones of a row); gates: R*K weights, 0 for
+  // those.
   virtual void OnRoute(ConstView logits, Span<int32_t> experts, Span<float> gates) = 0;
   // Whether OnSkipCost shall be called, which needs weights that are not packed.
   virtual bool WantsSkipCost() const { return false; }
   // After OnRoute, of the same rows: |y - y'|^2 for the mixture's output y of a row and what it
   // would be with the first expert alone. Rows without a second expert: 0.
   virtual void OnSkipCost(const std::vector<double> &) {}
+  // Before OnRoute, of the same rows, where experts have a capacity (moe/capacity.h): how many
+  // experts each row of these sequences wanted, and how many of them it kept.
+  virtual void OnCapacity(const RaggedShape &, Span<int32_t> /*wanted*/, Span<int32_t> /*kept*/) {}
 };
 
 // How one mixture departs from its router's choices; the default is not at all. See
@@ -41,6 +45,7 @@ struct SequenceFacts {
   uint64_t seed = 0;      // of the utterance in this part of the network, for what is random
   int64_t first = 0;      // the position of the first row: of a stream's chunk not 0
   bool training = false;  // whether what is random in training happens
+  int32_t tag = -1;       // the number of its tag among the model's (a language, say); -1: none
 };
 
 struct RoutingState;  // moe/routing-state.h
@@ -59,8 +64,12 @@ struct RouteCall {
   // The sequences that the rows belong to, with what is known of each; null and empty: nothing is.
   const RaggedShape *shape = nullptr;
   Span<SequenceFacts> sequences;
+  // The rows are nodes of a token tree of this depth each; empty: they are not.
+  Span<int32_t> depths;
   // What passes from mixture to mixture in this forward; null: nothing may.
   RoutingState *state = nullptr;
+  bool capacity = false;  // whether the capacity of experts counts outside of training, too
+  const char *part = "";  // of the network, for messages: "encoder", "decoder"
 };
 
 }  // namespace u2moe

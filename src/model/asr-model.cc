@@ -27,6 +27,14 @@ void AsrModel::SetPolicy(const ExpertPolicy &policy) {
     right_decoder_->SetPolicies(policy.right_skip, policy.experts_per_frame);
 }
 
+void AsrModel::AfterStep(const Context &ctx, const std::vector<std::vector<int64_t>> &counts) {
+  size_t next = 0;
+  encoder_.AfterStep(ctx, counts, &next);
+  left_decoder_.AfterStep(ctx, counts, &next);
+  if (right_decoder_ != nullptr) right_decoder_->AfterStep(ctx, counts, &next);
+  CHECK_EQ(next, counts.size());
+}
+
 Tensor AsrModel::CtcLogProbs(const Context &ctx, ConstView encoder_out) const {
   const StageScope stage(Stage::kCtc);
   Tensor logp(ctx, encoder_out.Rows(), ctc_.OutDim());

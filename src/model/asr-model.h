@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <vector>
 
 #include "model/decoder.h"
 #include "model/encoder.h"
@@ -39,6 +40,11 @@ class AsrModel {
   // Fewer experts than the routers choose, in all forwards from now on. Must fit the Config().
   void SetPolicy(const ExpertPolicy &policy);
   const ExpertPolicy &Policy() const { return policy_; }
+
+  // After a training step that was taken: how many of its rows went to each expert of each mixture,
+  // in the order of RouteSink, of the first ones at least (of those that the step's losses went
+  // through). What is learnt, but not from gradients, is learnt here: see FeedForward::AfterStep.
+  void AfterStep(const Context &ctx, const std::vector<std::vector<int64_t>> &counts);
 
   // CTC log-probabilities [R, V] of encoder output [R, D].
   Tensor CtcLogProbs(const Context &ctx, ConstView encoder_out) const;

@@ -22,12 +22,13 @@ struct ForwardMode {
   DropoutSeeds *dropout = nullptr;      // null: no dropout
   RouteSink *routes = nullptr;          // null: nobody listens
   CachedVector<StreamState *> streams;  // empty: whole utterances
-  // Of each sequence, for routers; of streams the first positions are filled in. Empty: nothing is
-  // known.
+  // Of each sequence, for routers; of streams the first positions and tags are filled in. Empty:
+  // nothing is known.
   Span<SequenceFacts> sequences;
   // Keeps the routers' decisions for losses on them, see moe/aux-loss.h; must live until backward
   // is done. Null: nobody wants them.
   RoutingState *routing = nullptr;
+  bool capacity = false;        // RouteCall::capacity; not of streams
   bool window_is_chunk = true;  // of a stream; false: without chunks, it is an utterance
   // Receives what the CTC head sees where the policy lets frames exit, the block's output [R, D]
   // through the final norm; null: nobody wants it.
@@ -67,8 +68,10 @@ class ConformerBlock {
     feed_forward_macaron_->SetPolicy(macaron);
     feed_forward_->SetPolicy(last);
   }
+  FeedForward *MutableFeedForward(bool macaron) {
+    return (macaron ? feed_forward_macaron_ : feed_forward_).get();
+  }
   void VisitParams(ParamVisitor *v);
-  // Parameters of both feed-forwards that one frame uses.
 
  private:
   float dropout_;

@@ -83,6 +83,7 @@ void Decoder::ForwardBlocks(const Context &ctx, const SelfAttention &self,
   RoutingState own_routing;
   RouteCall call = routes;
   if (call.state == nullptr) call.state = &own_routing;
+  call.part = "decoder";
   call.state->depth = Tensor();
   if (tapes != nullptr) tapes->resize(blocks_.size());
   for (size_t i = 0; i < blocks_.size(); ++i) {
@@ -163,7 +164,9 @@ Tensor Decoder::TreeStates(const Context &ctx, Span<int32_t> tokens, Span<int32_
   const auto source = [&](size_t i, ConstView in, const LayerOutput &out, BlockTape *) {
     blocks_[i].src_attn.ForwardProjected(ctx, in, memory[i], out);
   };
-  ForwardBlocks(ctx, self, source, nullptr, RouteCall(), &x, nullptr);
+  RouteCall call;
+  call.depths = depths;
+  ForwardBlocks(ctx, self, source, nullptr, call, &x, nullptr);
   after_norm_.Forward(ctx, x, x, nullptr);
   return x;
 }
@@ -320,6 +323,14 @@ void Decoder::VisitParams(ParamVisitor *v) {
   for (size_t i = 0; i < blocks_.size(); ++i)
     v->Scope("decoders." + std::to_string(i), &blocks_[i]);
   v->Scope("shared", &shared_);
+}
+
+void Decoder::AfterStep(const Context &ctx, const std::vector<std::vector<int64_t>> &counts,
+                        size_t *next) {
+  for (Block &block : blocks_) {
+    if (block.mixture && *next < counts.size())
+      block.feed_forward->AfterStep(ctx, counts[(*next)++]);
+  }
 }
 
 void Decoder::SetPolicies(const std::vector<float> &gates, int row_experts) {

@@ -85,6 +85,8 @@ class Decoder {
                 const RaggedShape &encoder_shape, const Tape &tape, ConstView dlogits,
                 Decoder *grad, View dencoder_out) const;
   void VisitParams(ParamVisitor *v);
+  // As Encoder::AfterStep.
+  void AfterStep(const Context &ctx, const std::vector<std::vector<int64_t>> &counts, size_t *next);
   // For all forwards from now on: MixturePolicy::skip_gate of each mixture (empty: none) and
   // row_experts of all.
   void SetPolicies(const std::vector<float> &skip_gates, int row_experts);

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/stage-clock.h"
+#include "model/whole-only.h"
 #include "ops/embedding.h"
 #include "ops/softmax.h"
 #include "tensor/transfer.h"
@@ -16,6 +17,7 @@ namespace u2moe {
 
 Encoder::Encoder(const EncoderConfig &c)
     : config_(c),
+      whole_only_(WhyWholeOnly(c)),
       cmvn_mean_({c.feature_dim}),
       cmvn_istd_({c.feature_dim}),
       embed_(c.feature_dim, c.model_dim, c.subsampling),
@@ -57,6 +59,8 @@ void Encoder::Forward(const Context &ctx, const ForwardMode &mode, ConstView fea
                       const RaggedShape &shape, Tensor *out, RaggedShape *out_shape, Tape *tape,
                       Encoder *running) const {
   CheckFeatureDim(feats);
+  if (!whole_only_.empty() && mode.mask.kind != AttentionMask::Kind::kFull)
+    throw DataError("this model takes no chunks: ", whole_only_, "; encode whole utterances");
   const RaggedShape sub_shape = embed_.OutShape(shape);
   for (int b = 0; b < shape.NumSequences(); ++b) {
     if (sub_shape.Length(b) == 0) {
@@ -92,6 +96,8 @@ void Encoder::Forward(const Context &ctx, const ForwardMode &mode, ConstView fea
   }
   const CachedVector<SequenceFacts> sequences = Sequences(mode);
   RoutingState own_routing;
+  routes.part = "encoder";
+  routes.capacity = mode.capacity;
   routes.shape = &sub_shape;
   routes.sequences = sequences;
   routes.state = mode.routing != nullptr ? mode.routing : &own_routing;
@@ -140,7 +146,10 @@ CachedVector<int64_t> Encoder::ChunkEnds(const ForwardMode &mode, const RaggedSh
 CachedVector<SequenceFacts> Encoder::Sequences(const ForwardMode &mode) {
   CachedVector<SequenceFacts> sequences(mode.sequences.begin(), mode.sequences.end());
   if (sequences.empty()) sequences.resize(mode.streams.size());
-  for (size_t b = 0; b < mode.streams.size(); ++b) sequences[b].first = mode.streams[b]->offset;
+  for (size_t b = 0; b < mode.streams.size(); ++b) {
+    sequences[b].first = mode.streams[b]->offset;
+    sequences[b].tag = mode.streams[b]->tag;
+  }
   return sequences;
 }
 
@@ -204,12 +213,23 @@ void Encoder::PrepareForInference(const Context &ctx) {
   for (ConformerBlock &block : blocks_) block.PrepareForInference();
 }
 
+void Encoder::AfterStep(const Context &ctx, const std::vector<std::vector<int64_t>> &counts,
+                        size_t *next) {
+  config_.ForEachMixture([&](int32_t block, bool macaron, const FeedForwardConfig &) {
+    if (*next >= counts.size()) return;
+    blocks_[static_cast<size_t>(block)].MutableFeedForward(macaron)->AfterStep(ctx,
+                                                                               counts[(*next)++]);
+  });
+}
+
 StreamState Encoder::NewStream() const {
   if (!config_.causal) {
     throw DataError(
         "this model's convolution looks ahead (causal=false): it cannot stream; decode whole "
         "utterances");
   }
+  if (!whole_only_.empty())
+    throw DataError("this model cannot stream: ", whole_only_, "; decode whole utterances");
   StreamState state;
   state.blocks.resize(blocks_.size());
   return state;

@@ -2,6 +2,7 @@
 #define U2MOE_MODEL_ENCODER_H_
 
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "layer/subsampling.h"
@@ -62,6 +63,9 @@ class Encoder {
   // For all forwards from now on. ctc_head, whose class `blank` is the blank, must outlive the
   // encoder; it is used where the policy lets frames exit.
   void SetPolicy(const ExpertPolicy &policy, const Linear *ctc_head, int32_t blank);
+  // Hands counts[*next], ... to FeedForward::AfterStep of the mixtures, in the order of RouteSink,
+  // as far as there are counts; moves *next on.
+  void AfterStep(const Context &ctx, const std::vector<std::vector<int64_t>> &counts, size_t *next);
   StreamState NewStream() const;
   void VisitParams(ParamVisitor *v);
 
@@ -77,6 +81,7 @@ class Encoder {
   CachedVector<bool> FindBlanks(const Context &ctx, ConstView normed) const;
 
   EncoderConfig config_;
+  std::string whole_only_;  // why it is; see WhyWholeOnly
   ExpertPolicy policy_;
   const Linear *ctc_head_ = nullptr;
   int32_t blank_ = 0;

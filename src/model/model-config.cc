@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "model/config-fields.h"
 #include "model/layer-list.h"
+#include "model/whole-only.h"
 #include "moe/bank-registry.h"
 #include "moe/router-registry.h"
 #include "util/json.h"
@@ -380,6 +381,8 @@ void CheckConfig(const ModelConfig &c) {
     CheckFfn(Cat("layers: block ", i / 2, i % 2 == 0 ? ".macaron: " : ".last: "), "", e.layers[i]);
   for (size_t i = 0; i < d.layers.size(); ++i)
     CheckFfn(Cat("decoder-layers: block ", i, ": "), "", d.layers[i]);
+  if (const std::string why = WhyWholeOnly(e); e.dynamic_chunk && !why.empty())
+    throw UsageError("dynamic-chunk=true: ", why, "; give dynamic-chunk=false");
   const std::pair<const char *, float> rates[] = {
       {"dropout", e.dropout},
       {"positional-dropout", e.positional_dropout},

@@ -13,6 +13,7 @@ namespace u2moe {
 // default state is the beginning of a stream.
 struct StreamState {
   int64_t offset = 0;  // encoder frames done so far
+  int32_t tag = -1;    // SequenceFacts::tag
   struct Block {
     AttentionCache attention;
     ConvolutionCache convolution;

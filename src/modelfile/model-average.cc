@@ -26,6 +26,8 @@ void CheckAlike(const ModelInfo &first, const ModelInfo &other, const std::strin
                     first_name, " it is ", item.value().dump(),
                     "; only models of one shape can be averaged");
   }
+  if (first.tags != other.tags)
+    throw DataError(other_name, ": has other tags of utterances than ", first_name);
   if (first.units != other.units)
     throw DataError(other_name, ": has other units than ", first_name);
   if (first.bpe_model != other.bpe_model || first.bpe_case != other.bpe_case)

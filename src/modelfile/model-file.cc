@@ -49,9 +49,9 @@ json ParseMetadata(const SafetensorsFile &file, const char *key, const char *oth
 std::string UnknownIn(const SafetensorsFile &file) {
   std::vector<std::string> unknown;
   for (const auto &item : file.Metadata()) {
-    static const std::set<std::string> kKnown = {"format",  "version",  "config",
-                                                 "units",   "features", "history",
-                                                 "experts", "packed",   "tokenizer"};
+    static const std::set<std::string> kKnown = {"format",    "version", "config",  "units",
+                                                 "features",  "history", "experts", "packed",
+                                                 "tokenizer", "tags"};
     if (kKnown.count(item.first) == 0) unknown.push_back("metadata " + Printable(item.first, 80));
   }
   const std::string config = UnknownInConfig(GetMetadata(file, "config", "{}"), "metadata config");
@@ -120,13 +120,16 @@ ModelInfo ParseInfo(const SafetensorsFile &file) {
     const json features = ParseMetadata(file, "features", "{}");
     for (const auto &item : features.items())
       info.features[item.key()] = item.value().get<std::string>();
+    for (const json &tag : ParseMetadata(file, "tags", "[]"))
+      info.tags.push_back(tag.get<std::string>());
     info.history = GetMetadata(file, "history", "[]");
     if (version >= 5 && file.Metadata().count("tokenizer") > 0) ParseTokenizer(file, &info);
     CheckModelInfo(info);
   } catch (const UsageError &e) {
     throw DataError(name, ": metadata: ", e.what());
   } catch (const json::exception &e) {
-    throw DataError(name, ": units or features in the metadata have a wrong type: ", e.what());
+    throw DataError(name,
+                    ": units, features or tags in the metadata have a wrong type: ", e.what());
   }
   return info;
 }
@@ -212,6 +215,8 @@ std::map<std::string, std::string> Metadata(const AsrModel &model, const ModelIn
       {"units", json(info.units).dump()},
       {"features", json(info.features).dump(-1, ' ', false, json::error_handler_t::replace)},
       {"history", info.history}};
+  if (!info.tags.empty())
+    metadata["tags"] = json(info.tags).dump(-1, ' ', false, json::error_handler_t::replace);
   if (!model.Policy().IsPlain()) metadata["experts"] = model.Policy().ToJson();
   if (!packed_formats.empty()) metadata["packed"] = packed_formats.dump();
   if (!info.bpe_model.empty())

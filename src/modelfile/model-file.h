@@ -33,7 +33,8 @@ struct ModelInfo {
   // text that goes through it (TokenizerOptions::bpe_case).
   std::string bpe_model;
   std::string bpe_case = "auto";
-  std::string history = "[]";  // JSON array: what was done to the model, one object per step
+  std::vector<std::string> tags;  // of utterances, by number, where routers look at them
+  std::string history = "[]";     // JSON array: what was done to the model, one object per step
 };
 
 // Reads and checks a model file, of this version or an older one; a stored ExpertPolicy becomes the

@@ -31,11 +31,14 @@ double SparsityLoss(const RoutedLayer &layer, double scale, View dlogits) {
 double EntropyLoss(const RoutedLayer &layer, double scale, View dlogits) {
   const size_t num_experts = static_cast<size_t>(layer.routes.logits.Cols());
   std::vector<double> logp(num_experts);
-  // Of a row; logp from the logits, so that it is finite where p is not more than 0.
+  // Of a row; logp from the logits, more precise than of p; what has no probability (of another
+  // pool, say) has no share in anything.
   const auto entropy = [&](int64_t t, const RowSoftmax &softmax) {
     double h = 0;
     for (size_t e = 0; e < num_experts; ++e) {
-      logp[e] = layer.routes.logits(t, static_cast<int64_t>(e)) - softmax.LogSum();
+      logp[e] = softmax.Probabilities()[e] == 0
+                    ? 0
+                    : layer.routes.logits(t, static_cast<int64_t>(e)) - softmax.LogSum();
       h -= softmax.Probabilities()[e] * logp[e];
     }
     return h;

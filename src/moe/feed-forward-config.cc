@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "moe/bank-registry.h"
+#include "moe/check-router.h"
 #include "moe/router-registry.h"
 
 namespace u2moe {
@@ -54,6 +55,7 @@ void CheckMixture(const FeedForwardConfig &c, const std::string &where, const st
                          ? Cat(most, ", what ", prefix, "router=", c.router, " takes")
                          : Cat(prefix, "num-experts=", c.num_experts));
   }
+  CheckRouter(c, where, prefix);
   const bool shares = c.bank == "shared-plus-routed";
   if (shares ? c.num_shared_experts < 1 || c.num_shared_experts > 1 << 14
              : c.num_shared_experts != 0) {
@@ -64,7 +66,8 @@ void CheckMixture(const FeedForwardConfig &c, const std::string &where, const st
 }
 
 bool RouterCanLearn(const FeedForwardConfig &c) {
-  return c.num_experts < 2 || c.experts_per_frame > 1 || RouterTraitsOf(c.router).learns_with_one;
+  const RouterTraits &traits = RouterTraitsOf(c.router);
+  return c.num_experts < 2 || c.experts_per_frame > 1 || traits.learns_with_one || !traits.learns;
 }
 
 }  // namespace u2moe

@@ -45,7 +45,8 @@ struct FeedForwardConfig {
 void CheckMixture(const FeedForwardConfig &config, const std::string &where,
                   const std::string &prefix);
 // Whether gradient reaches the router: where one expert of several works on a frame, softmax over
-// the chosen is 1 whatever the router says. True for dense blocks.
+// the chosen is 1 whatever the router says. True for dense blocks, and for routers that have
+// nothing to learn.
 bool RouterCanLearn(const FeedForwardConfig &config);
 
 }  // namespace u2moe

@@ -2,13 +2,43 @@
 
 #include <algorithm>
 #include <utility>
+#include <vector>
 
+#include "base/rng.h"
 #include "moe/bank-registry.h"
 #include "moe/expert-policy.h"
 #include "moe/router-registry.h"
+#include "moe/row-places.h"
+#include "ops/elementwise.h"
+#include "ops/noise.h"
+#include "tensor/transfer.h"
 
 namespace u2moe {
 namespace {
+
+struct JitteredRows {
+  int64_t begin;
+  CachedVector<uint64_t> seeds;
+};
+
+// Of sequences in training. The seeds are no other noise's.
+std::vector<JitteredRows> RowsToJitter(const RouteCall &call, int64_t rows) {
+  constexpr uint64_t kJitter = 0x6a697474;
+  std::vector<JitteredRows> found;
+  ForEachSequence(call, rows, [&](int64_t begin, int64_t end, const SequenceFacts &facts) {
+    if (!facts.training) return;
+    const uint64_t seed = SubSeed(facts.seed, kJitter);
+    found.push_back({begin, RowSeeds(call, seed, begin, end, facts)});
+  });
+  return found;
+}
+
+void Jitter(const Context &ctx, const std::vector<JitteredRows> &rows, float spread, View x) {
+  for (const JitteredRows &part : rows) {
+    MultiplyByUniform(ctx, ListOnDevice<uint64_t>(ctx, part.seeds), spread,
+                      x.RowRange(part.begin, static_cast<int64_t>(part.seeds.size())));
+  }
+}
 
 struct MoeTape : FeedForwardTape {
   Routes routes;
@@ -16,6 +46,9 @@ struct MoeTape : FeedForwardTape {
   std::unique_ptr<RouterTape> router;
   std::unique_ptr<BankTape> bank;
   size_t layer = 0;  // in RoutingState::layers, where the forward collected
+  // What the router saw where that was not x, and the rows of it [begin, end) that have jitter.
+  Tensor jittered;
+  std::vector<JitteredRows> jitter;
 };
 
 RouterConfig RouterConfigOf(int64_t dim, const FeedForwardConfig &c) {
@@ -25,6 +58,9 @@ RouterConfig RouterConfigOf(int64_t dim, const FeedForwardConfig &c) {
   r.num_choices = c.experts_per_frame;
   r.state_dim = c.router_dim > 0 ? c.router_dim : std::max<int64_t>(1, dim / 4);
   r.noise = c.router_noise;
+  r.threshold = c.router_threshold;
+  r.bias_rate = c.router_bias_rate;
+  r.num_pools = c.router_pools;
   return r;
 }
 
@@ -47,7 +83,9 @@ MoeFeedForward::MoeFeedForward(int64_t dim, const FeedForwardConfig &c, float dr
                                MixtureShared *shared)
     : router_(MakeRouter(c.router, RouterConfigOf(dim, c), shared)),
       bank_(MakeBank(dim, c, c.expert_dropout > 0 ? c.expert_dropout : dropout)),
-      aux_weights_(AuxWeightsOf(c)) {}
+      aux_weights_(AuxWeightsOf(c)),
+      capacity_(c.capacity_factor, c.capacity_order),
+      jitter_(c.router_jitter) {}
 
 void MoeFeedForward::Forward(const Context &ctx, ConstView x, const LayerOutput &out,
                              std::unique_ptr<FeedForwardTape> *tape, DropoutSeeds *dropout,
@@ -56,8 +94,16 @@ void MoeFeedForward::Forward(const Context &ctx, ConstView x, const LayerOutput 
   if (tape != nullptr) own = std::make_unique<MoeTape>();
   MoeTape local;
   MoeTape &t = tape != nullptr ? *own : local;
-  router_->Route(ctx, {x, call}, &t.routes, tape != nullptr ? &t.router : nullptr);
+  ConstView seen = x;
+  if (jitter_ > 0) t.jitter = RowsToJitter(call, x.Rows());
+  if (!t.jitter.empty()) {
+    t.jittered = Tensor::Copy(ctx, x);
+    Jitter(ctx, t.jitter, jitter_, t.jittered);
+    seen = t.jittered;
+  }
+  router_->Route(ctx, {seen, call}, &t.routes, tape != nullptr ? &t.router : nullptr);
   ApplyExpertPolicy(policy_, call, *router_, &t.routes);
+  capacity_.Apply(call, *router_, &t.routes);
   RouteSink *sink = call.sink;
   if (sink != nullptr) sink->OnRoute(t.routes.logits, t.routes.experts, t.routes.gates);
   if (call.state != nullptr && call.state->collect) {
@@ -89,8 +135,16 @@ void MoeFeedForward::Backward(const Context &ctx, ConstView x, const FeedForward
   ConstView dlogits;
   if (routing != nullptr && routing->state != nullptr)
     dlogits = routing->state->layers.at(t.layer).dlogits;
-  router_->Backward(ctx, x, t.routes, t.router.get(), dgates, dlogits, g->router_.get(), dx,
-                    routing);
+  if (t.jitter.empty()) {
+    router_->Backward(ctx, x, t.routes, t.router.get(), dgates, dlogits, g->router_.get(), dx,
+                      routing);
+    return;
+  }
+  Tensor dseen = Tensor::Zeros(ctx, x.Rows(), x.Cols());
+  router_->Backward(ctx, t.jittered, t.routes, t.router.get(), dgates, dlogits, g->router_.get(),
+                    dseen, routing);
+  Jitter(ctx, t.jitter, jitter_, dseen);
+  AddTo(ctx, 1, dseen, dx);
 }
 
 void MoeFeedForward::VisitParams(ParamVisitor *v) {

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "layer/feed-forward.h"
+#include "moe/capacity.h"
 #include "moe/expert-bank.h"
 #include "moe/feed-forward-config.h"
 #include "moe/mixture-shared.h"
@@ -12,8 +13,10 @@
 namespace u2moe {
 
 // A mixture of feed-forward experts (arXiv 2404.16407, section 2; WeNet MoEFFNLayer): a router
-// chooses, a plan sorts, a bank computes. Dropless, deterministic. A policy may change the routes,
-// see expert-policy.h; gradients are those of what is computed, and pass the policy's choices by.
+// chooses, a plan sorts, a bank computes. Deterministic; dropless unless experts have a capacity
+// (capacity.h). A policy may change the routes, see expert-policy.h; gradients are those of what is
+// computed, and pass the policy's choices by. With jitter, the router sees in training its rows
+// times uniform numbers from 1 - jitter to 1 + jitter (arXiv 2101.03961).
 class MoeFeedForward : public FeedForward {
  public:
   // shared: where the router has what it shares with others; may be null if it shares nothing.
@@ -27,6 +30,9 @@ class MoeFeedForward : public FeedForward {
   void Backward(const Context &ctx, ConstView x, const FeedForwardTape &tape, ConstView dy,
                 FeedForward *grad, View dx, RoutingGradients *routing) const override;
   void VisitParams(ParamVisitor *v) override;
+  void AfterStep(const Context &ctx, Span<int64_t> counts) override {
+    router_->AfterStep(ctx, counts);
+  }
   void SetPolicy(const MixturePolicy &policy) override { policy_ = policy; }
   int NumExperts() const { return bank_->NumExperts(); }
 
@@ -35,6 +41,8 @@ class MoeFeedForward : public FeedForward {
   std::unique_ptr<ExpertBank> bank_;
   AuxWeights aux_weights_;
   MixturePolicy policy_;
+  Capacity capacity_;
+  float jitter_;
 };
 
 }  // namespace u2moe

@@ -2,10 +2,15 @@
 
 #include <type_traits>
 
+#include "moe/router-controls.h"
+#include "moe/router-expert-choice.h"
 #include "moe/router-noisy-topk.h"
 #include "moe/router-rmoe.h"
 #include "moe/router-shared-topk.h"
+#include "moe/router-sigmoid-bias.h"
 #include "moe/router-switch.h"
+#include "moe/router-tag-pools.h"
+#include "moe/router-top-p.h"
 #include "moe/router-topk-softmax.h"
 
 namespace u2moe {
@@ -38,6 +43,13 @@ constexpr Row kRouters[] = {
     RowOf<RmoeRouter>("rmoe"),
     RowOf<SharedTopKRouter>("shared-topk"),
     RowOf<NoisyTopKRouter>("noisy-topk"),
+    RowOf<SigmoidBiasRouter>("sigmoid-bias"),
+    RowOf<TopPRouter>("top-p"),
+    RowOf<FixedRandomRouter>("fixed-random"),
+    RowOf<UniformRandomRouter>("uniform-random"),
+    RowOf<PositionHashRouter>("position-hash"),
+    RowOf<ExpertChoiceRouter>("expert-choice"),
+    RowOf<TagPoolsRouter>("tag-pools"),
 };
 
 const Row &Find(const std::string &name) {

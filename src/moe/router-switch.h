@@ -18,10 +18,13 @@ class SwitchRouter : public TopKSoftmaxRouter {
     return t;
   }();
 
-  explicit SwitchRouter(const RouterConfig &config) : TopKSoftmaxRouter(kTraits, config) {}
+  explicit SwitchRouter(const RouterConfig &config) : SwitchRouter(kTraits, config) {}
   void Gate(int64_t begin, int64_t end, Routes *routes) const override;
 
  protected:
+  // For those whose gates are probabilities too.
+  SwitchRouter(const RouterTraits &traits, const RouterConfig &config)
+      : TopKSoftmaxRouter(traits, config) {}
   void GateBackward(const Routes &routes, Span<float> dgates, View dlogits) const override;
 };
 

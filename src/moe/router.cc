@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <utility>
 
+#include "moe/row-places.h"
 #include "tensor/transfer.h"
 
 namespace u2moe {
@@ -24,16 +26,22 @@ void Router::Route(const Context &ctx, const RouteInput &input, Routes *routes,
   for (int64_t t = 0; t < rows; ++t) {
     const float *row = routes->logits.Data() + t * num_experts_;
     if (!std::all_of(row, row + num_experts_, [](float v) { return std::isfinite(v); })) {
-      throw RouterError(input.call.mixture,
-                        Cat("the router's logits hold NaN or infinity at frame ", t,
-                            "; check the features and the model"));
+      throw DataError("the router's logits hold NaN or infinity at ", RowName(input.call, t),
+                      " of ", MixtureName(input.call), "; check the features and the model");
     }
   }
-  routes->max_slots = num_choices_;
-  routes->experts.assign(routes->Begin(rows), 0);
+  routes->max_slots = MaxSlots();
+  routes->scores = Tensor();
+  routes->experts.assign(routes->Begin(rows), kNoExpert);
   routes->gates.resize(routes->Begin(rows));
-  Select(0, rows, nullptr, routes);
+  Prepare(ctx, input.call, routes);
+  Choose(input.call, routes);
   Gate(0, rows, routes);
+}
+
+void Router::Choose(const RouteCall &, Routes *routes) const {
+  std::fill(routes->experts.begin(), routes->experts.end(), 0);
+  Select(0, routes->logits.Rows(), nullptr, routes);
 }
 
 void Router::Backward(const Context &ctx, ConstView x, const Routes &routes, const RouterTape *tape,
@@ -50,8 +58,10 @@ void Router::Backward(const Context &ctx, ConstView x, const Routes &routes, con
 void Router::Select(int64_t begin, int64_t end, const CachedVector<bool> *open,
                     Routes *routes) const {
   const size_t slots = static_cast<size_t>(routes->max_slots);
+  const Tensor &scores = routes->scores.Empty() ? routes->logits : routes->scores;
+  constexpr float kClosed = -std::numeric_limits<float>::infinity();
   for (int64_t t = begin; t < end; ++t) {
-    const float *row = routes->logits.Data() + t * routes->logits.Cols();
+    const float *row = scores.Data() + t * num_experts_;
     int32_t *chosen = routes->experts.data() + routes->Begin(t);
     const size_t k = routes->NumExperts(t);
     if (k == 0) continue;
@@ -60,6 +70,7 @@ void Router::Select(int64_t begin, int64_t end, const CachedVector<bool> *open,
     size_t n = 0;
     for (int32_t e = 0; e < num_experts_; ++e) {
       if (open != nullptr && !(*open)[static_cast<size_t>(e)]) continue;
+      if (row[e] == kClosed) continue;
       size_t i = n < k ? n++ : k;
       if (i == k && !(row[e] > row[chosen[k - 1]])) continue;
       if (i == k) i = k - 1;

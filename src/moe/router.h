@@ -5,9 +5,7 @@
 
 #include <cstdint>
 #include <memory>
-#include <string>
 
-#include "base/error.h"
 #include "base/span.h"
 #include "layer/param-visitor.h"
 #include "layer/route-sink.h"
@@ -28,6 +26,12 @@ struct RouterTraits {
   bool memory_over_time = false;    // a row depends on earlier ones, which a stream must remember
   bool may_stream = true;           // chunk by chunk it decides as on the whole under the mask
   bool random_in_training = false;  // needs SequenceFacts there
+  bool learns = true;               // has parameters that are trained
+  bool reads_rows = true;           // chooses by what is in a row; else by where it stands
+  bool fixed_choices = true;        // each row has NumChoices experts, but for policies
+  bool experts_choose = false;      // experts choose rows: a row may have up to E of them
+  bool counts_steer = false;        // AfterStep changes what it chooses
+  bool needs_tags = false;          // of the sequences
   int max_choices = INT32_MAX;      // experts per row that the registry allows
   bool elastic = true;  // a row may keep the first of its experts only (--experts-per-frame)
 };
@@ -38,17 +42,9 @@ struct RouterConfig {
   int num_experts = 0, num_choices = 0;
   int64_t state_dim = 0;  // FeedForwardConfig::router_dim, > 0
   float noise = 0;        // FeedForwardConfig::router_noise
-};
-
-// Logits that are not finite, in a mixture whose number the message leaves to whoever knows which
-// part of the network it is in.
-class RouterError : public DataError {
- public:
-  RouterError(int mixture, const std::string &message) : DataError(message), mixture_(mixture) {}
-  int Mixture() const { return mixture_; }  // RouteCall::mixture
-
- private:
-  int mixture_;
+  float threshold = 0;    // FeedForwardConfig::router_threshold
+  float bias_rate = 0;    // FeedForwardConfig::router_bias_rate
+  int num_pools = 1;      // FeedForwardConfig::router_pools
 };
 
 struct RouteInput {
@@ -70,9 +66,11 @@ class Router {
   const RouterTraits &Traits() const { return traits_; }
   int NumExperts() const { return num_experts_; }
   int NumChoices() const { return num_choices_; }
+  // Routes::max_slots.
+  int MaxSlots() const { return traits_.experts_choose ? num_experts_ : num_choices_; }
 
-  // Logits, Select among all experts, Gate. tape: null at inference. Throws RouterError for
-  // logits that are not finite.
+  // Logits, Prepare, Choose, Gate. tape: null at inference. Throws DataError, naming mixture and
+  // frame, for logits that are not finite.
   void Route(const Context &ctx, const RouteInput &input, Routes *routes,
              std::unique_ptr<RouterTape> *tape) const;
   // dgates: d loss / d gates, in the order of routes.gates. dlogits [T, E] of the host, or empty:
@@ -84,13 +82,15 @@ class Router {
                 RoutingGradients *routing) const;
 
   // Rows [begin, end) choose as many of the open experts (null: all) as they have now; where there
-  // are fewer, places become empty. By default those with the largest logits, in falling order,
-  // ties to the lower id.
+  // are fewer, places become empty. By default those with the largest scores (or logits, see
+  // Routes), in falling order, ties to the lower id; never one whose score is -infinity.
   virtual void Select(int64_t begin, int64_t end, const CachedVector<bool> *open,
                       Routes *routes) const;
   // Gates of rows [begin, end), which may have lost experts since Select. By default the softmax
   // over the logits of the experts that are there.
   virtual void Gate(int64_t begin, int64_t end, Routes *routes) const;
+  // FeedForward::AfterStep.
+  virtual void AfterStep(const Context &, Span<int64_t>) {}
   // This router's own parameters; those that it shares are visited elsewhere, once.
   virtual void VisitParams(ParamVisitor *v) = 0;
 
@@ -102,6 +102,12 @@ class Router {
   virtual void LogitsBackward(const Context &ctx, ConstView x, const RouterTape *tape,
                               ConstView dlogits, Router *grad, View dx,
                               RoutingGradients *routing) const = 0;
+  // Between Logits, which were found to be finite, and Choose: what choosing goes by beside logits,
+  // routes->scores, and which experts are closed to a row: their logits become -infinity.
+  virtual void Prepare(const Context &, const RouteCall &, Routes *) const {}
+  // The choices of all rows, whose experts are empty before. By default each row Selects
+  // NumChoices of all experts.
+  virtual void Choose(const RouteCall &call, Routes *routes) const;
   // dlogits [T, E], of the host, comes as zeros; of all rows.
   virtual void GateBackward(const Routes &routes, Span<float> dgates, View dlogits) const;
 

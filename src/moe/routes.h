@@ -17,6 +17,7 @@ constexpr int32_t kNoExpert = -1;
 struct Routes {
   int max_slots = 0;
   Tensor logits;                  // [T, E], in the host's memory, as all of the routes
+  Tensor scores;                  // [T, E], by which experts are chosen; empty: by the logits
   CachedVector<int32_t> experts;  // [T*M] different in a frame, in the router's order of preference
   CachedVector<float> gates;      // [T*M] need not sum to 1, see RouterTraits
 

@@ -13,8 +13,13 @@ namespace u2moe {
 // seeds. Its gradient is that of y.
 void AddNormalNoise(const Context &ctx, Span<uint64_t> seeds, double deviation, View y);
 
+// y[r, :] *= independent uniform numbers from 1 - spread to 1 + spread, which follow from seeds[r]
+// alone; y [R, D], R seeds. The same call is the backward, on the gradient of the result.
+void MultiplyByUniform(const Context &ctx, Span<uint64_t> seeds, double spread, View y);
+
 namespace cpu {
 void AddNormalNoise(const Context &ctx, Span<uint64_t> seeds, double deviation, View y);
+void MultiplyByUniform(const Context &ctx, Span<uint64_t> seeds, double spread, View y);
 }  // namespace cpu
 
 }  // namespace u2moe

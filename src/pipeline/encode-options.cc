@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "model/whole-only.h"
 
 namespace u2moe {
 
@@ -27,6 +28,10 @@ void EncodeOptions::CheckModel(const EncoderConfig &config) const {
     throw UsageError(
         "--streaming: this model's convolution looks ahead (causal=false), so it cannot stream; "
         "drop the option");
+  }
+  if (const std::string why = WhyWholeOnly(config); !why.empty() && (streaming || chunk_size > 0)) {
+    throw UsageError(streaming ? "--streaming" : Cat("--chunk-size=", chunk_size), ": ", why,
+                     "; drop the option");
   }
   if (chunk_size > 0 && !config.dynamic_chunk) {
     LOG_WARN << "--chunk-size=" << chunk_size

@@ -32,10 +32,14 @@ void CheckUtterance(const Encoder &encoder, ConstView feats) {
   CheckFinite("features", feats);
 }
 
-// As wholes, under a chunk mask. feats: of all sequences one after another.
+// As wholes, under a chunk mask. feats: of all sequences one after another; tags: of each.
 Tensor EncodeMasked(const Context &ctx, const Encoder &encoder, ConstView feats,
-                    const RaggedShape &shape, const EncodeOptions &opts, RaggedShape *out_shape) {
+                    const RaggedShape &shape, Span<int32_t> tags, const EncodeOptions &opts,
+                    RaggedShape *out_shape) {
   ForwardMode mode;
+  CachedVector<SequenceFacts> sequences(tags.size());
+  for (size_t b = 0; b < tags.size(); ++b) sequences[b].tag = tags[b];
+  mode.sequences = sequences;
   mode.mask = AttentionMask::Chunk(opts.chunk_size, opts.num_left_chunks);
   Tensor out;
   encoder.Forward(ctx, mode, feats, shape, &out, out_shape, nullptr, nullptr);
@@ -63,7 +67,7 @@ void EncodeAlone(const Context &ctx, const Encoder &encoder, const EncodeOptions
     CheckUtterance(encoder, utterance.feats);
     RaggedShape shape;
     return EncodeMasked(ctx, encoder, utterance.feats, RaggedShape::Single(utterance.feats.Rows()),
-                        opts, &shape);
+                        Span<int32_t>(&utterance.tag, 1), opts, &shape);
   });
 }
 
@@ -130,7 +134,7 @@ void EncodeUtterances(const Context &ctx, const Encoder &encoder, const EncodeOp
         l.utterance.done(Tensor(), std::current_exception());
         continue;
       }
-      const int64_t id = scheduler.Open();
+      const int64_t id = scheduler.Open(l.utterance.tag);
       feed(id, &live.emplace(id, std::move(l)).first->second);
     }
     if (live.empty()) continue;
@@ -166,6 +170,7 @@ void EncodeBatch(const Context &ctx, const Encoder &encoder, const EncodeOptions
   CHECK(!opts.streaming);
   RaggedShape shape, out_shape;
   CachedVector<int> place;  // in the ragged batch; -1: not in it
+  CachedVector<int32_t> tags;
   int count = 0;
   for (const Utterance &u : batch) {
     bool good = true;
@@ -175,7 +180,10 @@ void EncodeBatch(const Context &ctx, const Encoder &encoder, const EncodeOptions
       good = false;
     }
     place.push_back(good ? count++ : -1);
-    if (good) shape.Append(u.feats.Rows());
+    if (good) {
+      shape.Append(u.feats.Rows());
+      tags.push_back(u.tag);
+    }
   }
   Tensor out;
   if (count > 1) {
@@ -187,7 +195,7 @@ void EncodeBatch(const Context &ctx, const Encoder &encoder, const EncodeOptions
         std::copy_n(batch[i].feats.Row(t), rows.Cols(), rows.Row(t));
     }
     try {
-      out = EncodeMasked(ctx, encoder, all, shape, opts, &out_shape);
+      out = EncodeMasked(ctx, encoder, all, shape, tags, opts, &out_shape);
     } catch (const DataError &) {  // of which one, each tells alone
     }
   }
@@ -202,12 +210,13 @@ void EncodeBatch(const Context &ctx, const Encoder &encoder, const EncodeOptions
 }
 
 Tensor EncodeUtterance(const Context &ctx, const Encoder &encoder, ConstView feats,
-                       const EncodeOptions &opts) {
+                       const EncodeOptions &opts, int32_t tag) {
   Tensor out;
   std::exception_ptr failure;
   bool given = false;
   const auto next = [&](Utterance *u) {
     u->feats = feats;
+    u->tag = tag;
     u->done = [&](Tensor result, std::exception_ptr error) {
       out = std::move(result);
       failure = error;

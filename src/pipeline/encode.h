@@ -22,6 +22,7 @@ struct Utterance {
   // The encoder output [OutLength(T), D]; or a DataError, for too few frames, a value that is not
   // finite, there or in what became of it, a wrong F.
   std::function<void(Tensor out, std::exception_ptr error)> done;
+  int32_t tag = -1;  // SequenceFacts::tag
 };
 void EncodeUtterances(const Context &ctx, const Encoder &encoder, const EncodeOptions &opts,
                       int streams, const std::function<bool(Utterance *)> &next);
@@ -45,10 +46,10 @@ void CheckLength(const Encoder &encoder, int64_t num_frames);
 
 // One utterance. Throws the DataErrors named above.
 Tensor EncodeUtterance(const Context &ctx, const Encoder &encoder, ConstView feats,
-                       const EncodeOptions &opts);
+                       const EncodeOptions &opts, int32_t tag = -1);
 inline Tensor EncodeUtterance(const Context &ctx, const AsrModel &model, ConstView feats,
-                              const EncodeOptions &opts) {
-  return EncodeUtterance(ctx, model.Encoder(), feats, opts);
+                              const EncodeOptions &opts, int32_t tag = -1) {
+  return EncodeUtterance(ctx, model.Encoder(), feats, opts, tag);
 }
 
 // Seconds from one feature frame to the next: the model's feature option frame-shift, else 10 ms.

@@ -72,9 +72,12 @@ void EncodeWindows(const Context &ctx, const Encoder &encoder, const EncodeOptio
 // see StreamScheduler.
 class StreamingEncoder {
  public:
-  // encoder must outlive the stream. Throws DataError if it cannot stream.
-  StreamingEncoder(const Context &ctx, const Encoder &encoder, const EncodeOptions &opts)
-      : ctx_(ctx), encoder_(encoder), opts_(opts), stream_(encoder, opts) {}
+  // encoder must outlive the stream. tag: SequenceFacts::tag. Throws DataError if it cannot stream.
+  StreamingEncoder(const Context &ctx, const Encoder &encoder, const EncodeOptions &opts,
+                   int32_t tag = -1)
+      : ctx_(ctx), encoder_(encoder), opts_(opts), stream_(encoder, opts) {
+    stream_.State()->tag = tag;
+  }
 
   // feats [n, F] before CMVN, n >= 0 -> the next encoder frames [m, D], often none. Throws
   // DataError as EncoderStream::Accept.

@@ -21,6 +21,7 @@ void ForwardJobs(const Context &ctx, const AsrModel &model, const EncodeOptions 
     ForwardJob *job = next();
     if (job == nullptr) return false;
     utterance->feats = job->feats;
+    utterance->tag = job->tag;
     const Timer timer;
     utterance->done = [&, timer, job](Tensor out, std::exception_ptr error) {
       job->error = error;
@@ -44,9 +45,9 @@ void ForwardJobs(const Context &ctx, const AsrModel &model, const EncodeOptions 
 }
 
 int64_t ForwardLive(const Context &ctx, const AsrModel &model, const EncodeOptions &opts,
-                    double frame_shift, UtteranceReader *reader, LiveMatrixWriter *logp,
-                    LiveMatrixWriter *encoder_out, SpeedReport *speed) {
-  LiveEncoder encoder(ctx, model, opts);
+                    double frame_shift, int32_t tag, UtteranceReader *reader,
+                    LiveMatrixWriter *logp, LiveMatrixWriter *encoder_out, SpeedReport *speed) {
+  LiveEncoder encoder(ctx, model, opts, tag);
   double audio_seconds = 0, seconds = 0;
   const auto add = [&](int64_t frames, const std::function<LiveOutput()> &compute) {
     LiveOutput out;

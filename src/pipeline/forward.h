@@ -13,6 +13,7 @@
 namespace u2moe {
 
 struct ForwardJob : UtteranceJob {
+  int32_t tag = -1;          // SequenceFacts::tag
   Tensor feats;              // [T, F] before CMVN
   Tensor encoder_out, logp;  // [R, D], [R, V]
 };
@@ -35,8 +36,8 @@ void ForwardJobs(const Context &ctx, const AsrModel &model, const EncodeOptions 
 // of ForwardJobs on the whole. Returns how many there are. Throws DataError where a piece is
 // missing or bad; what was written so far is then marked as no whole.
 int64_t ForwardLive(const Context &ctx, const AsrModel &model, const EncodeOptions &opts,
-                    double frame_shift, UtteranceReader *reader, LiveMatrixWriter *logp,
-                    LiveMatrixWriter *encoder_out, SpeedReport *speed);
+                    double frame_shift, int32_t tag, UtteranceReader *reader,
+                    LiveMatrixWriter *logp, LiveMatrixWriter *encoder_out, SpeedReport *speed);
 
 }  // namespace u2moe
 

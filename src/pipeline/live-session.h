@@ -27,8 +27,10 @@ struct LiveOutput {
 class LiveEncoder {
  public:
   // model, made ready for inference, must outlive it. Throws DataError if it cannot stream.
-  LiveEncoder(const Context &ctx, const AsrModel &model, const EncodeOptions &opts)
-      : ctx_(ctx), model_(model), stream_(ctx, model.Encoder(), opts) {}
+  // tag: SequenceFacts::tag.
+  LiveEncoder(const Context &ctx, const AsrModel &model, const EncodeOptions &opts,
+              int32_t tag = -1)
+      : ctx_(ctx), model_(model), stream_(ctx, model.Encoder(), opts, tag) {}
 
   // feats [n, F] before CMVN, n >= 0. Throws DataError for another F, and where values are not
   // finite, there or in what becomes of them; then nothing may follow.

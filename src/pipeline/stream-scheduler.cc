@@ -20,8 +20,9 @@ const StreamScheduler::Live &StreamScheduler::Find(int64_t id) const {
   return it->second;
 }
 
-int64_t StreamScheduler::Open() {
-  streams_.emplace(next_id_, Live{EncoderStream(encoder_, opts_), {}});
+int64_t StreamScheduler::Open(int32_t tag) {
+  Live *live = &streams_.emplace(next_id_, Live{EncoderStream(encoder_, opts_), {}}).first->second;
+  live->stream.State()->tag = tag;
   return next_id_++;
 }
 

@@ -42,8 +42,8 @@ class StreamScheduler {
   StreamScheduler(const Context &ctx, const Encoder &encoder, const EncodeOptions &opts,
                   int max_batch);
 
-  // A new stream's id; ids are not used again.
-  int64_t Open();
+  // A new stream's id; ids are not used again. tag: SequenceFacts::tag.
+  int64_t Open(int32_t tag = -1);
   // feats [n, F] before CMVN. Throws DataError for a value that is not finite and a wrong F; the
   // stream is then closed, the others are not concerned.
   void Accept(int64_t id, ConstView feats);

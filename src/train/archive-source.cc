@@ -12,6 +12,7 @@ std::shared_ptr<const TrainUtterance> ArchiveSource::Load(int64_t i) const {
   auto utterance = std::make_shared<TrainUtterance>();
   utterance->key = Key(i);
   utterance->labels = Labels(i);
+  utterance->tag = At(i).tag;
   utterance->feats = index_.Load(Place(i));
   std::string why;
   if (FindUnfitValue(utterance->feats, &why) != Unfit::kNo)
@@ -27,6 +28,7 @@ std::string ArchiveSource::Describe() const {
     const int64_t frames = NumFrames(i);
     print.Add(&frames, sizeof(frames));
     print.Add(Labels(i));
+    if (At(i).tag >= 0) print.Add(std::vector<int32_t>{At(i).tag});
   }
   for (const std::string &file : index_.Files()) {
     std::error_code error;  // of a file that is gone, which its utterances tell

@@ -18,6 +18,7 @@ class ArchiveSource : public DataSource {
   struct Utterance {
     size_t place;  // in the index
     std::vector<int32_t> labels;
+    int32_t tag = -1;
   };
 
   ArchiveSource(MatrixIndex index, std::vector<Utterance> utterances)

@@ -34,6 +34,7 @@ std::string MemorySource::Describe() const {
     print.Add(u.key);
     print.Add(u.feats);
     print.Add(u.labels);
+    if (u.tag >= 0) print.Add(std::vector<int32_t>{u.tag});
   }
   return Cat(Size(), " utterances, fingerprint ", print.Value());
 }

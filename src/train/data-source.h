@@ -16,6 +16,7 @@ struct TrainUtterance {
   std::string key;
   Tensor feats;  // [T, F]
   std::vector<int32_t> labels;
+  int32_t tag = -1;  // SequenceFacts::tag
 };
 
 // A set of utterances, of which all but the features is in memory. What is computed from a set does

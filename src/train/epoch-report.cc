@@ -26,6 +26,10 @@ std::string EpochReport::ToJson() const {
     j["slowest_link_seconds_if_even"] = links.slowest_even;
     j["local_share"] = links.local_share;
   }
+  if (drops.Any()) {
+    j["dropped"] = drops.Share();
+    for (int i = 0; i < CapacityDrops::kParts; ++i) j["dropped_by_tenth"].push_back(drops.Share(i));
+  }
   j["frames"] = frames;
   j["wall_seconds"] = wall_seconds;
   j["cpu_seconds"] = cpu_seconds;

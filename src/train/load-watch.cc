@@ -7,9 +7,7 @@
 #include "model/mixture-names.h"
 
 namespace u2moe {
-namespace {
 
-// *sum += sign * counts; mixtures that sum does not have begin at 0.
 void AddCounts(const ExpertCounts &counts, int64_t sign, ExpertCounts *sum) {
   if (sum->size() < counts.size()) sum->resize(counts.size());
   for (size_t m = 0; m < counts.size(); ++m) {
@@ -18,8 +16,6 @@ void AddCounts(const ExpertCounts &counts, int64_t sign, ExpertCounts *sum) {
     for (size_t e = 0; e < counts[m].size(); ++e) (*to)[e] += sign * counts[m][e];
   }
 }
-
-}  // namespace
 
 void LoadCounter::OnRoute(ConstView logits, Span<int32_t> experts, Span<float>) {
   std::vector<int64_t> counts(static_cast<size_t>(logits.Cols()));

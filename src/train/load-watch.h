@@ -9,20 +9,28 @@
 
 #include "layer/route-sink.h"
 #include "model/model-config.h"
+#include "moe/capacity.h"
 
 namespace u2moe {
 
 // How often each expert of each mixture that was heard got a row. [mixture][expert]
 using ExpertCounts = std::vector<std::vector<int64_t>>;
+// *sum += sign * counts; mixtures that sum does not have begin at 0.
+void AddCounts(const ExpertCounts &counts, int64_t sign, ExpertCounts *sum);
 
 // Hears one forward and loss.
 class LoadCounter : public RouteSink {
  public:
   void OnRoute(ConstView logits, Span<int32_t> experts, Span<float> gates) override;
+  void OnCapacity(const RaggedShape &shape, Span<int32_t> wanted, Span<int32_t> kept) override {
+    drops_.Add(shape, wanted, kept);
+  }
   const ExpertCounts &Counts() const { return counts_; }
+  const CapacityDrops &Drops() const { return drops_; }
 
  private:
   ExpertCounts counts_;
+  CapacityDrops drops_;
 };
 
 // Loads over the last steps of an epoch. A load is an expert's share of the rows against an even

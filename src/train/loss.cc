@@ -8,7 +8,6 @@
 
 #include "model/mixture-names.h"
 #include "moe/aux-loss.h"
-#include "moe/router.h"
 #include "ops/ctc-loss.h"
 #include "ops/elementwise.h"
 #include "ops/label-smoothing-loss.h"
@@ -23,16 +22,6 @@ enum PartNumber : uint64_t { kEncoder = 1, kLeftDecoder, kRightDecoder };
 std::string LayerName(PartNumber part, int mixture) {
   return part == kEncoder ? EncoderLayerName(mixture)
                           : DecoderLayerName(part == kRightDecoder, mixture);
-}
-
-// Runs a forward of a part of the network; a router that fails is named.
-template <class Fn>
-void NamingRouters(PartNumber part, Fn forward) {
-  try {
-    forward();
-  } catch (const RouterError &e) {
-    throw DataError(LayerName(part, e.Mixture()), ": ", e.what());
-  }
 }
 
 // The losses on the decisions of all routers of a batch, and what these parts of the network need
@@ -185,10 +174,8 @@ double DecoderLoss(const Context &ctx, const Decoder &decoder, const TrainBatch 
   RouteCall call(opts.routes);
   call.sequences = part.sequences;
   call.state = &part.routing;
-  NamingRouters(part.number, [&] {
-    decoder.Forward(ctx, input, encoder_out, encoder_shape, opts.dropout, call, &logits,
-                    grad ? &tape : nullptr);
-  });
+  decoder.Forward(ctx, input, encoder_out, encoder_shape, opts.dropout, call, &logits,
+                  grad ? &tape : nullptr);
   routers->Add(ctx, &part);
   Tensor dlogits;
   if (grad) dlogits = Tensor(ctx, logits.Rows(), logits.Cols());
@@ -227,10 +214,8 @@ LossTerms ComputeLoss(const Context &ctx, const AsrModel &model, const TrainBatc
   mode.exit_out = &exit_out;
   RaggedShape shape;
   const MatrixOnDevice feats(ctx, batch.feats);
-  NamingRouters(kEncoder, [&] {
-    model.Encoder().Forward(ctx, mode, feats, batch.shape, &encoder_out, &shape,
-                            grad ? &tape : nullptr, running ? running->MutableEncoder() : nullptr);
-  });
+  model.Encoder().Forward(ctx, mode, feats, batch.shape, &encoder_out, &shape,
+                          grad ? &tape : nullptr, running ? running->MutableEncoder() : nullptr);
   TeacherLosses teacher(ctx, opts, feats, batch.shape);
   routers.Add(ctx, &encoder_part);
   LossTerms terms;

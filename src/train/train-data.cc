@@ -37,11 +37,12 @@ class KeyList {
 // Sorts the utterances of a set into those that can be used and those that cannot, and says why.
 class SetReader {
  public:
-  SetReader(std::string set, const std::string &tokens_rspecifier, UtteranceTally *tally)
-      : set_(std::move(set)), tokens_(tokens_rspecifier), tally_(tally) {}
+  SetReader(std::string set, const std::string &tokens_rspecifier, UtteranceTags *tags,
+            UtteranceTally *tally)
+      : set_(std::move(set)), tokens_(tokens_rspecifier), tags_(tags), tally_(tally) {}
 
   // entry: what stands on the utterance and says where it is. read() gets its features or their
-  // size, find(labels, &why) keeps it unless it is unfit.
+  // size, find(labels, tag, &why) keeps it unless it is unfit.
   template <class Entry, class Read, class Find>
   void Add(const Entry &entry, Read read, Find find) {
     const std::string &key = entry.Key();
@@ -51,8 +52,10 @@ class SetReader {
       read();
       if (!tokens_.HasKey(key)) reason = &no_tokens_;
       const std::vector<int32_t> &labels = tokens_.Value(key);
+      if (tags_ != nullptr) reason = &no_tag_;
+      const int32_t tag = tags_ != nullptr ? tags_->Of(key) : -1;
       std::string why;
-      const Unfit found = find(labels, &why);
+      const Unfit found = find(labels, tag, &why);
       reason = &unfit_[static_cast<size_t>(found)];
       if (found != Unfit::kNo) throw DataError(why);
     });
@@ -61,6 +64,7 @@ class SetReader {
 
   void Finish() {
     Say(no_tokens_, "features without tokens");
+    Say(no_tag_, "no tag that the model knows");
     Say(unreadable_, "values that cannot be read");
     for (size_t i = 1; i < unfit_.size(); ++i) Say(unfit_[i], UnfitName(static_cast<Unfit>(i)));
     KeyList no_feats;
@@ -83,10 +87,11 @@ class SetReader {
 
   std::string set_;
   RandomAccessInt32VectorReader tokens_;
+  UtteranceTags *tags_;
   UtteranceTally *tally_;
   std::set<std::string> keys_;
   std::array<KeyList, 1 + static_cast<size_t>(Unfit::kLoss)> unfit_;
-  KeyList no_tokens_, unreadable_;
+  KeyList no_tokens_, no_tag_, unreadable_;
 };
 
 std::unique_ptr<DataSource> ReadIntoMemory(const AsrModel &model,
@@ -98,10 +103,11 @@ std::unique_ptr<DataSource> ReadIntoMemory(const AsrModel &model,
     set->Add(
         feats,
         [&] {
-          u = {feats.Key(), feats.Value(), {}};
+          u = {feats.Key(), feats.Value(), {}, -1};
         },
-        [&](const std::vector<int32_t> &labels, std::string *why) {
+        [&](const std::vector<int32_t> &labels, int32_t tag, std::string *why) {
           u.labels = labels;
+          u.tag = tag;
           const Unfit found = FindUnfit(model, u, why);
           if (found == Unfit::kNo) data.push_back(std::move(u));
           return found;
@@ -136,9 +142,9 @@ std::unique_ptr<DataSource> LeaveInFiles(const AsrModel &model, MatrixIndex inde
         [&] {
           if (!place.error.empty()) throw DataError(place.error);
         },
-        [&](const std::vector<int32_t> &labels, std::string *why) {
+        [&](const std::vector<int32_t> &labels, int32_t tag, std::string *why) {
           const Unfit found = FindUnfitShape(model, labels, place.rows, place.cols, why);
-          if (found == Unfit::kNo) utterances.push_back({i, labels});
+          if (found == Unfit::kNo) utterances.push_back({i, labels, tag});
           return found;
         });
   }
@@ -175,7 +181,7 @@ std::unique_ptr<DataSource> ReadTrainData(const std::string &set, const TrainDat
       bytes += place.rows * place.cols * static_cast<int64_t>(sizeof(float));
     if (bytes <= opts.LimitBytes()) index.reset();
   }
-  SetReader reader(set, tokens_rspecifier, tally);
+  SetReader reader(set, tokens_rspecifier, opts.tags, tally);
   std::unique_ptr<DataSource> data;
   if (index) {
     LOG_INFO << "the features of the " << set << " set take " << (bytes >> 20)

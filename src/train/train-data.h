@@ -7,6 +7,7 @@
 #include <string>
 
 #include "model/asr-model.h"
+#include "modelfile/utterance-tags.h"
 #include "train/data-source.h"
 #include "util/options.h"
 #include "util/tally.h"
@@ -14,7 +15,8 @@
 namespace u2moe {
 
 struct TrainDataOptions {
-  int32_t memory_limit = 4096;  // MB
+  int32_t memory_limit = 4096;    // MB
+  UtteranceTags *tags = nullptr;  // null: utterances have none; no option
 
   void Register(OptionParser *po);
   void Check() const;  // throws UsageError

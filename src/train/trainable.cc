@@ -66,6 +66,9 @@ LossTerms UtteranceLoss(const Context &ctx, const AsrModel &model, const TrainUt
   batch.shape = RaggedShape::Single(u.feats.Rows());
   batch.labels.push_back(u.labels);
   LossOptions options;
+  SequenceFacts facts;
+  facts.tag = u.tag;
+  options.sequences = Span<SequenceFacts>(&facts, 1);
   options.exit_ctc_weight = exit_ctc_weight;
   options.aux_losses = false;
   try {

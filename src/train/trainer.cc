@@ -163,6 +163,7 @@ LossTerms Trainer::RunBatch(const LoadedBatch &batch, int32_t epoch, int group_s
       SequenceFacts facts;
       facts.seed = SubSeed(router_seed, utterances.back()->key);
       facts.training = true;
+      facts.tag = utterances.back()->tag;
       sequences.push_back(facts);
     }
     DropoutSeeds dropout(shared_seed, std::move(seeds));
@@ -179,6 +180,8 @@ LossTerms Trainer::RunBatch(const LoadedBatch &batch, int32_t epoch, int group_s
   for (size_t s = 0; s < counters.size(); ++s) {
     loads_.Add(counters[s].Counts());
     links_.Add(rank_of(s), counters[s].Counts());
+    AddCounts(counters[s].Counts(), 1, &step_counts_);
+    drops_.Add(counters[s].Drops());
   }
   if (num_experts > 0) {
     const double n = static_cast<double>(total.num_utterances);
@@ -261,6 +264,7 @@ EpochReport Trainer::TrainEpoch(int32_t epoch) {
   BatchStream stream(data_, &batches, read_ahead_bytes_);
   loads_.BeginEpoch(epoch);
   links_.BeginEpoch();
+  drops_ = CapacityDrops();
   const Timer timer;
   const double cpu_begin = ProcessCpuSeconds();
   Progress progress(Cat("epoch ", epoch, " of ", opts_.epochs, ", batches"),
@@ -272,6 +276,7 @@ EpochReport Trainer::TrainEpoch(int32_t epoch) {
     const size_t end = std::min(begin + group, batches.size());
     LossTerms terms;
     std::string failure;
+    step_counts_.clear();
     for (size_t i = begin; i < end; ++i) {
       const LoadedBatch &batch = stream.Next();
       NoteUnreadable(batch);
@@ -302,6 +307,7 @@ EpochReport Trainer::TrainEpoch(int32_t epoch) {
     }
     gradients_.Clear();
     if (std::isfinite(norm)) {
+      model_->AfterStep(ctx_, step_counts_);
       report.train.Add(terms);
       norms += norm;
       ++good_steps;
@@ -322,6 +328,7 @@ EpochReport Trainer::TrainEpoch(int32_t epoch) {
   loads_.EndEpoch();
   report.min_load = loads_.Smallest();
   report.links = links_.Get();
+  report.drops = drops_;
   report.steps = optimizer_.NumSteps();
   report.skipped_steps = optimizer_.NumSkipped();
   report.grad_norm = norms / static_cast<double>(good_steps);

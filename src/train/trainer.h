@@ -67,6 +67,8 @@ class Trainer {
   u2moe::Optimizer optimizer_;
   LoadWatch loads_;
   LinkWatch links_;
+  ExpertCounts step_counts_;  // of the step under way
+  CapacityDrops drops_;       // of the epoch under way
   std::set<std::string> unreadable_;
 };
 

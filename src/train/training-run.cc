@@ -329,6 +329,7 @@ void RunTraining(const TrainOptions &opts, const TrainingRunOptions &run_opts,
     LOG_INFO << "epoch " << epoch << " of " << opts.epochs << ": train loss "
              << report.train.ToString()
              << (dev == nullptr ? std::string() : Cat(", dev loss ", report.dev.ToString()))
+             << (report.drops.Any() ? Cat(", dropped ", report.drops.ToString()) : std::string())
              << ", learning rate " << report.learning_rate << ", "
              << std::llround(static_cast<double>(report.frames) / report.cpu_seconds)
              << " frames per CPU second, " << FormatDuration(left) << " left";

@@ -62,6 +62,25 @@ try noisy-topk --router=noisy-topk --router-noise=2
 try shared-experts --bank=shared-plus-routed --shared-experts=1
 try mixed --router=rmoe --layers='0.macaron:num-experts=0;1.last:num-experts=6,bank=shared-plus-routed,shared-experts=2'
 try kinds --layers='0.last:router=switch,experts-per-frame=1;1.macaron:router=noisy-topk'
+both() { # SETTINGS of all layers, encoder and decoders
+  printf '%s\n' "--layers=all:$1" "--decoder-layers=all:$1"
+}
+mapfile -t settings < <(both router=sigmoid-bias,router-bias-rate=0.01)
+try sigmoid-bias "${settings[@]}"
+mapfile -t settings < <(both router=top-p,router-threshold=0.6,experts-per-frame=3)
+try top-p "${settings[@]}"
+try fixed-random --router=fixed-random
+try uniform-random --router=uniform-random --experts-per-frame=1
+try position-hash --router=position-hash
+mapfile -t settings < <(both router-jitter=0.1,capacity-factor=0.5)
+try limited "${settings[@]}"
+check_equal "what was dropped is in the log" \
+  "$(grep -c '"dropped":0\.[0-9]*,"dropped_by_tenth":\[' "$tmp/limited.exp/log.jsonl")" 1
+check_equal "and counted offline" \
+  "$(moe-route-stats --print-args=false --capacity=true "$tmp/limited" "ark:$tmp/feats" 2>/dev/null |
+    grep -c 'dropped at full experts [0-9.]* % (by tenth')" 4
+check_fails "but not in chunks" 2 '--capacity with --chunk-size=4: which frames lose an expert depends on those to come' \
+  moe-route-stats --capacity=true --chunk-size=4 "$tmp/limited" "ark:$tmp/feats"
 
 refused() { # NAME REGEX options...
   local name=$1 regex=$2
@@ -76,3 +95,11 @@ refused "one router for different numbers" 'mixtures of 4 and of 6 experts canno
   --router=shared-topk --layers='1.last:num-experts=6'
 refused "one expert whose gate is 1 whatever the router says" 'router gets no gradient.*router=switch' \
   --experts-per-frame=1
+refused "a setting of another router" 'layers: block 0.macaron: router-threshold=0.5 is not read by router=topk-softmax, only by top-p' \
+  --layers=all:router-threshold=0.5
+refused "losses that nobody learns from" 'balance-weight=0.1 has no effect with router=position-hash' \
+  --router=position-hash --balance-weight=0.1
+refused "expert choice in decoders" 'decoder-router=expert-choice: an expert chooses among all tokens' \
+  --router=expert-choice --dynamic-chunk=false
+refused "expert choice under chunk masks" 'dynamic-chunk=true: router=expert-choice of encoder.encoders.0.feed_forward_macaron chooses by all frames' \
+  --router=expert-choice --decoder-router=topk-softmax

@@ -52,15 +52,15 @@ modify-cmvn-stats 0:1 ark:@i ark:@o
 make-ctc-topology @i @o
 make-lexicon-fst --lexicon=@i --read-symbol-table=@i --write-symbol-table=@o @i @o
 moe-calibrate --tokens=ark:@i @i ark:@i @o PRINTS
-moe-route-stats --labels=ark:@i --tokens=ark:@i --json=@o --plot=@o --per-frame=ark:@o @i ark:@i PRINTS
+moe-route-stats --labels=ark:@i --tags=ark:@i --tokens=ark:@i --json=@o --plot=@o --per-frame=ark:@o @i ark:@i PRINTS
 nnet-average @i @i @o
 nnet-copy @i @o
-nnet-forward --stats=@o @i ark:@i ark:@o ark:@o
+nnet-forward --tags=ark:@i --stats=@o @i ark:@i ark:@o ark:@o
 nnet-import --units=@i --cmvn=@i --bpe-model=@i @i @i @o
 nnet-info @i PRINTS
 nnet-init --units=@i --cmvn=@i --bpe-model=@i --fbank-config=@i @i @o
 nnet-quantize @i @o PRINTS
-nnet-train --dev-feats=ark:@i --dev-tokens=ark:@i --topology=@i --teacher=@i @i ark:@i ark:@i @o
+nnet-train --tags=ark:@i --dev-feats=ark:@i --dev-tokens=ark:@i --topology=@i --teacher=@i @i ark:@i ark:@i @o
 normalize-text --normalize-map=@i ark:@i ark:@o
 paste-feats ark:@i ark:@i ark:@i ark:@o
 select-feats 0 ark:@i ark:@o

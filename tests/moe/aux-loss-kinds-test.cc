@@ -145,6 +145,33 @@ TEST(AuxLossKinds, NanInNanOut) {
   }
 }
 
+// Experts that are closed to a row have logits of -infinity: they are as if they were not there.
+TEST(AuxLossKinds, ClosedExperts) {
+  Rng rng(8);
+  const float inf = std::numeric_limits<float>::infinity();
+  const Tensor few = RandomTensor(&rng, 6, 3);
+  Tensor logits(6, 5);
+  for (int64_t t = 0; t < 6; ++t) {
+    for (int64_t e = 0; e < 5; ++e) logits(t, e) = e < 3 ? few(t, e) : -inf;
+  }
+  for (const Kind &kind : kKinds) {
+    Tensor d = Tensor::Zeros(6, 5), want = Tensor::Zeros(6, 3);
+    const double value = kind.loss(Layer(logits, Largest(few, 2)), 1, d);
+    EXPECT_TRUE(std::isfinite(value)) << kind.name;
+    for (int64_t t = 0; t < 6; ++t) {
+      for (int64_t e = 0; e < 5; ++e) {
+        EXPECT_TRUE(std::isfinite(d(t, e))) << kind.name;
+        if (e >= 3) {
+          EXPECT_EQ(d(t, e), 0) << kind.name;
+        }
+      }
+    }
+    if (kind.loss != EntropyLoss && kind.loss != SparsityLoss) continue;
+    EXPECT_NEAR(kind.loss(Layer(few, Largest(few, 2)), 1, want), value, 1e-9) << kind.name;
+    EXPECT_LT(MaxAbsDiff(d.View().ColRange(0, 3), want), 1e-6) << kind.name;
+  }
+}
+
 // What the specification says of SpeechMoE's: one-hot rows have sparsity 1, equal probabilities
 // sqrt(E); mean importance is 1 where even, E where one expert has all. Of top-p's: 0 and log E.
 TEST(AuxLossKinds, KnownValues) {

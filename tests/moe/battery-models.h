@@ -25,8 +25,15 @@ inline ModelConfig Model(const Subject &s) {
   c.encoder.ffn.activation = encoder;
   c.decoder.ffn.activation = decoder;
   c.decoder.num_blocks = 2;
+  c.encoder.dynamic_chunk = s.Router().may_stream;
+  if (s.Router().experts_choose || s.Router().needs_tags) {
+    c.decoder.ffn.router = "topk-softmax";
+    c.decoder.ffn.router_pools = 0;
+  }
   return c;
 }
+
+inline int32_t Tag(const Subject &s) { return s.Router().needs_tags ? 1 : -1; }
 
 // Through a model file, to the bit.
 inline bool Files(const Subject &s) {
@@ -40,8 +47,8 @@ inline bool Files(const Subject &s) {
   WriteModel(path, &model, info);
   const std::unique_ptr<AsrModel> read = ReadModel(path, nullptr);
   const Tensor feats = RandomTensor(&rng, 60, 20);
-  EXPECT_EQ(MaxAbsDiff(EncodeUtterance(ctx, model, feats, EncodeOptions()),
-                       EncodeUtterance(ctx, *read, feats, EncodeOptions())),
+  EXPECT_EQ(MaxAbsDiff(EncodeUtterance(ctx, model, feats, EncodeOptions(), Tag(s)),
+                       EncodeUtterance(ctx, *read, feats, EncodeOptions(), Tag(s))),
             0);
   EXPECT_EQ(read->NumParams(), model.NumParams());
   return true;
@@ -72,13 +79,12 @@ inline bool Roles(const Subject &s) {
           EXPECT_EQ(packed->Format(), WeightFormat::kFloat32) << info.name;
         }
       });
-  EXPECT_GT(routers, 0);
+  EXPECT_EQ(routers > 0, s.Router().reads_rows);
   EXPECT_GT(experts, 0);
   return true;
 }
 
 inline bool Streams(const Subject &s) {
-  if (!s.Router().may_stream) return false;
   const Context ctx;
   Rng rng(17);
   AsrModel model(Model(s));
@@ -89,8 +95,18 @@ inline bool Streams(const Subject &s) {
   streaming.num_left_chunks = 2;
   EncodeOptions masked = streaming;
   streaming.streaming = true;
-  EXPECT_LT(MaxAbsDiff(EncodeUtterance(ctx, model, feats, streaming),
-                       EncodeUtterance(ctx, model, feats, masked)),
+  if (!s.Router().may_stream) {
+    for (const EncodeOptions &opts : {streaming, masked}) {
+      EXPECT_THROW(opts.CheckModel(model.Config().encoder), UsageError);
+      EXPECT_THROW(EncodeUtterance(ctx, model, feats, opts), DataError);
+    }
+    ModelConfig chunked = model.Config();
+    chunked.encoder.dynamic_chunk = true;
+    EXPECT_THROW(CheckConfig(chunked), UsageError);
+    return true;
+  }
+  EXPECT_LT(MaxAbsDiff(EncodeUtterance(ctx, model, feats, streaming, Tag(s)),
+                       EncodeUtterance(ctx, model, feats, masked, Tag(s))),
             5e-5);
   return true;
 }
@@ -152,7 +168,7 @@ inline bool EncoderSlope(const ModelConfig &config, uint64_t seed) {
   AsrModel model(config), grad(config);
   InitModel(&model, seed);
   SetZero(&grad);
-  const std::vector<SequenceFacts> facts = {{1, 0, true}, {2, 0, true}};
+  const std::vector<SequenceFacts> facts = {{1, 0, true, 0}, {2, 0, true, 1}};
   const RaggedShape shape = RaggedShape::FromLengths({19, 15});
   const Tensor feats = RandomTensor(&rng, 34, 20);
   const double scale = 2;
@@ -191,7 +207,7 @@ inline bool DecoderSlope(const ModelConfig &config, uint64_t seed) {
   AsrModel model(config), grad(config);
   InitModel(&model, seed);
   SetZero(&grad);
-  const std::vector<SequenceFacts> facts = {{1, 0, true}, {2, 0, true}};
+  const std::vector<SequenceFacts> facts = {{1, 0, true, 0}, {2, 0, true, 1}};
   const Tensor memory = RandomTensor(&rng, 9, 16), dlogits = RandomTensor(&rng, 6, 10);
   const RaggedShape memory_shape = RaggedShape::FromLengths({4, 5});
   const DecoderInput input = MakeDecoderInput({{1, 2}, {4, 5}}, {0, 1}, 9, false);
@@ -222,6 +238,7 @@ inline bool DecoderSlope(const ModelConfig &config, uint64_t seed) {
 }
 
 inline bool Models(const Subject &s) {
+  if (!s.Router().learns) return false;
   ModelConfig config = Model(s);
   config.encoder.ffn.balance_weight = config.decoder.ffn.balance_weight = 3;
   config.encoder.ffn.z_weight = config.decoder.ffn.z_weight = 1;

@@ -8,34 +8,22 @@
 
 #include "lab/route-stats.h"
 #include "moe/battery-models.h"
+#include "moe/battery-random.h"
 #include "moe/battery.h"
 #include "moe/mixture-stack.h"
 
 namespace u2moe {
 namespace {
 
-MixtureStack RandomStack(Rng *rng, const FeedForwardConfig &config, int num_layers = kLayers) {
-  MixtureStack stack(kDim, config, num_layers);
-  RandomizeParams(rng, &stack);
-  return stack;
-}
-
-RoutingState Run(const MixtureStack &stack, const RouteCall &call, Tensor *x) {
-  RoutingState routing;
-  stack.Forward(Context(), call, x, nullptr, &routing);
-  return routing;
-}
-
-// The noise of training: what mixtures without weights make of any rows.
-std::vector<RefMatrix> Offsets(const FeedForwardConfig &config, const RouteCall &call,
-                               int64_t rows) {
-  MixtureStack zero(kDim, config, kLayers);
-  FillParams(0, &zero);
-  Tensor x = Tensor::Zeros(rows, kDim);
-  std::vector<RefMatrix> offsets;
-  for (const RoutedLayer &layer : Run(zero, call, &x).layers)
-    offsets.emplace_back(layer.routes.logits);
-  return offsets;
+// The largest difference; closed experts have logits of -infinity in both.
+double LogitsDiff(const Tensor &a, const RefMatrix &b) {
+  double largest = 0;
+  for (int64_t t = 0; t < a.Rows(); ++t) {
+    for (int64_t e = 0; e < a.Cols(); ++e) {
+      if (a(t, e) != b(t, e)) largest = std::max(largest, std::fabs(a(t, e) - b(t, e)));
+    }
+  }
+  return largest;
 }
 
 // The largest entry of the gradients that were added to the router's parameters.
@@ -60,7 +48,7 @@ void ExpectGradients(Rng *rng, const FeedForwardConfig &config, int64_t rows,
   FillParams(kGradStart, &grad);
   stack.SetPolicy(policy);
   const RaggedShape shape = RaggedShape::FromLengths({rows / 2, rows - rows / 2});
-  const std::vector<SequenceFacts> facts = {{5, 0, true}, {6, 3, true}};
+  const std::vector<SequenceFacts> facts = {{5, 0, true, 0}, {6, 3, true, 1}};
   const std::vector<int64_t> ends = {rows - rows / 2, rows};
   CachedVector<bool> exited(static_cast<size_t>(rows), false);
   for (size_t t = 1; t < exited.size(); t += 3) exited[t] = true;
@@ -92,7 +80,7 @@ void ExpectGradients(Rng *rng, const FeedForwardConfig &config, int64_t rows,
   for (size_t l = 0; l < routing.layers.size(); ++l) {
     const Routes &r = routing.layers[l].routes;
     EXPECT_EQ(routing.layers[l].mixture, static_cast<int>(l));
-    EXPECT_LT(MaxAbsDiff(r.logits, want.logits[l]), 1e-5);
+    EXPECT_LT(LogitsDiff(r.logits, want.logits[l]), 1e-5);
     for (size_t i = 0; i < r.experts.size(); ++i) {
       const int64_t t = static_cast<int64_t>(i) / r.max_slots;
       EXPECT_NEAR(r.gates[i], r.experts[i] < 0 ? 0 : want.gates[l](t, r.experts[i]), 1e-5);
@@ -113,11 +101,12 @@ bool Gradients(const Subject &s) {
   Rng rng(1);
   FeedForwardConfig config = s.config;
   for (const bool aux : {false, true}) {
-    config.balance_weight = aux ? 0.6f : 0;
-    config.z_weight = aux ? 0.3f : 0;
-    config.importance_weight = config.load_weight = aux ? 0.2f : 0;
-    config.sparsity_weight = config.mean_importance_weight = aux ? 0.25f : 0;
-    config.topology_weight = config.entropy_weight = aux ? 0.15f : 0;
+    const bool weigh = aux && s.Router().learns;
+    config.balance_weight = weigh ? 0.6f : 0;
+    config.z_weight = weigh ? 0.3f : 0;
+    config.importance_weight = config.load_weight = weigh ? 0.2f : 0;
+    config.sparsity_weight = config.mean_importance_weight = weigh ? 0.25f : 0;
+    config.topology_weight = config.entropy_weight = weigh ? 0.15f : 0;
     for (const int64_t rows : {int64_t{1}, int64_t{5}})
       ExpectGradients(&rng, config, rows, MixturePolicy(), false);
   }
@@ -144,7 +133,7 @@ bool TopOne(const Subject &s) {
   stack.Forward(ctx, RouteCall(), &x, &tape, &routing);
   stack.Backward(ctx, tape, routing, &dx, &grad);
   EXPECT_EQ(LargestRouterGradient(&grad) > 1e-4, s.Router().learns_with_one);
-  EXPECT_EQ(RouterCanLearn(config), s.Router().learns_with_one);
+  EXPECT_EQ(RouterCanLearn(config), s.Router().learns_with_one || !s.Router().learns);
   return true;
 }
 
@@ -152,24 +141,32 @@ bool TopOne(const Subject &s) {
 bool Choices(const Subject &s) {
   Rng rng(3);
   FeedForwardConfig config = s.config;
-  for (int k = 1; k <= std::min(config.num_experts, s.Router().max_choices); ++k) {
+  for (int k = 1; k <= MostChoices(config); ++k) {
     config.experts_per_frame = k;
     Tensor x = RandomTensor(&rng, 19, kDim);
     for (const RoutedLayer &layer : Run(RandomStack(&rng, config), RouteCall(), &x).layers) {
       const Routes &r = layer.routes;
-      EXPECT_EQ(r.max_slots, k);
+      EXPECT_EQ(r.max_slots, s.Router().experts_choose ? config.num_experts : k);
       std::vector<int64_t> counts(static_cast<size_t>(config.num_experts), 0);
       for (int64_t t = 0; t < 19; ++t) {
+        const size_t end = r.Begin(t) + r.NumExperts(t);
+        if (s.Router().fixed_choices) {
+          EXPECT_EQ(r.NumExperts(t), static_cast<size_t>(k));
+        }
         std::vector<int32_t> row(r.experts.begin() + static_cast<std::ptrdiff_t>(r.Begin(t)),
-                                 r.experts.begin() + static_cast<std::ptrdiff_t>(r.Begin(t + 1)));
+                                 r.experts.begin() + static_cast<std::ptrdiff_t>(end));
         double sum = 0;
-        for (size_t i = r.Begin(t); i < r.Begin(t + 1); ++i) {
+        for (size_t i = end; i < r.Begin(t + 1); ++i) {
+          EXPECT_EQ(r.experts[i], kNoExpert);
+          EXPECT_EQ(r.gates[i], 0);
+        }
+        for (size_t i = r.Begin(t); i < end; ++i) {
           EXPECT_TRUE(r.gates[i] > 0 && r.gates[i] <= 1) << r.gates[i];
           sum += r.gates[i];
           ++counts.at(static_cast<size_t>(r.experts[i]));
         }
         EXPECT_LE(sum, 1 + 1e-5);
-        if (s.Router().gates_sum_to_one) {
+        if (s.Router().gates_sum_to_one && !row.empty()) {
           EXPECT_NEAR(sum, 1, 1e-5);
         }
         std::sort(row.begin(), row.end());
@@ -183,6 +180,7 @@ bool Choices(const Subject &s) {
 
 // Equal logits: the lower ids.
 bool Ties(const Subject &s) {
+  if (!s.Router().reads_rows || s.Router().experts_choose) return false;
   Rng rng(4);
   MixtureStack stack = RandomStack(&rng, s.config);
   ForEachParam(&stack, [](const std::string &name, Tensor *t, const ParamInit &, bool) {
@@ -219,15 +217,8 @@ bool Nothing(const Subject &s) {
   return true;
 }
 
-Tensor Permuted(const Tensor &x, const std::vector<int64_t> &order) {
-  Tensor y(x.Rows(), x.Cols());
-  for (int64_t t = 0; t < x.Rows(); ++t)
-    std::copy_n(x.View().Row(order[static_cast<size_t>(t)]), x.Cols(), y.View().Row(t));
-  return y;
-}
-
 bool RowOrder(const Subject &s) {
-  if (!s.Router().rows_independent) return false;
+  if (!s.Router().rows_independent || !s.Router().reads_rows) return false;
   Rng rng(6);
   const MixtureStack stack = RandomStack(&rng, s.config);
   const Tensor start = RandomTensor(&rng, 23, kDim);
@@ -252,7 +243,7 @@ void Pack(MixtureStack *stack) {
 
 // A row in company is the row alone: with packed weights to the bit.
 bool Company(const Subject &s) {
-  if (!s.Router().rows_independent) return false;
+  if (!s.Router().rows_independent || !s.Router().reads_rows) return false;
   Rng rng(7);
   MixtureStack stack = RandomStack(&rng, s.config);
   const Tensor start = RandomTensor(&rng, 17, kDim);
@@ -290,7 +281,7 @@ bool OnDevice(const Subject &s) {
   Rng rng(20);
   const Context cpu, guarded(Device::kGuarded);
   FeedForwardConfig config = s.config;
-  config.balance_weight = 0.5f;
+  config.balance_weight = s.Router().learns ? 0.5f : 0;
   MixtureStack here = RandomStack(&rng, config), there(kDim, config, kLayers),
                grad_here(kDim, config, kLayers), grad_there(kDim, config, kLayers);
   ForEachParam(&there, [&](const std::string &name, Tensor *t, const ParamInit &, bool) {
@@ -348,18 +339,19 @@ bool EqualExperts(const Subject &s) {
 
 // T2: all experts for every row are a soft mixture.
 bool SoftMixture(const Subject &s) {
-  if (!s.Router().gates_sum_to_one || s.Router().max_choices < s.config.num_experts) return false;
+  if (!s.Router().gates_sum_to_one || MostChoices(s.config) < s.config.num_experts) return false;
   Rng rng(10);
   FeedForwardConfig config = s.config;
   config.experts_per_frame = config.num_experts;
+  if (!s.Router().fixed_choices) config.router_threshold = 1;
   Tensor x = RandomTensor(&rng, 9, kDim);
   for (const RoutedLayer &layer : Run(RandomStack(&rng, config), RouteCall(), &x).layers) {
     const Routes &r = layer.routes;
+    const RefMatrix want = RefGates(config.router, RefMatrix(r.logits), ExpertsOf(layer));
     for (int64_t t = 0; t < 9; ++t) {
-      double sum = 0;
-      for (int64_t e = 0; e < 4; ++e) sum += std::exp(static_cast<double>(r.logits(t, e)));
+      EXPECT_EQ(r.NumExperts(t), 4u);
       for (size_t i = r.Begin(t); i < r.Begin(t + 1); ++i)
-        EXPECT_NEAR(r.gates[i], std::exp(r.logits(t, r.experts[i])) / sum, 1e-6);
+        EXPECT_NEAR(r.gates[i], want(t, r.experts[i]), 1e-6);
     }
   }
   return true;
@@ -367,10 +359,12 @@ bool SoftMixture(const Subject &s) {
 
 // T3: the order of experts means nothing.
 bool PermutedExperts(const Subject &s) {
+  if (RefRouterOf(s.config.router).expert_rows == nullptr) return false;
   Rng rng(11);
   MixtureStack stack = RandomStack(&rng, s.config, 1), permuted(kDim, s.config, 1);
   const std::vector<int64_t> order = {2, 0, 3, 1};
   const std::string rows = RefRouterOf(s.config.router).expert_rows, experts = "layers.0.experts.";
+  const char *entries = RefRouterOf(s.config.router).expert_entries;
   ForEachParam(&permuted, [&](const std::string &name, Tensor *t, const ParamInit &, bool) {
     if (name.compare(0, experts.size(), experts) == 0) {
       const size_t at = experts.size();
@@ -380,18 +374,23 @@ bool PermutedExperts(const Subject &s) {
       *t = *FindParam(&stack, name);
     }
     if (name == rows) *t = Permuted(*t, order);
+    if (entries != nullptr && name == entries) {
+      const Tensor old = *t;
+      for (int64_t e = 0; e < 4; ++e) (*t)(0, e) = old(0, order[static_cast<size_t>(e)]);
+    }
   });
   Tensor y = RandomTensor(&rng, 21, kDim), z = y;
   const RoutingState a = Run(stack, RouteCall(), &y), b = Run(permuted, RouteCall(), &z);
   EXPECT_LT(MaxAbsDiff(y, z), 1e-5);
   for (size_t i = 0; i < a.layers[0].routes.experts.size(); ++i) {
-    EXPECT_EQ(order[static_cast<size_t>(b.layers[0].routes.experts[i])],
-              a.layers[0].routes.experts[i]);
+    const int32_t e = b.layers[0].routes.experts[i];
+    EXPECT_EQ(e == kNoExpert ? e : order[static_cast<size_t>(e)], a.layers[0].routes.experts[i]);
   }
   return true;
 }
 
 bool RefusesNan(const Subject &s) {
+  if (!s.Router().reads_rows) return false;
   Rng rng(12);
   const MixtureStack stack = RandomStack(&rng, s.config);
   for (const float bad :
@@ -427,7 +426,7 @@ bool Policies(const Subject &s) {
   Tensor y = start;
   const Routes alone = Run(stack, call, &y).layers[0].routes, &all = routing.layers[0].routes;
   for (int64_t t = 0; t < 12; ++t) {
-    EXPECT_EQ(alone.NumExperts(t), 1u);
+    EXPECT_EQ(alone.NumExperts(t), std::min<size_t>(1, all.NumExperts(t)));
     EXPECT_EQ(alone.experts[alone.Begin(t)], all.experts[all.Begin(t)]);
     EXPECT_EQ(alone.gates[alone.Begin(t)],
               s.Router().gates_sum_to_one ? 1 : all.gates[all.Begin(t)]);
@@ -457,87 +456,6 @@ bool Statistics(const Subject &s) {
   return true;
 }
 
-// In training a router is random as its traits say: by utterance, mixture and place, nothing else.
-bool Noise(const Subject &s) {
-  Rng rng(15);
-  const MixtureStack stack = RandomStack(&rng, s.config);
-  const Tensor start = RandomTensor(&rng, 7, kDim);
-  const auto logits = [&](const Tensor &rows, const std::vector<int64_t> &lengths,
-                          const std::vector<SequenceFacts> &facts) {
-    const RaggedShape shape = RaggedShape::FromLengths(lengths);
-    RouteCall call;
-    call.shape = &shape;
-    call.sequences = facts;
-    Tensor x = rows;
-    return Run(stack, call, &x).layers[0].routes.logits;
-  };
-  Tensor x = start;
-  const Tensor plain = Run(stack, RouteCall(), &x).layers[0].routes.logits;
-  EXPECT_EQ(MaxAbsDiff(logits(start, {3, 4}, {{1, 0, false}, {2, 0, false}}), plain), 0);
-  const Tensor noisy = logits(start, {3, 4}, {{1, 0, true}, {2, 0, true}});
-  if (!s.Router().random_in_training) {
-    EXPECT_EQ(MaxAbsDiff(noisy, plain), 0);
-    return true;
-  }
-  double squares = 0;
-  const Tensor unit = Tensor::Zeros(2000, kDim);
-  const Tensor many = logits(unit, {2000}, {{1, 0, true}});
-  for (int64_t i = 0; i < many.Size(); ++i) squares += many.Data()[i] * many.Data()[i];
-  EXPECT_NEAR(std::sqrt(squares / static_cast<double>(many.Size())), 1.0 / 4, 0.01);
-  const Tensor swapped =
-      logits(Permuted(start, {3, 4, 5, 6, 0, 1, 2}), {4, 3}, {{2, 0, true}, {1, 0, true}});
-  EXPECT_LT(MaxAbsDiff(swapped, Permuted(noisy, {3, 4, 5, 6, 0, 1, 2})), 1e-6);
-  EXPECT_GT(MaxAbsDiff(logits(start, {3, 4}, {{3, 0, true}, {2, 0, true}}), noisy), 1e-2);
-  const Tensor chunk = logits(Tensor::Copy(start.View().RowRange(5, 2)), {2}, {{2, 2, true}});
-  EXPECT_LT(MaxAbsDiff(chunk, noisy.View().RowRange(5, 2)), 1e-6);
-  RouteCall call;
-  const RaggedShape shape = RaggedShape::Single(7);
-  const std::vector<SequenceFacts> facts = {{1, 0, true}};
-  call.shape = &shape;
-  call.sequences = facts;
-  const std::vector<RefMatrix> offsets = Offsets(s.config, call, 7);
-  EXPECT_NE(offsets[0].data, offsets[1].data);
-  return true;
-}
-
-// The same seeds are the same masks, with or without a tape.
-bool Dropout(const Subject &s) {
-  Rng rng(16);
-  MixtureStack stack(kDim, s.config, kLayers, 0.4f);
-  RandomizeParams(&rng, &stack);
-  const Tensor start = RandomTensor(&rng, 8, kDim);
-  const auto run = [&](uint64_t seed, bool with_tape) {
-    DropoutSeeds seeds(seed);
-    Tensor x = start;
-    RoutingState routing;
-    MixtureStack::Tape tape;
-    stack.Forward(Context(), RouteCall(), &x, with_tape ? &tape : nullptr, &routing, &seeds);
-    return x;
-  };
-  EXPECT_LT(MaxAbsDiff(run(1, true), run(1, false)), 1e-5);
-  EXPECT_EQ(MaxAbsDiff(run(1, true), run(1, true)), 0);
-  EXPECT_GT(MaxAbsDiff(run(1, true), run(2, true)), 1e-3);
-  return true;
-}
-
-// All that a mixture is made of is visited, once.
-bool VisitedOnce(const Subject &s) {
-  Rng rng(19);
-  MixtureStack stack = RandomStack(&rng, s.config), other = RandomStack(&rng, s.config);
-  std::map<std::string, Tensor> file;
-  ForEachParam(&stack, [&](const std::string &name, Tensor *t, const ParamInit &, bool) {
-    EXPECT_TRUE(file.emplace(name, *t).second) << name << " is visited twice";
-  });
-  ForEachParam(&other, [&](const std::string &name, Tensor *t, const ParamInit &, bool) {
-    *t = file.at(name);
-  });
-  Tensor y = RandomTensor(&rng, 5, kDim), z = y;
-  Run(stack, RouteCall(), &y);
-  Run(other, RouteCall(), &z);
-  EXPECT_EQ(MaxAbsDiff(y, z), 0);
-  return true;
-}
-
 struct Check {
   const char *name;
   bool (*run)(const Subject &);  // false: not meant for this subject
@@ -553,7 +471,8 @@ constexpr Check kChecks[] = {{"gradients", Gradients},   {"top-one", TopOne},
                              {"statistics", Statistics}, {"noise", Noise},
                              {"dropout", Dropout},       {"streams", Streams},
                              {"models", Models},         {"visited-once", VisitedOnce},
-                             {"roles", Roles},           {"file", Files}};
+                             {"roles", Roles},           {"file", Files},
+                             {"after-step", AfterStep}};
 
 // [subject][check]: "ok", "FAIL" or "-".
 std::map<std::string, std::map<std::string, std::string>> results;

@@ -33,9 +33,17 @@ inline FeedForwardConfig Config(const std::string &router, const std::string &ba
   c.router = router;
   c.experts_per_frame = std::min(2, RouterTraitsOf(router).max_choices);
   c.router_dim = 3;
+  c.router_threshold = router == "top-p" ? 0.6f : c.router_threshold;
+  c.router_pools = RouterTraitsOf(router).needs_tags ? 2 : 0;
   c.bank = bank;
   if (bank == "shared-plus-routed") c.num_shared_experts = 2;
   return c;
+}
+
+// The most experts that a row may have.
+inline int MostChoices(const FeedForwardConfig &c) {
+  return std::min(RouterTraitsOf(c.router).max_choices,
+                  c.num_experts / std::max(1, c.router_pools));
 }
 
 inline std::vector<Subject> Subjects() {
@@ -46,6 +54,8 @@ inline std::vector<Subject> Subjects() {
     subjects.push_back({"bank " + bank, Config("topk-softmax", bank)});
   subjects.push_back({"rmoe + shared", Config("rmoe", "shared-plus-routed")});
   subjects.push_back({"switch + shared", Config("switch", "shared-plus-routed")});
+  subjects.push_back({"capacity", Config("topk-softmax", "full")});
+  subjects.back().config.capacity_factor = 0.7f;
   return subjects;
 }
 

@@ -26,7 +26,8 @@ class MixtureStack {
     std::vector<std::unique_ptr<FeedForwardTape>> layers;
   };
 
-  MixtureStack(int64_t dim, const FeedForwardConfig &config, int num_layers, float dropout = 0) {
+  MixtureStack(int64_t dim, const FeedForwardConfig &config, int num_layers, float dropout = 0)
+      : needs_tags_(RouterTraitsOf(config.router).needs_tags) {
     for (int l = 0; l < num_layers; ++l)
       layers_.push_back(MakeFeedForward(dim, config, dropout, &shared_));
   }
@@ -37,6 +38,13 @@ class MixtureStack {
     *routing = RoutingState();
     routing->collect = true;
     call.state = routing;
+    // Who does not speak of tags means the first.
+    std::vector<SequenceFacts> tagged(call.sequences.begin(), call.sequences.end());
+    if (needs_tags_) {
+      if (tagged.empty()) tagged.resize(call.shape == nullptr ? 1 : call.shape->NumSequences());
+      for (SequenceFacts &facts : tagged) facts.tag = std::max(facts.tag, 0);
+      call.sequences = tagged;
+    }
     for (size_t l = 0; l < layers_.size(); ++l) {
       const Tensor in = *x;
       call.mixture = static_cast<int>(l);
@@ -72,6 +80,7 @@ class MixtureStack {
   FeedForward *Layer(size_t l) { return layers_[l].get(); }
 
  private:
+  bool needs_tags_;
   MixtureShared shared_;
   std::vector<std::unique_ptr<FeedForward>> layers_;
 };
@@ -81,10 +90,16 @@ struct RefRouter {
   const char *name;
   // scope: of the mixture ("layers.0."); *depth: RoutingState::depth, without rows before the
   // first.
+  // Null: none beside the offsets.
   RefMatrix (*logits)(const RefParams &params, const std::string &scope, const RefMatrix &x,
                       RefMatrix *depth);
-  // The weight whose row e makes the logit of expert e, from "layers.0." on or from "shared." on.
+  // The weight whose row e makes the logit of expert e, from "layers.0." on or from "shared." on;
+  // null: the experts are not alike.
   const char *expert_rows;
+  // Null: softmax gates, over the chosen or over all.
+  RefMatrix (*gates)(const RefMatrix &logits, const std::vector<int32_t> &experts) = nullptr;
+  // A vector with an entry for each expert, or null.
+  const char *expert_entries = nullptr;
 };
 
 inline RefMatrix LinearLogits(const RefParams &params, const std::string &scope, const RefMatrix &x,
@@ -106,6 +121,25 @@ inline constexpr RefRouter kRefRouters[] = {
      },
      "shared.gate.weight"},
     {"noisy-topk", LinearLogits, "layers.0.gate.weight"},
+    {"sigmoid-bias", LinearLogits, "layers.0.gate.weight", ref::SigmoidGates<double>,
+     "layers.0.gate.balance"},
+    {"top-p", LinearLogits, "layers.0.gate.weight"},
+    {"fixed-random",
+     [](const RefParams &params, const std::string &scope, const RefMatrix &x, RefMatrix *) {
+       const RefMatrix &w = params.at(scope + "gate.projection");
+       RefMatrix logits(x.rows, w.rows);
+       for (int64_t t = 0; t < x.rows; ++t) {
+         for (int64_t e = 0; e < w.rows; ++e) {
+           for (int64_t d = 0; d < x.cols; ++d) logits(t, e) += w(e, d) * x(t, d);
+         }
+       }
+       return logits;
+     },
+     "layers.0.gate.projection", ref::EqualGates<double>},
+    {"uniform-random", nullptr, nullptr, ref::EqualGates<double>},
+    {"position-hash", nullptr, nullptr, ref::EqualGates<double>},
+    {"expert-choice", LinearLogits, "layers.0.gate.weight"},
+    {"tag-pools", LinearLogits, nullptr},
 };
 
 inline const RefRouter &RefRouterOf(const std::string &name) {
@@ -113,6 +147,14 @@ inline const RefRouter &RefRouterOf(const std::string &name) {
     if (name == r.name) return r;
   }
   throw Error("the router ", name, " has no row in kRefRouters");
+}
+
+inline RefMatrix RefGates(const std::string &name, const RefMatrix &logits,
+                          const std::vector<int32_t> &experts) {
+  const RefRouter &router = RefRouterOf(name);
+  return router.gates != nullptr
+             ? router.gates(logits, experts)
+             : ref::Gates(logits, experts, RouterTraitsOf(name).gates_sum_to_one);
 }
 
 inline std::vector<int32_t> ExpertsOf(const RoutedLayer &layer) {
@@ -135,10 +177,10 @@ inline RefStack RefForward(const RefParams &params, const FeedForwardConfig &con
   for (size_t l = 0; l < routing.layers.size(); ++l) {
     const std::string scope = Cat("layers.", l, ".");
     const std::vector<int32_t> experts = ExpertsOf(routing.layers[l]);
-    RefMatrix logits = router.logits(params, scope, x, &depth);
+    RefMatrix logits = router.logits != nullptr ? router.logits(params, scope, x, &depth)
+                                                : RefMatrix(x.rows, offsets[l].cols);
     for (size_t i = 0; i < logits.data.size(); ++i) logits.data[i] += offsets[l].data[i];
-    const RefMatrix gates =
-        ref::Gates(logits, experts, RouterTraitsOf(config.router).gates_sum_to_one);
+    const RefMatrix gates = RefGates(config.router, logits, experts);
     RefMatrix y = x;
     const auto add = [&](const std::string &name, int64_t e) {
       const RefMatrix out =

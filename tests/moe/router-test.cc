@@ -38,7 +38,8 @@ Routes RoutesOf(const std::string &name, const Tensor &logits, int num_choices) 
 
 TEST(RouterRegistry, UnknownNameListsTheKnown) {
   EXPECT_EQ(ErrorOf([] { MakeRouter("round-robin", Config(4, 4, 2), nullptr); }),
-            "unknown router 'round-robin'; known: topk-softmax switch rmoe shared-topk noisy-topk");
+            "unknown router 'round-robin'; known: topk-softmax switch rmoe shared-topk noisy-topk "
+            "sigmoid-bias top-p fixed-random uniform-random position-hash expert-choice tag-pools");
 }
 
 TEST(TopKSoftmax, FallingOrderAndTiesToTheLowerId) {

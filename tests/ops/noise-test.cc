@@ -30,5 +30,31 @@ TEST(AddNormalNoise, ARowIsItsSeeds) {
   EXPECT_THROW(AddNormalNoise(Context(), {1, 2}, 1, y), Error);
 }
 
+TEST(MultiplyByUniform, WithinItsBounds) {
+  Tensor y(1, 100000);
+  std::fill_n(y.Data(), y.Size(), 2.0f);
+  MultiplyByUniform(Context(), std::vector<uint64_t>{7}, 0.25, y);
+  double sum = 0, lowest = 9, highest = 0;
+  for (int64_t i = 0; i < y.Size(); ++i) {
+    sum += y.Data()[i];
+    lowest = std::min<double>(lowest, y.Data()[i]);
+    highest = std::max<double>(highest, y.Data()[i]);
+  }
+  EXPECT_NEAR(sum / 1e5, 2, 0.005);
+  EXPECT_TRUE(lowest >= 1.5 && lowest < 1.501) << lowest;
+  EXPECT_TRUE(highest <= 2.5 && highest > 2.499) << highest;
+}
+
+TEST(MultiplyByUniform, ARowIsItsSeeds) {
+  Tensor ones(3, 5);
+  std::fill_n(ones.Data(), ones.Size(), 1.0f);
+  GuardedMatrix y(ones, 3);
+  MultiplyByUniform(Context(), std::vector<uint64_t>{1, 2, 1}, 0.5, y);
+  EXPECT_TRUE(y.Intact());
+  EXPECT_EQ(MaxAbsDiff(y.View().RowRange(0, 1), y.View().RowRange(2, 1)), 0);
+  EXPECT_GT(MaxAbsDiff(y.View().RowRange(0, 1), y.View().RowRange(1, 1)), 0.05);
+  EXPECT_THROW(MultiplyByUniform(Context(), std::vector<uint64_t>{1, 2}, 1, y), Error);
+}
+
 }  // namespace
 }  // namespace u2moe

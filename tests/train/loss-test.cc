@@ -251,8 +251,8 @@ TEST(ComputeLoss, NamesTheLayerThatFails) {
       });
       ExpectDataError(
           [&] { ComputeLoss(ctx, model, MakeBatch(data), LossOptions(), &grad, nullptr); },
-          layer + (loss ? ": the gradient of the losses on its router is not finite"
-                        : ": the router's logits hold NaN"));
+          loss ? layer + ": the gradient of the losses on its router is not finite"
+               : " of " + layer + "; check the features and the model");
     }
   }
 }

@@ -32,6 +32,28 @@ Matrix<Real> Gates(const Matrix<Real> &logits, const std::vector<int32_t> &exper
   return gates;
 }
 
+// sigmoid-bias: sigmoids over their sum over the chosen.
+template <class Real>
+Matrix<Real> SigmoidGates(const Matrix<Real> &logits, const std::vector<int32_t> &experts) {
+  Matrix<Real> gates(logits.rows, logits.cols);
+  for (int64_t t = 0; t < logits.rows; ++t) {
+    const size_t slots = experts.size() / static_cast<size_t>(logits.rows);
+    Real sum = 0;
+    for (size_t i = 0; i < slots; ++i) {
+      const int32_t e = experts[static_cast<size_t>(t) * slots + i];
+      if (e >= 0) sum += gates(t, e) = 1 / (1 + std::exp(-logits(t, e)));
+    }
+    for (int64_t e = 0; e < logits.cols; ++e) gates(t, e) /= sum > 0 ? sum : 1;
+  }
+  return gates;
+}
+
+// The controls: 1 over the number of the chosen.
+template <class Real>
+Matrix<Real> EqualGates(const Matrix<Real> &logits, const std::vector<int32_t> &experts) {
+  return Gates(Matrix<Real>(logits.rows, logits.cols), experts, true);
+}
+
 // arXiv 2408.06793. *depth: the state before, without rows for none; becomes the one behind.
 template <class Real>
 Matrix<Real> RmoeLogits(const Params<Real> &p, const std::string &scope, const std::string &shared,
