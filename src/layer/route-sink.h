@@ -42,7 +42,8 @@ struct SequenceFacts {
   bool training = false;  // whether what is random in training happens
 };
 
-struct RoutingState;  // moe/routing-state.h
+struct RoutingState;   // moe/routing-state.h
+struct MixtureStream;  // moe/mixture-stream.h
 
 // What goes with the rows of one call to a mixture. Only those who need them look at the sequences:
 // rows of a token tree, for one, belong to none.
@@ -58,6 +59,11 @@ struct RouteCall {
   // The sequences that the rows belong to, with what is known of each; null and empty: nothing is.
   const RaggedShape *shape = nullptr;
   Span<SequenceFacts> sequences;
+  // Rows of a chunk, which see one another whole, where the attention mask has chunks; 0: whole
+  // sequences do. Of streams it is 0: what they bring is seen whole.
+  int64_t chunk = 0;
+  // What this mixture remembers of each sequence, where they are streams; else empty.
+  Span<MixtureStream *> streams;
   // What passes from mixture to mixture in this forward; null: nothing may.
   RoutingState *state = nullptr;
 };

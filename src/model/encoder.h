@@ -6,6 +6,7 @@
 
 #include "layer/subsampling.h"
 #include "model/conformer-block.h"
+#include "model/embedding-network.h"
 #include "model/expert-options.h"
 #include "model/model-config.h"
 
@@ -19,6 +20,7 @@ class Encoder {
     RaggedShape shape;  // after subsampling
     PositionRows positions;
     DropoutMask input_mask;
+    EmbeddingNetwork::Tape embedding;
     std::vector<ConformerBlock::Tape> blocks;
     Tensor after_x, after_stats;
     Tensor exit_x, exit_stats;              // as these, where the policy lets frames exit
@@ -46,9 +48,11 @@ class Encoder {
                const RaggedShape &shape, Tensor *out, RaggedShape *out_shape, Tape *tape,
                Encoder *running) const;
   // dout: gradient of out, used up; dexit: that of *mode.exit_out, used up too, or null for none.
-  // Adds to grad. Which frames exit is not differentiated.
-  void Backward(const Context &ctx, const Tape &tape, Tensor *dout, Tensor *dexit,
-                Encoder *grad) const;
+  // Adds to grad. Which frames exit is not differentiated. dembedding: gradient of what the
+  // embedding network made (RoutingState::embedding) but for what routers make of it, used up;
+  // null: none.
+  void Backward(const Context &ctx, const Tape &tape, Tensor *dout, Tensor *dexit, Encoder *grad,
+                Tensor *dembedding = nullptr) const;
 
   // Packs weights for inference once; a model being trained must not (its weights move).
   void PrepareForInference(const Context &ctx);
@@ -62,7 +66,9 @@ class Encoder {
   // For all forwards from now on. ctc_head, whose class `blank` is the blank, must outlive the
   // encoder; it is used where the policy lets frames exit.
   void SetPolicy(const ExpertPolicy &policy, const Linear *ctc_head, int32_t blank);
+  // Throws DataError for a model that cannot stream, with the reason.
   StreamState NewStream() const;
+  bool HasEmbedding() const { return embedding_ != nullptr; }
   void VisitParams(ParamVisitor *v);
 
  private:
@@ -86,6 +92,7 @@ class Encoder {
   int64_t subsampling_group_size_ = 0;
   std::shared_ptr<const Subsampling::Packed> packed_;
   MixtureShared shared_;
+  std::unique_ptr<EmbeddingNetwork> embedding_;  // null: no router wants one
   std::vector<ConformerBlock> blocks_;
   LayerNorm after_norm_;
 };

@@ -380,6 +380,11 @@ void CheckConfig(const ModelConfig &c) {
     CheckFfn(Cat("layers: block ", i / 2, i % 2 == 0 ? ".macaron: " : ".last: "), "", e.layers[i]);
   for (size_t i = 0; i < d.layers.size(); ++i)
     CheckFfn(Cat("decoder-layers: block ", i, ": "), "", d.layers[i]);
+  e.ForEachMixture([&](int32_t, bool, const FeedForwardConfig &ffn) {
+    Require(!e.dynamic_chunk || RouterTraitsOf(ffn.router).may_stream, "router=", ffn.router,
+            " decides on whole utterances and cannot be trained with chunks; give "
+            "dynamic-chunk=false");
+  });
   const std::pair<const char *, float> rates[] = {
       {"dropout", e.dropout},
       {"positional-dropout", e.positional_dropout},

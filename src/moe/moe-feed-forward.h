@@ -12,8 +12,9 @@
 namespace u2moe {
 
 // A mixture of feed-forward experts (arXiv 2404.16407, section 2; WeNet MoEFFNLayer): a router
-// chooses, a plan sorts, a bank computes. Dropless, deterministic. A policy may change the routes,
-// see expert-policy.h; gradients are those of what is computed, and pass the policy's choices by.
+// chooses, a plan sorts, a bank computes. Dropless, deterministic. Of a router that merges, the
+// bank computes with averages of its experts instead. A policy may change the routes, see
+// expert-policy.h; gradients are those of what is computed, and pass the policy's choices by.
 class MoeFeedForward : public FeedForward {
  public:
   // shared: where the router has what it shares with others; may be null if it shares nothing.
@@ -33,6 +34,7 @@ class MoeFeedForward : public FeedForward {
  private:
   std::unique_ptr<Router> router_;
   std::unique_ptr<ExpertBank> bank_;
+  double share_;  // of the experts' parameters that a row works with
   AuxWeights aux_weights_;
   MixturePolicy policy_;
 };

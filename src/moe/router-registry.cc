@@ -4,7 +4,9 @@
 
 #include "moe/router-noisy-topk.h"
 #include "moe/router-rmoe.h"
+#include "moe/router-segment.h"
 #include "moe/router-shared-topk.h"
+#include "moe/router-speech-moe.h"
 #include "moe/router-switch.h"
 #include "moe/router-topk-softmax.h"
 
@@ -38,6 +40,9 @@ constexpr Row kRouters[] = {
     RowOf<RmoeRouter>("rmoe"),
     RowOf<SharedTopKRouter>("shared-topk"),
     RowOf<NoisyTopKRouter>("noisy-topk"),
+    RowOf<SpeechMoeRouter>("speech-moe"),
+    RowOf<SegmentRouter>("segment"),
+    RowOf<SmearRouter>("smear"),
 };
 
 const Row &Find(const std::string &name) {

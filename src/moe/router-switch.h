@@ -22,6 +22,9 @@ class SwitchRouter : public TopKSoftmaxRouter {
   void Gate(int64_t begin, int64_t end, Routes *routes) const override;
 
  protected:
+  // For those whose gates are these too.
+  SwitchRouter(const RouterTraits &traits, const RouterConfig &config)
+      : TopKSoftmaxRouter(traits, config) {}
   void GateBackward(const Routes &routes, Span<float> dgates, View dlogits) const override;
 };
 

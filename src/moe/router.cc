@@ -28,6 +28,8 @@ void Router::Route(const Context &ctx, const RouteInput &input, Routes *routes,
                       "; check the features and the model");
     }
   }
+  routes->groups.clear();
+  Group(input, routes);
   routes->max_slots = num_choices_;
   routes->experts.assign(routes->Begin(rows), 0);
   routes->gates.resize(routes->Begin(rows));

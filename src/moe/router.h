@@ -26,6 +26,9 @@ struct RouterTraits {
   bool memory_over_time = false;    // a row depends on earlier ones, which a stream must remember
   bool may_stream = true;           // chunk by chunk it decides as on the whole under the mask
   bool random_in_training = false;  // needs SequenceFacts there
+  bool needs_embedding = false;     // reads RoutingState::embedding, which encoders only have
+  bool merges = false;              // its gates are weights of an average of experts' parameters
+  bool encoder_only = false;        // what it needs, decoders do not have
   int max_choices = INT32_MAX;      // experts per row that the registry allows
 };
 
@@ -35,6 +38,7 @@ struct RouterConfig {
   int num_experts = 0, num_choices = 0;
   int64_t state_dim = 0;  // FeedForwardConfig::router_dim, > 0
   float noise = 0;        // FeedForwardConfig::router_noise
+  int64_t segment = 0;    // FeedForwardConfig::router_segment, > 0
 };
 
 struct RouteInput {
@@ -84,6 +88,8 @@ class Router {
   // logits [T, E]; moves input.call.state->depth on.
   virtual void Logits(const Context &ctx, const RouteInput &input, View logits,
                       std::unique_ptr<RouterTape> *tape) const = 0;
+  // Routes::groups, of routers that merge.
+  virtual void Group(const RouteInput &, Routes *) const {}
   // As Backward, from the logits on.
   virtual void LogitsBackward(const Context &ctx, ConstView x, const RouterTape *tape,
                               ConstView dlogits, Router *grad, View dx,

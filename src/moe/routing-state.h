@@ -3,6 +3,7 @@
 #define U2MOE_MOE_ROUTING_STATE_H_
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "moe/routes.h"
@@ -35,6 +36,9 @@ struct RoutingState {
   std::vector<RoutedLayer> layers;  // in the order of the network
   // What a router over depth carries from mixture to mixture, [T, P]; empty before the first.
   Tensor depth;
+  // What an embedding network made of the rows [T, D], for routers that look at it too; null: there
+  // is none. No gradient comes back through routers. Tapes keep it alive.
+  std::shared_ptr<const Tensor> embedding;
 };
 
 // The same on the way back.

@@ -9,6 +9,7 @@
 #include "ops/ctc-loss.h"
 #include "ops/elementwise.h"
 #include "ops/label-smoothing-loss.h"
+#include "ops/softmax.h"
 #include "tensor/transfer.h"
 
 namespace u2moe {
@@ -130,9 +131,12 @@ LossTerms ComputeLoss(const Context &ctx, const AsrModel &model, const TrainBatc
   if (grad) dencoder_out = Tensor::Zeros(ctx, encoder_out.Rows(), encoder_out.Cols());
   const double w = config.ctc_weight;
   const double v = model.Policy().Exits() ? opts.exit_ctc_weight : 0;
-  // The CTC loss of `out`; dout receives its gradient times weight.
-  const auto ctc = [&](ConstView out, double weight, View dout, int64_t *num_infinite) {
-    const Tensor logp = model.CtcLogProbs(ctx, out);
+  // The CTC loss of what `head` makes of `out`; dout receives its gradient times weight.
+  const auto ctc_of = [&](const Linear &head, Linear *head_grad, ConstView out, double weight,
+                          View dout, int64_t *num_infinite) {
+    Tensor logp(ctx, out.Rows(), head.OutDim());
+    head.Forward(ctx, out, logp);
+    LogSoftmaxForward(ctx, logp, logp);
     Tensor dlogits;
     if (grad) dlogits = Tensor(ctx, logp.Rows(), logp.Cols());
     double sum = 0;
@@ -145,8 +149,12 @@ LossTerms ComputeLoss(const Context &ctx, const AsrModel &model, const TrainBatc
         sum += loss;
       }
     }
-    if (grad) model.Ctc().Backward(ctx, out, dlogits, grad->MutableCtc(), dout);
+    if (grad) head.Backward(ctx, out, dlogits, head_grad, dout);
     return sum;
+  };
+  const auto ctc = [&](ConstView out, double weight, View dout, int64_t *num_infinite) {
+    return ctc_of(model.Ctc(), grad ? grad->MutableCtc() : nullptr, out, weight, dout,
+                  num_infinite);
   };
   double ctc_sum = 0;
   if (w > 0) {
@@ -163,6 +171,16 @@ LossTerms ComputeLoss(const Context &ctx, const AsrModel &model, const TrainBatc
     }
   }
   terms.Add("ctc", ctc_sum, w * (1 - v), num_utterances);
+  Tensor dembedding;
+  const double gamma = opts.aux_losses && model.EmbedCtc() != nullptr ? opts.embed_ctc_weight : 0;
+  if (gamma > 0) {
+    const Tensor &embedding = *encoder_part.routing.embedding;
+    int64_t same_utterances = 0;
+    if (grad) dembedding = Tensor(ctx, embedding.Rows(), embedding.Cols());
+    const double sum = ctc_of(*model.EmbedCtc(), grad ? grad->MutableEmbedCtc() : nullptr,
+                              embedding, gamma, dembedding, &same_utterances);
+    terms.Add("embed_ctc", sum, gamma, num_utterances);
+  }
   const double divisor =
       config.length_normalized_loss ? opts.token_divisor : opts.utterance_divisor;
   const double r = model.HasRightDecoder() ? config.reverse_weight : 0;
@@ -189,7 +207,7 @@ LossTerms ComputeLoss(const Context &ctx, const AsrModel &model, const TrainBatc
   routers.AddTo(&terms);
   if (grad) {
     model.Encoder().Backward(ctx, tape, &dencoder_out, dexit.Empty() ? nullptr : &dexit,
-                             grad->MutableEncoder());
+                             grad->MutableEncoder(), dembedding.Empty() ? nullptr : &dembedding);
   }
   return terms;
 }

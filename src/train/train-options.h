@@ -25,6 +25,7 @@ struct TrainOptions {
   int32_t threads = 1;         // has no effect on results
   int32_t max_skipped_steps = 20;
   double exit_ctc_weight = LossOptions().exit_ctc_weight;
+  double embed_ctc_weight = LossOptions().embed_ctc_weight;
   bool spec_augment = true;
   SpecAugmentOptions spec;
 

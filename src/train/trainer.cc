@@ -85,6 +85,7 @@ TrainBatch Trainer::MakeBatch(const std::vector<const TrainUtterance *> &utteran
 LossTerms Trainer::RunBatch(const LoadedBatch &batch, int32_t epoch, int group_size) {
   LossOptions options;
   options.exit_ctc_weight = opts_.exit_ctc_weight;
+  options.embed_ctc_weight = opts_.embed_ctc_weight;
   const EncoderConfig &encoder = model_->Config().encoder;
   std::vector<int64_t> lengths;
   std::vector<int> places;

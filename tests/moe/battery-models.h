@@ -25,6 +25,8 @@ inline ModelConfig Model(const Subject &s) {
   c.encoder.ffn.activation = encoder;
   c.decoder.ffn.activation = decoder;
   c.decoder.num_blocks = 2;
+  if (s.Router().encoder_only) c.decoder.ffn.num_experts = 0;
+  c.encoder.dynamic_chunk = s.Router().may_stream;
   return c;
 }
 
@@ -78,7 +80,6 @@ inline bool Roles(const Subject &s) {
 }
 
 inline bool Streams(const Subject &s) {
-  if (!s.Router().may_stream) return false;
   const Context ctx;
   Rng rng(17);
   AsrModel model(Model(s));
@@ -89,6 +90,11 @@ inline bool Streams(const Subject &s) {
   streaming.num_left_chunks = 2;
   EncodeOptions masked = streaming;
   streaming.streaming = true;
+  if (!s.Router().may_stream) {
+    EXPECT_THROW(EncodeUtterance(ctx, model, feats, streaming), UsageError);
+    EXPECT_THROW(EncodeUtterance(ctx, model, feats, masked), UsageError);
+    return true;
+  }
   EXPECT_LT(MaxAbsDiff(EncodeUtterance(ctx, model, feats, streaming),
                        EncodeUtterance(ctx, model, feats, masked)),
             5e-5);
@@ -222,16 +228,18 @@ inline bool DecoderSlope(const ModelConfig &config, uint64_t seed) {
 }
 
 inline bool Models(const Subject &s) {
+  // Some gradients of routes of the first segment are left out: segment-test.
+  if (s.Router().merges) return false;
   ModelConfig config = Model(s);
   config.encoder.ffn.balance_weight = config.decoder.ffn.balance_weight = 3;
   config.encoder.ffn.z_weight = config.decoder.ffn.z_weight = 1;
   int encoders = 0, decoders = 0;
   for (uint64_t seed = 1; seed <= 20; ++seed) {
     encoders += EncoderSlope(config, seed);
-    decoders += DecoderSlope(config, seed);
+    if (!s.Router().encoder_only) decoders += DecoderSlope(config, seed);
   }
   EXPECT_GE(encoders, 5);
-  EXPECT_GE(decoders, 5);
+  EXPECT_GE(decoders, s.Router().encoder_only ? 0 : 5);
   return true;
 }
 

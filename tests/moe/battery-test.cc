@@ -110,6 +110,7 @@ void ExpectGradients(Rng *rng, const FeedForwardConfig &config, int64_t rows,
 }
 
 bool Gradients(const Subject &s) {
+  if (s.Router().merges) return false;  // segment-test
   Rng rng(1);
   FeedForwardConfig config = s.config;
   for (const bool aux : {false, true}) {
@@ -127,6 +128,7 @@ bool Gradients(const Subject &s) {
 
 // One expert of several for a row: the router learns, or its traits say that it does not.
 bool TopOne(const Subject &s) {
+  if (s.Router().merges) return false;  // segment-test
   Rng rng(2);
   FeedForwardConfig config = s.config;
   config.experts_per_frame = 1;
@@ -153,7 +155,7 @@ bool Choices(const Subject &s) {
     Tensor x = RandomTensor(&rng, 19, kDim);
     for (const RoutedLayer &layer : Run(RandomStack(&rng, config), RouteCall(), &x).layers) {
       const Routes &r = layer.routes;
-      EXPECT_EQ(r.max_slots, k);
+      EXPECT_EQ(r.max_slots, s.Router().merges ? config.num_experts : k);
       std::vector<int64_t> counts(static_cast<size_t>(config.num_experts), 0);
       for (int64_t t = 0; t < 19; ++t) {
         std::vector<int32_t> row(r.experts.begin() + static_cast<std::ptrdiff_t>(r.Begin(t)),
@@ -449,6 +451,7 @@ bool Statistics(const Subject &s) {
 
 // In training a router is random as its traits say: by utterance, mixture and place, nothing else.
 bool Noise(const Subject &s) {
+  if (!s.Router().rows_independent) return false;
   Rng rng(15);
   const MixtureStack stack = RandomStack(&rng, s.config);
   const Tensor start = RandomTensor(&rng, 7, kDim);
