@@ -83,7 +83,7 @@ void Decoder::ForwardBlocks(const Context &ctx, const SelfAttention &self,
   RoutingState own_routing;
   RouteCall call = routes;
   if (call.state == nullptr) call.state = &own_routing;
-  call.part = "decoder";
+  if (*call.part == '\0') call.part = "decoder";
   call.state->depth = Tensor();
   if (tapes != nullptr) tapes->resize(blocks_.size());
   for (size_t i = 0; i < blocks_.size(); ++i) {

@@ -56,6 +56,24 @@ void CheckMixture(const FeedForwardConfig &c, const std::string &where, const st
                          : Cat(prefix, "num-experts=", c.num_experts));
   }
   CheckRouter(c, where, prefix);
+  const RouterTraits &traits = RouterTraitsOf(c.router);
+  if (traits.encoder_only && (where + prefix).rfind("decoder-", 0) == 0) {
+    throw UsageError(where, prefix, "router=", c.router,
+                     " is for encoders: decoders have neither frames nor an embedding of them; "
+                     "give decoder-router=topk-softmax, or decoder-num-experts=0");
+  }
+  if (traits.needs_embedding && (c.router_layers < 1 || c.router_layers > 1000)) {
+    throw UsageError(where, prefix, "router-layers=", c.router_layers,
+                     " is outside 1 to 1000, the blocks of an embedding network");
+  }
+  if (traits.merges && c.bank != "full") {
+    throw UsageError(where, prefix, "bank=", c.bank, " cannot average its experts as ", prefix,
+                     "router=", c.router, " does; give ", prefix, "bank=full");
+  }
+  if (traits.merges && (c.router_segment < 1 || c.router_segment > 1 << 20)) {
+    throw UsageError(where, prefix, "router-segment=", c.router_segment, " is outside 1 to ",
+                     1 << 20);
+  }
   const bool shares = c.bank == "shared-plus-routed";
   if (shares ? c.num_shared_experts < 1 || c.num_shared_experts > 1 << 14
              : c.num_shared_experts != 0) {

@@ -3,6 +3,7 @@
 #define U2MOE_MOE_ROUTING_STATE_H_
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "moe/routes.h"
@@ -45,6 +46,9 @@ struct RoutingState {
   // are equally near.
   const Topology *topology = nullptr;
   int rank = 0;
+  // What an embedding network made of the rows [T, D], for routers that look at it too; null: there
+  // is none. No gradient comes back through routers. Tapes keep it alive.
+  std::shared_ptr<const Tensor> embedding;
 };
 
 // The same on the way back.

@@ -12,6 +12,7 @@
 #include "ops/elementwise.h"
 #include "ops/label-smoothing-loss.h"
 #include "ops/soft-target-loss.h"
+#include "ops/softmax.h"
 #include "tensor/transfer.h"
 
 namespace u2moe {
@@ -173,6 +174,7 @@ double DecoderLoss(const Context &ctx, const Decoder &decoder, const TrainBatch 
   RouterLosses::Part part = routers->NewPart(reverse ? kRightDecoder : kLeftDecoder);
   RouteCall call(opts.routes);
   call.sequences = part.sequences;
+  call.part = reverse ? "decoder.right_decoder" : "decoder.left_decoder";
   call.state = &part.routing;
   decoder.Forward(ctx, input, encoder_out, encoder_shape, opts.dropout, call, &logits,
                   grad ? &tape : nullptr);
@@ -224,10 +226,13 @@ LossTerms ComputeLoss(const Context &ctx, const AsrModel &model, const TrainBatc
   if (grad) dencoder_out = Tensor::Zeros(ctx, encoder_out.Rows(), encoder_out.Cols());
   const double w = config.ctc_weight;
   const double v = model.Policy().Exits() ? opts.exit_ctc_weight : 0;
-  // The CTC loss of `out`; dout receives its gradient times weight. learns: from the teacher, too.
-  const auto ctc = [&](ConstView out, double weight, bool learns, View dout,
-                       int64_t *num_infinite) {
-    const Tensor logp = model.CtcLogProbs(ctx, out);
+  // The CTC loss of what `head` makes of `out`; dout receives its gradient times weight. learns:
+  // from the teacher, too.
+  const auto ctc_of = [&](const Linear &head, Linear *head_grad, ConstView out, double weight,
+                          bool learns, View dout, int64_t *num_infinite) {
+    Tensor logp(ctx, out.Rows(), head.OutDim());
+    head.Forward(ctx, out, logp);
+    LogSoftmaxForward(ctx, logp, logp);
     Tensor dlogits;
     if (grad) dlogits = Tensor(ctx, logp.Rows(), logp.Cols());
     double sum = 0;
@@ -242,8 +247,13 @@ LossTerms ComputeLoss(const Context &ctx, const AsrModel &model, const TrainBatc
     }
     if (learns)
       teacher.AddCtc(ctx, logp, w / opts.utterance_divisor, grad ? dlogits.View() : View());
-    if (grad) model.Ctc().Backward(ctx, out, dlogits, grad->MutableCtc(), dout);
+    if (grad) head.Backward(ctx, out, dlogits, head_grad, dout);
     return sum;
+  };
+  const auto ctc = [&](ConstView out, double weight, bool learns, View dout,
+                       int64_t *num_infinite) {
+    return ctc_of(model.Ctc(), grad ? grad->MutableCtc() : nullptr, out, weight, learns, dout,
+                  num_infinite);
   };
   double ctc_sum = 0;
   if (w > 0) {
@@ -260,6 +270,16 @@ LossTerms ComputeLoss(const Context &ctx, const AsrModel &model, const TrainBatc
     }
   }
   terms.Add("ctc", ctc_sum, w * (1 - v), num_utterances);
+  Tensor dembedding;
+  const double gamma = opts.aux_losses && model.EmbedCtc() != nullptr ? opts.embed_ctc_weight : 0;
+  if (gamma > 0) {
+    const Tensor &embedding = *encoder_part.routing.embedding;
+    int64_t same_utterances = 0;
+    if (grad) dembedding = Tensor(ctx, embedding.Rows(), embedding.Cols());
+    const double sum = ctc_of(*model.EmbedCtc(), grad ? grad->MutableEmbedCtc() : nullptr,
+                              embedding, gamma, false, dembedding, &same_utterances);
+    terms.Add("embed_ctc", sum, gamma, num_utterances);
+  }
   const double divisor =
       config.length_normalized_loss ? opts.token_divisor : opts.utterance_divisor;
   const double r = model.HasRightDecoder() ? config.reverse_weight : 0;
@@ -287,7 +307,7 @@ LossTerms ComputeLoss(const Context &ctx, const AsrModel &model, const TrainBatc
   routers.AddTo(&terms);
   if (grad) {
     model.Encoder().Backward(ctx, tape, &dencoder_out, dexit.Empty() ? nullptr : &dexit,
-                             grad->MutableEncoder());
+                             grad->MutableEncoder(), dembedding.Empty() ? nullptr : &dembedding);
   }
   return terms;
 }

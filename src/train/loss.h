@@ -38,6 +38,9 @@ struct LossOptions {
   // Where the model's policy lets frames exit, the share of the CTC loss that is of the CTC head at
   // that place (arXiv 2102.03216).
   double exit_ctc_weight = 0.3;
+  // Of models with an embedding network: weight of its CTC loss in the total (gamma of arXiv
+  // 2105.03036). It counts where aux_losses do.
+  double embed_ctc_weight = 0.01;
   // Gradients are of the summed loss divided by these; a shard of a batch passes the whole batch's.
   double utterance_divisor = 1, token_divisor = 1;
 };
@@ -50,16 +53,17 @@ struct LossOptions {
 // short for one frame, and, naming the layer, where a router or a loss on it is not finite.
 //
 // The terms, as log.jsonl names them: "ctc", "l2r", "r2l" and, where frames may exit, "exit_ctc",
-// each a sum over utterances; "accuracy", the L2R decoder's best tokens that are right, eos
-// included, per token; "infinite_ctc", utterances whose labels do not fit their frames (their CTC
-// loss counts 0). And by the names of moe/aux-loss.h, where the model has weights for them, the
-// losses on the routers' decisions: means over the mixtures with such a weight, which add to the
-// total with it, once per utterance; with by_layer also watched as "<name>.<layer>", by the names
-// of model/mixture-names.h. With a teacher: "teacher_ctc", "teacher_l2r" and "teacher_r2l", sums
-// over utterances of SoftTargetLoss (ops/soft-target-loss.h) against its CTC posteriors and its
-// decoders' outputs, with the weights of the losses that they stand beside times teacher_weight.
-// Losses on routers and batch norm are not linear in utterances: they are of this batch. A trainer
-// that cuts a batch into shards trains on the losses of the shards.
+// and where there is an embedding network, "embed_ctc", each a sum over utterances; "accuracy", the
+// L2R decoder's best tokens that are right, eos included, per token; "infinite_ctc", utterances
+// whose labels do not fit their frames (their CTC loss counts 0). And by the names of
+// moe/aux-loss.h, where the model has weights for them, the losses on the routers' decisions: means
+// over the mixtures with such a weight, which add to the total with it, once per utterance; with
+// by_layer also watched as "<name>.<layer>", by the names of model/mixture-names.h. With a teacher:
+// "teacher_ctc", "teacher_l2r" and "teacher_r2l", sums over utterances of SoftTargetLoss
+// (ops/soft-target-loss.h) against its CTC posteriors and its decoders' outputs, with the weights
+// of the losses that they stand beside times teacher_weight. Losses on routers and batch norm are
+// not linear in utterances: they are of this batch. A trainer that cuts a batch into shards trains
+// on the losses of the shards.
 LossTerms ComputeLoss(const Context &ctx, const AsrModel &model, const TrainBatch &batch,
                       const LossOptions &opts, AsrModel *grad, AsrModel *running);
 

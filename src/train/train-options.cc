@@ -49,6 +49,10 @@ void TrainOptions::Register(OptionParser *po) {
   roles.Register(po);
   aux.Register(po);
   teacher.Register(po);
+  po->Register(
+      "embed-ctc-weight", &embed_ctc_weight,
+      "with router=speech-moe: weight of the CTC loss of the embedding network; with 0 the "
+      "network stays as it is");
   po->Register("spec-augment", &spec_augment,
                "mask stretches of time and frequency, and substitute frames");
   spec.Register(po);
@@ -73,6 +77,8 @@ void TrainOptions::Check() const {
   roles.Check();
   aux.Check();
   teacher.Check();
+  if (!(embed_ctc_weight >= 0 && std::isfinite(embed_ctc_weight)))
+    throw UsageError("--embed-ctc-weight=", embed_ctc_weight, ": expected 0 or more");
   spec.Check();
 }
 
@@ -91,9 +97,13 @@ std::string TrainOptions::Identity() const {
              " learning-rate=", learning_rate, " warmup-steps=", warmup_steps,
              " grad-clip=", grad_clip, " accum-grad=", accum_grad, " seed=", seed,
              " shards=", shards, " shard-frames=", shard_frames,
-             " exit-ctc-weight=", exit_ctc_weight, " spec-augment=", spec_augment,
-             spec_augment ? " " + spec.ToString() : std::string(), elastic ? " elastic=true" : "",
-             roles.Identity(), aux.Identity(), teacher.Identity());
+             " exit-ctc-weight=", exit_ctc_weight,
+             // Left out where it is the default, so that trainings of before can be resumed.
+             embed_ctc_weight != LossOptions().embed_ctc_weight
+                 ? Cat(" embed-ctc-weight=", embed_ctc_weight)
+                 : std::string(),
+             " spec-augment=", spec_augment, spec_augment ? " " + spec.ToString() : std::string(),
+             elastic ? " elastic=true" : "", roles.Identity(), aux.Identity(), teacher.Identity());
 }
 
 std::string TrainOptions::ToString() const { return Cat("epochs=", epochs, " ", Identity()); }

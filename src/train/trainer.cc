@@ -118,6 +118,7 @@ LossTerms Trainer::RunBatch(const LoadedBatch &batch, int32_t epoch, int group_s
     num_experts = policy.experts_per_frame = static_cast<int32_t>(rng.UniformInt(1, most));
     model_->SetPolicy(policy);
   }
+  options.embed_ctc_weight = opts_.embed_ctc_weight;
   const EncoderConfig &encoder = model_->Config().encoder;
   std::vector<int64_t> lengths;
   std::vector<int> places;
