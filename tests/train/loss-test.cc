@@ -293,6 +293,29 @@ TEST(ComputeLoss, Teacher) {
   EXPECT_EQ(without.Terms().count("teacher_l2r"), 1u);
 }
 
+// Within experts, in place of the network's; dense feed-forwards have the network's.
+TEST(ComputeLoss, ExpertDropout) {
+  Context ctx;
+  const std::vector<TrainUtterance> data = TinyData(2, 6);
+  const auto loss = [&](float dropout, float expert_dropout, bool moe, bool train) {
+    ModelConfig config = TinyConfig(dropout);
+    config.encoder.ffn.expert_dropout = config.decoder.ffn.expert_dropout = expert_dropout;
+    if (!moe) config.encoder.ffn.num_experts = config.decoder.ffn.num_experts = 0;
+    AsrModel model(config);
+    InitModel(&model, 3);
+    DropoutSeeds dropout_seeds(5);
+    LossOptions options;
+    if (train) options.dropout = &dropout_seeds;
+    return ComputeLoss(ctx, model, MakeBatch(data), options, nullptr, nullptr).total;
+  };
+  EXPECT_NEAR(loss(0, 0, true, true), loss(0, 0, true, false), 1e-4);
+  EXPECT_EQ(loss(0, 0.4f, true, false), loss(0, 0, true, false));
+  EXPECT_NE(loss(0, 0.4f, true, true), loss(0, 0, true, true));
+  EXPECT_EQ(loss(0, 0.4f, false, true), loss(0, 0, false, true));
+  EXPECT_NE(loss(0.2f, 0.4f, true, true), loss(0.2f, 0, true, true));
+  EXPECT_EQ(loss(0.2f, 0.2f, true, true), loss(0.2f, 0, true, true));
+}
+
 // An utterance's dropout is its own, whatever lies before or beside it.
 TEST(ComputeLoss, DropoutIsOfTheUtterance) {
   Context ctx;

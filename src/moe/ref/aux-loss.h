@@ -161,7 +161,7 @@ Real EntropyLoss(const Matrix<Real> &logits, const std::vector<int32_t> &experts
   Real loss = 0;
   for (int64_t t = 0; t < p.rows; ++t) {
     for (int64_t e = 0; e < p.cols; ++e)
-      loss -= p(t, e) * std::log(p(t, e)) / static_cast<Real>(p.rows);
+      loss -= p(t, e) == 0 ? 0 : p(t, e) * std::log(p(t, e)) / static_cast<Real>(p.rows);
   }
   return loss;
 }
