@@ -67,7 +67,7 @@ check_equal "so does the log" "$(grep -c '"train_balance":[0-9.]*,.*"train_z":.*
 # Elastic, by role, taught, on a network, with a schedule: each says what it did.
 printf 'beta\n1 2 4\n2 1 4\n4 4 1\n' >"$tmp/network"
 lab=("${dev[@]}" --epochs=2 --exp-dir="$tmp/exp-lab" --elastic --freeze=embedding --role-rates=router=0.5 --weight-decay=0.01
-  --teacher="$tmp/a" --teacher-temperature=2 --topology="$tmp/network" --aux-schedule=1:0,2:1 --verbose-losses)
+  --teacher="$tmp/a" --teacher-temperature=2 --topology="$tmp/network" "--aux-schedule=1:0,2:1" --verbose-losses)
 check "all that a laboratory asks for" train "${lab[@]}" "$tmp/balance" "${data[@]:1}" "$tmp/lab"
 for line in 'trained parameters: router [0-9]+ at 0.5 of the rate with decay 0.01, .*; frozen: embedding [0-9]+' \
   'epoch 2: smallest load of an expert [0-9.e-]+ of an even share: expert . of encoder' \
