@@ -52,6 +52,7 @@ int Run(int argc, char *argv[]) {
   model->SetPolicy(experts.Apply(info.config, model->Policy()));
   CheckCanLearn(info.config, po.Arg(0));
   CheckFiniteWeights(model.get(), po.Arg(0));
+  opts.Load(info, model.get());
   UtteranceTags tags(tags_rspecifier, info.config, info.tags);
   tags.Learn();
   info.tags = tags.Names();
@@ -67,6 +68,7 @@ int Run(int argc, char *argv[]) {
   LOG_INFO << data->Size() << " utterances, " << model->NumParams() << " parameters; "
            << opts.ToString() << "; threads=" << opts.threads
            << "; experts: " << model->Policy().ToString();
+  LOG_INFO << opts.roles.Describe(model.get());
   run_opts.read_ahead_bytes = data_opts.ReadAheadBytes();
   RunTraining(opts, run_opts, *data, dev.get(), &model, &info);
   WriteModel(po.Arg(3), model.get(), info);

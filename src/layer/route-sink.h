@@ -37,6 +37,7 @@ struct MixturePolicy {
   float skip_gate = 2;    // a first gate from here on works alone; above 1: none does
   int chunk_experts = 0;  // experts open to the rows of a chunk; 0: all
   int expert_budget = 0;  // distinct experts that the rows of a chunk may use; 0: any number
+  int row_experts = 0;    // experts of a row, the first that its router chose; 0: all of them
 };
 
 // What a router may know of a sequence beside its rows.
@@ -47,7 +48,8 @@ struct SequenceFacts {
   int32_t tag = -1;       // the number of its tag among the model's (a language, say); -1: none
 };
 
-struct RoutingState;  // moe/routing-state.h
+struct RoutingState;   // moe/routing-state.h
+struct MixtureStream;  // moe/mixture-stream.h
 
 // What goes with the rows of one call to a mixture. Only those who need them look at the sequences:
 // rows of a token tree, for one, belong to none.
@@ -65,6 +67,11 @@ struct RouteCall {
   Span<SequenceFacts> sequences;
   // The rows are nodes of a token tree of this depth each; empty: they are not.
   Span<int32_t> depths;
+  // Rows of a chunk, which see one another whole, where the attention mask has chunks; 0: whole
+  // sequences do. Of streams it is 0: what they bring is seen whole.
+  int64_t chunk = 0;
+  // What this mixture remembers of each sequence, where they are streams; else empty.
+  Span<MixtureStream *> streams;
   // What passes from mixture to mixture in this forward; null: nothing may.
   RoutingState *state = nullptr;
   bool capacity = false;  // whether the capacity of experts counts outside of training, too

@@ -13,6 +13,8 @@ AsrModel::AsrModel(const ModelConfig &config)
       ctc_(config.encoder.model_dim, config.vocab_size),
       left_decoder_(config.decoder, config.decoder.num_blocks, config.encoder.model_dim,
                     config.vocab_size) {
+  if (encoder_.HasEmbedding())
+    embed_ctc_ = std::make_unique<Linear>(config.encoder.model_dim, config.vocab_size);
   if (config.decoder.num_reverse_blocks > 0) {
     right_decoder_ = std::make_unique<Decoder>(config.decoder, config.decoder.num_reverse_blocks,
                                                config.encoder.model_dim, config.vocab_size);
@@ -22,8 +24,9 @@ AsrModel::AsrModel(const ModelConfig &config)
 void AsrModel::SetPolicy(const ExpertPolicy &policy) {
   policy_ = policy;
   encoder_.SetPolicy(policy, &ctc_, config_.blank);
-  left_decoder_.SetSkipGates(policy.left_skip);
-  if (right_decoder_ != nullptr) right_decoder_->SetSkipGates(policy.right_skip);
+  left_decoder_.SetPolicies(policy.left_skip, policy.experts_per_frame);
+  if (right_decoder_ != nullptr)
+    right_decoder_->SetPolicies(policy.right_skip, policy.experts_per_frame);
 }
 
 void AsrModel::AfterStep(const Context &ctx, const std::vector<std::vector<int64_t>> &counts) {
@@ -75,6 +78,8 @@ void AsrModel::VisitPiece(Piece piece, ParamVisitor *v) {
       break;
     case Piece::kCtc:
       v->Scope("ctc.ctc_lo", ParamRole::kOutput, &ctc_);
+      if (embed_ctc_ != nullptr)  // no frame uses it but in training
+        v->Scope("embed_ctc.ctc_lo", ParamUse(ParamRole::kOutput, 0), embed_ctc_.get());
       break;
     case Piece::kLeftDecoder:
       v->Scope("decoder.left_decoder", &left_decoder_);

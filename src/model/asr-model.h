@@ -31,6 +31,9 @@ class AsrModel {
   u2moe::Encoder *MutableEncoder() { return &encoder_; }
   const Linear &Ctc() const { return ctc_; }
   Linear *MutableCtc() { return &ctc_; }
+  // The CTC head of the encoder's embedding network, which only training uses; null: there is none.
+  const Linear *EmbedCtc() const { return embed_ctc_.get(); }
+  Linear *MutableEmbedCtc() { return embed_ctc_.get(); }
   bool HasRightDecoder() const { return right_decoder_ != nullptr; }
   const Decoder &LeftDecoder() const { return left_decoder_; }
   const Decoder &RightDecoder() const { return *right_decoder_; }
@@ -76,6 +79,7 @@ class AsrModel {
   ExpertPolicy policy_;
   u2moe::Encoder encoder_;
   Linear ctc_;
+  std::unique_ptr<Linear> embed_ctc_;
   Decoder left_decoder_;
   std::unique_ptr<Decoder> right_decoder_;
 };

@@ -28,13 +28,17 @@ void ConformerBlock::Forward(const Context &ctx, const ForwardMode &mode, const 
                              Tensor *x, Tape *tape, ConformerBlock *running) const {
   CachedVector<AttentionCache *> attention_caches;
   CachedVector<ConvolutionCache *> convolution_caches;
+  CachedVector<MixtureStream *> macaron_streams, last_streams;
   for (StreamState *stream : mode.streams) {
     StreamState::Block &block = stream->blocks[static_cast<size_t>(index)];
     attention_caches.push_back(&block.attention);
     convolution_caches.push_back(&block.convolution);
+    macaron_streams.push_back(&block.macaron);
+    last_streams.push_back(&block.last);
   }
   RouteCall call = routes;
   call.mixture = 2 * index;
+  call.streams = macaron_streams;
   SublayerForward(ctx, norm_ff_macaron_, kFeedForwardScale, dropout_, mode.dropout, x,
                   tape ? &tape->macaron : nullptr, [&](ConstView in, const LayerOutput &out) {
                     const StageScope stage(Stage::kFeedForward);
@@ -55,6 +59,7 @@ void ConformerBlock::Forward(const Context &ctx, const ForwardMode &mode, const 
                                          running ? &running->conv_module_ : nullptr);
                   });
   call.mixture = 2 * index + 1;
+  call.streams = last_streams;
   SublayerForward(ctx, norm_ff_, kFeedForwardScale, dropout_, mode.dropout, x,
                   tape ? &tape->ffn : nullptr, [&](ConstView in, const LayerOutput &out) {
                     const StageScope stage(Stage::kFeedForward);

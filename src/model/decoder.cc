@@ -83,7 +83,7 @@ void Decoder::ForwardBlocks(const Context &ctx, const SelfAttention &self,
   RoutingState own_routing;
   RouteCall call = routes;
   if (call.state == nullptr) call.state = &own_routing;
-  call.part = "decoder";
+  if (*call.part == '\0') call.part = "decoder";
   call.state->depth = Tensor();
   if (tapes != nullptr) tapes->resize(blocks_.size());
   for (size_t i = 0; i < blocks_.size(); ++i) {
@@ -333,10 +333,11 @@ void Decoder::AfterStep(const Context &ctx, const std::vector<std::vector<int64_
   }
 }
 
-void Decoder::SetSkipGates(const std::vector<float> &gates) {
+void Decoder::SetPolicies(const std::vector<float> &gates, int row_experts) {
   size_t mixture = 0;
   for (Block &block : blocks_) {
     MixturePolicy policy;
+    policy.row_experts = row_experts;
     if (!gates.empty() && block.mixture) policy.skip_gate = gates.at(mixture++);
     block.feed_forward->SetPolicy(policy);
   }

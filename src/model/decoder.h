@@ -87,8 +87,9 @@ class Decoder {
   void VisitParams(ParamVisitor *v);
   // As Encoder::AfterStep.
   void AfterStep(const Context &ctx, const std::vector<std::vector<int64_t>> &counts, size_t *next);
-  // For all forwards from now on: MixturePolicy::skip_gate of each mixture; empty: none.
-  void SetSkipGates(const std::vector<float> &gates);
+  // For all forwards from now on: MixturePolicy::skip_gate of each mixture (empty: none) and
+  // row_experts of all.
+  void SetPolicies(const std::vector<float> &skip_gates, int row_experts);
 
  private:
   struct Block {

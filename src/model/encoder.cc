@@ -14,6 +14,15 @@
 #include "tensor/transfer.h"
 
 namespace u2moe {
+namespace {
+
+// Rows that see one another whole; 0: all of a sequence.
+int64_t ChunkOf(const ForwardMode &mode) {
+  if (!mode.streams.empty() || mode.mask.kind == AttentionMask::Kind::kFull) return 0;
+  return mode.mask.kind == AttentionMask::Kind::kChunk ? mode.mask.chunk : 1;
+}
+
+}  // namespace
 
 Encoder::Encoder(const EncoderConfig &c)
     : config_(c),
@@ -23,6 +32,7 @@ Encoder::Encoder(const EncoderConfig &c)
       embed_(c.feature_dim, c.model_dim, c.subsampling),
       after_norm_(c.model_dim) {
   for (int i = 0; i < c.num_blocks; ++i) blocks_.emplace_back(c, i, &shared_);
+  if (EmbeddingNetwork::NumBlocks(c) > 0) embedding_ = std::make_unique<EmbeddingNetwork>(c);
 }
 
 PositionRows Encoder::Positions(const Context &ctx, const ForwardMode &mode,
@@ -102,6 +112,15 @@ void Encoder::Forward(const Context &ctx, const ForwardMode &mode, ConstView fea
   routes.sequences = sequences;
   routes.state = mode.routing != nullptr ? mode.routing : &own_routing;
   routes.state->depth = Tensor();
+  routes.state->embedding = nullptr;
+  routes.chunk = ChunkOf(mode);
+  if (embedding_ != nullptr) {
+    routes.state->embedding = std::allocate_shared<const Tensor>(
+        CachingAllocator<Tensor>(),
+        embedding_->Forward(ctx, mode, sub_shape, positions, x,
+                            tape != nullptr ? &tape->embedding : nullptr,
+                            running != nullptr ? running->embedding_.get() : nullptr));
+  }
   CachedVector<bool> exited;
   for (size_t i = 0; i < blocks_.size(); ++i) {
     if (policy_.Exits() && i == static_cast<size_t>(policy_.exit_block)) {
@@ -184,12 +203,13 @@ void Encoder::SetPolicy(const ExpertPolicy &policy, const Linear *ctc_head, int3
     if (!skip.empty()) one->skip_gate = skip[mixture++];
     one->chunk_experts = policy.chunk_experts;
     one->expert_budget = policy.expert_budget;
+    one->row_experts = policy.experts_per_frame;
   });
   for (size_t i = 0; i < blocks_.size(); ++i) blocks_[i].SetPolicies(both[i][0], both[i][1]);
 }
 
 void Encoder::Backward(const Context &ctx, const Tape &tape, Tensor *dout, Tensor *dexit,
-                       Encoder *grad) const {
+                       Encoder *grad, Tensor *dembedding) const {
   after_norm_.Backward(ctx, tape.after_x, tape.after_stats, *dout, &grad->after_norm_, *dout);
   RoutingGradients routing;
   if (tape.routing != nullptr && tape.routing->collect) routing.state = tape.routing;
@@ -201,6 +221,11 @@ void Encoder::Backward(const Context &ctx, const Tape &tape, Tensor *dout, Tenso
       AddTo(ctx, 1, *dexit, *dout);
     }
   }
+  if (dembedding != nullptr) {
+    embedding_->Backward(ctx, tape.shape, tape.positions, tape.embedding, grad->embedding_.get(),
+                         dembedding);
+    AddTo(ctx, 1, *dembedding, *dout);
+  }
   tape.input_mask.Apply(ctx, *dout);
   ScaleBy(ctx, std::sqrt(static_cast<float>(config_.model_dim)), *dout);
   embed_.Backward(ctx, tape.subsampling, *dout, &grad->embed_);
@@ -210,6 +235,7 @@ void Encoder::PrepareForInference(const Context &ctx) {
   packed_ = std::make_shared<const Subsampling::Packed>(
       embed_.PackForInference(ctx, subsampling_format_, subsampling_group_size_));
   for (ConformerBlock &block : blocks_) block.PrepareForInference();
+  if (embedding_ != nullptr) embedding_->PrepareForInference();
 }
 
 void Encoder::AfterStep(const Context &ctx, const std::vector<std::vector<int64_t>> &counts,
@@ -230,7 +256,7 @@ StreamState Encoder::NewStream() const {
   if (!whole_only_.empty())
     throw DataError("this model cannot stream: ", whole_only_, "; decode whole utterances");
   StreamState state;
-  state.blocks.resize(blocks_.size());
+  state.blocks.resize(blocks_.size() + static_cast<size_t>(EmbeddingNetwork::NumBlocks(config_)));
   return state;
 }
 
@@ -242,6 +268,7 @@ void Encoder::VisitParams(ParamVisitor *v) {
   for (size_t i = 0; i < blocks_.size(); ++i)
     v->Scope("encoders." + std::to_string(i), &blocks_[i]);
   v->Scope("shared", &shared_);
+  if (embedding_ != nullptr) v->Scope("embedding_network", embedding_.get());
 }
 
 }  // namespace u2moe

@@ -7,6 +7,7 @@
 
 #include "layer/subsampling.h"
 #include "model/conformer-block.h"
+#include "model/embedding-network.h"
 #include "model/expert-options.h"
 #include "model/model-config.h"
 
@@ -20,6 +21,7 @@ class Encoder {
     RaggedShape shape;  // after subsampling
     PositionRows positions;
     DropoutMask input_mask;
+    EmbeddingNetwork::Tape embedding;
     std::vector<ConformerBlock::Tape> blocks;
     Tensor after_x, after_stats;
     Tensor exit_x, exit_stats;              // as these, where the policy lets frames exit
@@ -47,9 +49,11 @@ class Encoder {
                const RaggedShape &shape, Tensor *out, RaggedShape *out_shape, Tape *tape,
                Encoder *running) const;
   // dout: gradient of out, used up; dexit: that of *mode.exit_out, used up too, or null for none.
-  // Adds to grad. Which frames exit is not differentiated.
-  void Backward(const Context &ctx, const Tape &tape, Tensor *dout, Tensor *dexit,
-                Encoder *grad) const;
+  // Adds to grad. Which frames exit is not differentiated. dembedding: gradient of what the
+  // embedding network made (RoutingState::embedding) but for what routers make of it, used up;
+  // null: none.
+  void Backward(const Context &ctx, const Tape &tape, Tensor *dout, Tensor *dexit, Encoder *grad,
+                Tensor *dembedding = nullptr) const;
 
   // Packs weights for inference once; a model being trained must not (its weights move).
   void PrepareForInference(const Context &ctx);
@@ -66,7 +70,9 @@ class Encoder {
   // Hands counts[*next], ... to FeedForward::AfterStep of the mixtures, in the order of RouteSink,
   // as far as there are counts; moves *next on.
   void AfterStep(const Context &ctx, const std::vector<std::vector<int64_t>> &counts, size_t *next);
+  // Throws DataError for a model that cannot stream, with the reason.
   StreamState NewStream() const;
+  bool HasEmbedding() const { return embedding_ != nullptr; }
   void VisitParams(ParamVisitor *v);
 
  private:
@@ -91,6 +97,7 @@ class Encoder {
   int64_t subsampling_group_size_ = 0;
   std::shared_ptr<const Subsampling::Packed> packed_;
   MixtureShared shared_;
+  std::unique_ptr<EmbeddingNetwork> embedding_;  // null: no router wants one
   std::vector<ConformerBlock> blocks_;
   LayerNorm after_norm_;
 };

@@ -6,6 +6,7 @@
 #include <tuple>
 
 #include "base/error.h"
+#include "moe/router-registry.h"
 #include "util/json.h"
 #include "util/options.h"
 #include "util/text.h"
@@ -39,6 +40,7 @@ void VisitPolicy(Policy *p, Fn fn) {
   fn("expert_budget", &p->expert_budget);
   fn("exit_blank", &p->exit_blank);
   fn("exit_block", &p->exit_block);
+  fn("experts_per_frame", &p->experts_per_frame);
 }
 
 void CheckPolicy(const ExpertPolicy &p, const std::string &source, const ModelConfig &c) {
@@ -56,7 +58,7 @@ void CheckPolicy(const ExpertPolicy &p, const std::string &source, const ModelCo
   check_gates("encoder_skip", p.encoder_skip, c.encoder.NumMixtures());
   check_gates("left_skip", p.left_skip, c.decoder.NumMixtures(false));
   check_gates("right_skip", p.right_skip, c.decoder.NumMixtures(true));
-  if (p.chunk_experts < 0 || p.expert_budget < 0)
+  if (p.chunk_experts < 0 || p.expert_budget < 0 || p.experts_per_frame < 0)
     throw DataError(source, ": a number of experts is negative");
   if (!std::isfinite(p.exit_blank) || p.exit_blank < 0)
     throw DataError(source, ": exit_blank ", p.exit_blank, " is not 0 or more");
@@ -79,6 +81,7 @@ std::string ExpertPolicy::ToString() const {
     parts.push_back(Cat("second experts skipped from first gates of: encoder ", Range(encoder_skip),
                         ", decoders ", Range(left_skip), " / ", Range(right_skip)));
   }
+  if (experts_per_frame > 0) parts.push_back(Cat(experts_per_frame, " experts per frame"));
   if (chunk_experts > 0) parts.push_back(Cat(chunk_experts, " experts per chunk"));
   if (expert_budget > 0) parts.push_back(Cat("a budget of ", expert_budget, " experts per chunk"));
   if (Exits()) {
@@ -91,6 +94,8 @@ std::string ExpertPolicy::ToString() const {
 std::string ExpertPolicy::ToJson() const {
   ordered_json object = ordered_json::object();
   VisitPolicy(this, [&](const char *name, const auto *value) { object[name] = *value; });
+  // Younger than the others: programs that do not know it read all policies that do not use it.
+  if (experts_per_frame == 0) object.erase("experts_per_frame");
   return object.dump();
 }
 
@@ -117,7 +122,7 @@ ExpertPolicy ExpertPolicy::FromJson(const std::string &text, const std::string &
 bool operator==(const ExpertPolicy &a, const ExpertPolicy &b) {
   const auto all = [](const ExpertPolicy &p) {
     return std::tie(p.encoder_skip, p.left_skip, p.right_skip, p.chunk_experts, p.expert_budget,
-                    p.exit_blank, p.exit_block);
+                    p.exit_blank, p.exit_block, p.experts_per_frame);
   };
   return all(a) == all(b);
 }
@@ -126,6 +131,11 @@ void ExpertOptions::RegisterSkip(OptionParser *po) {
   po->Register("skip-second-gate", &skip_second_gate,
                "mixtures: a first gate from here on works alone, the other experts of the row are "
                "skipped; above 1: none is; -1: as moe-calibrate stored in the model, else none");
+  po->Register(
+      "experts-per-frame", &experts_per_frame,
+      "mixtures: experts that work on a frame or token, the first that the router chooses, "
+      "from 1 to as many as the model was made with (trained with nnet-train --elastic, it "
+      "does well with any); 0: all; -1: as the model says, else all");
 }
 
 void ExpertOptions::Register(OptionParser *po) {
@@ -156,11 +166,32 @@ void ExpertOptions::Check() const {
       throw UsageError("--", name, "=", value, ": must be 0 or more, or -1 for the model's own");
   };
   check("skip-second-gate", skip_second_gate);
+  if (experts_per_frame < -1) {
+    throw UsageError("--experts-per-frame=", experts_per_frame,
+                     ": must be 0 or more, or -1 for the model's own");
+  }
   check("chunk-experts", static_cast<float>(chunk_experts));
   check("expert-budget", static_cast<float>(expert_budget));
   check("exit-blank", exit_blank);
   if (exit_block != -1 && exit_block < 1)
     throw UsageError("--exit-block=", exit_block, ": must be at least 1, or -1");
+}
+
+int32_t MostExpertsPerFrame(const ModelConfig &config, const std::string &option) {
+  if (!config.HasMixtures()) throw UsageError(option, ": the model is dense");
+  int32_t most = 0;
+  config.ForEachMixture([&](const FeedForwardConfig &c) {
+    if (!RouterTraitsOf(c.router).elastic) {
+      throw UsageError(
+          option, ": the router '", c.router,
+          "' does not choose experts frame by frame, so that there is no first of them "
+          "to keep");
+    }
+    most = std::max(most, c.experts_per_frame);
+  });
+  if (most == 1)
+    throw UsageError(option, ": one expert of the model works on a frame, there are no others");
+  return most;
 }
 
 ExpertPolicy ExpertOptions::Apply(const ModelConfig &c, ExpertPolicy p) const {
@@ -184,6 +215,16 @@ ExpertPolicy ExpertOptions::Apply(const ModelConfig &c, ExpertPolicy p) const {
     fill(&p.left_skip, c.decoder.NumMixtures(false));
     fill(&p.right_skip, c.decoder.NumMixtures(true));
   }
+  if (experts_per_frame > 0) {
+    const std::string option = Cat("--experts-per-frame=", experts_per_frame);
+    const int32_t most = MostExpertsPerFrame(c, option);
+    if (experts_per_frame > most) {
+      throw UsageError(option, ": the model was made with ", most,
+                       " experts for a frame, and trained with no more");
+    }
+    p.experts_per_frame = experts_per_frame == most ? 0 : experts_per_frame;
+  }
+  if (experts_per_frame == 0) p.experts_per_frame = 0;
   if (chunk_experts >= 0) p.chunk_experts = chunk_experts;
   if (expert_budget >= 0) p.expert_budget = expert_budget;
   if (exit_blank >= 0) p.exit_blank = std::min(exit_blank, kNever);

@@ -26,10 +26,16 @@ struct ExpertPolicy {
   // attention and convolution go on, so that their neighbours see them. Above 1: none is.
   float exit_blank = 2;
   int32_t exit_block = 0;
+  // Experts that work on a frame or token, in all mixtures that would take more; 0: as many as
+  // their configuration says.
+  int32_t experts_per_frame = 0;
 
   bool Exits() const { return exit_blank <= 1; }
   bool Skips() const;
-  bool IsPlain() const { return !Skips() && chunk_experts == 0 && expert_budget == 0 && !Exits(); }
+  bool IsPlain() const {
+    return !Skips() && chunk_experts == 0 && expert_budget == 0 && !Exits() &&
+           experts_per_frame == 0;
+  }
   std::string ToString() const;  // one line; "plain" for none
   std::string ToJson() const;
   // Throws DataError that begins with source unless it is a policy for that model.
@@ -39,11 +45,17 @@ struct ExpertPolicy {
 
 bool operator==(const ExpertPolicy &a, const ExpertPolicy &b);
 
+// The largest experts_per_frame of a model's mixtures. Throws UsageError that begins with option
+// where a model cannot work with fewer: without mixtures, where one expert works on a frame anyway,
+// and where the experts of a mixture are not chosen frame by frame (RouterTraits::elastic).
+int32_t MostExpertsPerFrame(const ModelConfig &config, const std::string &option);
+
 struct ExpertOptions {
   float skip_second_gate = -1;
   int32_t chunk_experts = -1, expert_budget = -1;
   float exit_blank = -1;
   int32_t exit_block = -1;
+  int32_t experts_per_frame = -1;
 
   void Register(OptionParser *po);
   void RegisterSkip(OptionParser *po);     // what concerns decoders too

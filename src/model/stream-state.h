@@ -5,6 +5,7 @@
 
 #include "layer/convolution-module.h"
 #include "layer/rel-position-attention.h"
+#include "moe/mixture-stream.h"
 #include "tensor/allocator.h"
 
 namespace u2moe {
@@ -17,8 +18,9 @@ struct StreamState {
   struct Block {
     AttentionCache attention;
     ConvolutionCache convolution;
+    MixtureStream macaron, last;
   };
-  CachedVector<Block> blocks;
+  CachedVector<Block> blocks;  // the encoder's, then those of its embedding network
 
   // After a forward of n encoder frames that succeeded: the stream has advanced.
   void Commit(int64_t n, int64_t max_cache) {
@@ -26,6 +28,8 @@ struct StreamState {
     for (Block &block : blocks) {
       block.attention.Commit(max_cache);
       block.convolution.Commit();
+      block.macaron.Commit();
+      block.last.Commit();
     }
   }
 };

@@ -11,6 +11,7 @@
 #include "layer/param-visitor.h"
 #include "modelfile/config-json.h"
 #include "modelfile/safetensors.h"
+#include "modelfile/utterance-tags.h"
 #include "util/json.h"
 #include "util/text.h"
 
@@ -281,6 +282,18 @@ void CheckModelInfo(const ModelInfo &info) {
     }
     if (!IsValidUtf8(unit)) throw UsageError("the unit '", Printable(unit), "' is not valid UTF-8");
     if (!seen.insert(unit).second) throw UsageError("the unit '", unit, "' stands twice");
+  }
+  const int32_t pools = NumTagPools(info.config);
+  if (info.tags.size() > static_cast<size_t>(pools)) {
+    throw UsageError("there are ", info.tags.size(), " tags of utterances for ", pools,
+                     " pools of experts");
+  }
+  for (size_t i = 0; i < info.tags.size(); ++i) {
+    if (!IsValidUtf8(info.tags[i]) ||
+        std::count(info.tags.begin(), info.tags.end(), info.tags[i]) > 1) {
+      throw UsageError("the tag of utterances '", Printable(info.tags[i], 80),
+                       "' stands twice, or is not valid UTF-8");
+    }
   }
   if (!info.bpe_model.empty() && info.units.empty())
     throw UsageError("a model of word pieces needs the units");

@@ -9,6 +9,7 @@
 #include "modelfile/param-count.h"
 #include "modelfile/quantize.h"
 #include "text/word-piece-model.h"
+#include "util/text.h"
 
 namespace u2moe {
 namespace {
@@ -65,6 +66,7 @@ std::string ModelReportJson(AsrModel *model, const ModelInfo &info) {
                                {"parameters", parameters},
                                {"weights", weights},
                                {"units", info.units},
+                               {"tags", info.tags},
                                {"tokenizer", tokenizer},
                                {"features", info.features},
                                {"experts", ordered_json::parse(model->Policy().ToJson())},
@@ -101,6 +103,7 @@ std::string ModelReportText(AsrModel *model, const ModelInfo &info) {
   os << "\n# units: " << info.units.size() << "\n";
   for (const std::string &unit : info.units) os << unit << " ";
   os << (info.units.empty() ? "" : "\n");
+  if (!info.tags.empty()) os << "\n# tags of utterances: " << Join(info.tags, ", ") << "\n";
   if (!info.bpe_model.empty()) {
     const WordPieceModel pieces = ParseWordPieceModel(info.bpe_model, "tokenizer.bpe_model");
     os << "\n# word pieces: SentencePiece (" << pieces.algorithm << ", " << pieces.normalizer

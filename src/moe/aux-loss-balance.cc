@@ -1,50 +1,49 @@
-#include <algorithm>
-#include <cmath>
-
 #include "moe/aux-loss.h"
+#include "moe/row-softmax.h"
+#include "moe/topology.h"
 
 namespace u2moe {
+namespace {
 
-double BalanceLoss(const RoutedLayer &layer, double scale, View dlogits) {
-  const Routes &routes = layer.routes;
-  const int64_t num_experts = routes.logits.Cols();
-  std::vector<double> share(static_cast<size_t>(num_experts)), mean(share.size(), 0),
-      p(share.size());
-  int64_t num_slots = 0, num_rows = 0;
+// E * sum over experts of weight_e f_e P_e; no weights: all are 1.
+double WeightedBalanceLoss(const RoutedLayer &layer, const std::vector<double> &weights,
+                           double scale, View dlogits) {
+  const size_t num_experts = static_cast<size_t>(layer.routes.logits.Cols());
+  std::vector<double> share(num_experts), mean(num_experts, 0);
+  int64_t num_slots = 0;
   const std::vector<int64_t> counts = layer.Counts();
   for (const int64_t count : counts) num_slots += count;
   if (num_slots == 0) return 0;
-  for (size_t e = 0; e < share.size(); ++e)
+  for (size_t e = 0; e < num_experts; ++e) {
     share[e] = static_cast<double>(counts[e]) / static_cast<double>(num_slots);
-  const auto softmax = [&](int64_t t) {
-    const float *row = routes.logits.View().Row(t);
-    const double max = *std::max_element(row, row + num_experts);
-    double sum = 0;
-    for (size_t e = 0; e < p.size(); ++e) sum += p[e] = std::exp(row[e] - max);
-    for (double &v : p) v /= sum;
-  };
-  for (int64_t t = 0; t < routes.logits.Rows(); ++t) {
-    if (routes.NumExperts(t) == 0) continue;
-    ++num_rows;
-    softmax(t);
-    for (size_t e = 0; e < p.size(); ++e) mean[e] += p[e];
+    if (!weights.empty()) share[e] *= weights[e];
   }
-  const double rows = static_cast<double>(num_rows), factor = static_cast<double>(num_experts);
+  const double rows =
+      static_cast<double>(ForEachRoutedRow(layer, [&](int64_t, const RowSoftmax &softmax) {
+        for (size_t e = 0; e < num_experts; ++e) mean[e] += softmax.Probabilities()[e];
+      }));
+  const double factor = static_cast<double>(num_experts);
   double loss = 0;
-  for (size_t e = 0; e < p.size(); ++e) loss += factor * share[e] * mean[e] / rows;
+  for (size_t e = 0; e < num_experts; ++e) loss += factor * share[e] * mean[e] / rows;
   if (dlogits.Data() == nullptr) return loss;
-  // d loss / d logit_te = E / T * p_te * (f_e - sum_j f_j p_tj)
-  for (int64_t t = 0; t < routes.logits.Rows(); ++t) {
-    if (routes.NumExperts(t) == 0) continue;
-    softmax(t);
-    double expected = 0;
-    for (size_t e = 0; e < p.size(); ++e) expected += share[e] * p[e];
-    for (size_t e = 0; e < p.size(); ++e) {
-      dlogits(t, static_cast<int64_t>(e)) +=
-          static_cast<float>(scale * factor / rows * p[e] * (share[e] - expected));
-    }
-  }
+  // d loss / d p_te = E / T * f_e: the shares are constant.
+  ForEachRoutedRow(layer, [&](int64_t t, const RowSoftmax &softmax) {
+    softmax.AddGradient(share, scale * factor / rows, dlogits.Row(t));
+  });
   return loss;
+}
+
+}  // namespace
+
+double BalanceLoss(const RoutedLayer &layer, double scale, View dlogits) {
+  return WeightedBalanceLoss(layer, {}, scale, dlogits);
+}
+
+double TopologyLoss(const RoutedLayer &layer, double scale, View dlogits) {
+  std::vector<double> penalties;
+  if (layer.topology != nullptr)
+    penalties = layer.topology->Penalties(layer.rank, layer.routes.logits.Cols());
+  return WeightedBalanceLoss(layer, penalties, scale, dlogits);
 }
 
 }  // namespace u2moe

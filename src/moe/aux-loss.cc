@@ -13,6 +13,12 @@ struct Row {
 constexpr Row kLosses[] = {
     {"balance", &AuxWeights::balance, BalanceLoss},
     {"z", &AuxWeights::z, ZLoss},
+    {"importance", &AuxWeights::importance, ImportanceLoss},
+    {"load", &AuxWeights::load, LoadLoss},
+    {"sparsity", &AuxWeights::sparsity, SparsityLoss},
+    {"mean-importance", &AuxWeights::mean_importance, MeanImportanceLoss},
+    {"topology", &AuxWeights::topology, TopologyLoss},
+    {"entropy", &AuxWeights::entropy, EntropyLoss},
 };
 
 }  // namespace
@@ -20,6 +26,10 @@ constexpr Row kLosses[] = {
 std::vector<AuxLoss> ComputeAuxLosses(const Context &, double dlogits_scale,
                                       RoutingState *routing) {
   std::vector<AuxLoss> losses;
+  for (RoutedLayer &layer : routing->layers) {
+    layer.topology = routing->topology;
+    layer.rank = routing->rank;
+  }
   for (const Row &row : kLosses) {
     AuxLoss sum;
     sum.name = row.name;
@@ -34,6 +44,7 @@ std::vector<AuxLoss> ComputeAuxLosses(const Context &, double dlogits_scale,
       sum.weighted += weight * loss;
       sum.sum += loss;
       ++sum.num_layers;
+      sum.layers.emplace_back(layer.mixture, loss);
     }
     if (sum.num_layers > 0) losses.push_back(sum);
   }

@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include "moe/router-registry.h"
 #include "ops/elementwise.h"
 #include "ops/gather.h"
 #include "tensor/transfer.h"
@@ -18,9 +19,16 @@ struct FullTape : BankTape {
 
 }  // namespace
 
-FullBank::FullBank(int64_t dim, const FeedForwardConfig &c, float dropout) {
+FullBank::FullBank(int64_t dim, const FeedForwardConfig &c, float dropout)
+    : dim_(dim), config_(c), merges_(RouterTraitsOf(c.router).merges) {
   for (int e = 0; e < c.num_experts; ++e)
     experts_.emplace_back(dim, c.hidden_dim, c.activation, c.bias, dropout);
+}
+
+BankTraits FullBank::Traits() const {
+  BankTraits traits;
+  traits.can_merge = true;
+  return traits;
 }
 
 void FullBank::ForwardPacked(const Context &ctx, ConstView x, const DispatchPlan &plan,
@@ -116,8 +124,20 @@ void FullBank::Backward(const Context &ctx, ConstView x, const DispatchPlan &pla
 }
 
 void FullBank::VisitParams(ParamVisitor *v) {
+  // Shows weights as plain tensors, which nobody packs.
+  class Floats : public ParamVisitor {
+   public:
+    explicit Floats(ParamVisitor *v) : v_(v) {}
+
+   protected:
+    void OnTensor(const ParamInfo &info, Tensor *t) override { v_->Param(info.name, t, info.init); }
+
+   private:
+    ParamVisitor *v_;
+  };
+  Floats floats(v);
   for (size_t e = 0; e < experts_.size(); ++e)
-    v->Scope("experts." + std::to_string(e), &experts_[e]);
+    (merges_ ? &floats : v)->Scope("experts." + std::to_string(e), &experts_[e]);
 }
 
 }  // namespace u2moe

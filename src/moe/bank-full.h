@@ -11,12 +11,14 @@
 namespace u2moe {
 
 // E whole feed-forward blocks (arXiv 2404.16407): gather -> each expert on its rows -> weighted
-// scatter. Experts without rows cost nothing.
+// scatter. Experts without rows cost nothing. For routers that merge, each run of rows works with
+// one average of all experts (arXiv 2405.03133), which costs a pass over all their parameters; the
+// experts then stay in floats that nothing packs.
 class FullBank : public ExpertBank {
  public:
   FullBank(int64_t dim, const FeedForwardConfig &config, float dropout);
 
-  BankTraits Traits() const override { return {}; }
+  BankTraits Traits() const override;
   int NumExperts() const override { return static_cast<int>(experts_.size()); }
   bool IsPacked() const override { return experts_[0].IsPacked(); }
   void Forward(const Context &ctx, ConstView x, const DispatchPlan &plan, const LayerOutput &out,
@@ -25,13 +27,25 @@ class FullBank : public ExpertBank {
   void Backward(const Context &ctx, ConstView x, const DispatchPlan &plan, const BankTape &tape,
                 ConstView dy, ExpertBank *grad, View dx,
                 std::vector<float> *dslot_gate) const override;
+  void ForwardMerged(const Context &ctx, ConstView x, const MergePlan &plan, const LayerOutput &out,
+                     std::unique_ptr<BankTape> *tape, DropoutSeeds *dropout) const override;
+  void BackwardMerged(const Context &ctx, ConstView x, const MergePlan &plan, const BankTape &tape,
+                      ConstView dy, ExpertBank *grad, View dx,
+                      std::vector<float> *dweights) const override;
   void VisitParams(ParamVisitor *v) override;
 
  private:
+  // One expert's shape, in the memory of ctx, undefined.
+  DenseFeedForward NewExpert(const Context &ctx) const;
+  // *merged = sum of weights[e] * expert e.
+  void Merge(const Context &ctx, const float *weights, DenseFeedForward *merged) const;
   // With packed weights, straight into out.
   void ForwardPacked(const Context &ctx, ConstView x, const DispatchPlan &plan,
                      const LayerOutput &out) const;
 
+  int64_t dim_;
+  FeedForwardConfig config_;
+  bool merges_;
   std::vector<DenseFeedForward> experts_;
 };
 

@@ -10,6 +10,7 @@
 #include "layer/layer-output.h"
 #include "layer/param-visitor.h"
 #include "moe/dispatch-plan.h"
+#include "moe/merge-plan.h"
 #include "tensor/tensor.h"
 
 namespace u2moe {
@@ -17,6 +18,7 @@ namespace u2moe {
 // What a bank promises; the battery of tests/moe checks it.
 struct BankTraits {
   bool always_on = false;  // experts work on all rows, whatever the routes
+  bool can_merge = false;  // averages experts' parameters, for routers that want it
 };
 
 // What a bank's backward needs from its forward.
@@ -44,6 +46,17 @@ class ExpertBank {
   virtual void Backward(const Context &ctx, ConstView x, const DispatchPlan &plan,
                         const BankTape &tape, ConstView dy, ExpertBank *grad, View dx,
                         std::vector<float> *dslot_gate) const = 0;
+  // The same with one expert for each run of the plan, whose parameters are the weighted sums of
+  // the experts'; out receives 0 for a run without experts. For banks that can merge.
+  virtual void ForwardMerged(const Context &, ConstView, const MergePlan &, const LayerOutput &,
+                             std::unique_ptr<BankTape> *, DropoutSeeds *) const {
+    CHECK(false) << "this bank does not merge";
+  }
+  // dweights [G, E]: the gradient of the plan's weights, 0 where those are 0.
+  virtual void BackwardMerged(const Context &, ConstView, const MergePlan &, const BankTape &,
+                              ConstView, ExpertBank *, View, std::vector<float> *) const {
+    CHECK(false) << "this bank does not merge";
+  }
   // Visited as experts of which a row uses K / E. What is always on says that its share is 1.
   virtual void VisitParams(ParamVisitor *v) = 0;
 };

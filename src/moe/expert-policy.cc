@@ -83,6 +83,12 @@ void ApplyExpertPolicy(const MixturePolicy &policy, const RouteCall &call, const
       router.Gate(t, t + 1, routes);
     }
   }
+  for (int64_t t = 0; t < num_rows && policy.row_experts > 0; ++t) {
+    const size_t most = static_cast<size_t>(policy.row_experts);
+    if (routes->NumExperts(t) <= most) continue;
+    Keep(most, t, routes);
+    router.Gate(t, t + 1, routes);
+  }
   for (int64_t t = 0; t < num_rows && policy.skip_gate <= 1; ++t) {
     const size_t first = routes->Begin(t);
     if (routes->experts[first] == kNoExpert || routes->gates[first] < policy.skip_gate) continue;

@@ -11,7 +11,7 @@
 
 namespace u2moe {
 
-// 1. Rows that call.exited names lose all their experts.
+// 1. Rows that call.exited names lose all their experts; the others keep their first row_experts.
 // 2. A row whose first gate is at least skip_gate keeps its first expert only.
 // 3. Chunk experts: the chunk_experts experts with the largest sums of gates over the chunk's rows
 //    (in double, in the order of rows; ties to the lower id) are open to the chunk.

@@ -31,13 +31,22 @@ void CheckMixture(const FeedForwardConfig &c, const std::string &where, const st
   CheckKnown(where + prefix + "bank", c.bank, BankNames());
   if (c.router_dim < 0 || c.router_dim > 1 << 16)
     throw UsageError(where, prefix, "router-dim=", c.router_dim, " is outside 0 to 65536");
-  const std::pair<const char *, float> weights[] = {{"router-noise", c.router_noise},
-                                                    {"balance-weight", c.balance_weight},
-                                                    {"z-weight", c.z_weight}};
+  const std::pair<const char *, float> weights[] = {
+      {"router-noise", c.router_noise},
+      {"balance-weight", c.balance_weight},
+      {"z-weight", c.z_weight},
+      {"importance-weight", c.importance_weight},
+      {"load-weight", c.load_weight},
+      {"sparsity-weight", c.sparsity_weight},
+      {"mean-importance-weight", c.mean_importance_weight},
+      {"topology-weight", c.topology_weight},
+      {"entropy-weight", c.entropy_weight}};
   for (const auto &[name, value] : weights) {
     if (!(value >= 0 && std::isfinite(value)))
       throw UsageError(where, prefix, name, "=", value, " is not 0 or more");
   }
+  if (!(c.expert_dropout >= 0 && c.expert_dropout < 1))
+    throw UsageError(where, prefix, "expert-dropout=", c.expert_dropout, " is not in [0, 1)");
   if (c.num_experts == 0) return;
   const int most = std::min(c.num_experts, RouterTraitsOf(c.router).max_choices);
   if (c.experts_per_frame < 1 || c.experts_per_frame > most) {
@@ -47,6 +56,24 @@ void CheckMixture(const FeedForwardConfig &c, const std::string &where, const st
                          : Cat(prefix, "num-experts=", c.num_experts));
   }
   CheckRouter(c, where, prefix);
+  const RouterTraits &traits = RouterTraitsOf(c.router);
+  if (traits.encoder_only && (where + prefix).rfind("decoder-", 0) == 0) {
+    throw UsageError(where, prefix, "router=", c.router,
+                     " is for encoders: decoders have neither frames nor an embedding of them; "
+                     "give decoder-router=topk-softmax, or decoder-num-experts=0");
+  }
+  if (traits.needs_embedding && (c.router_layers < 1 || c.router_layers > 1000)) {
+    throw UsageError(where, prefix, "router-layers=", c.router_layers,
+                     " is outside 1 to 1000, the blocks of an embedding network");
+  }
+  if (traits.merges && c.bank != "full") {
+    throw UsageError(where, prefix, "bank=", c.bank, " cannot average its experts as ", prefix,
+                     "router=", c.router, " does; give ", prefix, "bank=full");
+  }
+  if (traits.merges && (c.router_segment < 1 || c.router_segment > 1 << 20)) {
+    throw UsageError(where, prefix, "router-segment=", c.router_segment, " is outside 1 to ",
+                     1 << 20);
+  }
   const bool shares = c.bank == "shared-plus-routed";
   if (shares ? c.num_shared_experts < 1 || c.num_shared_experts > 1 << 14
              : c.num_shared_experts != 0) {

@@ -43,6 +43,7 @@ void Jitter(const Context &ctx, const std::vector<JitteredRows> &rows, float spr
 struct MoeTape : FeedForwardTape {
   Routes routes;
   DispatchPlan plan;
+  MergePlan merge;  // instead, where the router merges
   std::unique_ptr<RouterTape> router;
   std::unique_ptr<BankTape> bank;
   size_t layer = 0;  // in RoutingState::layers, where the forward collected
@@ -61,7 +62,21 @@ RouterConfig RouterConfigOf(int64_t dim, const FeedForwardConfig &c) {
   r.threshold = c.router_threshold;
   r.bias_rate = c.router_bias_rate;
   r.num_pools = c.router_pools;
+  r.segment = c.router_segment;
   return r;
+}
+
+AuxWeights AuxWeightsOf(const FeedForwardConfig &c) {
+  AuxWeights w;
+  w.balance = c.balance_weight;
+  w.z = c.z_weight;
+  w.importance = c.importance_weight;
+  w.load = c.load_weight;
+  w.sparsity = c.sparsity_weight;
+  w.mean_importance = c.mean_importance_weight;
+  w.topology = c.topology_weight;
+  w.entropy = c.entropy_weight;
+  return w;
 }
 
 }  // namespace
@@ -69,8 +84,9 @@ RouterConfig RouterConfigOf(int64_t dim, const FeedForwardConfig &c) {
 MoeFeedForward::MoeFeedForward(int64_t dim, const FeedForwardConfig &c, float dropout,
                                MixtureShared *shared)
     : router_(MakeRouter(c.router, RouterConfigOf(dim, c), shared)),
-      bank_(MakeBank(dim, c, dropout)),
-      aux_weights_{c.balance_weight, c.z_weight},
+      bank_(MakeBank(dim, c, c.expert_dropout > 0 ? c.expert_dropout : dropout)),
+      share_(static_cast<double>(c.experts_per_frame) / c.num_experts),
+      aux_weights_(AuxWeightsOf(c)),
       capacity_(c.capacity_factor, c.capacity_order),
       jitter_(c.router_jitter) {}
 
@@ -95,10 +111,23 @@ void MoeFeedForward::Forward(const Context &ctx, ConstView x, const LayerOutput 
   if (sink != nullptr) sink->OnRoute(t.routes.logits, t.routes.experts, t.routes.gates);
   if (call.state != nullptr && call.state->collect) {
     t.layer = call.state->layers.size();
-    call.state->layers.push_back({call.mixture, t.routes, aux_weights_, {}});
+    RoutedLayer layer;
+    layer.mixture = call.mixture;
+    layer.routes = t.routes;
+    layer.weights = aux_weights_;
+    call.state->layers.push_back(std::move(layer));
+  }
+  const bool wants_cost = sink != nullptr && sink->WantsSkipCost();
+  if (router_->Traits().merges) {
+    if (wants_cost) {
+      throw UsageError("a mixture that merges its experts into one has no second expert to skip");
+    }
+    t.merge = MakeMergePlan(t.routes, NumExperts());
+    bank_->ForwardMerged(ctx, x, t.merge, out, tape != nullptr ? &t.bank : nullptr, dropout);
+    if (tape != nullptr) *tape = std::move(own);
+    return;
   }
   t.plan = MakeDispatchPlan(t.routes, NumExperts());
-  const bool wants_cost = sink != nullptr && sink->WantsSkipCost();
   Tensor slot_out;
   bank_->Forward(ctx, x, t.plan, out, tape != nullptr ? &t.bank : nullptr, dropout,
                  wants_cost ? &slot_out : nullptr);
@@ -112,9 +141,23 @@ void MoeFeedForward::Backward(const Context &ctx, ConstView x, const FeedForward
   const auto &t = dynamic_cast<const MoeTape &>(tape);
   auto *g = &dynamic_cast<MoeFeedForward &>(*grad);
   std::vector<float> dslot_gate, dgates(t.routes.experts.size(), 0);
-  bank_->Backward(ctx, x, t.plan, *t.bank, dy, g->bank_.get(), dx, &dslot_gate);
-  for (size_t s = 0; s < dslot_gate.size(); ++s)
-    dgates[static_cast<size_t>(t.plan.slot_choice[s])] = dslot_gate[s];
+  if (router_->Traits().merges) {
+    // The gradient of a run's weights stands in its first row.
+    std::vector<float> dweights;
+    bank_->BackwardMerged(ctx, x, t.merge, *t.bank, dy, g->bank_.get(), dx, &dweights);
+    for (int64_t run = 0; run < t.merge.NumRuns(); ++run) {
+      const int64_t row = t.merge.begin[static_cast<size_t>(run)];
+      const size_t begin = t.routes.Begin(row), end = begin + t.routes.NumExperts(row);
+      for (size_t i = begin; i < end; ++i) {
+        dgates[i] = dweights[static_cast<size_t>(run) * static_cast<size_t>(NumExperts()) +
+                             static_cast<size_t>(t.routes.experts[i])];
+      }
+    }
+  } else {
+    bank_->Backward(ctx, x, t.plan, *t.bank, dy, g->bank_.get(), dx, &dslot_gate);
+    for (size_t s = 0; s < dslot_gate.size(); ++s)
+      dgates[static_cast<size_t>(t.plan.slot_choice[s])] = dslot_gate[s];
+  }
   ConstView dlogits;
   if (routing != nullptr && routing->state != nullptr)
     dlogits = routing->state->layers.at(t.layer).dlogits;
@@ -132,8 +175,7 @@ void MoeFeedForward::Backward(const Context &ctx, ConstView x, const FeedForward
 
 void MoeFeedForward::VisitParams(ParamVisitor *v) {
   v->In(ParamRole::kRouter, [&] { router_->VisitParams(v); });
-  const double share = static_cast<double>(router_->NumChoices()) / bank_->NumExperts();
-  v->In(ParamUse(ParamRole::kExpert, share), [&] { bank_->VisitParams(v); });
+  v->In(ParamUse(ParamRole::kExpert, share_), [&] { bank_->VisitParams(v); });
 }
 
 }  // namespace u2moe

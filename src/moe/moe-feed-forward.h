@@ -14,7 +14,8 @@ namespace u2moe {
 
 // A mixture of feed-forward experts (arXiv 2404.16407, section 2; WeNet MoEFFNLayer): a router
 // chooses, a plan sorts, a bank computes. Deterministic; dropless unless experts have a capacity
-// (capacity.h). A policy may change the routes, see expert-policy.h; gradients are those of what is
+// (capacity.h). Of a router that merges, the bank computes with averages of its experts instead. A
+// policy may change the routes, see expert-policy.h; gradients are those of what is
 // computed, and pass the policy's choices by. With jitter, the router sees in training its rows
 // times uniform numbers from 1 - jitter to 1 + jitter (arXiv 2101.03961).
 class MoeFeedForward : public FeedForward {
@@ -39,6 +40,7 @@ class MoeFeedForward : public FeedForward {
  private:
   std::unique_ptr<Router> router_;
   std::unique_ptr<ExpertBank> bank_;
+  double share_;  // of the experts' parameters that a row works with
   AuxWeights aux_weights_;
   MixturePolicy policy_;
   Capacity capacity_;

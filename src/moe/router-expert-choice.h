@@ -17,6 +17,7 @@ class ExpertChoiceRouter : public SwitchRouter {
     RouterTraits t;
     t.gates_sum_to_one = t.rows_independent = t.may_stream = t.fixed_choices = false;
     t.learns_with_one = t.experts_choose = true;
+    t.elastic = false;
     return t;
   }();
 

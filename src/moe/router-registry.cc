@@ -6,8 +6,10 @@
 #include "moe/router-expert-choice.h"
 #include "moe/router-noisy-topk.h"
 #include "moe/router-rmoe.h"
+#include "moe/router-segment.h"
 #include "moe/router-shared-topk.h"
 #include "moe/router-sigmoid-bias.h"
+#include "moe/router-speech-moe.h"
 #include "moe/router-switch.h"
 #include "moe/router-tag-pools.h"
 #include "moe/router-top-p.h"
@@ -50,14 +52,17 @@ constexpr Row kRouters[] = {
     RowOf<PositionHashRouter>("position-hash"),
     RowOf<ExpertChoiceRouter>("expert-choice"),
     RowOf<TagPoolsRouter>("tag-pools"),
+    RowOf<SpeechMoeRouter>("speech-moe"),
+    RowOf<SegmentRouter>("segment"),
+    RowOf<SmearRouter>("smear"),
 };
 
 const Row &Find(const std::string &name) {
-  std::string known;
   for (const Row &row : kRouters) {
     if (name == row.name) return row;
-    known += std::string(" ") + row.name;
   }
+  std::string known;  // only now: a stream that is opened asks, and takes no memory
+  for (const Row &row : kRouters) known += std::string(" ") + row.name;
   throw DataError("unknown router '", name, "'; known:", known);
 }
 

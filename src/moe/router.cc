@@ -30,6 +30,8 @@ void Router::Route(const Context &ctx, const RouteInput &input, Routes *routes,
                       " of ", MixtureName(input.call), "; check the features and the model");
     }
   }
+  routes->groups.clear();
+  Group(input, routes);
   routes->max_slots = MaxSlots();
   routes->scores = Tensor();
   routes->experts.assign(routes->Begin(rows), kNoExpert);

@@ -32,7 +32,11 @@ struct RouterTraits {
   bool experts_choose = false;      // experts choose rows: a row may have up to E of them
   bool counts_steer = false;        // AfterStep changes what it chooses
   bool needs_tags = false;          // of the sequences
+  bool needs_embedding = false;     // reads RoutingState::embedding, which encoders only have
+  bool merges = false;              // its gates are weights of an average of experts' parameters
+  bool encoder_only = false;        // what it needs, decoders do not have
   int max_choices = INT32_MAX;      // experts per row that the registry allows
+  bool elastic = true;  // a row may keep the first of its experts only (--experts-per-frame)
 };
 
 // What a router is made of.
@@ -44,6 +48,7 @@ struct RouterConfig {
   float threshold = 0;    // FeedForwardConfig::router_threshold
   float bias_rate = 0;    // FeedForwardConfig::router_bias_rate
   int num_pools = 1;      // FeedForwardConfig::router_pools
+  int64_t segment = 0;    // FeedForwardConfig::router_segment, > 0
 };
 
 struct RouteInput {
@@ -97,6 +102,8 @@ class Router {
   // logits [T, E]; moves input.call.state->depth on.
   virtual void Logits(const Context &ctx, const RouteInput &input, View logits,
                       std::unique_ptr<RouterTape> *tape) const = 0;
+  // Routes::groups, of routers that merge.
+  virtual void Group(const RouteInput &, Routes *) const {}
   // As Backward, from the logits on.
   virtual void LogitsBackward(const Context &ctx, ConstView x, const RouterTape *tape,
                               ConstView dlogits, Router *grad, View dx,

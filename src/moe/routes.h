@@ -20,6 +20,9 @@ struct Routes {
   Tensor scores;                  // [T, E], by which experts are chosen; empty: by the logits
   CachedVector<int32_t> experts;  // [T*M] different in a frame, in the router's order of preference
   CachedVector<float> gates;      // [T*M] need not sum to 1, see RouterTraits
+  // [T] the same number for neighbours that one decision is for, where RouterTraits::merges; else
+  // empty.
+  CachedVector<int32_t> groups;
 
   size_t Begin(int64_t row) const {
     return static_cast<size_t>(row) * static_cast<size_t>(max_slots);

@@ -3,6 +3,7 @@
 #define U2MOE_MOE_ROUTING_STATE_H_
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "moe/routes.h"
@@ -10,9 +11,12 @@
 
 namespace u2moe {
 
+struct Topology;  // moe/topology.h
+
 // Weights of the losses that a mixture asks for, see aux-loss.h; 0: not computed.
 struct AuxWeights {
-  float balance = 0, z = 0;
+  float balance = 0, z = 0, importance = 0, load = 0, sparsity = 0, mean_importance = 0,
+        topology = 0, entropy = 0;
 };
 
 // What one mixture decided, kept for losses and counts. Rows that a policy left without experts
@@ -23,6 +27,9 @@ struct RoutedLayer {
   AuxWeights weights;
   Tensor dlogits;  // [T, E] of the host, which backward adds to the gradient of the logits; empty:
                    // nothing
+  // Of RoutingState; for losses.
+  const Topology *topology = nullptr;
+  int rank = 0;
 
   // Rows of each expert [E].
   std::vector<int64_t> Counts() const;
@@ -35,6 +42,13 @@ struct RoutingState {
   std::vector<RoutedLayer> layers;  // in the order of the network
   // What a router over depth carries from mixture to mixture, [T, P]; empty before the first.
   Tensor depth;
+  // For the topology loss: the simulated network, and where on it these rows are. Null: all experts
+  // are equally near.
+  const Topology *topology = nullptr;
+  int rank = 0;
+  // What an embedding network made of the rows [T, D], for routers that look at it too; null: there
+  // is none. No gradient comes back through routers. Tapes keep it alive.
+  std::shared_ptr<const Tensor> embedding;
 };
 
 // The same on the way back.

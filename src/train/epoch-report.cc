@@ -21,6 +21,11 @@ std::string EpochReport::ToJson() const {
     j["min_expert_load"] = min_load.load;
     j["min_expert_load_mixture"] = min_load.mixture;
   }
+  if (links.watched) {
+    j["slowest_link_seconds"] = links.slowest;
+    j["slowest_link_seconds_if_even"] = links.slowest_even;
+    j["local_share"] = links.local_share;
+  }
   if (drops.Any()) {
     j["dropped"] = drops.Share();
     for (int i = 0; i < CapacityDrops::kParts; ++i) j["dropped_by_tenth"].push_back(drops.Share(i));

@@ -19,29 +19,30 @@ double WarmupLearningRate(double lr, int64_t warmup_steps, int64_t step) {
   return lr * std::sqrt(w) * std::min(1 / std::sqrt(n), n * std::pow(w, -1.5));
 }
 
-std::vector<Tensor *> TrainableTensors(AsrModel *model) {
-  std::vector<Tensor *> tensors;
-  ForEachParam(model,
-               [&tensors](const std::string &, Tensor *t, const ParamInit &, bool trainable) {
-                 if (trainable) tensors.push_back(t);
-               });
-  return tensors;
-}
-
-Optimizer::Optimizer(const AdamOptions &opts, double grad_clip, AsrModel *model)
-    : opts_(opts), grad_clip_(grad_clip), params_(TrainableTensors(model)) {
-  ForEachParam(model,
-               [this](const std::string &name, Tensor *t, const ParamInit &, bool trainable) {
-                 if (!trainable) return;
-                 names_.push_back(name);
-                 m_.push_back(Tensor::ZerosLike(*t));
-                 v_.push_back(Tensor::ZerosLike(*t));
-               });
+Optimizer::Optimizer(const AdamOptions &opts, double grad_clip, AsrModel *model,
+                     const RoleOptions &roles)
+    : opts_(opts), grad_clip_(grad_clip) {
+  const std::vector<ParamRole> role_of = TrainableRoles(model);
+  size_t place = 0;
+  ForEachParam(model, [&](const std::string &name, Tensor *t, const ParamInit &, bool trainable) {
+    if (!trainable) return;
+    const size_t at = place++;
+    const ParamRole role = role_of.at(at);
+    if (roles.IsFrozen(role)) return;
+    places_.push_back(at);
+    rates_.push_back(roles.Rate(role));
+    decays_.push_back(roles.Decay(role));
+    names_.push_back(name);
+    params_.push_back(t);
+    m_.push_back(Tensor::ZerosLike(*t));
+    v_.push_back(Tensor::ZerosLike(*t));
+  });
 }
 
 double Optimizer::Step(const Context &ctx, double learning_rate, AsrModel *grad) {
-  const std::vector<Tensor *> grads = TrainableTensors(grad);
-  CHECK_EQ(grads.size(), params_.size());
+  const std::vector<Tensor *> all = TrainableTensors(grad);
+  std::vector<Tensor *> grads;
+  for (const size_t place : places_) grads.push_back(all.at(place));
   double squares = 0;
   for (const Tensor *g : grads) squares += SumOfSquares(ctx, *g);
   const double norm = std::sqrt(squares);
@@ -52,7 +53,9 @@ double Optimizer::Step(const Context &ctx, double learning_rate, AsrModel *grad)
   ++num_steps_;
   const double scale = grad_clip_ > 0 ? std::min(1.0, grad_clip_ / (norm + 1e-6)) : 1.0;
   for (size_t i = 0; i < params_.size(); ++i) {
-    AdamUpdate(ctx, opts_, num_steps_, static_cast<float>(learning_rate), static_cast<float>(scale),
+    const double rate = learning_rate * rates_[i];
+    if (decays_[i] > 0) ScaleBy(ctx, static_cast<float>(1 - rate * decays_[i]), *params_[i]);
+    AdamUpdate(ctx, opts_, num_steps_, static_cast<float>(rate), static_cast<float>(scale),
                *grads[i], *params_[i], m_[i], v_[i]);
   }
   return norm;

@@ -7,6 +7,7 @@
 
 #include "model/asr-model.h"
 #include "ops/adam.h"
+#include "train/role-options.h"
 
 namespace u2moe {
 
@@ -15,13 +16,13 @@ namespace u2moe {
 // share one rate (wenet_quirks 38). warmup 0: constant lr.
 double WarmupLearningRate(double lr, int64_t warmup_steps, int64_t step);
 
-// The trainable tensors of a model, in the order of VisitParams.
-std::vector<Tensor *> TrainableTensors(AsrModel *model);
-
-// Adam over a model with clipping of the global 2-norm, deterministic.
+// Adam over a model with clipping of the global 2-norm, deterministic. Weight decay is that of
+// AdamW (Loshchilov and Hutter 2019): apart from the gradient, before the step. Tensors of frozen
+// roles stay as they are to the bit: they have no moments and are not in the norm.
 class Optimizer {
  public:
-  Optimizer(const AdamOptions &opts, double grad_clip, AsrModel *model);
+  Optimizer(const AdamOptions &opts, double grad_clip, AsrModel *model,
+            const RoleOptions &roles = RoleOptions());
 
   // One step with the gradients in *grad, at the given rate. Returns the norm before clipping. A
   // non-finite norm leaves the model as it is and is counted.
@@ -41,6 +42,9 @@ class Optimizer {
  private:
   AdamOptions opts_;
   double grad_clip_;
+  // Of each tensor that is trained: its place among TrainableTensors, and the rest.
+  std::vector<size_t> places_;
+  std::vector<double> rates_, decays_;
   std::vector<std::string> names_;
   std::vector<Tensor *> params_;
   std::vector<Tensor> m_, v_;

@@ -41,6 +41,18 @@ void TrainOptions::Register(OptionParser *po) {
   po->Register(
       "exit-ctc-weight", &exit_ctc_weight,
       "with --exit-blank: share of the CTC loss that is of the CTC head after --exit-block");
+  po->Register("elastic", &elastic,
+               "work with a random number of experts in each batch, from 1 to what the model was "
+               "made with (or --experts-per-frame), so that any of them will do in nnet-forward "
+               "--experts-per-frame. Where a batch has one, routers whose gates sum to 1 get no "
+               "gradient from it");
+  roles.Register(po);
+  aux.Register(po);
+  teacher.Register(po);
+  po->Register(
+      "embed-ctc-weight", &embed_ctc_weight,
+      "with router=speech-moe: weight of the CTC loss of the embedding network; with 0 the "
+      "network stays as it is");
   po->Register("spec-augment", &spec_augment,
                "mask stretches of time and frequency, and substitute frames");
   spec.Register(po);
@@ -62,7 +74,21 @@ void TrainOptions::Check() const {
   if (threads < 1) throw UsageError("--threads=", threads, ": expected at least 1");
   if (!(exit_ctc_weight >= 0 && exit_ctc_weight < 1))
     throw UsageError("--exit-ctc-weight=", exit_ctc_weight, ": must be in [0, 1)");
+  roles.Check();
+  aux.Check();
+  teacher.Check();
+  if (!(embed_ctc_weight >= 0 && std::isfinite(embed_ctc_weight)))
+    throw UsageError("--embed-ctc-weight=", embed_ctc_weight, ": expected 0 or more");
   spec.Check();
+}
+
+void TrainOptions::Load(const ModelInfo &info, AsrModel *model) {
+  if (elastic) MostExpertsPerFrame(info.config, "--elastic");
+  if (elastic && model->Policy().experts_per_frame == 1)
+    throw UsageError("--elastic with --experts-per-frame=1 leaves no number to draw");
+  roles.Describe(model);
+  aux.Load(info.config, shards);
+  teacher.Load(info);
 }
 
 std::string TrainOptions::Identity() const {
@@ -71,8 +97,13 @@ std::string TrainOptions::Identity() const {
              " learning-rate=", learning_rate, " warmup-steps=", warmup_steps,
              " grad-clip=", grad_clip, " accum-grad=", accum_grad, " seed=", seed,
              " shards=", shards, " shard-frames=", shard_frames,
-             " exit-ctc-weight=", exit_ctc_weight, " spec-augment=", spec_augment,
-             spec_augment ? " " + spec.ToString() : std::string());
+             " exit-ctc-weight=", exit_ctc_weight,
+             // Left out where it is the default, so that trainings of before can be resumed.
+             embed_ctc_weight != LossOptions().embed_ctc_weight
+                 ? Cat(" embed-ctc-weight=", embed_ctc_weight)
+                 : std::string(),
+             " spec-augment=", spec_augment, spec_augment ? " " + spec.ToString() : std::string(),
+             elastic ? " elastic=true" : "", roles.Identity(), aux.Identity(), teacher.Identity());
 }
 
 std::string TrainOptions::ToString() const { return Cat("epochs=", epochs, " ", Identity()); }

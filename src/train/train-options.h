@@ -5,7 +5,10 @@
 #include <string>
 
 #include "feat/spec-augment.h"
+#include "train/aux-options.h"
 #include "train/loss.h"
+#include "train/role-options.h"
+#include "train/teacher.h"
 #include "util/options.h"
 
 namespace u2moe {
@@ -25,13 +28,22 @@ struct TrainOptions {
   int32_t threads = 1;         // has no effect on results
   int32_t max_skipped_steps = 20;
   double exit_ctc_weight = LossOptions().exit_ctc_weight;
+  // Whether the number of experts that work on a frame is drawn for each batch, from 1 to what the
+  // model, or its policy, says.
+  bool elastic = false;
+  RoleOptions roles;
+  AuxOptions aux;
+  TeacherOptions teacher;
+  double embed_ctc_weight = LossOptions().embed_ctc_weight;
   bool spec_augment = true;
   SpecAugmentOptions spec;
 
   void Register(OptionParser *po);
   void Check() const;  // throws UsageError
-  // name=value words of all that results depend on, which threads is not; Identity: but for the
-  // epochs, of which a resumed training may have more.
+  // Reads what options name. Throws UsageError where they do not go with the model.
+  void Load(const ModelInfo &info, AsrModel *model);
+  // name=value words of all that results depend on, which threads is not, after Load; Identity: but
+  // for the epochs, of which a resumed training may have more.
   std::string ToString() const;
   std::string Identity() const;
 };

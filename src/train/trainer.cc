@@ -22,7 +22,8 @@ enum Stream : uint64_t {
   kMaskStream,
   kAugmentStream,
   kDropoutStream,
-  kRouterStream
+  kRouterStream,
+  kElasticStream
 };
 
 uint64_t EpochSeed(int32_t seed, Stream stream, int32_t epoch) {
@@ -37,6 +38,19 @@ uint64_t BatchSeed(uint64_t epoch_seed, const LoadedBatch &batch) {
   return Mix64(sum);
 }
 
+// The policy of a model, which is as before when this goes.
+class PolicyScope {
+ public:
+  explicit PolicyScope(AsrModel *model) : model_(model), before_(model->Policy()) {}
+  ~PolicyScope() { model_->SetPolicy(before_); }
+  PolicyScope(const PolicyScope &) = delete;
+  PolicyScope &operator=(const PolicyScope &) = delete;
+
+ private:
+  AsrModel *model_;
+  const ExpertPolicy before_;
+};
+
 }  // namespace
 
 Trainer::Trainer(const TrainOptions &opts, AsrModel *model, const DataSource *data,
@@ -48,8 +62,10 @@ Trainer::Trainer(const TrainOptions &opts, AsrModel *model, const DataSource *da
       lengths_(data->Lengths()),
       pool_(opts.threads),
       gradients_(model),
-      optimizer_(AdamOptions(), opts.grad_clip, model),
-      loads_(model->Config()) {
+      optimizer_(AdamOptions(), opts.grad_clip, model, opts.roles),
+      loads_(model->Config()),
+      links_(opts.aux.network,
+             static_cast<double>(model->Config().encoder.model_dim) * sizeof(float)) {
   if (opts.threads > opts.shards) {
     LOG_WARN << "--threads=" << opts.threads << ": a batch has only --shards=" << opts.shards
              << " parts for them; more shards change results a little";
@@ -85,6 +101,24 @@ TrainBatch Trainer::MakeBatch(const std::vector<const TrainUtterance *> &utteran
 LossTerms Trainer::RunBatch(const LoadedBatch &batch, int32_t epoch, int group_size) {
   LossOptions options;
   options.exit_ctc_weight = opts_.exit_ctc_weight;
+  options.aux_factor = opts_.aux.Factor(epoch);
+  options.by_layer = opts_.aux.verbose_losses;
+  options.topology = opts_.aux.network.get();
+  options.teacher = opts_.teacher.model.get();
+  options.teacher_weight = opts_.teacher.teacher_weight;
+  options.teacher_temperature = opts_.teacher.teacher_temperature;
+  const PolicyScope scope(model_);
+  int32_t num_experts = 0;
+  if (opts_.elastic) {
+    ExpertPolicy policy = model_->Policy();
+    const int32_t most = policy.experts_per_frame > 0
+                             ? policy.experts_per_frame
+                             : MostExpertsPerFrame(model_->Config(), "--elastic");
+    Rng rng(BatchSeed(EpochSeed(opts_.seed, kElasticStream, epoch), batch));
+    num_experts = policy.experts_per_frame = static_cast<int32_t>(rng.UniformInt(1, most));
+    model_->SetPolicy(policy);
+  }
+  options.embed_ctc_weight = opts_.embed_ctc_weight;
   const EncoderConfig &encoder = model_->Config().encoder;
   std::vector<int64_t> lengths;
   std::vector<int> places;
@@ -114,6 +148,11 @@ LossTerms Trainer::RunBatch(const LoadedBatch &batch, int32_t epoch, int group_s
   const uint64_t shared_seed = BatchSeed(dropout_seed, batch);
   std::vector<LossTerms> terms(shards.size());
   std::vector<LoadCounter> counters(shards.size());
+  const auto rank_of = [&](size_t shard) {
+    const Topology *network = opts_.aux.network.get();
+    return network == nullptr ? 0 : static_cast<int>(shard) % network->num_ranks;
+  };
+  const bool keep_running = opts_.roles.IsFrozen(ParamRole::kNorm);
   gradients_.AddBatch(&pool_, static_cast<int>(shards.size()), [&](int shard, AsrModel *grad) {
     const size_t s = static_cast<size_t>(shard);
     std::vector<const TrainUtterance *> utterances;
@@ -133,14 +172,21 @@ LossTerms Trainer::RunBatch(const LoadedBatch &batch, int32_t epoch, int group_s
     shard_options.dropout = &dropout;
     shard_options.routes = &counters[s];
     shard_options.sequences = sequences;
-    terms[s] = ComputeLoss(ctx_, *model_, MakeBatch(utterances, epoch), shard_options, grad, grad);
+    shard_options.rank = rank_of(s);
+    terms[s] = ComputeLoss(ctx_, *model_, MakeBatch(utterances, epoch), shard_options, grad,
+                           keep_running ? nullptr : grad);
   });
   LossTerms total;
   for (const LossTerms &t : terms) total.Add(t);
-  for (const LoadCounter &counter : counters) {
-    loads_.Add(counter.Counts());
-    AddCounts(counter.Counts(), 1, &step_counts_);
-    drops_.Add(counter.Drops());
+  for (size_t s = 0; s < counters.size(); ++s) {
+    loads_.Add(counters[s].Counts());
+    links_.Add(rank_of(s), counters[s].Counts());
+    AddCounts(counters[s].Counts(), 1, &step_counts_);
+    drops_.Add(counters[s].Drops());
+  }
+  if (num_experts > 0) {
+    const double n = static_cast<double>(total.num_utterances);
+    total.Add("experts_per_frame", n * num_experts, 0, n);
   }
   return total;
 }
@@ -218,6 +264,7 @@ EpochReport Trainer::TrainEpoch(int32_t epoch) {
       MakeEpochBatches(lengths_, opts_.batch_size, opts_.bucket_size, opts_.shuffle_block, &order);
   BatchStream stream(data_, &batches, read_ahead_bytes_);
   loads_.BeginEpoch(epoch);
+  links_.BeginEpoch();
   drops_ = CapacityDrops();
   const Timer timer;
   const double cpu_begin = ProcessCpuSeconds();
@@ -242,11 +289,14 @@ EpochReport Trainer::TrainEpoch(int32_t epoch) {
       }
       for (int u : batches[i]) report.frames += lengths_[static_cast<size_t>(u)];
       const double n = static_cast<double>(report.train.num_utterances + terms.num_utterances);
+      const LoadWatch::Load smallest = loads_.Smallest();
       progress.Add(
           1, Cat("loss ", (report.train.total + terms.total) / std::max(1.0, n), ", ",
+                 smallest.mixture.empty() ? "" : Cat("smallest load ", smallest.load, ", "),
                  std::llround(static_cast<double>(report.frames) / timer.Elapsed()), " frames/s"));
     }
     loads_.EndStep();
+    links_.EndStep();
     if (failure.empty() && terms.num_utterances == 0) continue;  // nothing could be loaded
     report.learning_rate = WarmupLearningRate(opts_.learning_rate, opts_.warmup_steps,
                                               optimizer_.NumSteps() + optimizer_.NumSkipped() + 1);
@@ -278,6 +328,7 @@ EpochReport Trainer::TrainEpoch(int32_t epoch) {
   CheckEpoch(report, good_steps, steps);
   loads_.EndEpoch();
   report.min_load = loads_.Smallest();
+  report.links = links_.Get();
   report.drops = drops_;
   report.steps = optimizer_.NumSteps();
   report.skipped_steps = optimizer_.NumSkipped();

@@ -12,6 +12,7 @@
 #include "train/data-source.h"
 #include "train/epoch-report.h"
 #include "train/gradient-sum.h"
+#include "train/link-watch.h"
 #include "train/load-watch.h"
 #include "train/loss.h"
 #include "train/optimizer.h"
@@ -19,12 +20,12 @@
 
 namespace u2moe {
 
-// Trains a U2++ model. Data order depends on the seed and the epoch; the chunk mask of a batch on
-// these and the keys of its utterances; SpecAugment and dropout of an utterance on these and its
-// key. A batch is cut into opts.shards parts (fewer if
-// it is small), whose gradients are summed in their order. So
-// threads, the place of the features (memory or archives) and an interruption make no difference:
-// all bits are the same.
+// Trains a U2++ model. Data order depends on the seed and the epoch; the chunk mask of a batch, and
+// with opts.elastic its number of experts, on these and the keys of its utterances; SpecAugment and
+// dropout of an utterance on these and its key. A batch is cut into opts.shards parts (fewer if it
+// is small), whose gradients are summed in their order; shard i is on rank i modulo the ranks of
+// the topology. So threads, the place of the features (memory or archives) and an interruption make
+// no difference: all bits are the same.
 class Trainer {
  public:
   // model and data must outlive the trainer. read_ahead_bytes: of features that may wait in memory,
@@ -65,6 +66,7 @@ class Trainer {
   GradientSum gradients_;
   u2moe::Optimizer optimizer_;
   LoadWatch loads_;
+  LinkWatch links_;
   ExpertCounts step_counts_;  // of the step under way
   CapacityDrops drops_;       // of the epoch under way
   std::set<std::string> unreadable_;

@@ -35,12 +35,37 @@ namespace fs = std::filesystem;
 constexpr double kNoLoss = std::numeric_limits<double>::infinity();
 
 std::string Describe(AsrModel *model) {
-  Fingerprint print;
-  print.Add(ModelOptions(model->Config()).ToString());
-  if (!model->Policy().IsPlain()) print.Add(model->Policy().ToJson());
-  ForEachParam(model,
-               [&](const std::string &, Tensor *t, const ParamInit &, bool) { print.Add(*t); });
-  return Cat(model->NumParams(), " parameters, fingerprint ", print.Value());
+  return Cat(model->NumParams(), " parameters, fingerprint ", DescribeModel(model));
+}
+
+// What routers did: the smallest load, simulated links, and losses by layer, a line for each.
+void ReportRouters(const EpochReport &report) {
+  const std::string epoch = Cat("epoch ", report.epoch, ": ");
+  if (!report.min_load.mixture.empty()) {
+    LOG_INFO << epoch << "smallest load of an expert " << report.min_load.load
+             << " of an even share: expert " << report.min_load.expert << " of "
+             << report.min_load.mixture;
+  }
+  if (report.links.watched) {
+    LOG_INFO << epoch << "simulated network: slowest link " << 1e3 * report.links.slowest
+             << " ms for the rows of a mixture and step, " << 1e3 * report.links.slowest_even
+             << " ms if they went to all experts evenly; " << 100 * report.links.local_share
+             << " % stay on their rank";
+  }
+  // Terms are in the order of their names, so that the layers of a loss stand side by side.
+  std::string loss, line;
+  const auto say = [&] {
+    if (!line.empty()) LOG_INFO << epoch << "loss " << loss << " by layer: " << line;
+    line.clear();
+  };
+  for (const auto &[name, term] : report.train.Terms()) {
+    const size_t dot = name.find('.');
+    if (dot == name.npos) continue;
+    if (name.substr(0, dot) != loss) say();
+    loss = name.substr(0, dot);
+    line += Cat(line.empty() ? "" : ", ", name.substr(dot + 1), " ", term.Mean());
+  }
+  say();
 }
 
 // The folder of one training. A run is identified by everything that its result depends on, so that
@@ -322,6 +347,7 @@ void RunTraining(const TrainOptions &opts, const TrainingRunOptions &run_opts,
              << ", learning rate " << report.learning_rate << ", "
              << std::llround(static_cast<double>(report.frames) / report.cpu_seconds)
              << " frames per CPU second, " << FormatDuration(left) << " left";
+    ReportRouters(report);
     if (!checkpoints) continue;
     // Says what it is: nnet-average must not take it for a result of its own.
     ModelInfo of_epoch = *info;

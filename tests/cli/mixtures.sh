@@ -61,6 +61,9 @@ try shared-topk --router=shared-topk --z-weight=0.001
 try noisy-topk --router=noisy-topk --router-noise=2
 try shared-experts --bank=shared-plus-routed --shared-experts=1
 try mixed --router=rmoe --layers='0.macaron:num-experts=0;1.last:num-experts=6,bank=shared-plus-routed,shared-experts=2'
+try speech-moe --router=speech-moe --experts-per-frame=1 --decoder-num-experts=0 --layers='all:router-layers=1'
+check "speech-moe: the loss of its embedding network is in the log" grep -q embed_ctc "$tmp/speech-moe.exp/log.jsonl"
+try segment --router=segment --experts-per-frame=1 --decoder-num-experts=0 --layers='all:router-segment=3'
 try kinds --layers='0.last:router=switch,experts-per-frame=1;1.macaron:router=noisy-topk'
 both() { # SETTINGS of all layers, encoder and decoders
   printf '%s\n' "--layers=all:$1" "--decoder-layers=all:$1"
@@ -93,6 +96,19 @@ refused "shared experts without their bank" 'shared-experts=1 does not go with b
 refused "their bank without them" 'shared-experts=0 does not go with bank=shared' --bank=shared-plus-routed
 refused "one router for different numbers" 'mixtures of 4 and of 6 experts cannot share a router' \
   --router=shared-topk --layers='1.last:num-experts=6'
+refused "an embedding that decoders do not have" 'decoder-router=speech-moe is for encoders' --router=speech-moe
+refused "averages of a bank that has none" 'bank=shared-plus-routed cannot average' --router=segment \
+  --experts-per-frame=1 --decoder-num-experts=0 --bank=shared-plus-routed --shared-experts=1
+refused "whole utterances with chunks" 'router=smear .*dynamic-chunk=false' --router=smear --experts-per-frame=1 \
+  --decoder-num-experts=0
+check "smear: is made" init --router=smear --experts-per-frame=1 --decoder-num-experts=0 --dynamic-chunk=false \
+  "$tmp/model.conf" "$tmp/smear"
+check "smear: runs" encode "$tmp/smear" "$tmp/smear.whole"
+for how in --chunk-size=4 '--chunk-size=4 --streaming=true'; do
+  check_fails "smear: refuses $how" 2 'router=smear decides on whole utterances' encode "$tmp/smear" "$tmp/never" $how
+done
+check_fails "segment: has no second expert to skip" 2 'no mixture with a second expert' \
+  moe-calibrate --print-args=false "$tmp/segment" "ark:$tmp/feats" "$tmp/never"
 refused "one expert whose gate is 1 whatever the router says" 'router gets no gradient.*router=switch' \
   --experts-per-frame=1
 refused "a setting of another router" 'layers: block 0.macaron: router-threshold=0.5 is not read by router=topk-softmax, only by top-p' \

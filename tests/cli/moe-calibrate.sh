@@ -67,6 +67,14 @@ check "streaming equals masked" awk -v limit=2e-4 'NR == FNR { a[FNR] = $0; next
     for (i = 1; i <= NF; ++i) { d = $i - x[i]; if (d > limit || -d > limit) exit bad = 1 } }
   END { exit bad || FNR < 50 }' "$tmp/masked" "$tmp/streaming"
 check_equal "top 1 where all second experts are skipped" "$(shares --skip-second-gate=0 "$tmp/moe" "$feats")" "1.00 1.00 0.00 False"
+check_equal "top 1 where one expert works on a frame" "$(shares --experts-per-frame=1 "$tmp/moe" "$feats")" "1.00 1.00 0.00 False"
+forward --experts-per-frame=2 "$tmp/moe" "$feats" "ark:$tmp/plain.logp" 2>/dev/null
+check "all experts of a frame are the plain model" cmp "$tmp/plain.logp" "$tmp/moe.logp"
+forward --experts-per-frame=1 "$tmp/moe" "$feats" "ark:$tmp/one.logp" 2>/dev/null
+forward --skip-second-gate=0 "$tmp/moe" "$feats" "ark:$tmp/top1.logp" 2>/dev/null
+check "one of them is what skips the second" cmp "$tmp/one.logp" "$tmp/top1.logp"
+check_fails "more experts than the model was made with" 2 'experts-per-frame=3: the model was made with 2 experts for a frame' \
+  forward --experts-per-frame=3 "$tmp/moe" "$feats" ark:/dev/null
 check_equal "a budget holds" "$(shares --expert-budget=2 --chunk-size=4 "$tmp/moe" "$feats")" "0.00 2.00 0.00 True"
 check_equal "experts per chunk hold" "$(shares --chunk-experts=2 --chunk-size=4 "$tmp/moe" "$feats")" "0.00 2.00 0.00 True"
 for streaming in false true; do
@@ -78,6 +86,7 @@ check_equal "frames exit from the second of three blocks on" "$(shares --exit-bl
 rescore() { attention-rescore --print-args=false "$@" "$tmp/moe" "ark:$dir/enc_offline.ark" "ark:$tmp/nbest" "ark:$tmp/scores" "ark,t:$tmp/rescored" ark,t:- 2>/dev/null && cat "$tmp/rescored"; }
 check_equal "rescoring without skipping" "$(rescore --skip-second-gate=1.5)" "$(rescore)"
 check_equal "rescoring with top 1 scores otherwise" "$([ "$(rescore --skip-second-gate=0)" = "$(rescore)" ]; echo $?)" 1
+check_equal "rescoring with one expert" "$(rescore --experts-per-frame=1)" "$(rescore --skip-second-gate=0)"
 
 train() { nnet-train --print-args=false --epochs=1 --spec-augment=false --batch-size=2 "$@"; }
 check "trains under a policy" train "${policy[@]}" "$tmp/moe" "$feats" "ark:$tmp/tokens" "$tmp/trained"

@@ -64,6 +64,26 @@ check "a model with losses on its routers" nnet-init --print-args=false --units=
 check "is trained" train "${dev[@]}" --epochs=2 --exp-dir="$tmp/exp-balance" "$tmp/balance" "${data[@]:1}" "$tmp/balanced"
 check_equal "the report names its losses" "$(grep -cE 'epoch [12] of 2: train loss [0-9.]+ \(balance [0-9.]+, ctc [0-9.]+, l2r [0-9.]+, r2l [0-9.]+, z [0-9.]+\), dev loss [0-9.]+ \(ctc' "$tmp/.check.err")" 2
 check_equal "so does the log" "$(grep -c '"train_balance":[0-9.]*,.*"train_z":.*"min_expert_load":' "$tmp/exp-balance/log.jsonl")" 2
+# Elastic, by role, taught, on a network, with a schedule: each says what it did.
+printf 'beta\n1 2 4\n2 1 4\n4 4 1\n' >"$tmp/network"
+lab=("${dev[@]}" --epochs=2 --exp-dir="$tmp/exp-lab" --elastic --freeze=embedding --role-rates=router=0.5 --weight-decay=0.01
+  --teacher="$tmp/a" --teacher-temperature=2 --topology="$tmp/network" "--aux-schedule=1:0,2:1" --verbose-losses)
+check "all that a laboratory asks for" train "${lab[@]}" "$tmp/balance" "${data[@]:1}" "$tmp/lab"
+for line in 'trained parameters: router [0-9]+ at 0.5 of the rate with decay 0.01, .*; frozen: embedding [0-9]+' \
+  'epoch 2: smallest load of an expert [0-9.e-]+ of an even share: expert . of encoder' \
+  'epoch 2: simulated network: slowest link [0-9.e+]+ ms for the rows of a mixture and step, [0-9.e+]+ ms if' \
+  'epoch 2: loss balance by layer: decoder.left_decoder.decoders.0.feed_forward [0-9.]+, .*encoder.encoders.0.feed_forward_macaron [0-9.]+' \
+  'epoch 1 of 2: train loss .*teacher_ctc [0-9.]+, teacher_l2r'; do
+  check_equal "says $line" "$(grep -cE "$line" "$tmp/.check.err")" 1
+done
+check_equal "so does the log" "$(grep -c '"train_balance.encoder.*"train_experts_per_frame":[12].*"slowest_link_seconds":.*"local_share":' "$tmp/exp-lab/log.jsonl")" 2
+check_fails "and goes on only so" 2 'weight-decay is 0.01 there and 0.02 here' train "${lab[@]}" --weight-decay=0.02 "$tmp/balance" "${data[@]:1}" "$tmp/never"
+printf 'beta\n1 2\n2 1\n' >"$tmp/two-ranks"
+check_fails "a network of another size" 2 'two-ranks has 2 ranks, among which 3 experts of the model cannot be divided' \
+  train --topology="$tmp/two-ranks" "${data[@]}" "$tmp/never"
+check_fails "a role that is not there" 2 'freeze: feed-forwards is no role of parameters; there is router, experts' \
+  train --freeze=experts,feed-forwards "${data[@]}" "$tmp/never"
+check_fails "a teacher that is no model" 1 'feats' train --teacher="$tmp/feats" "${data[@]}" "$tmp/never"
 check "features from a pipe" bash -o pipefail -c \
   "cat '$tmp/feats' | nnet-train ${common[*]} --epochs=1 '$tmp/init' ark:- 'ark:$tmp/tokens' '$tmp/piped'"
 check "give the same" cmp "$tmp/plain" "$tmp/piped"

@@ -243,6 +243,10 @@ std::vector<std::string> FuzzSeeds(const std::string &target) {
     return {";; made by hand\nrec 1 0.5 0.25 EIN 0.9\nrec 1 0.75 1e1 \"ZWEI\" 1\nb A 0 0 <unk>\n",
             "好 1 359999.5 2.5 今天天气很好今天天气很好今天天气很好今天天气很好今天天气很好\n"};
   }
+  if (target == "topology") {
+    return {"# two ranks\nalpha\n0 1e-5\n1e-5 0\nbeta\n1e-11 1e-10\n1e-10 1e-11\n",
+            "beta\n1 2 4\n2 1 4\n4 4 1\nalpha\n0 0 0\n0 0 0\n0 0 0\n", "beta\n1\n"};
+  }
   CHECK(false) << "no fuzz target " << target;
   return {};
 }

@@ -31,6 +31,7 @@
 #include "modelfile/cmvn-file.h"
 #include "modelfile/model-file.h"
 #include "modelfile/wenet-import.h"
+#include "moe/topology.h"
 #include "pipeline/nbest-table.h"
 #include "score/biased-wer.h"
 #include "table/kaldi-format.h"
@@ -439,6 +440,18 @@ void FuzzAllowed(std::string_view bytes) {
   }
 }
 
+// A simulated network, and what rows take on it.
+void FuzzTopology(std::string_view bytes) {
+  const Topology t = ParseTopology(bytes, "topology");
+  const int64_t num_experts = 2 * t.num_ranks;
+  std::vector<std::vector<double>> rows;
+  for (int rank = 0; rank < t.num_ranks; ++rank) {
+    t.Penalties(rank, num_experts);
+    rows.push_back(t.Targets(rank, num_experts, 100));
+  }
+  t.SlowestLink(rows, 1024);
+}
+
 }  // namespace
 
 const std::vector<FuzzTarget> &FuzzTargets() {
@@ -448,7 +461,7 @@ const std::vector<FuzzTarget> &FuzzTargets() {
       {"text", FuzzText},       {"options", FuzzOptions},   {"pieces", FuzzPieces},
       {"norm", FuzzNorm},       {"arpa", FuzzArpa},         {"graph", FuzzGraph},
       {"lattice", FuzzLattice}, {"hotwords", FuzzHotWords}, {"ctm", FuzzCtm},
-      {"allowed", FuzzAllowed}};
+      {"allowed", FuzzAllowed}, {"topology", FuzzTopology}};
   return targets;
 }
 

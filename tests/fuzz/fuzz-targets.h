@@ -18,7 +18,7 @@ struct FuzzTarget {
 };
 
 // table, script, wave, model, config, nbest, text, options, pieces, norm, arpa, graph, lattice,
-// hotwords, ctm.
+// hotwords, ctm, topology.
 const std::vector<FuzzTarget> &FuzzTargets();
 
 // Runs the target of that name; the project's errors are what bad input shall give and pass.

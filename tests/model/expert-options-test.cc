@@ -56,6 +56,12 @@ TEST(ExpertPolicy, JsonRoundTripAndWhatDoesNotFit) {
   const std::string json = Full().ToJson();
   EXPECT_THROW(read(json.substr(0, json.size() - 1) + ",\"more\":1}"), DataError);
   EXPECT_TRUE(read(json.substr(0, json.size() - 1) + ",\"more\":0}") == Full());
+  EXPECT_EQ(json.find("experts_per_frame"), json.npos);  // programs that do not know it read this
+  ExpertPolicy few;
+  few.experts_per_frame = 1;
+  EXPECT_TRUE(read(few.ToJson()) == few);
+  EXPECT_EQ(few.ToString(), "1 experts per frame");
+  EXPECT_THROW(read("{\"experts_per_frame\":-1}"), DataError);
   EXPECT_THROW(read("{\"encoder_skip\":7" + json.substr(json.find(",\"left"))), DataError);
 }
 
@@ -77,6 +83,40 @@ TEST(ExpertOptions, LeaveWhatIsNotGiven) {
   EXPECT_EQ(p.left_skip, std::vector<float>(1, 0.75f));
   EXPECT_EQ(p.right_skip, std::vector<float>(1, 0.75f));
   EXPECT_EQ(p.exit_block, 1);
+}
+
+// As many as the model was made with are all: the plain model, to the bit.
+TEST(ExpertOptions, ExpertsPerFrame) {
+  ModelConfig config = TinyConfig(0);
+  config.encoder.ffn.experts_per_frame = 3;
+  const auto apply = [&](int32_t n, ExpertPolicy policy = ExpertPolicy()) {
+    ExpertOptions o;
+    o.experts_per_frame = n;
+    return o.Apply(config, policy).experts_per_frame;
+  };
+  ExpertPolicy stored;
+  stored.experts_per_frame = 2;
+  EXPECT_EQ(apply(-1), 0);
+  EXPECT_EQ(apply(-1, stored), 2);
+  EXPECT_EQ(apply(0, stored), 0);
+  EXPECT_EQ(apply(1, stored), 1);
+  EXPECT_EQ(apply(2), 2);
+  EXPECT_EQ(apply(3, stored), 0);
+  const auto refused = [&](int32_t n, const std::string &message) {
+    try {
+      apply(n);
+      ADD_FAILURE() << message;
+    } catch (const UsageError &e) {
+      EXPECT_NE(std::string(e.what()).find(message), std::string::npos) << e.what();
+    }
+  };
+  refused(4, "experts-per-frame=4: the model was made with 3 experts for a frame");
+  refused(-2, "experts-per-frame=-2: must be 0 or more");
+  config.encoder.ffn.router = config.decoder.ffn.router = "switch";
+  config.encoder.ffn.experts_per_frame = config.decoder.ffn.experts_per_frame = 1;
+  refused(1, "one expert of the model works on a frame");
+  config.encoder.ffn.num_experts = config.decoder.ffn.num_experts = 0;
+  refused(1, "the model is dense");
 }
 
 TEST(ExpertOptions, WrongOnes) {

@@ -26,6 +26,7 @@ inline ModelConfig Model(const Subject &s) {
   c.decoder.ffn.activation = decoder;
   c.decoder.num_blocks = 2;
   c.encoder.dynamic_chunk = s.Router().may_stream;
+  if (s.Router().encoder_only) c.decoder.ffn.num_experts = 0;
   if (s.Router().experts_choose || s.Router().needs_tags) {
     c.decoder.ffn.router = "topk-softmax";
     c.decoder.ffn.router_pools = 0;
@@ -239,16 +240,18 @@ inline bool DecoderSlope(const ModelConfig &config, uint64_t seed) {
 
 inline bool Models(const Subject &s) {
   if (!s.Router().learns) return false;
+  // Some gradients of routes of the first segment are left out: segment-test.
+  if (s.Router().merges) return false;
   ModelConfig config = Model(s);
   config.encoder.ffn.balance_weight = config.decoder.ffn.balance_weight = 3;
   config.encoder.ffn.z_weight = config.decoder.ffn.z_weight = 1;
   int encoders = 0, decoders = 0;
   for (uint64_t seed = 1; seed <= 20; ++seed) {
     encoders += EncoderSlope(config, seed);
-    decoders += DecoderSlope(config, seed);
+    if (!s.Router().encoder_only) decoders += DecoderSlope(config, seed);
   }
   EXPECT_GE(encoders, 5);
-  EXPECT_GE(decoders, 5);
+  EXPECT_GE(decoders, s.Router().encoder_only ? 0 : 5);
   return true;
 }
 

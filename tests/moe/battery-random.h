@@ -47,7 +47,7 @@ inline Tensor Permuted(const Tensor &x, const std::vector<int64_t> &order) {
 
 // In training a router is random as its traits say: by utterance, mixture and place, nothing else.
 inline bool Noise(const Subject &s) {
-  if (s.Router().needs_tags) return false;
+  if (s.Router().needs_tags || s.Router().merges) return false;
   Rng rng(15);
   const MixtureStack stack = RandomStack(&rng, s.config);
   const Tensor start = RandomTensor(&rng, 7, kDim);

@@ -98,11 +98,16 @@ void ExpectGradients(Rng *rng, const FeedForwardConfig &config, int64_t rows,
 }
 
 bool Gradients(const Subject &s) {
+  if (s.Router().merges) return false;  // segment-test
   Rng rng(1);
   FeedForwardConfig config = s.config;
   for (const bool aux : {false, true}) {
-    config.balance_weight = aux && s.Router().learns ? 0.6f : 0;
-    config.z_weight = aux && s.Router().learns ? 0.3f : 0;
+    const bool weigh = aux && s.Router().learns;
+    config.balance_weight = weigh ? 0.6f : 0;
+    config.z_weight = weigh ? 0.3f : 0;
+    config.importance_weight = config.load_weight = weigh ? 0.2f : 0;
+    config.sparsity_weight = config.mean_importance_weight = weigh ? 0.25f : 0;
+    config.topology_weight = config.entropy_weight = weigh ? 0.15f : 0;
     for (const int64_t rows : {int64_t{1}, int64_t{5}})
       ExpectGradients(&rng, config, rows, MixturePolicy(), false);
   }
@@ -110,11 +115,13 @@ bool Gradients(const Subject &s) {
   ExpectGradients(&rng, config, 5, {0.5f, 0, 0}, false);
   ExpectGradients(&rng, config, 5, {2, 2, 0}, false);
   ExpectGradients(&rng, config, 5, {2, 0, 1}, false);
+  if (s.Router().elastic) ExpectGradients(&rng, config, 5, {2, 0, 0, 1}, false);
   return true;
 }
 
 // One expert of several for a row: the router learns, or its traits say that it does not.
 bool TopOne(const Subject &s) {
+  if (s.Router().merges) return false;  // segment-test
   Rng rng(2);
   FeedForwardConfig config = s.config;
   config.experts_per_frame = 1;
@@ -141,12 +148,13 @@ bool Choices(const Subject &s) {
     Tensor x = RandomTensor(&rng, 19, kDim);
     for (const RoutedLayer &layer : Run(RandomStack(&rng, config), RouteCall(), &x).layers) {
       const Routes &r = layer.routes;
-      EXPECT_EQ(r.max_slots, s.Router().experts_choose ? config.num_experts : k);
+      const bool all = s.Router().experts_choose || s.Router().merges;
+      EXPECT_EQ(r.max_slots, all ? config.num_experts : k);
       std::vector<int64_t> counts(static_cast<size_t>(config.num_experts), 0);
       for (int64_t t = 0; t < 19; ++t) {
         const size_t end = r.Begin(t) + r.NumExperts(t);
         if (s.Router().fixed_choices) {
-          EXPECT_EQ(r.NumExperts(t), static_cast<size_t>(k));
+          EXPECT_EQ(r.NumExperts(t), static_cast<size_t>(s.Router().merges ? 4 : k));
         }
         std::vector<int32_t> row(r.experts.begin() + static_cast<std::ptrdiff_t>(r.Begin(t)),
                                  r.experts.begin() + static_cast<std::ptrdiff_t>(end));
@@ -410,7 +418,10 @@ bool Policies(const Subject &s) {
   call.chunk_ends = ends;
   Tensor plain = start;
   const RoutingState routing = Run(stack, call, &plain);
-  for (const MixturePolicy &p : {MixturePolicy{1.01f, 4, 0}, MixturePolicy{2, 0, 4}}) {
+  // An elastic router gives a row no more than two of the four.
+  const int most = s.Router().elastic ? 2 : 4;
+  for (const MixturePolicy &p :
+       {MixturePolicy{1.01f, 4, 0}, MixturePolicy{2, 0, 4}, MixturePolicy{2, 0, 0, most}}) {
     stack.SetPolicy(p);
     Tensor y = start;
     Run(stack, call, &y);
@@ -425,6 +436,11 @@ bool Policies(const Subject &s) {
     EXPECT_EQ(alone.gates[alone.Begin(t)],
               s.Router().gates_sum_to_one ? 1 : all.gates[all.Begin(t)]);
   }
+  if (!s.Router().elastic) return true;
+  stack.SetPolicy({2, 0, 0, 1});  // the same in other words
+  Tensor z = start;
+  Run(stack, call, &z);
+  EXPECT_EQ(MaxAbsDiff(z, y), 0);
   return true;
 }
 

@@ -35,6 +35,8 @@ inline FeedForwardConfig Config(const std::string &router, const std::string &ba
   c.router_dim = 3;
   c.router_threshold = router == "top-p" ? 0.6f : c.router_threshold;
   c.router_pools = RouterTraitsOf(router).needs_tags ? 2 : 0;
+  c.router_segment = 2;
+  c.router_layers = 1;
   c.bank = bank;
   if (bank == "shared-plus-routed") c.num_shared_experts = 2;
   return c;

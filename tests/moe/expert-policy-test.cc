@@ -414,5 +414,33 @@ TEST(ExpertPolicy, SkipCostIsTheChangeOfTheOutput) {
   }
 }
 
+// Rows keep their first experts, with the gates of a router that chose no more: any number of them,
+// together with what else a policy does.
+TEST(ExpertPolicy, RowExpertsAreThoseOfASmallerRouter) {
+  Rng rng(23);
+  for (const bool ties : {false, true}) {
+    for (int most = 1; most <= 5; ++most) {
+      Routes routes = RandomRoutes(&rng, 40, 5, 4, ties), fewer = routes;
+      const Routes before = routes;
+      MixturePolicy policy;
+      policy.row_experts = most;
+      ApplyExpertPolicy(policy, RouteCall(), Fixed(routes), &routes);
+      TopK(std::min(most, 4), &fewer);
+      for (int64_t t = 0; t < 40; ++t) {
+        ASSERT_EQ(routes.NumExperts(t), static_cast<size_t>(std::min(most, 4)));
+        for (size_t i = 0; i < routes.NumExperts(t); ++i) {
+          EXPECT_EQ(routes.experts[routes.Begin(t) + i], fewer.experts[fewer.Begin(t) + i]);
+          EXPECT_EQ(routes.gates[routes.Begin(t) + i], fewer.gates[fewer.Begin(t) + i]);
+        }
+        for (size_t i = routes.NumExperts(t); i < 4; ++i)
+          EXPECT_EQ(routes.gates[routes.Begin(t) + i], 0);
+      }
+      if (most >= 4) {
+        EXPECT_EQ(routes.gates, before.gates);
+      }
+    }
+  }
+}
+
 }  // namespace
 }  // namespace u2moe

@@ -27,7 +27,8 @@ class MixtureStack {
   };
 
   MixtureStack(int64_t dim, const FeedForwardConfig &config, int num_layers, float dropout = 0)
-      : needs_tags_(RouterTraitsOf(config.router).needs_tags) {
+      : needs_tags_(RouterTraitsOf(config.router).needs_tags),
+        has_embedding_(RouterTraitsOf(config.router).needs_embedding) {
     for (int l = 0; l < num_layers; ++l)
       layers_.push_back(MakeFeedForward(dim, config, dropout, &shared_));
   }
@@ -37,6 +38,8 @@ class MixtureStack {
     if (tape != nullptr) tape->layers.resize(layers_.size());
     *routing = RoutingState();
     routing->collect = true;
+    // Something that depends on each row alone.
+    if (has_embedding_) routing->embedding = std::make_shared<const Tensor>(*x);
     call.state = routing;
     // Who does not speak of tags means the first.
     std::vector<SequenceFacts> tagged(call.sequences.begin(), call.sequences.end());
@@ -81,6 +84,7 @@ class MixtureStack {
 
  private:
   bool needs_tags_;
+  bool has_embedding_;
   MixtureShared shared_;
   std::vector<std::unique_ptr<FeedForward>> layers_;
 };
@@ -89,8 +93,7 @@ class MixtureStack {
 struct RefRouter {
   const char *name;
   // scope: of the mixture ("layers.0."); *depth: RoutingState::depth, without rows before the
-  // first.
-  // Null: none beside the offsets.
+  // first, or RoutingState::embedding. Null: none beside the offsets.
   RefMatrix (*logits)(const RefParams &params, const std::string &scope, const RefMatrix &x,
                       RefMatrix *depth);
   // The weight whose row e makes the logit of expert e, from "layers.0." on or from "shared." on;
@@ -140,6 +143,14 @@ inline constexpr RefRouter kRefRouters[] = {
     {"position-hash", nullptr, nullptr, ref::EqualGates<double>},
     {"expert-choice", LinearLogits, "layers.0.gate.weight"},
     {"tag-pools", LinearLogits, nullptr},
+    {"speech-moe",
+     [](const RefParams &params, const std::string &scope, const RefMatrix &x,
+        RefMatrix *embedding) {
+       return ref::Linear(params, scope + "gate.", ref::Joined(*embedding, x));
+     },
+     "layers.0.gate.weight"},
+    {"segment", nullptr, "layers.0.gate.weight"},  // segment-test has the reference
+    {"smear", nullptr, "layers.0.gate.weight"},
 };
 
 inline const RefRouter &RefRouterOf(const std::string &name) {
@@ -174,6 +185,7 @@ inline RefStack RefForward(const RefParams &params, const FeedForwardConfig &con
   const RefRouter &router = RefRouterOf(config.router);
   RefStack result;
   RefMatrix depth;
+  if (routing.embedding != nullptr) depth = RefMatrix(*routing.embedding);
   for (size_t l = 0; l < routing.layers.size(); ++l) {
     const std::string scope = Cat("layers.", l, ".");
     const std::vector<int32_t> experts = ExpertsOf(routing.layers[l]);
@@ -193,8 +205,15 @@ inline RefStack RefForward(const RefParams &params, const FeedForwardConfig &con
       if (std::count(experts.begin(), experts.end(), e) > 0) add(Cat("experts.", e), e);
     }
     for (int i = 0; i < config.num_shared_experts; ++i) add(Cat("shared_experts.", i), -1);
-    result.aux += config.balance_weight * ref::BalanceLoss(logits, experts) +
-                  config.z_weight * ref::ZLoss(logits, experts);
+    result.aux +=
+        config.balance_weight * ref::BalanceLoss(logits, experts) +
+        config.z_weight * ref::ZLoss(logits, experts) +
+        config.importance_weight * ref::ImportanceLoss(logits, experts) +
+        config.load_weight * ref::LoadLoss(logits, experts, 1 / static_cast<double>(logits.cols)) +
+        config.sparsity_weight * ref::SparsityLoss(logits, experts) +
+        config.mean_importance_weight * ref::MeanImportanceLoss(logits, experts) +
+        config.topology_weight * ref::BalanceLoss(logits, experts) +
+        config.entropy_weight * ref::EntropyLoss(logits, experts);
     result.logits.push_back(logits);
     result.gates.push_back(gates);
     x = y;

@@ -97,6 +97,26 @@ TEST_P(ExpertEncodeTest, StreamsEqualMasks) {
   }
 }
 
+// One expert for a frame is what skips all second ones, to the bit; two of two are the plain model.
+TEST_P(ExpertEncodeTest, ExpertsPerFrame) {
+  for (const int32_t chunk : {4, -1}) {
+    for (const bool streaming : {false, true}) {
+      const auto encode = [&](int32_t n) {
+        ExpertOptions o;
+        o.experts_per_frame = n;
+        golden_.model->SetPolicy(o.Apply(golden_.model->Config(), ExpertPolicy()));
+        return Encode(feats_[0], chunk, streaming);
+      };
+      Set(2, 0, 0, 2);
+      EXPECT_EQ(MaxAbsDiff(encode(2), Encode(feats_[0], chunk, streaming)), 0);
+      const Tensor one = encode(1), masked = Encode(feats_[0], chunk, false);
+      EXPECT_LE(MaxAbsDiff(one, masked), 1e-4);
+      Set(0, 0, 0, 2);
+      EXPECT_EQ(MaxAbsDiff(one, Encode(feats_[0], chunk, streaming)), 0);
+    }
+  }
+}
+
 TEST_P(ExpertEncodeTest, BatchesEqualSingles) {
   Set(0.7f, 3, 2, some_blank_);
   const std::vector<ConstView> all(feats_.begin(), feats_.end());

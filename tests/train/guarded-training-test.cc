@@ -100,10 +100,16 @@ TEST(GuardedTraining, OtherMixtures) {
       }
       ffn->balance_weight = 0.1f;
       ffn->z_weight = 0.01f;
+      ffn->importance_weight = ffn->load_weight = 0.1f;
+      ffn->expert_dropout = 0.2f;
     }
-    AsrModel here(config), there(config), grad(config), guarded_grad(config);
+    AsrModel here(config), there(config), grad(config), guarded_grad(config), teacher(config),
+        guarded_teacher(config);
     InitModel(&here, 4);
     InitModel(&there, 4);
+    InitModel(&teacher, 5);
+    InitModel(&guarded_teacher, 5);
+    MoveToDevice(guarded, &guarded_teacher);
     SetZero(&grad);
     SetZero(&guarded_grad);
     MoveToDevice(guarded, &there);
@@ -125,6 +131,7 @@ TEST(GuardedTraining, OtherMixtures) {
       LossOptions options;
       options.dropout = &dropout;
       options.sequences = facts;
+      options.teacher = &model == &here ? &teacher : &guarded_teacher;
       return ComputeLoss(ctx, model, batch, options, to, nullptr).total;
     };
     EXPECT_EQ(loss(guarded, there, &guarded_grad), loss(cpu, here, &grad));

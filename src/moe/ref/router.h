@@ -65,6 +65,17 @@ Matrix<Real> RmoeLogits(const Params<Real> &p, const std::string &scope, const s
   return Linear(p, scope + "gate.out.", *depth);
 }
 
+// [a; b], row by row.
+template <class Real>
+Matrix<Real> Joined(const Matrix<Real> &a, const Matrix<Real> &b) {
+  Matrix<Real> joined(a.rows, a.cols + b.cols);
+  for (int64_t t = 0; t < a.rows; ++t) {
+    for (int64_t d = 0; d < joined.cols; ++d)
+      joined(t, d) = d < a.cols ? a(t, d) : b(t, d - a.cols);
+  }
+  return joined;
+}
+
 }  // namespace ref
 }  // namespace u2moe
 
