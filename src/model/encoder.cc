@@ -41,7 +41,10 @@ Encoder::Encoder(const EncoderConfig &c)
       embed_(c.feature_dim, c.model_dim, c.subsampling),
       after_norm_(c.model_dim) {
   for (int i = 0; i < c.num_blocks; ++i) blocks_.emplace_back(c, i, &shared_);
-  if (EmbeddingNetwork::NumBlocks(c) > 0) embedding_ = std::make_unique<EmbeddingNetwork>(c);
+  const int32_t embedding_blocks = EmbeddingNetwork::NumBlocks(c);
+  if (embedding_blocks > 0) embedding_ = std::make_unique<EmbeddingNetwork>(c);
+  if (RouteNetwork::ShapeOf(c).num_blocks > 0)
+    route_network_ = std::make_unique<RouteNetwork>(c, c.num_blocks + embedding_blocks);
 }
 
 PositionRows Encoder::Positions(const Context &ctx, const ForwardMode &mode,
@@ -117,7 +120,7 @@ void Encoder::Forward(const Context &ctx, const ForwardMode &mode, ConstView fea
   routes.sequences = sequences;
   routes.state = mode.routing != nullptr ? mode.routing : &own_routing;
   routes.state->depth = Tensor();
-  routes.state->embedding = nullptr;
+  routes.state->embedding = routes.state->decided = nullptr;
   routes.chunk = ChunkOf(mode);
   if (routes.chunk > 0) CheckSeesAll(config_, "a mask of chunks");
   if (embedding_ != nullptr) {
@@ -126,6 +129,12 @@ void Encoder::Forward(const Context &ctx, const ForwardMode &mode, ConstView fea
         embedding_->Forward(ctx, mode, sub_shape, positions, x,
                             tape != nullptr ? &tape->embedding : nullptr,
                             running != nullptr ? running->embedding_.get() : nullptr));
+  }
+  if (route_network_ != nullptr) {
+    routes.state->decided = std::allocate_shared<const Tensor>(
+        CachingAllocator<Tensor>(),
+        route_network_->Forward(ctx, mode, sub_shape, x,
+                                tape != nullptr ? &tape->route_network : nullptr));
   }
   CachedVector<bool> exited;
   for (size_t i = 0; i < blocks_.size(); ++i) {
@@ -223,6 +232,10 @@ void Encoder::Backward(const Context &ctx, const Tape &tape, Tensor *dout, Tenso
       AddTo(ctx, 1, *dexit, *dout);
     }
   }
+  if (routing.ddecided.Cols() > 0) {
+    route_network_->Backward(ctx, tape.shape, tape.route_network, routing.ddecided,
+                             grad->route_network_.get());
+  }
   if (dembedding != nullptr) {
     embedding_->Backward(ctx, tape.shape, tape.positions, tape.embedding, grad->embedding_.get(),
                          dembedding);
@@ -248,7 +261,9 @@ StreamState Encoder::NewStream() const {
   }
   CheckSeesAll(config_, "a stream");
   StreamState state;
-  state.blocks.resize(blocks_.size() + static_cast<size_t>(EmbeddingNetwork::NumBlocks(config_)));
+  state.blocks.resize(blocks_.size() +
+                      static_cast<size_t>(EmbeddingNetwork::NumBlocks(config_) +
+                                          RouteNetwork::ShapeOf(config_).num_blocks));
   return state;
 }
 
@@ -261,6 +276,7 @@ void Encoder::VisitParams(ParamVisitor *v) {
     v->Scope("encoders." + std::to_string(i), &blocks_[i]);
   v->Scope("shared", &shared_);
   if (embedding_ != nullptr) v->Scope("embedding_network", embedding_.get());
+  if (route_network_ != nullptr) v->Scope("gate", ParamRole::kRouter, route_network_.get());
 }
 
 }  // namespace u2moe

@@ -3,6 +3,7 @@
 #include <type_traits>
 
 #include "moe/router-noisy-topk.h"
+#include "moe/router-read-me.h"
 #include "moe/router-rmoe.h"
 #include "moe/router-segment.h"
 #include "moe/router-shared-topk.h"
@@ -43,6 +44,7 @@ constexpr Row kRouters[] = {
     RowOf<SpeechMoeRouter>("speech-moe"),
     RowOf<SegmentRouter>("segment"),
     RowOf<SmearRouter>("smear"),
+    RowOf<ReadMeRouter>("read-me"),
 };
 
 const Row &Find(const std::string &name) {

@@ -27,7 +27,8 @@ class MixtureStack {
   };
 
   MixtureStack(int64_t dim, const FeedForwardConfig &config, int num_layers, float dropout = 0)
-      : has_embedding_(RouterTraitsOf(config.router).needs_embedding) {
+      : has_embedding_(RouterTraitsOf(config.router).needs_embedding),
+        is_decided_(RouterTraitsOf(config.router).decided_before) {
     for (int l = 0; l < num_layers; ++l)
       layers_.push_back(MakeFeedForward(dim, config, dropout, &shared_));
   }
@@ -39,6 +40,7 @@ class MixtureStack {
     routing->collect = true;
     // Something that depends on each row alone.
     if (has_embedding_) routing->embedding = std::make_shared<const Tensor>(*x);
+    if (is_decided_) routing->decided = std::make_shared<const Tensor>(*x);  // E = D
     call.state = routing;
     for (size_t l = 0; l < layers_.size(); ++l) {
       const Tensor in = *x;
@@ -75,7 +77,7 @@ class MixtureStack {
   FeedForward *Layer(size_t l) { return layers_[l].get(); }
 
  private:
-  bool has_embedding_;
+  bool has_embedding_, is_decided_;
   MixtureShared shared_;
   std::vector<std::unique_ptr<FeedForward>> layers_;
 };
@@ -84,7 +86,7 @@ class MixtureStack {
 struct RefRouter {
   const char *name;
   // scope: of the mixture ("layers.0."); *depth: RoutingState::depth, without rows before the
-  // first, or RoutingState::embedding.
+  // first, or RoutingState::embedding or decided.
   RefMatrix (*logits)(const RefParams &params, const std::string &scope, const RefMatrix &x,
                       RefMatrix *depth);
   // The weight whose row e makes the logit of expert e, from "layers.0." on or from "shared." on.
@@ -118,6 +120,11 @@ inline constexpr RefRouter kRefRouters[] = {
      "layers.0.gate.weight"},
     {"segment", nullptr, "layers.0.gate.weight"},  // segment-test has the reference
     {"smear", nullptr, "layers.0.gate.weight"},
+    {"read-me",
+     [](const RefParams &, const std::string &, const RefMatrix &, RefMatrix *decided) {
+       return *decided;
+     },
+     ""},
 };
 
 inline const RefRouter &RefRouterOf(const std::string &name) {
@@ -145,6 +152,7 @@ inline RefStack RefForward(const RefParams &params, const FeedForwardConfig &con
   RefStack result;
   RefMatrix depth;
   if (routing.embedding != nullptr) depth = RefMatrix(*routing.embedding);
+  if (routing.decided != nullptr) depth = RefMatrix(*routing.decided);
   for (size_t l = 0; l < routing.layers.size(); ++l) {
     const std::string scope = Cat("layers.", l, ".");
     const std::vector<int32_t> experts = ExpertsOf(routing.layers[l]);
