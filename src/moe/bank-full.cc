@@ -18,9 +18,9 @@ struct FullTape : BankTape {
 
 }  // namespace
 
-FullBank::FullBank(int64_t dim, const FeedForwardConfig &c, float dropout) {
+FullBank::FullBank(int64_t dim, const FeedForwardConfig &c, float dropout, bool output_bias) {
   for (int e = 0; e < c.num_experts; ++e)
-    experts_.emplace_back(dim, c.hidden_dim, c.activation, c.bias, dropout);
+    experts_.emplace_back(dim, c.hidden_dim, c.activation, c.bias, dropout, output_bias);
 }
 
 void FullBank::ForwardPacked(const Context &ctx, ConstView x, const DispatchPlan &plan,

@@ -14,7 +14,8 @@ namespace u2moe {
 // scatter. Experts without rows cost nothing.
 class FullBank : public ExpertBank {
  public:
-  FullBank(int64_t dim, const FeedForwardConfig &config, float dropout);
+  // output_bias: see DenseFeedForward.
+  FullBank(int64_t dim, const FeedForwardConfig &config, float dropout, bool output_bias = true);
 
   BankTraits Traits() const override { return {}; }
   int NumExperts() const override { return static_cast<int>(experts_.size()); }

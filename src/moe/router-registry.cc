@@ -2,6 +2,7 @@
 
 #include <type_traits>
 
+#include "moe/router-group-mlp.h"
 #include "moe/router-noisy-topk.h"
 #include "moe/router-rmoe.h"
 #include "moe/router-shared-topk.h"
@@ -38,6 +39,7 @@ constexpr Row kRouters[] = {
     RowOf<RmoeRouter>("rmoe"),
     RowOf<SharedTopKRouter>("shared-topk"),
     RowOf<NoisyTopKRouter>("noisy-topk"),
+    RowOf<GroupMlpRouter>("group-mlp"),
 };
 
 const Row &Find(const std::string &name) {
