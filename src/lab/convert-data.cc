@@ -8,6 +8,9 @@
 #include "lab/route-report.h"
 #include "model/mixture-names.h"
 #include "modelfile/model-file.h"
+#include "ops/activation.h"
+#include "ops/elementwise.h"
+#include "tensor/gemm.h"
 
 namespace u2moe {
 namespace {
@@ -131,6 +134,16 @@ std::map<std::string, Tensor> FeedForwardInputs(const Context &ctx, AsrModel *mo
     inputs.emplace(p.Name(), std::move(x));
   }
   return inputs;
+}
+
+Tensor HiddenActivity(const Context &ctx, const TensorsByName &tensors, const std::string &layer,
+                      Activation f, ConstView x) {
+  const Tensor &w = tensors[layer + ".w_1.weight"];
+  Tensor activity(x.Rows(), w.Rows());
+  Gemm(ctx, 1, x, Trans::kNo, w, Trans::kYes, 0, activity);
+  if (tensors.Has(layer + ".w_1.bias")) AddRowVector(ctx, tensors[layer + ".w_1.bias"], activity);
+  ActivationForward(ctx, f, activity, activity);
+  return activity;
 }
 
 }  // namespace u2moe

@@ -42,6 +42,10 @@ std::map<std::string, Tensor> FeedForwardInputs(const Context &ctx, AsrModel *mo
                                                 const ConvertData &data, int64_t max_rows,
                                                 uint64_t seed);
 
+// f(w_1 x + b_1) of a dense layer: [N, hidden].
+Tensor HiddenActivity(const Context &ctx, const TensorsByName &tensors, const std::string &layer,
+                      Activation f, ConstView x);
+
 }  // namespace u2moe
 
 #endif  // U2MOE_LAB_CONVERT_DATA_H_

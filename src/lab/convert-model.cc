@@ -53,6 +53,11 @@ constexpr Row kMethods[] = {
      "factors of model and hidden dimension, and a bound of the bonds"},
     {"materialise", MaterialiseExperts, 1, Wants::kNothing, "",
      "experts that are chains of tensors become whole ones: the same, faster and larger"},
+    {"ladimo", FitMixtures, 1, Wants::kData,
+     "num-experts experts-per-frame mixture expert-dim max-rows layer-epochs layer-rate seed",
+     "each dense layer becomes a mixture of narrower experts, which learns on data to give what "
+     "the "
+     "layer gave (arXiv 2408.04278); moe-calibrate then finds where one expert will do"},
 };
 
 const Row &Find(const std::string &method) {
@@ -95,6 +100,9 @@ void VisitOptions(Options *o, Fn fn) {
   fn("max-rows", &o->max_rows, "rows of each layer that are kept of the data");
   fn("router-epochs", &o->router_epochs, "passes over these rows that train a layer's router");
   fn("router-rate", &o->router_rate, "learning rate of Adam for the routers");
+  fn("expert-dim", &o->expert_dim, "neurons of an expert; 0: 0.4 times those of the dense layer");
+  fn("layer-epochs", &o->layer_epochs, "passes over the rows that train a layer");
+  fn("layer-rate", &o->layer_rate, "learning rate of Adam for the layers");
   fn("seed", &o->seed, "of all that is random");
 }
 
@@ -138,6 +146,9 @@ void ConvertOptions::Check(const OptionParser &po) const {
   range("max-rows", max_rows, 1, 1 << 24);
   range("router-epochs", router_epochs, 0, 1 << 16);
   range("router-rate", router_rate, 0, 10);
+  range("expert-dim", expert_dim, 0, 1 << 20);
+  range("layer-epochs", layer_epochs, 0, 1 << 16);
+  range("layer-rate", layer_rate, 0, 10);
   if (by != "count" && by != "gate") throw UsageError("--by=", by, ": expected count or gate");
 }
 

@@ -26,6 +26,8 @@ struct ConvertOptions {
   std::string split = "k-means";
   int32_t max_rows = 20000, router_epochs = 30;
   float router_rate = 0.01f;
+  int32_t expert_dim = 0, layer_epochs = 10;
+  float layer_rate = 1e-3f;
   int32_t seed = 1;
 
   void Register(OptionParser *po);
@@ -57,7 +59,7 @@ std::unique_ptr<AsrModel> ConvertModel(const Context &ctx, const ConvertOptions 
 using Conversion = std::unique_ptr<AsrModel>(const Context &ctx, const ConvertOptions &opts,
                                              const ConvertInput &in);
 Conversion UpcycleModel, PruneExperts, MergeExperts, MixtureToDense, JoinTwoMixtures,
-    SplitDenseLayers, SwapToRelu, DecomposeDenseLayers, MaterialiseExperts;
+    SplitDenseLayers, SwapToRelu, DecomposeDenseLayers, MaterialiseExperts, FitMixtures;
 
 // What several of them need.
 

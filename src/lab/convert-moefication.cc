@@ -6,26 +6,9 @@
 #include "base/log.h"
 #include "lab/convert-model.h"
 #include "lab/neuron-split.h"
-#include "tensor/gemm.h"
 
 namespace u2moe {
 namespace {
-
-// relu(w_1 x + b_1) of a dense layer: [N, H].
-Tensor Activity(const Context &ctx, const TensorsByName &tensors, const std::string &layer,
-                ConstView x) {
-  const Tensor &w = tensors[layer + ".w_1.weight"];
-  Tensor activity(x.Rows(), w.Rows());
-  Gemm(ctx, 1, x, Trans::kNo, w, Trans::kYes, 0, activity);
-  const bool bias = tensors.Has(layer + ".w_1.bias");
-  for (int64_t t = 0; t < activity.Rows(); ++t) {
-    for (int64_t i = 0; i < activity.Cols(); ++i) {
-      const float b = bias ? tensors[layer + ".w_1.bias"].Data()[i] : 0;
-      activity(t, i) = std::max(0.f, activity(t, i) + b);
-    }
-  }
-  return activity;
-}
 
 // The neurons of group g, in their order, become expert g.
 void CopyGroups(const TensorsByName &from, const TensorsByName &to, const std::string &layer,
@@ -96,7 +79,7 @@ std::unique_ptr<AsrModel> SplitDenseLayers(const Context &ctx, const ConvertOpti
   for (const FeedForwardPlace &p : places) {
     const std::string name = p.Name();
     const Tensor &x = inputs.at(name), &w_1 = from[name + ".w_1.weight"];
-    const Tensor activity = Activity(ctx, from, name, x);
+    const Tensor activity = HiddenActivity(ctx, from, name, Activation::kRelu, x);
     const std::vector<int> group_of = Split(ctx, opts, w_1, activity, seed);
     CopyGroups(from, to, name, group_of, opts.num_experts);
     GroupRouterOptions training;

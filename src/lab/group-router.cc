@@ -6,6 +6,7 @@
 
 #include "base/rng.h"
 #include "lab/neuron-split.h"
+#include "ops/adam.h"
 #include "tensor/gemm.h"
 
 namespace u2moe {
@@ -23,29 +24,6 @@ Tensor LogitsOf(const Context &ctx, const GroupRouter &router, ConstView hidden)
   Gemm(ctx, 1, hidden, Trans::kNo, router.v2, Trans::kYes, 0, logits);
   return logits;
 }
-
-// Adam (arXiv 1412.6980) on one tensor.
-class AdamOf {
- public:
-  explicit AdamOf(const Tensor &t)
-      : mean_(static_cast<size_t>(t.Size())), square_(static_cast<size_t>(t.Size())) {}
-  void Step(double rate, const Tensor &grad, Tensor *t) {
-    constexpr double kBeta1 = 0.9, kBeta2 = 0.999, kEpsilon = 1e-8;
-    ++steps_;
-    const double a = 1 - std::pow(kBeta1, steps_), b = 1 - std::pow(kBeta2, steps_);
-    for (size_t i = 0; i < mean_.size(); ++i) {
-      const double g = static_cast<double>(grad.Data()[i]);
-      mean_[i] += (1 - kBeta1) * (g - mean_[i]);
-      square_[i] += (1 - kBeta2) * (g * g - square_[i]);
-      t->Data()[i] -=
-          static_cast<float>(rate * (mean_[i] / a) / (std::sqrt(square_[i] / b) + kEpsilon));
-    }
-  }
-
- private:
-  std::vector<double> mean_, square_;
-  int steps_ = 0;
-};
 
 Tensor TakeRows(ConstView x, const std::vector<int64_t> &rows, size_t begin, size_t end) {
   Tensor taken(static_cast<int64_t>(end - begin), x.Cols());
@@ -107,7 +85,8 @@ GroupRouter TrainGroupRouter(const Context &ctx, ConstView x, ConstView scores, 
   report->random = captured(random);
   report->router = report->centres = captured(GroupLogits(ctx, router, test));
   GroupRouter best = router, grad;
-  AdamOf adam1(router.v1), adam2(router.v2);
+  GroupRouter mean{Tensor::ZerosLike(router.v1), Tensor::ZerosLike(router.v2)}, square = mean;
+  int64_t step = 0;
   for (int epoch = 0; epoch < opts.num_epochs; ++epoch) {
     rng.Shuffle(&train);
     for (size_t begin = 0; begin < train.size(); begin += static_cast<size_t>(opts.batch_size)) {
@@ -116,8 +95,11 @@ GroupRouter TrainGroupRouter(const Context &ctx, ConstView x, ConstView scores, 
       const float most = *std::max_element(targets.Data(), targets.Data() + targets.Size());
       for (int64_t i = 0; most > 0 && i < targets.Size(); ++i) targets.Data()[i] /= most;
       GroupRouterLoss(ctx, router, TakeRows(unit, train, begin, end), targets, &grad);
-      adam1.Step(opts.learning_rate, grad.v1, &router.v1);
-      adam2.Step(opts.learning_rate, grad.v2, &router.v2);
+      ++step;
+      AdamUpdate(ctx, AdamOptions(), step, opts.learning_rate, 1, grad.v1, router.v1, mean.v1,
+                 square.v1);
+      AdamUpdate(ctx, AdamOptions(), step, opts.learning_rate, 1, grad.v2, router.v2, mean.v2,
+                 square.v2);
     }
     const double share = captured(GroupLogits(ctx, router, test));
     if (share <= report->router) continue;

@@ -83,7 +83,9 @@ check "materialises" convert --method=materialise "$tmp/mpo-trained" "$tmp/whole
 check "the same model" same "$tmp/mpo-trained" "$tmp/whole"
 check_fails "factors of another size" 2 'the products are not 8 and 8.*mpo-shape=2x2x2/2x2x2 will do' \
   convert --method=mpoe --num-experts=4 --mixture=mpo-shape=2x2x3/2x2x2 "$tmp/dense" "$tmp/never"
-for model in mpo groups up last pruned shares merged joined; do
+check "fits narrower experts" convert --method=ladimo --num-experts=3 --layer-epochs=2 "${data[@]}" "$tmp/dense" "$tmp/ladimo"
+check_equal "says how near" "$(grep -cE 'feed_forward.*experts of 3 of 8 neurons; squared error .* % before and .* % after' "$tmp/.check.err")" 6
+for model in ladimo mpo groups up last pruned shares merged joined; do
   check "$model goes through int8" nnet-quantize --print-args=false --weights=int8 "$tmp/$model" "$tmp/int8"
   check "and infers" nnet-forward --print-args=false "$tmp/int8" "ark:$tmp/feats" ark:/dev/null
   check "$model streams" nnet-forward --print-args=false --chunk-size=4 --streaming "$tmp/$model" "ark:$tmp/feats" ark:/dev/null

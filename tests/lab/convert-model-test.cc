@@ -482,6 +482,37 @@ TEST(Mpoe, IsTheDenseModel) {
   ExpectRefusal("those of bank mpo", Refusal(Method("materialise"), Random(Config(2), 22).get()));
 }
 
+// Experts of the layer's own width begin as the layer; narrower ones come nearer to it, each layer
+// by itself.
+TEST(Ladimo, LearnsTheLayer) {
+  const std::unique_ptr<AsrModel> dense = Random(Config(0), 23);
+  const ConvertData data = Data();
+  ConvertOptions copies = Method("ladimo", 3);
+  copies.expert_dim = 32;
+  copies.layer_epochs = 0;
+  EXPECT_LT(Difference(*dense, *Convert(copies, dense.get(), &data)), 2e-5);
+  ConvertOptions opts = Method("ladimo", 3);
+  opts.layer_epochs = 0;
+  const std::unique_ptr<AsrModel> begun = Convert(opts, dense.get(), &data);
+  EXPECT_EQ(begun->Config().encoder.ffn.hidden_dim, 13);
+  opts.layer_epochs = 60;
+  opts.layer_rate = 3e-3f;
+  const std::unique_ptr<AsrModel> fitted = Convert(opts, dense.get(), &data);
+  EXPECT_LT(Difference(*dense, *fitted), Difference(*dense, *begun));
+  opts.part = "last";
+  const std::unique_ptr<AsrModel> alone = Convert(opts, dense.get(), &data);
+  const TensorsByName a(fitted.get()), b(alone.get());
+  for (const char *name : {"experts.0.w_1.weight", "experts.2.w_2.bias", "gate.weight"}) {
+    const std::string tensor = Cat("encoder.encoders.1.feed_forward.", name);
+    EXPECT_EQ(MaxAbsDiff(a[tensor], b[tensor]), 0) << name;
+  }
+  opts.expert_dim = 33;
+  ExpectRefusal("is more than the 32 neurons", Refusal(opts, dense.get(), &data));
+  opts.expert_dim = 0;
+  opts.mixture = "router=rmoe";
+  ExpectRefusal("fits each layer alone", Refusal(opts, dense.get(), &data));
+}
+
 // m times as many experts of an m-th of the width, m times as many of them at work: the matrices
 // have as many parameters, all and active.
 TEST(FineGrained, EqualCounts) {
