@@ -31,11 +31,15 @@ OPENFST ?= $(call has_header,fst/fst.h)
 SENTENCEPIECE ?= $(call has_header,sentencepiece_processor.h)
 OPENFST := $(OPENFST)# asked once
 SENTENCEPIECE := $(SENTENCEPIECE)
+# METIS concerns one file, so its flag does.
+METIS ?= $(call has_header,metis.h)
+METIS := $(METIS)
+NEEDS_METIS := src/lab/neuron-split.cc
 CXXFLAGS_ALL += $(if $(OPENFST),-DU2MOE_OPENFST) $(if $(SENTENCEPIECE),-DU2MOE_SENTENCEPIECE)
 # SentencePiece before OpenFst: both export FLAGS_help. SentencePiece constructs an object there as it is loaded, which overwrites
 # what lies behind OpenFst's bool where that comes first; OpenFst never writes to it.
 LIBS := -lboost_program_options -lopenblas -lsndfile -lsoxr -lkissfft-float -lhwy -licuuc \
-  -Wl,--as-needed $(if $(SENTENCEPIECE),-lsentencepiece) $(if $(OPENFST),-lfst)
+  -Wl,--as-needed $(if $(SENTENCEPIECE),-lsentencepiece) $(if $(OPENFST),-lfst) $(if $(METIS),-lmetis)
 
 NEEDS_OPENFST := $(wildcard src/graph/*.cc src/lattice/*.cc src/decode/wfst-*.cc) \
   $(shell grep -lE '^\#include "(graph|lattice|decode/wfst-)' bin/*.cc tests/*/*.cc 2>/dev/null)
@@ -69,6 +73,7 @@ all: $(BINS) compile_commands.json  ## build all tools into build/<flavour>/bin
 	$(if $(OPENFST),,@echo "without OpenFst (package libfst-dev): ctc-decode --method=wfst and these tools are left out:" \
 	  $(patsubst bin/%.cc,%,$(filter bin/%,$(LEFT_OUT))))
 	$(if $(SENTENCEPIECE),,@echo "without SentencePiece (package libsentencepiece-dev): word pieces are left out")
+	$(if $(METIS),,@echo "without METIS (package libmetis-dev): moe-convert --split=co-activation is left out")
 
 help:  ## list the targets
 	@sed -nE 's/^([a-z-]+):[^#]*## *(.*)/  \1\t\2/p' Makefile | expand -t 12
@@ -93,7 +98,7 @@ FORCE:
 $(BUILD)/obj/%.o: %.cc $(BUILD)/.flags
 	@mkdir -p $(@D)
 	$(if $(Q),@echo "  CXX  $<")
-	$(Q)$(CCACHE) $(CXX) $(CXXFLAGS_ALL) $(if $(filter tests/%,$<),$(TEST_CXXFLAGS),$(if $(filter $(COLD),$<),$(COLD_CXXFLAGS))) -c $< -o $@
+	$(Q)$(CCACHE) $(CXX) $(CXXFLAGS_ALL) $(if $(METIS),$(if $(filter $(NEEDS_METIS),$<),-DU2MOE_METIS)) $(if $(filter tests/%,$<),$(TEST_CXXFLAGS),$(if $(filter $(COLD),$<),$(COLD_CXXFLAGS))) -c $< -o $@
 
 $(LIB): $(LIB_OBJ)
 $(SUPPORT_LIB): $(SUPPORT_OBJ)

@@ -14,9 +14,9 @@ struct DenseTape : FeedForwardTape {
 }  // namespace
 
 DenseFeedForward::DenseFeedForward(int64_t dim, int64_t hidden_dim, Activation activation,
-                                   bool bias, float dropout)
+                                   bool bias, float dropout, bool output_bias)
     : w_1_(dim, hidden_dim, bias),
-      w_2_(hidden_dim, dim, bias),
+      w_2_(hidden_dim, dim, bias && output_bias),
       activation_(activation),
       dropout_(dropout) {}
 

@@ -45,8 +45,9 @@ class FeedForward {
 // w_2 * dropout(f(w_1 * x + b_1)) + b_2; also one expert of a mixture.
 class DenseFeedForward : public FeedForward {
  public:
-  DenseFeedForward(int64_t dim, int64_t hidden_dim, Activation activation, bool bias,
-                   float dropout);
+  // bias: b_1 and, unless output_bias is false, b_2 are there.
+  DenseFeedForward(int64_t dim, int64_t hidden_dim, Activation activation, bool bias, float dropout,
+                   bool output_bias = true);
 
   void Forward(const Context &ctx, ConstView x, const LayerOutput &out,
                std::unique_ptr<FeedForwardTape> *tape, DropoutSeeds *dropout,

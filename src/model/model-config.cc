@@ -194,7 +194,10 @@ LayerPlaces DecoderPlaces(const DecoderConfig &d) {
 }
 
 double FfnFloats(const FeedForwardConfig &ffn, double dim) {
-  return 2 * dim * ffn.hidden_dim * std::max(1, ffn.num_experts);
+  if (ffn.bank == "mpo") return 0;  // as many as its bonds let there be
+  // Where choices are tied, fewer experts are there.
+  const int32_t experts = ffn.bank == "tied" ? ffn.num_shared_experts : ffn.num_experts;
+  return 2 * dim * ffn.hidden_dim * std::max(1, experts);
 }
 
 }  // namespace

@@ -19,10 +19,10 @@ struct FullTape : BankTape {
 
 }  // namespace
 
-FullBank::FullBank(int64_t dim, const FeedForwardConfig &c, float dropout)
+FullBank::FullBank(int64_t dim, const FeedForwardConfig &c, float dropout, bool output_bias)
     : dim_(dim), config_(c), merges_(RouterTraitsOf(c.router).merges) {
   for (int e = 0; e < c.num_experts; ++e)
-    experts_.emplace_back(dim, c.hidden_dim, c.activation, c.bias, dropout);
+    experts_.emplace_back(dim, c.hidden_dim, c.activation, c.bias, dropout, output_bias);
 }
 
 BankTraits FullBank::Traits() const {

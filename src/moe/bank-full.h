@@ -16,7 +16,8 @@ namespace u2moe {
 // experts then stay in floats that nothing packs.
 class FullBank : public ExpertBank {
  public:
-  FullBank(int64_t dim, const FeedForwardConfig &config, float dropout);
+  // output_bias: see DenseFeedForward.
+  FullBank(int64_t dim, const FeedForwardConfig &config, float dropout, bool output_bias = true);
 
   BankTraits Traits() const override;
   int NumExperts() const override { return static_cast<int>(experts_.size()); }

@@ -1,7 +1,10 @@
 #include "moe/bank-registry.h"
 
 #include "moe/bank-full.h"
+#include "moe/bank-mpo.h"
+#include "moe/bank-neuron-groups.h"
 #include "moe/bank-shared-routed.h"
+#include "moe/bank-tied.h"
 
 namespace u2moe {
 namespace {
@@ -18,8 +21,9 @@ struct Row {
 
 // Adding a bank is its own files and one row here.
 constexpr Row kBanks[] = {
-    {"full", Make<FullBank>},
-    {"shared-plus-routed", Make<SharedRoutedBank>},
+    {"full", Make<FullBank>}, {"shared-plus-routed", Make<SharedRoutedBank>},
+    {"tied", Make<TiedBank>}, {"neuron-groups", Make<NeuronGroupsBank>},
+    {"mpo", Make<MpoBank>},
 };
 
 }  // namespace

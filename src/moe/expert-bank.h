@@ -17,8 +17,10 @@ namespace u2moe {
 
 // What a bank promises; the battery of tests/moe checks it.
 struct BankTraits {
-  bool always_on = false;  // experts work on all rows, whatever the routes
-  bool can_merge = false;  // averages experts' parameters, for routers that want it
+  bool always_on = false;   // something works on all rows, whatever the routes
+  bool reads_gates = true;  // false: who is chosen has weight 1, and gates get no gradient
+  bool packs = true;        // false: its weights stay floats, as they are made of smaller tensors
+  bool can_merge = false;   // averages experts' parameters, for routers that want it
 };
 
 // What a bank's backward needs from its forward.

@@ -79,12 +79,21 @@ void CheckMixture(const FeedForwardConfig &c, const std::string &where, const st
     throw UsageError(where, prefix, "router-segment=", c.router_segment, " is outside 1 to ",
                      1 << 20);
   }
-  const bool shares = c.bank == "shared-plus-routed";
-  if (shares ? c.num_shared_experts < 1 || c.num_shared_experts > 1 << 14
-             : c.num_shared_experts != 0) {
+  if ((c.bank == "mpo") == c.mpo_shape.empty() || (c.bank != "mpo" && c.mpo_bond != 0)) {
+    throw UsageError(where, prefix, "bank=", c.bank,
+                     c.bank == "mpo" ? " needs " : " does not read ", prefix,
+                     "mpo-shape, factors of the model's and the hidden dimension as "
+                     "4x4x8/4x8x4",
+                     c.bank == "mpo" ? "" : ", nor mpo-bond");
+  }
+  if (c.mpo_bond < 0) throw UsageError(where, prefix, "mpo-bond=", c.mpo_bond, " is not 0 or more");
+  // Experts that are always on, or those that are left where choices are tied.
+  const bool tied = c.bank == "tied", shares = tied || c.bank == "shared-plus-routed";
+  const int most_shared = tied ? c.num_experts : shares ? 1 << 14 : 0;
+  if (c.num_shared_experts < (shares ? 1 : 0) || c.num_shared_experts > most_shared) {
     throw UsageError(where, prefix, "shared-experts=", c.num_shared_experts, " does not go with ",
-                     prefix, "bank=", c.bank, ", which has ", shares ? "1 to 16384" : "0",
-                     " of them");
+                     prefix, "bank=", c.bank, ", which has ",
+                     shares ? Cat("1 to ", most_shared) : "0", " of them");
   }
 }
 

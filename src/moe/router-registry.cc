@@ -4,6 +4,7 @@
 
 #include "moe/router-controls.h"
 #include "moe/router-expert-choice.h"
+#include "moe/router-group-mlp.h"
 #include "moe/router-noisy-topk.h"
 #include "moe/router-read-me.h"
 #include "moe/router-rmoe.h"
@@ -57,6 +58,7 @@ constexpr Row kRouters[] = {
     RowOf<SegmentRouter>("segment"),
     RowOf<SmearRouter>("smear"),
     RowOf<ReadMeRouter>("read-me"),
+    RowOf<GroupMlpRouter>("group-mlp"),
 };
 
 const Row &Find(const std::string &name) {

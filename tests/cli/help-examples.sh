@@ -107,6 +107,7 @@ PY
   cp train/tokens dev/tokens
   sed 's/ .*/ 3 4/' text >hyp.int
   nnet-init --units=units.txt --fbank-config=conf/fbank.conf conf/moe.conf final.safetensors
+  nnet-init --units=units.txt --num-experts=0 --fbank-config=conf/fbank.conf conf/moe.conf dense.safetensors
   local copy
   for copy in init model exp/18 exp/19; do cp final.safetensors $copy.safetensors; done
   nnet-average exp/18.safetensors exp/19.safetensors exp/final.safetensors

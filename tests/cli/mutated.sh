@@ -144,6 +144,7 @@ packed nnet-forward FILE ark:frames/good OUT
 model nnet-forward FILE ark:frames/good OUT
 model moe-route-stats FILE ark:frames/good
 model moe-calibrate FILE ark:frames/good x
+model moe-convert --method=prune --num-experts=2 --part=encoder --feats=ark:frames/good FILE x
 model nnet-train --epochs=1 --batch-size=2 FILE ark:frames/good ark:tokens x
 frames nnet-forward --streaming --chunk-size=2 model/good IN OUT
 frames moe-route-stats model/good IN

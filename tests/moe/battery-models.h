@@ -24,6 +24,7 @@ inline ModelConfig Model(const Subject &s) {
   c.encoder.ffn = c.decoder.ffn = s.config;
   c.encoder.ffn.activation = encoder;
   c.decoder.ffn.activation = decoder;
+  if (s.config.bank == "mpo") c.encoder.ffn.mpo_shape = c.decoder.ffn.mpo_shape = "2x4x2/2x1x2";
   c.decoder.num_blocks = 2;
   c.encoder.dynamic_chunk = s.Router().may_stream;
   if (s.Router().encoder_only) c.decoder.ffn.num_experts = 0;

@@ -39,6 +39,8 @@ inline FeedForwardConfig Config(const std::string &router, const std::string &ba
   c.router_layers = 1;
   c.bank = bank;
   if (bank == "shared-plus-routed") c.num_shared_experts = 2;
+  if (bank == "mpo") c.hidden_dim = 4, c.mpo_shape = "1x2x2/2x1x2";
+  if (bank == "tied") c.num_shared_experts = 4;  // none tied yet; see bank-tied-test.cc
   return c;
 }
 

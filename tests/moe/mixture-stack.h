@@ -11,7 +11,9 @@
 #include "layer/ref/feed-forward.h"
 #include "moe/aux-loss.h"
 #include "moe/feed-forward-factory.h"
+#include "moe/mpo-chain.h"
 #include "moe/ref/aux-loss.h"
+#include "moe/ref/mpo.h"
 #include "moe/ref/router.h"
 #include "moe/router-registry.h"
 #include "ops/elementwise.h"
@@ -157,6 +159,11 @@ inline constexpr RefRouter kRefRouters[] = {
        return *decided;
      },
      ""},
+    {"group-mlp",
+     [](const RefParams &params, const std::string &scope, const RefMatrix &x, RefMatrix *) {
+       return ref::GroupMlpLogits(params, scope, x);
+     },
+     "layers.0.gate.out.weight"},
 };
 
 inline const RefRouter &RefRouterOf(const std::string &name) {
@@ -178,6 +185,26 @@ inline std::vector<int32_t> ExpertsOf(const RoutedLayer &layer) {
   return {layer.routes.experts.begin(), layer.routes.experts.end()};
 }
 
+// The weights of an expert whose matrices are chains of tensors.
+inline void AddMpoWeights(const FeedForwardConfig &config, int64_t dim, const std::string &scope,
+                          const std::string &expert, RefParams *params) {
+  const MpoShapes shapes =
+      ParseMpoShapes(config.mpo_shape, dim, config.hidden_dim, config.mpo_bond);
+  for (const std::string matrix : {"w_1", "w_2"}) {
+    const MpoShape &shape = matrix == "w_1" ? shapes.w_1 : shapes.w_2;
+    std::vector<int64_t> rows, cols;
+    std::vector<const RefMatrix *> chain;
+    for (size_t k = 0; k < shape.Length(); ++k) {
+      rows.push_back(shape.Row(k));
+      cols.push_back(shape.Col(k));
+      chain.push_back(k == shape.Core()
+                          ? &params->at(Cat(scope, "shared_experts.", matrix, ".core"))
+                          : &params->at(Cat(scope, expert, ".", matrix, ".mpo.", k)));
+    }
+    (*params)[Cat(scope, expert, ".", matrix, ".weight")] = ref::ContractMpo(rows, cols, chain);
+  }
+}
+
 // The stack in double, given which experts each layer took, and numbers that its logits receive
 // beside (the noise of training).
 struct RefStack {
@@ -185,7 +212,7 @@ struct RefStack {
   std::vector<RefMatrix> logits, gates;
   double aux = 0;  // weighted sum of the losses
 };
-inline RefStack RefForward(const RefParams &params, const FeedForwardConfig &config,
+inline RefStack RefForward(RefParams params, const FeedForwardConfig &config,
                            const RoutingState &routing, const std::vector<RefMatrix> &offsets,
                            RefMatrix x) {
   const RefRouter &router = RefRouterOf(config.router);
@@ -199,9 +226,17 @@ inline RefStack RefForward(const RefParams &params, const FeedForwardConfig &con
     RefMatrix logits = router.logits != nullptr ? router.logits(params, scope, x, &depth)
                                                 : RefMatrix(x.rows, offsets[l].cols);
     for (size_t i = 0; i < logits.data.size(); ++i) logits.data[i] += offsets[l].data[i];
-    const RefMatrix gates = RefGates(config.router, logits, experts);
+    RefMatrix gates = RefGates(config.router, logits, experts);
+    result.gates.push_back(gates);
     RefMatrix y = x;
+    if (config.bank == "neuron-groups") {  // who is chosen has weight 1, and one bias is for all
+      for (double &gate : gates.data) gate = gate > 0 ? 1 : 0;
+      const RefMatrix &bias = params.at(scope + "output_bias");
+      for (size_t i = 0; i < y.data.size(); ++i)
+        y.data[i] += bias.data[i % static_cast<size_t>(y.cols)];
+    }
     const auto add = [&](const std::string &name, int64_t e) {
+      if (config.bank == "mpo") AddMpoWeights(config, x.cols, scope, name, &params);
       const RefMatrix out =
           ref::FeedForward(params, Cat(scope, name, "."), config.activation, x, RefMatrix());
       for (int64_t t = 0; t < x.rows; ++t) {
@@ -211,7 +246,8 @@ inline RefStack RefForward(const RefParams &params, const FeedForwardConfig &con
     for (int32_t e = 0; e < gates.cols; ++e) {
       if (std::count(experts.begin(), experts.end(), e) > 0) add(Cat("experts.", e), e);
     }
-    for (int i = 0; i < config.num_shared_experts; ++i) add(Cat("shared_experts.", i), -1);
+    const int always = config.bank == "shared-plus-routed" ? config.num_shared_experts : 0;
+    for (int i = 0; i < always; ++i) add(Cat("shared_experts.", i), -1);
     result.aux +=
         config.balance_weight * ref::BalanceLoss(logits, experts) +
         config.z_weight * ref::ZLoss(logits, experts) +
@@ -222,7 +258,6 @@ inline RefStack RefForward(const RefParams &params, const FeedForwardConfig &con
         config.topology_weight * ref::BalanceLoss(logits, experts) +
         config.entropy_weight * ref::EntropyLoss(logits, experts);
     result.logits.push_back(logits);
-    result.gates.push_back(gates);
     x = y;
   }
   result.y = x;

@@ -14,7 +14,8 @@ namespace u2moe {
 
 using RefParams = ref::Params<double>;
 
-// Normal random numbers times scale; positive ones for running variances.
+// Normal random numbers times scale; positive ones for running variances, zeros for maps of
+// experts.
 template <class Layer>
 void RandomizeParams(Rng *rng, Layer *layer, float scale = 0.5f) {
   ForEachParam(layer, [&](const std::string &name, Tensor *t, const ParamInit &, bool) {
@@ -24,6 +25,7 @@ void RandomizeParams(Rng *rng, Layer *layer, float scale = 0.5f) {
         random.Data()[i] = name.find("running_var") != std::string::npos
                                ? static_cast<float>(rng->Uniform(0.5, 2))
                                : scale * static_cast<float>(rng->Normal());
+        if (name.find("expert_map") != std::string::npos) random.Data()[i] = 0;
       }
       return random;
     }();

@@ -76,6 +76,19 @@ Matrix<Real> Joined(const Matrix<Real> &a, const Matrix<Real> &b) {
   return joined;
 }
 
+// arXiv 2110.01786: V2 tanh(V1 x / ||x||).
+template <class Real>
+Matrix<Real> GroupMlpLogits(const Params<Real> &p, const std::string &scope, Matrix<Real> x) {
+  for (int64_t t = 0; t < x.rows; ++t) {
+    Real square = 0;
+    for (int64_t d = 0; d < x.cols; ++d) square += x(t, d) * x(t, d);
+    for (int64_t d = 0; d < x.cols; ++d) x(t, d) /= square > 0 ? std::sqrt(square) : 1;
+  }
+  Matrix<Real> hidden = Linear(p, scope + "gate.hidden.", x);
+  for (Real &h : hidden.data) h = std::tanh(h);
+  return Linear(p, scope + "gate.out.", hidden);
+}
+
 }  // namespace ref
 }  // namespace u2moe
 

@@ -1,0 +1,597 @@
+// What conversions promise: equal models where mathematics says so, the right experts, messages for
+// models of the wrong kind.
+#include "lab/convert-model.h"
+
+#include <gtest/gtest.h>
+
+#include <numeric>
+
+#include "lab/expert-mean.h"
+#include "lab/route-report.h"
+#include "modelfile/model-file.h"
+#include "pipeline/encode.h"
+#include "support/layer-test.h"
+#include "support/small-model.h"
+
+namespace u2moe {
+namespace {
+
+ModelConfig Config(int num_experts, int experts_per_frame = 2) {
+  ModelOptions o = SmallModelOptions(2, num_experts);
+  o.experts_per_frame = experts_per_frame;
+  o.decoder_blocks = 2;
+  o.reverse_decoder_blocks = 1;
+  o.reverse_weight = 0.3f;
+  return o.Config();
+}
+
+std::unique_ptr<AsrModel> Random(const ModelConfig &config, uint64_t seed) {
+  auto model = std::make_unique<AsrModel>(config);
+  InitModel(model.get(), seed);
+  // Fresh experts differ little at the output.
+  Rng rng(seed);
+  ForEachParam(model.get(), [&](const std::string &name, Tensor *t, const ParamInit &, bool) {
+    if (name.find("feed_forward") == name.npos || name.find("expert_map") != name.npos) return;
+    for (int64_t i = 0; i < t->Size(); ++i) t->Data()[i] += 0.3f * static_cast<float>(rng.Normal());
+  });
+  return model;
+}
+
+const std::vector<std::vector<int32_t>> kTokens = {{1, 2, 3}, {4, 4}, {5, 6, 7, 8}};
+
+Tensor Feats(int utterance) {
+  Rng rng(100 + static_cast<uint64_t>(utterance));
+  return RandomTensor(&rng, 60 + 10 * utterance, 20);
+}
+
+ConvertData Data(bool tokens = true) {
+  ConvertData data;
+  data.has_tokens = tokens;
+  data.for_each = [tokens](const ConvertData::Use &use) {
+    for (int u = 0; u < 3; ++u) use(Feats(u), tokens ? &kTokens[static_cast<size_t>(u)] : nullptr);
+  };
+  return data;
+}
+
+// The largest difference of what two models make of the data: encoder and both decoders.
+double Difference(const AsrModel &a, const AsrModel &b) {
+  const Context ctx;
+  double worst = 0;
+  for (int u = 0; u < 3; ++u) {
+    std::vector<Tensor> outputs[2];
+    for (const AsrModel *m : {&a, &b}) {
+      std::vector<Tensor> *out = &outputs[m == &b];
+      out->push_back(EncodeUtterance(ctx, *m, Feats(u), EncodeOptions()));
+      const RaggedShape shape = RaggedShape::Single(out->front().Rows());
+      for (const bool right : {false, true}) {
+        const DecoderInput input =
+            MakeDecoderInput({kTokens[static_cast<size_t>(u)]}, {0}, 9, right);
+        Tensor logits;
+        // Fed with the first model's encoding, so that each part is seen by itself.
+        (right ? m->RightDecoder() : m->LeftDecoder())
+            .Forward(ctx, input, outputs[0][0], shape, nullptr, RouteCall(), &logits, nullptr);
+        out->push_back(logits);
+      }
+    }
+    for (size_t i = 0; i < outputs[0].size(); ++i)
+      worst = std::max<double>(worst, MaxAbsDiff(outputs[0][i], outputs[1][i]));
+  }
+  return worst;
+}
+
+std::unique_ptr<AsrModel> Convert(const ConvertOptions &opts, AsrModel *model,
+                                  const ConvertData *data = nullptr, AsrModel *other = nullptr) {
+  return ConvertModel(Context(), opts, {model, other, data});
+}
+
+ConvertOptions Method(const std::string &method, int num_experts = 0) {
+  ConvertOptions opts;
+  opts.method = method;
+  opts.num_experts = num_experts;
+  return opts;
+}
+
+std::string Refusal(const ConvertOptions &opts, AsrModel *model, const ConvertData *data = nullptr,
+                    AsrModel *other = nullptr) {
+  try {
+    Convert(opts, model, data, other);
+  } catch (const UsageError &e) {
+    return e.what();
+  }
+  return "none";
+}
+
+void ExpectRefusal(const std::string &what, const std::string &message) {
+  EXPECT_NE(message.find(what), message.npos) << message;
+}
+
+// T1 of every method that copies.
+TEST(Upcycle, IsTheDenseModel) {
+  const std::unique_ptr<AsrModel> dense = Random(Config(0), 1);
+  for (const char *mixture :
+       {"", "router=rmoe,router-dim=3", "router=shared-topk",
+        "router=noisy-topk,experts-per-frame=3", "bank=shared-plus-routed,shared-experts=2"}) {
+    ConvertOptions opts = Method("upcycle", 4);
+    opts.mixture = mixture;
+    const std::unique_ptr<AsrModel> moe = Convert(opts, dense.get());
+    EXPECT_EQ(moe->Config().encoder.NumMixtures(), 4) << mixture;
+    EXPECT_EQ(moe->Config().decoder.ffn.num_experts, 4) << mixture;
+    EXPECT_TRUE(moe->Config().encoder.layers.empty()) << mixture;
+    EXPECT_LT(Difference(*dense, *moe), 2e-5) << mixture;
+  }
+  ConvertOptions some = Method("upcycle", 3);
+  some.part = "last,decoders";
+  const std::unique_ptr<AsrModel> moe = Convert(some, dense.get());
+  EXPECT_EQ(moe->Config().encoder.NumMixtures(), 2);
+  EXPECT_EQ(moe->Config().encoder.FeedForwardOf(0, true).num_experts, 0);
+  EXPECT_LT(Difference(*dense, *moe), 2e-5);
+  // The rest of the layers, with another router.
+  ConvertOptions rest = Method("upcycle", 2);
+  rest.mixture = "router=switch,experts-per-frame=1";
+  EXPECT_EQ(Convert(rest, moe.get())->Config().encoder.FeedForwardOf(0, true).router, "switch");
+}
+
+TEST(Upcycle, NoiseAndGain) {
+  const std::unique_ptr<AsrModel> dense = Random(Config(0), 2);
+  ConvertOptions opts = Method("upcycle", 4);
+  opts.expert_noise = 0.1f;
+  opts.router_gain = 0.5f;
+  const std::unique_ptr<AsrModel> moe = Convert(opts, dense.get());
+  EXPECT_GT(Difference(*dense, *moe), 1e-3);
+  const std::string name = "encoder.encoders.1.feed_forward";
+  const TensorsByName to(moe.get()), from(dense.get());
+  const Tensor &w = from[name + ".w_1.weight"];
+  double square = 0, noise = 0;
+  for (int e = 0; e < 4; ++e) {
+    const Tensor &copy = to[Cat(name, ".experts.", e, ".w_1.weight")];
+    for (int64_t i = 0; i < w.Size(); ++i) {
+      square += w.Data()[i] * w.Data()[i];
+      noise += (copy.Data()[i] - w.Data()[i]) * (copy.Data()[i] - w.Data()[i]);
+    }
+  }
+  EXPECT_NEAR(std::sqrt(noise / square), 0.1, 0.01);
+  EXPECT_NE(to[name + ".experts.0.w_1.weight"](0, 0), to[name + ".experts.1.w_1.weight"](0, 0));
+  const double bound = 0.5 * std::sqrt(6.0 / (16 + 4));
+  double largest = 0;
+  const Tensor &gate = to[name + ".gate.weight"];
+  for (int64_t i = 0; i < gate.Size(); ++i)
+    largest = std::max<double>(largest, std::fabs(gate.Data()[i]));
+  EXPECT_LE(largest, bound + 1e-6);
+  EXPECT_GT(largest, 0.9 * bound);
+}
+
+// There and back: copies of a dense model have it as their mean, to the bit.
+TEST(ToDense, UndoesUpcycling) {
+  const std::unique_ptr<AsrModel> dense = Random(Config(0), 3);
+  const std::unique_ptr<AsrModel> moe = Convert(Method("upcycle", 4), dense.get());
+  for (const char *expert : {"mean", "2", "best"}) {
+    ConvertOptions opts = Method("to-dense");
+    opts.expert = expert;
+    const ConvertData data = Data();
+    const std::unique_ptr<AsrModel> back =
+        Convert(opts, moe.get(), std::string(expert) == "best" ? &data : nullptr);
+    EXPECT_EQ(Difference(*dense, *back), 0) << expert;
+    EXPECT_EQ(ContentHash(dense.get()), ContentHash(back.get())) << expert;
+  }
+}
+
+// A mixture of one expert is a dense layer.
+TEST(ToDense, OneExpert) {
+  const std::unique_ptr<AsrModel> moe = Random(Config(1, 1), 4);
+  EXPECT_LT(Difference(*moe, *Convert(Method("to-dense"), moe.get())), 2e-5);
+}
+
+TEST(ToDense, BestIsTheMostUsed) {
+  const std::unique_ptr<AsrModel> moe = Random(Config(4), 5);
+  const ConvertData data = Data();
+  ConvertOptions opts = Method("to-dense");
+  opts.expert = "best";
+  const std::unique_ptr<AsrModel> dense = Convert(opts, moe.get(), &data);
+  const auto use = MeasureExpertUse(Context(), moe.get(), FeedForwardPlaces(moe->Config()), data);
+  for (const auto &[name, u] : use) {
+    const size_t best =
+        static_cast<size_t>(std::max_element(u.count.begin(), u.count.end()) - u.count.begin());
+    EXPECT_EQ(MaxAbsDiff(TensorsByName(dense.get())[name + ".w_2.weight"],
+                         TensorsByName(moe.get())[Cat(name, ".experts.", best, ".w_2.weight")]),
+              0);
+  }
+}
+
+// Use is what the routers report, counted by hand.
+TEST(ExpertUse, IsWhatRoutersChoose) {
+  const std::unique_ptr<AsrModel> moe = Random(Config(4), 6);
+  const ConvertData data = Data();
+  const auto use = MeasureExpertUse(Context(), moe.get(), FeedForwardPlaces(moe->Config()), data);
+  EXPECT_EQ(use.size(), 4u + 3u);
+  std::vector<double> count(4), gate(4);
+  for (int u = 0; u < 3; ++u) {
+    const auto routes =
+        RouteUtterance(Context(), *moe, Feats(u), AttentionMask::Full(), nullptr, false);
+    const auto &d = routes.encoder[2];
+    for (size_t i = 0; i < d.experts.size(); ++i) {
+      ++count[static_cast<size_t>(d.experts[i])];
+      gate[static_cast<size_t>(d.experts[i])] += d.gates[i];
+    }
+  }
+  EXPECT_EQ(use.at("encoder.encoders.1.feed_forward_macaron").count, count);
+  EXPECT_EQ(use.at("encoder.encoders.1.feed_forward_macaron").gate, gate);
+}
+
+// Experts that are never chosen may go: no bit changes.
+TEST(Prune, UnusedExpertsAreNotMissed) {
+  for (const char *router : {"topk-softmax", "rmoe", "noisy-topk"}) {
+    ModelConfig config = Config(5);
+    config.encoder.ffn.router = config.decoder.ffn.router = router;
+    config.encoder.ffn.router_dim = config.decoder.ffn.router_dim = 3;
+    const std::unique_ptr<AsrModel> moe = Random(config, 7);
+    // The routers' rows of experts 1 and 3 become those of others, scaled below them where these
+    // are positive: not chosen before the others are.
+    const TensorsByName t(moe.get());
+    for (const FeedForwardPlace &p : FeedForwardPlaces(config)) {
+      Tensor &rows = t[p.Name() + RouterRows("prune", p, p.Config(config))[0]];
+      for (const int64_t e : {1, 3}) {
+        for (int64_t d = 0; d < rows.Cols(); ++d)
+          rows(e, d) = (rows(0, d) + rows(2, d) + rows(4, d)) / 3;
+      }
+    }
+    const ConvertData data = Data();
+    ConvertOptions opts = Method("prune");
+    opts.min_share = 1e-6f;
+    const std::unique_ptr<AsrModel> fewer = Convert(opts, moe.get(), &data);
+    const auto use = MeasureExpertUse(Context(), moe.get(), FeedForwardPlaces(config), data);
+    int dropped = 0;
+    for (const FeedForwardPlace &p : FeedForwardPlaces(fewer->Config())) {
+      const auto &count = use.at(p.Name()).count;
+      const int used = static_cast<int>(
+          std::count_if(count.begin(), count.end(), [](double c) { return c > 0; }));
+      if (p.part == FeedForwardPlace::Part::kEncoder) {
+        EXPECT_EQ(p.Config(fewer->Config()).num_experts, std::max(2, used)) << p.Name();
+      }
+      dropped += 5 - p.Config(fewer->Config()).num_experts;
+    }
+    EXPECT_GT(dropped, 0);
+    EXPECT_EQ(Difference(*moe, *fewer), 0) << router;
+    EXPECT_LT(fewer->NumParams(), moe->NumParams());
+  }
+}
+
+// The same as the router told that the others are closed.
+TEST(Prune, KeepsTheMostUsed) {
+  const std::unique_ptr<AsrModel> moe = Random(Config(6), 8);
+  const ConvertData data = Data();
+  for (const char *by : {"count", "gate"}) {
+    ConvertOptions opts = Method("prune", 3);
+    opts.by = by;
+    const std::unique_ptr<AsrModel> pruned = Convert(opts, moe.get(), &data);
+    EXPECT_EQ(pruned->Config().encoder.ffn.num_experts, 3);
+    const auto use = MeasureExpertUse(Context(), moe.get(), FeedForwardPlaces(moe->Config()), data);
+    const TensorsByName from(moe.get()), to(pruned.get());
+    for (const auto &[name, u] : use) {
+      const std::vector<double> &values = opts.by == "gate" ? u.gate : u.count;
+      std::vector<int> order(6);
+      std::iota(order.begin(), order.end(), 0);
+      std::stable_sort(order.begin(), order.end(), [&](int a, int b) {
+        return values[static_cast<size_t>(a)] > values[static_cast<size_t>(b)];
+      });
+      order.resize(3);
+      std::sort(order.begin(), order.end());
+      for (size_t e = 0; e < 3; ++e) {
+        EXPECT_EQ(MaxAbsDiff(to[Cat(name, ".experts.", e, ".w_1.weight")],
+                             from[Cat(name, ".experts.", order[e], ".w_1.weight")]),
+                  0);
+        for (int64_t d = 0; d < 16; ++d)
+          EXPECT_EQ(to[name + ".gate.weight"](static_cast<int64_t>(e), d),
+                    from[name + ".gate.weight"](order[e], d));
+      }
+    }
+  }
+  ConvertOptions listed = Method("prune");
+  listed.keep = "4,0,1";
+  const std::unique_ptr<AsrModel> pruned = Convert(listed, moe.get());
+  EXPECT_EQ(MaxAbsDiff(TensorsByName(pruned.get())["decoder.right_decoder.decoders.0.feed_forward."
+                                                   "experts.2.w_1.weight"],
+                       TensorsByName(moe.get())["decoder.right_decoder.decoders.0.feed_forward."
+                                                "experts.4.w_1.weight"]),
+            0);
+}
+
+// Experts 0 and 2, and 1 and 3, become the same but for the order of their neurons, and their
+// routers' rows alike.
+void MakeTwins(AsrModel *moe, Rng *rng) {
+  const TensorsByName t(moe);
+  for (const FeedForwardPlace &p : FeedForwardPlaces(moe->Config())) {
+    const std::string name = p.Name();
+    for (int e = 0; e < 2; ++e) {
+      const std::string a = Cat(name, ".experts.", e), b = Cat(name, ".experts.", e + 2);
+      std::vector<int64_t> order(32);
+      std::iota(order.begin(), order.end(), 0);
+      rng->Shuffle(&order);
+      CopyFeedForward(t, a, t, b);
+      for (int64_t i = 0; i < 32; ++i) {
+        const int64_t from = order[static_cast<size_t>(i)];
+        for (int64_t d = 0; d < 16; ++d) {
+          t[b + ".w_1.weight"](i, d) = t[a + ".w_1.weight"](from, d);
+          t[b + ".w_2.weight"](d, i) = t[a + ".w_2.weight"](d, from);
+        }
+        t[b + ".w_1.bias"].Data()[i] = t[a + ".w_1.bias"].Data()[from];
+      }
+      Tensor &gate = t[name + ".gate.weight"];
+      for (int64_t d = 0; d < 16; ++d)
+        gate(e + 2, d) = 1.5f * gate(e, d) + 0.01f * static_cast<float>(rng->Normal());
+    }
+  }
+}
+
+TEST(Merge, EqualExpertsAreOne) {
+  Rng rng(9);
+  const std::unique_ptr<AsrModel> moe = Random(Config(4), 9);
+  MakeTwins(moe.get(), &rng);
+  const ConvertData data = Data();
+  for (const ConvertData *use : {static_cast<const ConvertData *>(nullptr), &data}) {
+    const std::unique_ptr<AsrModel> merged = Convert(Method("merge", 2), moe.get(), use);
+    EXPECT_EQ(merged->Config().encoder.ffn.bank, "tied");
+    EXPECT_EQ(merged->Config().encoder.ffn.num_experts, 4);
+    EXPECT_EQ(merged->Config().encoder.ffn.num_shared_experts, 2);
+    EXPECT_LT(Difference(*moe, *merged), 2e-5);
+    EXPECT_LT(merged->NumParams(), moe->NumParams());
+    // And with policies, whose choices are the router's.
+    ExpertPolicy policy;
+    policy.encoder_skip.assign(4, 0.6f);
+    moe->SetPolicy(policy);
+    merged->SetPolicy(policy);
+    EXPECT_LT(Difference(*moe, *merged), 2e-5);
+    moe->SetPolicy(ExpertPolicy());
+  }
+  // Without matching the neurons, the mean of twins is no twin.
+  ConvertOptions plain = Method("merge", 2);
+  plain.align = false;
+  EXPECT_GT(Difference(*moe, *Convert(plain, moe.get())), 1e-2);
+  // To one expert, then to a dense layer.
+  const std::unique_ptr<AsrModel> one = Convert(Method("merge", 1), moe.get());
+  EXPECT_LT(Difference(*one, *Convert(Method("to-dense"), one.get(), &data)), 2e-5);
+  // To as many as there are: nothing changes.
+  EXPECT_LT(Difference(*moe, *Convert(Method("merge", 4), moe.get())), 2e-5);
+}
+
+TEST(Merge, GroupsOfLikeRows) {
+  Tensor rows(5, 2);
+  const float values[] = {1, 0, 0, 1, 2, 0.1f, 0, 3, -1, -1};
+  std::copy(std::begin(values), std::end(values), rows.Data());
+  EXPECT_EQ(GroupAlike(rows, 5), (std::vector<int>{0, 1, 2, 3, 4}));
+  EXPECT_EQ(GroupAlike(rows, 4), (std::vector<int>{0, 1, 2, 1, 3}));
+  EXPECT_EQ(GroupAlike(rows, 3), (std::vector<int>{0, 1, 0, 1, 2}));
+  EXPECT_EQ(GroupAlike(rows, 1), (std::vector<int>{0, 0, 0, 0, 0}));
+}
+
+// The top 2k of a model joined with itself are its top k, twice.
+TEST(Join, AModelWithItself) {
+  for (const char *router : {"topk-softmax", "rmoe"}) {
+    ModelConfig config = Config(4);
+    config.encoder.ffn.router = config.decoder.ffn.router = router;
+    config.encoder.ffn.router_dim = config.decoder.ffn.router_dim = 3;
+    const std::unique_ptr<AsrModel> moe = Random(config, 10);
+    const std::unique_ptr<AsrModel> joined = Convert(Method("aoe"), moe.get(), nullptr, moe.get());
+    EXPECT_EQ(joined->Config().encoder.ffn.num_experts, 8);
+    EXPECT_EQ(joined->Config().encoder.ffn.experts_per_frame, 4);
+    EXPECT_LT(Difference(*moe, *joined), 2e-5) << router;
+  }
+}
+
+TEST(Join, OfTwo) {
+  const std::unique_ptr<AsrModel> a = Random(Config(2), 11), b = Random(Config(2), 12);
+  const std::unique_ptr<AsrModel> joined = Convert(Method("aoe"), a.get(), nullptr, b.get());
+  const TensorsByName x(a.get()), y(b.get()), z(joined.get());
+  const std::string name = "encoder.encoders.0.feed_forward";
+  EXPECT_EQ(MaxAbsDiff(z[name + ".experts.3.w_1.weight"], y[name + ".experts.1.w_1.weight"]), 0);
+  EXPECT_EQ(z[name + ".gate.weight"](1, 5), x[name + ".gate.weight"](1, 5));
+  EXPECT_EQ(z[name + ".gate.weight"](2, 5), y[name + ".gate.weight"](0, 5));
+  EXPECT_FLOAT_EQ(z["ctc.ctc_lo.weight"](3, 4),
+                  (x["ctc.ctc_lo.weight"](3, 4) + y["ctc.ctc_lo.weight"](3, 4)) / 2);
+}
+
+ModelConfig ReluConfig() {
+  ModelConfig config = Config(0);
+  config.encoder.ffn.activation = Activation::kRelu;
+  return config;
+}
+
+// All groups of neurons at work are the dense layer, biases included.
+TEST(Moefication, AllGroupsAreTheDenseModel) {
+  const std::unique_ptr<AsrModel> dense = Random(ReluConfig(), 18);
+  const ConvertData data = Data();
+  for (const char *split : {"k-means", "random"}) {
+    ConvertOptions opts = Method("moefication", 8);
+    opts.experts_per_frame = 8;
+    opts.router_epochs = 1;
+    opts.split = split;
+    const std::unique_ptr<AsrModel> groups = Convert(opts, dense.get(), &data);
+    EXPECT_EQ(groups->Config().encoder.ffn.bank, "neuron-groups");
+    EXPECT_EQ(groups->Config().encoder.ffn.hidden_dim, 4);
+    EXPECT_LT(Difference(*dense, *groups), 2e-5) << split;
+    // No parameter but the routers' is new.
+    EXPECT_EQ(groups->NumParams() - dense->NumParams(), 7 * (16 * 8 + 8 * 8));
+  }
+  // Fewer groups are nearer to it than random ones.
+  ConvertOptions some = Method("moefication", 8);
+  some.experts_per_frame = 6;
+  const std::unique_ptr<AsrModel> trained = Convert(some, dense.get(), &data);
+  EXPECT_GT(Difference(*dense, *trained), 1e-3);
+}
+
+// What goes into a dense layer: with the layer's weights it gives what the network gives.
+TEST(FeedForwardInputs, AreTheRowsOfTheLayer) {
+  const std::unique_ptr<AsrModel> dense = Random(ReluConfig(), 19);
+  const ConvertData data = Data();
+  const std::vector<FeedForwardPlace> places = ChoosePlaces(dense->Config(), "all");
+  const auto all = FeedForwardInputs(Context(), dense.get(), places, data, 100000, 1);
+  // Frames of the three utterances after subsampling by 4, and tokens with the start.
+  int64_t frames = 0;
+  for (int u = 0; u < 3; ++u) frames += dense->Encoder().OutLength(60 + 10 * u);
+  EXPECT_EQ(all.at("encoder.encoders.1.feed_forward").Rows(), frames);
+  EXPECT_EQ(all.at("decoder.left_decoder.decoders.1.feed_forward").Rows(), 3 + 2 + 4 + 3);
+  const auto few = FeedForwardInputs(Context(), dense.get(), places, data, 10, 1);
+  EXPECT_EQ(few.at("encoder.encoders.1.feed_forward").Rows(), 10);
+  // The input of the first layer is a norm's output: with its gain and bias undone, mean 0 and
+  // variance 1.
+  const TensorsByName t(dense.get());
+  const Tensor &x = all.at("encoder.encoders.0.feed_forward_macaron");
+  for (int64_t r = 0; r < x.Rows(); ++r) {
+    double sum = 0, square = 0;
+    for (int64_t d = 0; d < 16; ++d) {
+      const double v = (x(r, d) - t["encoder.encoders.0.norm_ff_macaron.bias"].Data()[d]) /
+                       t["encoder.encoders.0.norm_ff_macaron.weight"].Data()[d];
+      sum += v;
+      square += v * v;
+    }
+    EXPECT_NEAR(sum, 0, 1e-3);
+    EXPECT_NEAR(square / 16, 1, 1e-2);
+  }
+  // A mixture of the layer alone makes no difference to the layers behind: they see the same.
+  ConvertOptions relu = Method("relu");
+  const std::unique_ptr<AsrModel> swish = Random(Config(0), 19);
+  EXPECT_EQ(Convert(relu, swish.get())->Config().encoder.ffn.activation, Activation::kRelu);
+  ExpectRefusal("have ReLU already", Refusal(relu, dense.get()));
+}
+
+// Chains of tensors at full rank are the dense layers, and whole experts again are the chains.
+TEST(Mpoe, IsTheDenseModel) {
+  const std::unique_ptr<AsrModel> dense = Random(Config(0), 20);
+  for (const char *shape : {"", "mpo-shape=4x2x2/4x4x2"}) {
+    ConvertOptions opts = Method("mpoe", 3);
+    opts.mixture = shape;
+    const std::unique_ptr<AsrModel> mpo = Convert(opts, dense.get());
+    EXPECT_EQ(mpo->Config().encoder.ffn.bank, "mpo");
+    EXPECT_LT(Difference(*dense, *mpo), 5e-5) << shape;
+    // Each expert on its own once they differ.
+    Rng rng(21);
+    ForEachParam(mpo.get(), [&](const std::string &name, Tensor *t, const ParamInit &, bool) {
+      if (name.find(".mpo.") == name.npos) return;
+      for (int64_t i = 0; i < t->Size(); ++i)
+        t->Data()[i] += 0.1f * static_cast<float>(rng.Normal());
+    });
+    const std::unique_ptr<AsrModel> whole = Convert(Method("materialise"), mpo.get());
+    EXPECT_EQ(whole->Config().encoder.ffn.bank, "full");
+    EXPECT_GT(Difference(*dense, *whole), 1e-2);
+    EXPECT_LT(Difference(*mpo, *whole), 5e-5) << shape;
+  }
+  ConvertOptions cut = Method("mpoe", 3);
+  cut.mixture = "mpo-bond=2";
+  EXPECT_LT(Convert(cut, dense.get())->NumParams(), dense->NumParams());
+  cut.mixture = "mpo-shape=4x2x2/4x4x3";
+  ExpectRefusal("the products are not 16 and 32", Refusal(cut, dense.get()));
+  ExpectRefusal("those of bank mpo", Refusal(Method("materialise"), Random(Config(2), 22).get()));
+}
+
+// Experts of the layer's own width begin as the layer; narrower ones come nearer to it, each layer
+// by itself.
+TEST(Ladimo, LearnsTheLayer) {
+  const std::unique_ptr<AsrModel> dense = Random(Config(0), 23);
+  const ConvertData data = Data();
+  ConvertOptions copies = Method("ladimo", 3);
+  copies.expert_dim = 32;
+  copies.layer_epochs = 0;
+  EXPECT_LT(Difference(*dense, *Convert(copies, dense.get(), &data)), 2e-5);
+  ConvertOptions opts = Method("ladimo", 3);
+  opts.layer_epochs = 0;
+  const std::unique_ptr<AsrModel> begun = Convert(opts, dense.get(), &data);
+  EXPECT_EQ(begun->Config().encoder.ffn.hidden_dim, 13);
+  opts.layer_epochs = 60;
+  opts.layer_rate = 3e-3f;
+  const std::unique_ptr<AsrModel> fitted = Convert(opts, dense.get(), &data);
+  EXPECT_LT(Difference(*dense, *fitted), Difference(*dense, *begun));
+  opts.part = "last";
+  const std::unique_ptr<AsrModel> alone = Convert(opts, dense.get(), &data);
+  const TensorsByName a(fitted.get()), b(alone.get());
+  for (const char *name : {"experts.0.w_1.weight", "experts.2.w_2.bias", "gate.weight"}) {
+    const std::string tensor = Cat("encoder.encoders.1.feed_forward.", name);
+    EXPECT_EQ(MaxAbsDiff(a[tensor], b[tensor]), 0) << name;
+  }
+  opts.expert_dim = 33;
+  ExpectRefusal("is more than the 32 neurons", Refusal(opts, dense.get(), &data));
+  opts.expert_dim = 0;
+  opts.mixture = "router=rmoe";
+  ExpectRefusal("fits each layer alone", Refusal(opts, dense.get(), &data));
+}
+
+// m times as many experts of an m-th of the width, m times as many of them at work: the matrices
+// have as many parameters, all and active.
+TEST(FineGrained, EqualCounts) {
+  const auto counts = [](int m) {
+    ModelOptions o = SmallModelOptions(1, 4 * m);
+    o.experts_per_frame = 2 * m;
+    o.hidden_dim = 32 / m;
+    AsrModel model(o.Config());
+    double all = 0, active = 0;
+    ForEachParamOrPacked(
+        &model, [](const ParamInfo &, Tensor *) {},
+        [&](const ParamInfo &info, Tensor *t, PackedMatrix *) {
+          if (info.use.role != ParamRole::kExpert) return;
+          all += static_cast<double>(t->Size());
+          active += info.use.share * static_cast<double>(t->Size());
+        });
+    return std::make_pair(all, active);
+  };
+  EXPECT_EQ(counts(1), counts(2));
+  EXPECT_EQ(counts(1), counts(4));
+  EXPECT_EQ(counts(1).first, 2 * counts(1).second);
+}
+
+TEST(Convert, RefusesTheWrongKind) {
+  const std::unique_ptr<AsrModel> dense = Random(Config(0), 13), moe = Random(Config(4), 14);
+  const ConvertData data = Data(), no_tokens = Data(false);
+  ExpectRefusal("is for mixtures, but the model has none",
+                Refusal(Method("prune", 2), dense.get()));
+  ExpectRefusal("is for dense layers, but the model has none",
+                Refusal(Method("upcycle", 2), moe.get()));
+  ExpectRefusal("needs --num-experts", Refusal(Method("upcycle"), dense.get()));
+  ExpectRefusal("needs data", Refusal(Method("prune", 2), moe.get()));
+  ExpectRefusal("either --num-experts", Refusal(Method("prune"), moe.get(), &data));
+  ExpectRefusal("so many must stay", Refusal(Method("prune", 1), moe.get(), &data));
+  ExpectRefusal("so many must stay", Refusal(Method("prune", 5), moe.get(), &data));
+  ExpectRefusal("give --tokens", Refusal(Method("prune", 2), moe.get(), &no_tokens));
+  ExpectRefusal("--feats is not read", Refusal(Method("upcycle", 2), dense.get(), &data));
+  ExpectRefusal("of which 1 to 4 can be left", Refusal(Method("merge", 5), moe.get()));
+  ConvertOptions opts = Method("prune");
+  opts.keep = "0,x";
+  ExpectRefusal("'x' is no number", Refusal(opts, moe.get()));
+  opts.keep = "0,4";
+  ExpectRefusal("are 0 to 3", Refusal(opts, moe.get()));
+  opts = Method("moefication", 4);
+  ExpectRefusal("needs data", Refusal(opts, dense.get()));
+  ExpectRefusal("convert with --method=relu", Refusal(opts, dense.get(), &data));
+  opts.part = "decoders";
+  opts.num_experts = 5;
+  ExpectRefusal("does not divide the 32 neurons", Refusal(opts, dense.get(), &data));
+  ExpectRefusal("these do: 1, 2, 4, 8, 16, 32", Refusal(opts, dense.get(), &data));
+  opts = Method("to-dense");
+  opts.expert = "4";
+  ExpectRefusal("are 0 to 3", Refusal(opts, moe.get()));
+  opts = Method("upcycle", 4);
+  opts.mixture = "hidden-dim=7";
+  ExpectRefusal("have the hidden-dim", Refusal(opts, dense.get()));
+  opts.mixture = "router=best";
+  ExpectRefusal("router=best is unknown", Refusal(opts, dense.get()));
+  opts.mixture.clear();
+  opts.part = "left";
+  ExpectRefusal("'left' is none of all, encoder", Refusal(opts, dense.get()));
+  const std::unique_ptr<AsrModel> five = Random(Config(5), 15);
+  ExpectRefusal("num-experts: 4 and 5", Refusal(Method("aoe"), moe.get(), nullptr, five.get()));
+  ModelConfig config = Config(4, 1);
+  config.encoder.ffn.router = config.decoder.ffn.router = "switch";
+  const std::unique_ptr<AsrModel> top_one = Random(config, 16);
+  ExpectRefusal("takes at most 1", Refusal(Method("aoe"), top_one.get(), nullptr, top_one.get()));
+  config.encoder.ffn.router = config.decoder.ffn.router = "shared-topk";
+  const std::unique_ptr<AsrModel> shared = Random(config, 17);
+  ExpectRefusal("shared-topk, belongs to which expert", Refusal(Method("merge", 2), shared.get()));
+  EXPECT_THROW(Convert(Method("prune", 2), moe.get(),
+                       [] {
+                         static ConvertData none;
+                         none.has_tokens = true;
+                         none.for_each = [](const ConvertData::Use &) {};
+                         return &none;
+                       }()),
+               DataError);
+}
+
+}  // namespace
+}  // namespace u2moe
