@@ -32,7 +32,10 @@ Encoder::Encoder(const EncoderConfig &c)
       embed_(c.feature_dim, c.model_dim, c.subsampling),
       after_norm_(c.model_dim) {
   for (int i = 0; i < c.num_blocks; ++i) blocks_.emplace_back(c, i, &shared_);
-  if (EmbeddingNetwork::NumBlocks(c) > 0) embedding_ = std::make_unique<EmbeddingNetwork>(c);
+  const int32_t embedding_blocks = EmbeddingNetwork::NumBlocks(c);
+  if (embedding_blocks > 0) embedding_ = std::make_unique<EmbeddingNetwork>(c);
+  if (RouteNetwork::ShapeOf(c).num_blocks > 0)
+    route_network_ = std::make_unique<RouteNetwork>(c, c.num_blocks + embedding_blocks);
 }
 
 PositionRows Encoder::Positions(const Context &ctx, const ForwardMode &mode,
@@ -112,7 +115,7 @@ void Encoder::Forward(const Context &ctx, const ForwardMode &mode, ConstView fea
   routes.sequences = sequences;
   routes.state = mode.routing != nullptr ? mode.routing : &own_routing;
   routes.state->depth = Tensor();
-  routes.state->embedding = nullptr;
+  routes.state->embedding = routes.state->decided = nullptr;
   routes.chunk = ChunkOf(mode);
   if (embedding_ != nullptr) {
     routes.state->embedding = std::allocate_shared<const Tensor>(
@@ -120,6 +123,12 @@ void Encoder::Forward(const Context &ctx, const ForwardMode &mode, ConstView fea
         embedding_->Forward(ctx, mode, sub_shape, positions, x,
                             tape != nullptr ? &tape->embedding : nullptr,
                             running != nullptr ? running->embedding_.get() : nullptr));
+  }
+  if (route_network_ != nullptr) {
+    routes.state->decided = std::allocate_shared<const Tensor>(
+        CachingAllocator<Tensor>(),
+        route_network_->Forward(ctx, mode, sub_shape, x,
+                                tape != nullptr ? &tape->route_network : nullptr));
   }
   CachedVector<bool> exited;
   for (size_t i = 0; i < blocks_.size(); ++i) {
@@ -221,6 +230,10 @@ void Encoder::Backward(const Context &ctx, const Tape &tape, Tensor *dout, Tenso
       AddTo(ctx, 1, *dexit, *dout);
     }
   }
+  if (routing.ddecided.Cols() > 0) {
+    route_network_->Backward(ctx, tape.shape, tape.route_network, routing.ddecided,
+                             grad->route_network_.get());
+  }
   if (dembedding != nullptr) {
     embedding_->Backward(ctx, tape.shape, tape.positions, tape.embedding, grad->embedding_.get(),
                          dembedding);
@@ -256,7 +269,9 @@ StreamState Encoder::NewStream() const {
   if (!whole_only_.empty())
     throw DataError("this model cannot stream: ", whole_only_, "; decode whole utterances");
   StreamState state;
-  state.blocks.resize(blocks_.size() + static_cast<size_t>(EmbeddingNetwork::NumBlocks(config_)));
+  state.blocks.resize(blocks_.size() +
+                      static_cast<size_t>(EmbeddingNetwork::NumBlocks(config_) +
+                                          RouteNetwork::ShapeOf(config_).num_blocks));
   return state;
 }
 
@@ -269,6 +284,7 @@ void Encoder::VisitParams(ParamVisitor *v) {
     v->Scope("encoders." + std::to_string(i), &blocks_[i]);
   v->Scope("shared", &shared_);
   if (embedding_ != nullptr) v->Scope("embedding_network", embedding_.get());
+  if (route_network_ != nullptr) v->Scope("gate", ParamRole::kRouter, route_network_.get());
 }
 
 }  // namespace u2moe

@@ -10,6 +10,7 @@
 #include "model/embedding-network.h"
 #include "model/expert-options.h"
 #include "model/model-config.h"
+#include "model/route-network.h"
 
 namespace u2moe {
 
@@ -22,6 +23,7 @@ class Encoder {
     PositionRows positions;
     DropoutMask input_mask;
     EmbeddingNetwork::Tape embedding;
+    RouteNetwork::Tape route_network;
     std::vector<ConformerBlock::Tape> blocks;
     Tensor after_x, after_stats;
     Tensor exit_x, exit_stats;              // as these, where the policy lets frames exit
@@ -98,6 +100,7 @@ class Encoder {
   std::shared_ptr<const Subsampling::Packed> packed_;
   MixtureShared shared_;
   std::unique_ptr<EmbeddingNetwork> embedding_;  // null: no router wants one
+  std::unique_ptr<RouteNetwork> route_network_;  // null: routers decide for themselves
   std::vector<ConformerBlock> blocks_;
   LayerNorm after_norm_;
 };

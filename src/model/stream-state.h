@@ -20,7 +20,7 @@ struct StreamState {
     ConvolutionCache convolution;
     MixtureStream macaron, last;
   };
-  CachedVector<Block> blocks;  // the encoder's, then those of its embedding network
+  CachedVector<Block> blocks;  // the encoder's, then those of its embedding and route networks
 
   // After a forward of n encoder frames that succeeded: the stream has advanced.
   void Commit(int64_t n, int64_t max_cache) {

@@ -66,6 +66,11 @@ void CheckMixture(const FeedForwardConfig &c, const std::string &where, const st
     throw UsageError(where, prefix, "router-layers=", c.router_layers,
                      " is outside 1 to 1000, the blocks of an embedding network");
   }
+  if (traits.decided_before && (c.router_layers < 1 || c.router_layers > 1000 ||
+                                c.router_heads < 1 || c.router_heads > 1 << 10)) {
+    throw UsageError(where, prefix, "router-layers=", c.router_layers,
+                     " and router-heads=", c.router_heads, " are outside 1 to 1000 and 1 to 1024");
+  }
   if (traits.merges && c.bank != "full") {
     throw UsageError(where, prefix, "bank=", c.bank, " cannot average its experts as ", prefix,
                      "router=", c.router, " does; give ", prefix, "bank=full");
@@ -85,7 +90,9 @@ void CheckMixture(const FeedForwardConfig &c, const std::string &where, const st
 
 bool RouterCanLearn(const FeedForwardConfig &c) {
   const RouterTraits &traits = RouterTraitsOf(c.router);
-  return c.num_experts < 2 || c.experts_per_frame > 1 || traits.learns_with_one || !traits.learns;
+  // What was decided before is not learnt by the task.
+  return c.num_experts < 2 || c.experts_per_frame > 1 || traits.learns_with_one ||
+         traits.decided_before || !traits.learns;
 }
 
 }  // namespace u2moe

@@ -5,6 +5,7 @@
 #include "moe/router-controls.h"
 #include "moe/router-expert-choice.h"
 #include "moe/router-noisy-topk.h"
+#include "moe/router-read-me.h"
 #include "moe/router-rmoe.h"
 #include "moe/router-segment.h"
 #include "moe/router-shared-topk.h"
@@ -55,6 +56,7 @@ constexpr Row kRouters[] = {
     RowOf<SpeechMoeRouter>("speech-moe"),
     RowOf<SegmentRouter>("segment"),
     RowOf<SmearRouter>("smear"),
+    RowOf<ReadMeRouter>("read-me"),
 };
 
 const Row &Find(const std::string &name) {

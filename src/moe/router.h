@@ -34,6 +34,7 @@ struct RouterTraits {
   bool needs_tags = false;          // of the sequences
   bool needs_embedding = false;     // reads RoutingState::embedding, which encoders only have
   bool merges = false;              // its gates are weights of an average of experts' parameters
+  bool decided_before = false;      // copies RoutingState::decided, which encoders only have
   bool encoder_only = false;        // what it needs, decoders do not have
   int max_choices = INT32_MAX;      // experts per row that the registry allows
   bool elastic = true;  // a row may keep the first of its experts only (--experts-per-frame)

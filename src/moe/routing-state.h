@@ -49,12 +49,16 @@ struct RoutingState {
   // What an embedding network made of the rows [T, D], for routers that look at it too; null: there
   // is none. No gradient comes back through routers. Tapes keep it alive.
   std::shared_ptr<const Tensor> embedding;
+  // Logits [T, E] of decisions that were taken before the first layer, for routers that only carry
+  // them out; null: there are none.
+  std::shared_ptr<const Tensor> decided;
 };
 
 // The same on the way back.
 struct RoutingGradients {
   const RoutingState *state = nullptr;  // that of the forward if somebody collected; else null
-  Tensor ddepth;  // gradient of RoutingState::depth behind the mixture whose turn it is, or empty
+  Tensor ddepth;    // gradient of RoutingState::depth behind the mixture whose turn it is, or empty
+  Tensor ddecided;  // of RoutingState::decided, from the mixtures behind; or empty
 };
 
 }  // namespace u2moe

@@ -64,6 +64,8 @@ try mixed --router=rmoe --layers='0.macaron:num-experts=0;1.last:num-experts=6,b
 try speech-moe --router=speech-moe --experts-per-frame=1 --decoder-num-experts=0 --layers='all:router-layers=1'
 check "speech-moe: the loss of its embedding network is in the log" grep -q embed_ctc "$tmp/speech-moe.exp/log.jsonl"
 try segment --router=segment --experts-per-frame=1 --decoder-num-experts=0 --layers='all:router-segment=3'
+try read-me --router=read-me --experts-per-frame=1 --router-dim=4 --balance-weight=0.01 --decoder-num-experts=0 \
+  --decoder-router-dim=0 --decoder-balance-weight=0
 try kinds --layers='0.last:router=switch,experts-per-frame=1;1.macaron:router=noisy-topk'
 both() { # SETTINGS of all layers, encoder and decoders
   printf '%s\n' "--layers=all:$1" "--decoder-layers=all:$1"

@@ -32,7 +32,7 @@ inline FeedForwardConfig Config(const std::string &router, const std::string &ba
   c.num_experts = 4;
   c.router = router;
   c.experts_per_frame = std::min(2, RouterTraitsOf(router).max_choices);
-  c.router_dim = 3;
+  c.router_dim = RouterTraitsOf(router).decided_before ? 4 : 3;
   c.router_threshold = router == "top-p" ? 0.6f : c.router_threshold;
   c.router_pools = RouterTraitsOf(router).needs_tags ? 2 : 0;
   c.router_segment = 2;

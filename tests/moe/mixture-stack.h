@@ -28,7 +28,8 @@ class MixtureStack {
 
   MixtureStack(int64_t dim, const FeedForwardConfig &config, int num_layers, float dropout = 0)
       : needs_tags_(RouterTraitsOf(config.router).needs_tags),
-        has_embedding_(RouterTraitsOf(config.router).needs_embedding) {
+        has_embedding_(RouterTraitsOf(config.router).needs_embedding),
+        is_decided_(RouterTraitsOf(config.router).decided_before) {
     for (int l = 0; l < num_layers; ++l)
       layers_.push_back(MakeFeedForward(dim, config, dropout, &shared_));
   }
@@ -40,6 +41,7 @@ class MixtureStack {
     routing->collect = true;
     // Something that depends on each row alone.
     if (has_embedding_) routing->embedding = std::make_shared<const Tensor>(*x);
+    if (is_decided_) routing->decided = std::make_shared<const Tensor>(*x);  // E = D
     call.state = routing;
     // Who does not speak of tags means the first.
     std::vector<SequenceFacts> tagged(call.sequences.begin(), call.sequences.end());
@@ -83,8 +85,7 @@ class MixtureStack {
   FeedForward *Layer(size_t l) { return layers_[l].get(); }
 
  private:
-  bool needs_tags_;
-  bool has_embedding_;
+  bool needs_tags_, has_embedding_, is_decided_;
   MixtureShared shared_;
   std::vector<std::unique_ptr<FeedForward>> layers_;
 };
@@ -93,7 +94,7 @@ class MixtureStack {
 struct RefRouter {
   const char *name;
   // scope: of the mixture ("layers.0."); *depth: RoutingState::depth, without rows before the
-  // first, or RoutingState::embedding. Null: none beside the offsets.
+  // first, or RoutingState::embedding or decided. Null: none beside the offsets.
   RefMatrix (*logits)(const RefParams &params, const std::string &scope, const RefMatrix &x,
                       RefMatrix *depth);
   // The weight whose row e makes the logit of expert e, from "layers.0." on or from "shared." on;
@@ -151,6 +152,11 @@ inline constexpr RefRouter kRefRouters[] = {
      "layers.0.gate.weight"},
     {"segment", nullptr, "layers.0.gate.weight"},  // segment-test has the reference
     {"smear", nullptr, "layers.0.gate.weight"},
+    {"read-me",
+     [](const RefParams &, const std::string &, const RefMatrix &, RefMatrix *decided) {
+       return *decided;
+     },
+     ""},
 };
 
 inline const RefRouter &RefRouterOf(const std::string &name) {
@@ -186,6 +192,7 @@ inline RefStack RefForward(const RefParams &params, const FeedForwardConfig &con
   RefStack result;
   RefMatrix depth;
   if (routing.embedding != nullptr) depth = RefMatrix(*routing.embedding);
+  if (routing.decided != nullptr) depth = RefMatrix(*routing.decided);
   for (size_t l = 0; l < routing.layers.size(); ++l) {
     const std::string scope = Cat("layers.", l, ".");
     const std::vector<int32_t> experts = ExpertsOf(routing.layers[l]);
