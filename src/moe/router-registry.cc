@@ -48,11 +48,11 @@ constexpr Row kRouters[] = {
 };
 
 const Row &Find(const std::string &name) {
-  std::string known;
   for (const Row &row : kRouters) {
     if (name == row.name) return row;
-    known += std::string(" ") + row.name;
   }
+  std::string known;
+  for (const Row &row : kRouters) known += std::string(" ") + row.name;
   throw DataError("unknown router '", name, "'; known:", known);
 }
 

@@ -33,8 +33,9 @@ inline FeedForwardConfig Config(const std::string &router, const std::string &ba
   c.router = router;
   c.experts_per_frame = std::min(2, RouterTraitsOf(router).max_choices);
   c.router_dim = RouterTraitsOf(router).decided_before ? 4 : 3;
-  c.router_segment = 2;
-  c.router_layers = 1;
+  if (router == "segment") c.router_segment = 2;
+  if (RouterTraitsOf(router).needs_embedding || RouterTraitsOf(router).decided_before)
+    c.router_layers = 1;
   c.bank = bank;
   if (bank == "shared-plus-routed") c.num_shared_experts = 2;
   return c;
