@@ -20,6 +20,8 @@ struct FieldKind {
   // What its option of ModelOptions says of it, which sets it in encoder and decoders; null: the
   // field has options of its own for each.
   const char *help = nullptr;
+  // Any mixture has it: decoders take over the encoder's whatever their router and bank.
+  bool any_mixture = false;
 };
 
 // Calls fn(name, pointer to member, kind) for each field of a struct that is no struct itself. The
@@ -29,6 +31,7 @@ void ForEachField(const FeedForwardConfig *, Fn fn) {
   using C = FeedForwardConfig;
   constexpr FieldKind kPlain{}, kYoung{false, true}, kYoungTraining{true, true};
   const auto fixed = [](const char *help) { return FieldKind{false, true, help}; };
+  const auto loss = [](const char *help) { return FieldKind{true, true, help, true}; };
   const auto training = [](const char *help) { return FieldKind{true, true, help}; };
   fn("hidden-dim", &C::hidden_dim, kPlain);
   fn("num-experts", &C::num_experts, kPlain);
@@ -43,19 +46,19 @@ void ForEachField(const FeedForwardConfig *, Fn fn) {
   fn("balance-weight", &C::balance_weight, kYoungTraining);
   fn("z-weight", &C::z_weight, kYoungTraining);
   fn("importance-weight", &C::importance_weight,
-     training("training: weight of the loss on uneven sums of the routers' probabilities"));
+     loss("training: weight of the loss on uneven sums of the routers' probabilities"));
   fn("load-weight", &C::load_weight,
-     training("training: weight of the loss on uneven smoothed loads of experts"));
+     loss("training: weight of the loss on uneven smoothed loads of experts"));
   fn("sparsity-weight", &C::sparsity_weight,
-     training("training: weight of the loss that makes each frame's probabilities peaked"));
+     loss("training: weight of the loss that makes each frame's probabilities peaked"));
   fn("mean-importance-weight", &C::mean_importance_weight,
-     training("training: weight of the loss that makes mean probabilities even"));
+     loss("training: weight of the loss that makes mean probabilities even"));
   fn("topology-weight", &C::topology_weight,
-     training("training: weight of the loss that prefers experts cheap to reach"));
+     loss("training: weight of the loss that prefers experts cheap to reach"));
   fn("entropy-weight", &C::entropy_weight,
-     training("training: weight of the entropy of each frame's probabilities"));
+     loss("training: weight of the entropy of each frame's probabilities"));
   fn("distill-weight", &C::distill_weight,
-     training("training: weight of the loss that teaches a router of read-me"));
+     loss("training: weight of the loss that teaches a router of read-me"));
   fn("router-threshold", &C::router_threshold,
      fixed("of router top-p: probability that the experts of a frame make up"));
   fn("router-bias-rate", &C::router_bias_rate,

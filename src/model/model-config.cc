@@ -35,7 +35,7 @@ const char *BankDoc() {
   return doc.c_str();
 }
 
-// Calls fn(name, pointer to member, description) for the fields of a mixture whose option goes for
+// Calls fn(name, pointer to member, kind) for the fields of a mixture that have one option for
 // encoder and decoders.
 template <class Fn>
 void ForEachMixtureOption(Fn fn) {
@@ -43,9 +43,18 @@ void ForEachMixtureOption(Fn fn) {
                [&](const char *name, auto field, FieldKind kind) {
                  // Options are no enumerations.
                  if constexpr (!std::is_same_v<decltype(field), Activation FeedForwardConfig::*>) {
-                   if (kind.help != nullptr) fn(name, field, kind.help);
+                   if (kind.help != nullptr) fn(name, field, kind);
                  }
                });
+}
+
+// These fields of the decoders' mixtures as the options of the encoder's set them.
+void TakeMixtureOptions(const FeedForwardConfig &encoder, FeedForwardConfig *decoder) {
+  const bool same = encoder.router == decoder->router && encoder.bank == decoder->bank;
+  const FeedForwardConfig defaults;
+  ForEachMixtureOption([&](const char *, auto field, FieldKind kind) {
+    decoder->*field = same || kind.any_mixture ? encoder.*field : defaults.*field;
+  });
 }
 
 // The one list of the options: fn(name, value, description) for each.
@@ -81,8 +90,8 @@ void VisitOptions(Options *o, Fn fn) {
   fn("balance-weight", &o->balance_weight,
      "training: weight of the loss that evens the load of experts");
   fn("z-weight", &o->z_weight, "training: weight of the loss that keeps a router's logits small");
-  ForEachMixtureOption([&](const char *name, auto field, const char *help) {
-    fn(name, &(o->mixture.*field), help);
+  ForEachMixtureOption([&](const char *name, auto field, FieldKind kind) {
+    fn(name, &(o->mixture.*field), kind.help);
   });
   fn("layers", &o->layers, kLayersHelp);
   fn("dropout", &o->dropout, "dropout rate");
@@ -227,12 +236,13 @@ ModelOptions::ModelOptions(const ModelConfig &c) {
   decoder_router_dim = d.ffn.router_dim;
   decoder_router_noise = d.ffn.router_noise, decoder_balance_weight = d.ffn.balance_weight,
   decoder_z_weight = d.ffn.z_weight;
-  // Decoders of other mixtures than the encoder's say so block by block.
+  // Decoders of other mixtures than these options make say so block by block.
   FeedForwardConfig decoder_ffn = d.ffn;
+  TakeMixtureOptions(e.ffn, &decoder_ffn);
   bool differ = false;
-  ForEachMixtureOption([&](const char *, auto field, const char *) {
-    mixture.*field = decoder_ffn.*field = e.ffn.*field;
-    differ |= d.ffn.*field != e.ffn.*field;
+  ForEachMixtureOption([&](const char *, auto field, FieldKind) {
+    mixture.*field = e.ffn.*field;
+    differ |= d.ffn.*field != decoder_ffn.*field;
   });
   const LayerPlaces places = DecoderPlaces(d);
   std::vector<FeedForwardConfig> decoder_list = d.layers;
@@ -337,9 +347,8 @@ ModelConfig ModelOptions::Config() const {
   c.ctc_weight = ctc_weight, c.reverse_weight = reverse_weight, c.label_smoothing = label_smoothing;
   c.length_normalized_loss = length_normalized_loss;
   CheckBlocks(c);
-  ForEachMixtureOption([&](const char *, auto field, const char *) {
-    e.ffn.*field = d.ffn.*field = mixture.*field;
-  });
+  ForEachMixtureOption([&](const char *, auto field, FieldKind) { e.ffn.*field = mixture.*field; });
+  TakeMixtureOptions(e.ffn, &d.ffn);
   e.layers = ParseLayers("layers", layers, e.ffn, EncoderPlaces(e));
   d.layers = ParseLayers("decoder-layers", decoder_layers, d.ffn, DecoderPlaces(d));
   CheckConfig(c);

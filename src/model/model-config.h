@@ -118,7 +118,8 @@ struct ModelOptions {
   std::string bank = "full";
   int32_t shared_experts = 0, router_dim = 0;
   float router_noise = 1, balance_weight = 0, z_weight = 0;
-  // Its fields that have FieldKind::help, of encoder and decoders.
+  // Its fields that have FieldKind::help: of the encoder, and of decoders whose mixtures have the
+  // same router and bank, or that have FieldKind::any_mixture.
   FeedForwardConfig mixture;
   std::string layers;  // see model/layer-list.h
   float dropout = 0.1f, positional_dropout = -1;

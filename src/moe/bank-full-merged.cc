@@ -18,15 +18,15 @@ struct MergedTape : BankTape {
 };
 
 // The tensors of an expert, in the order of VisitParams.
-std::vector<Tensor *> TensorsOf(DenseFeedForward *expert) {
-  std::vector<Tensor *> tensors;
+CachedVector<Tensor *> TensorsOf(DenseFeedForward *expert) {
+  CachedVector<Tensor *> tensors;
   ForEachParam(expert, [&](const std::string &, Tensor *t, const ParamInit &, bool) {
     tensors.push_back(t);
   });
   return tensors;
 }
-std::vector<const Tensor *> TensorsOf(const DenseFeedForward &expert) {
-  const std::vector<Tensor *> tensors = TensorsOf(const_cast<DenseFeedForward *>(&expert));
+CachedVector<const Tensor *> TensorsOf(const DenseFeedForward &expert) {
+  const CachedVector<Tensor *> tensors = TensorsOf(const_cast<DenseFeedForward *>(&expert));
   return {tensors.begin(), tensors.end()};
 }
 
@@ -66,11 +66,11 @@ DenseFeedForward FullBank::NewExpert(const Context &ctx) const {
 }
 
 void FullBank::Merge(const Context &ctx, const float *weights, DenseFeedForward *merged) const {
-  const std::vector<Tensor *> to = TensorsOf(merged);
+  const CachedVector<Tensor *> to = TensorsOf(merged);
   for (Tensor *t : to) SetZero(ctx, *t);
   for (size_t e = 0; e < experts_.size(); ++e) {
     if (weights[e] == 0) continue;
-    const std::vector<const Tensor *> from = TensorsOf(experts_[e]);
+    const CachedVector<const Tensor *> from = TensorsOf(experts_[e]);
     for (size_t i = 0; i < to.size(); ++i) AddTo(ctx, weights[e], *from[i], *to[i]);
   }
 }
@@ -79,7 +79,10 @@ void FullBank::ForwardMerged(const Context &ctx, ConstView x, const MergePlan &p
                              const LayerOutput &out, std::unique_ptr<BankTape> *tape,
                              DropoutSeeds *dropout) const {
   CHECK(merges_ && !IsPacked());
-  auto t = std::make_unique<MergedTape>();
+  std::unique_ptr<MergedTape> own;
+  if (tape != nullptr) own = std::make_unique<MergedTape>();
+  MergedTape local;
+  MergedTape *t = tape != nullptr ? own.get() : &local;
   t->mask = DropoutMask::Draw(dropout, experts_[0].DropoutRate());
   const int64_t hidden = experts_[0].HiddenDim();
   if (tape != nullptr) {
@@ -106,7 +109,7 @@ void FullBank::ForwardMerged(const Context &ctx, ConstView x, const MergePlan &p
                        out.add ? own_y.View() : y);
     if (out.add) AddTo(ctx, out.scale, own_y, y);
   }
-  if (tape != nullptr) *tape = std::move(t);
+  if (tape != nullptr) *tape = std::move(own);
 }
 
 void FullBank::BackwardMerged(const Context &ctx, ConstView x, const MergePlan &plan,
@@ -115,7 +118,7 @@ void FullBank::BackwardMerged(const Context &ctx, ConstView x, const MergePlan &
   const auto &t = dynamic_cast<const MergedTape &>(tape);
   auto *g_bank = &dynamic_cast<FullBank &>(*grad);
   DenseFeedForward merged = NewExpert(ctx), dmerged = NewExpert(ctx);
-  const std::vector<Tensor *> dtensors = TensorsOf(&dmerged);
+  const CachedVector<Tensor *> dtensors = TensorsOf(&dmerged);
   CachedVector<int32_t> identity(
       static_cast<size_t>(std::max<int64_t>(dim_, experts_[0].HiddenDim())));
   std::iota(identity.begin(), identity.end(), 0);
@@ -136,8 +139,8 @@ void FullBank::BackwardMerged(const Context &ctx, ConstView x, const MergePlan &
                         dy.RowRange(begin, rows), &dmerged, dx.RowRange(begin, rows));
     for (size_t e = 0; e < experts_.size(); ++e) {
       if (w[e] == 0) continue;
-      const std::vector<const Tensor *> from = TensorsOf(experts_[e]);
-      const std::vector<Tensor *> to = TensorsOf(&g_bank->experts_[e]);
+      const CachedVector<const Tensor *> from = TensorsOf(experts_[e]);
+      const CachedVector<Tensor *> to = TensorsOf(&g_bank->experts_[e]);
       double dot = 0;
       for (size_t i = 0; i < to.size(); ++i) {
         AddTo(ctx, w[e], *dtensors[i], *to[i]);

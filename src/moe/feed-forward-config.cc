@@ -79,6 +79,22 @@ void CheckMixture(const FeedForwardConfig &c, const std::string &where, const st
     throw UsageError(where, prefix, "router-segment=", c.router_segment, " is outside 1 to ",
                      1 << 20);
   }
+  if (traits.merges && c.capacity_factor > 0) {
+    throw UsageError(where, prefix, "capacity-factor=", c.capacity_factor, " does not go with ",
+                     prefix, "router=", c.router, ", whose rows use all experts at once");
+  }
+  const FeedForwardConfig plain;
+  const auto only_for = [&](const char *name, int32_t value, int32_t otherwise, bool read,
+                            const char *routers) {
+    if (value == otherwise || read) return;
+    throw UsageError(where, prefix, name, "=", value, " is not read by ", prefix,
+                     "router=", c.router, ", only by ", routers, "; leave it out");
+  };
+  only_for("router-segment", c.router_segment, plain.router_segment, c.router == "segment",
+           "segment");
+  only_for("router-layers", c.router_layers, plain.router_layers,
+           traits.needs_embedding || traits.decided_before, "speech-moe and read-me");
+  only_for("router-heads", c.router_heads, plain.router_heads, traits.decided_before, "read-me");
   if ((c.bank == "mpo") == c.mpo_shape.empty() || (c.bank != "mpo" && c.mpo_bond != 0)) {
     throw UsageError(where, prefix, "bank=", c.bank,
                      c.bank == "mpo" ? " needs " : " does not read ", prefix,

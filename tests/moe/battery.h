@@ -35,8 +35,9 @@ inline FeedForwardConfig Config(const std::string &router, const std::string &ba
   c.router_dim = RouterTraitsOf(router).decided_before ? 4 : 3;
   c.router_threshold = router == "top-p" ? 0.6f : c.router_threshold;
   c.router_pools = RouterTraitsOf(router).needs_tags ? 2 : 0;
-  c.router_segment = 2;
-  c.router_layers = 1;
+  if (router == "segment") c.router_segment = 2;
+  if (RouterTraitsOf(router).needs_embedding || RouterTraitsOf(router).decided_before)
+    c.router_layers = 1;
   c.bank = bank;
   if (bank == "shared-plus-routed") c.num_shared_experts = 2;
   if (bank == "mpo") c.hidden_dim = 4, c.mpo_shape = "1x2x2/2x1x2";

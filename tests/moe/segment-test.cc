@@ -491,6 +491,14 @@ TEST(Segment, Refusals) {
   EXPECT_EQ(check([](ModelConfig *) {}), "(no error)");
   EXPECT_NE(check([](ModelConfig *c) { c->encoder.ffn.experts_per_frame = 2; }).find("1 to 1"),
             std::string::npos);
+  EXPECT_HAS(check([](ModelConfig *c) {
+               c->encoder.ffn.router = "switch";
+               c->encoder.ffn.router_segment = 4;
+             }),
+             "router-segment=4 is not read by router=switch");
+  EXPECT_HAS(check([](ModelConfig *c) { c->encoder.ffn.router_heads = 4; }), "only by read-me");
+  EXPECT_HAS(check([](ModelConfig *c) { c->encoder.ffn.capacity_factor = 1; }),
+             "all experts at once");
   EXPECT_NE(check([](ModelConfig *c) { c->encoder.ffn.router_segment = 0; }).find("router-segment"),
             std::string::npos);
   EXPECT_NE(check([](ModelConfig *c) {
