@@ -513,6 +513,74 @@ TEST(Ladimo, LearnsTheLayer) {
   ExpectRefusal("fits each layer alone", Refusal(opts, dense.get(), &data));
 }
 
+// Two domains: utterances 0 and 2, and 1.
+ConvertData Labelled(std::string *label) {
+  ConvertData data = Data();
+  data.label = [label] { return *label; };
+  data.for_each = [label](const ConvertData::Use &use) {
+    for (int u = 0; u < 3; ++u) {
+      *label = u == 1 ? "b" : "a";
+      use(Feats(u), &kTokens[static_cast<size_t>(u)]);
+    }
+  };
+  return data;
+}
+
+// An expert is the dense layer with the neurons that its domain uses least cut out.
+TEST(ReadMe, IsTheMaskedDenseModel) {
+  const std::unique_ptr<AsrModel> dense = Random(Config(0), 24);
+  std::string label;
+  const ConvertData data = Labelled(&label);
+  ConvertOptions opts = Method("read-me");
+  opts.mixture = "router=topk-softmax";
+  opts.keep_share = 1;
+  EXPECT_LT(Difference(*dense, *Convert(opts, dense.get(), &data)), 2e-5);
+  opts.keep_share = 0.25f;
+  const std::unique_ptr<AsrModel> model = Convert(opts, dense.get(), &data);
+  EXPECT_EQ(model->Config().encoder.ffn.num_experts, 2);
+  EXPECT_EQ(model->Config().encoder.ffn.hidden_dim, 8);
+  const std::vector<FeedForwardPlace> places = FeedForwardPlaces(dense->Config());
+  const TensorsByName to(model.get()), from(dense.get());
+  for (const int expert : {0, 1}) {
+    // What the domain's utterances make of the neurons.
+    ConvertData domain = Data();
+    domain.for_each = [&](const ConvertData::Use &use) {
+      data.for_each([&](ConstView feats, const std::vector<int32_t> *tokens) {
+        if (label == (expert == 0 ? "a" : "b")) use(feats, tokens);
+      });
+    };
+    const auto inputs = FeedForwardInputs(Context(), dense.get(), places, domain, 1 << 20, 1);
+    AsrModel masked(dense->Config());
+    const TensorsByName m(&masked);
+    for (const auto &[name, t] : m.All()) *t = from[name];
+    for (const FeedForwardPlace &p : places) {
+      const Tensor a = HiddenActivity(Context(), from, p.Name(),
+                                      p.Config(dense->Config()).activation, inputs.at(p.Name()));
+      std::vector<std::pair<double, int64_t>> means;
+      for (int64_t i = 0; i < 32; ++i) {
+        double sum = 0;
+        for (int64_t t = 0; t < a.Rows(); ++t) sum += std::fabs(a(t, i));
+        means.push_back({sum, i});
+      }
+      std::sort(means.begin(), means.end());
+      for (size_t i = 0; i < 24; ++i) {
+        for (int64_t d = 0; d < 16; ++d) m[p.Name() + ".w_2.weight"](d, means[i].second) = 0;
+      }
+      // The expert alone: with equal logits the first, so the other's place is taken.
+      to[p.Name() + ".gate.weight"].SetZero();
+      if (expert == 1) {
+        for (const char *part : {".w_1.weight", ".w_1.bias", ".w_2.weight"})
+          to[p.Name() + ".experts.0" + part] = to[p.Name() + ".experts.1" + part];
+      }
+    }
+    EXPECT_LT(Difference(masked, *model), 2e-5) << expert;
+  }
+  const ConvertData plain = Data();
+  ExpectRefusal("give --labels", Refusal(opts, dense.get(), &plain));
+  opts.mixture = "num-experts=5";
+  ExpectRefusal("leave num-experts", Refusal(opts, dense.get(), &data));
+}
+
 // m times as many experts of an m-th of the width, m times as many of them at work: the matrices
 // have as many parameters, all and active.
 TEST(FineGrained, EqualCounts) {
