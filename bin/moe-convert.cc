@@ -10,6 +10,7 @@
 #include "table/utterance-reader.h"
 #include "util/options.h"
 #include "util/tally.h"
+#include "util/text.h"
 
 namespace u2moe {
 
@@ -24,11 +25,13 @@ int Run(int argc, char *argv[]) {
       "Methods:\n" +
       ConversionHelp());
   ConvertOptions opts;
-  std::string feats, tokens;
+  std::string feats, tokens, labels;
   int32_t chunk_size = -1, left_chunks = -1;
   opts.Register(&po);
   po.RegisterInput("feats", &feats, "rspecifier of features, for methods that learn from data");
   po.RegisterInput("tokens", &tokens, "rspecifier of token ids, which the decoders are fed with");
+  po.RegisterInput("labels", &labels,
+                   "rspecifier of a label per utterance, such as ark:utt2lang, for read-me");
   po.Register("chunk-size", &chunk_size, "encoder frames per chunk; -1: whole utterances");
   po.Register("num-left-chunks", &left_chunks, "chunks of left context; -1: all");
   UtteranceTally tally(&po);
@@ -39,8 +42,8 @@ int Run(int argc, char *argv[]) {
     throw UsageError("--method=", opts.method, " reads ", NumConvertedModels(opts.method),
                      " model(s), not ", num_models);
   }
-  if (!tokens.empty() && feats.empty())
-    throw UsageError("--tokens go with features: give --feats too");
+  if (feats.empty() && !(tokens.empty() && labels.empty()))
+    throw UsageError("--tokens and --labels go with features: give --feats too");
   if (chunk_size == 0)
     throw UsageError("--chunk-size=0: must be at least 1, or -1 for whole utterances");
 
@@ -55,11 +58,18 @@ int Run(int argc, char *argv[]) {
   ConvertData data;
   data.mask = AttentionMask::Chunk(chunk_size, left_chunks);
   data.has_tokens = !tokens.empty();
+  std::unique_ptr<RandomAccessTokenVectorReader> label_reader;
+  std::string key;
+  if (!labels.empty()) {
+    label_reader = std::make_unique<RandomAccessTokenVectorReader>(labels);
+    data.label = [&] { return Join(label_reader->Value(key), " "); };
+  }
   data.for_each = [&](const ConvertData::Use &use) {
     std::unique_ptr<RandomAccessInt32VectorReader> token_reader;
     if (!tokens.empty()) token_reader = std::make_unique<RandomAccessInt32VectorReader>(tokens);
     UtteranceReader reader(feats);
     for (; !reader.Done(); reader.Next()) {
+      key = reader.Key();
       tally.Try(reader, [&] {
         use(reader.Value(), token_reader ? &token_reader->Value(reader.Key()) : nullptr);
       });

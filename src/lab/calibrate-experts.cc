@@ -166,8 +166,15 @@ std::vector<SkipThreshold> ChooseSkipThresholds(
 ExpertCalibrator::ExpertCalibrator(const AsrModel &model) : model_(model) {
   CHECK(model.Policy().IsPlain());
   bool has_second = false;
-  model.Config().ForEachMixture(
-      [&](const FeedForwardConfig &ffn) { has_second |= ffn.experts_per_frame > 1; });
+  model.Config().ForEachMixture([&](const FeedForwardConfig &ffn) {
+    has_second |= ffn.experts_per_frame > 1;
+    // What is skipped is found by gates, and its cost by what they weigh.
+    if (ffn.bank == "neuron-groups") {
+      throw UsageError(
+          "the model has mixtures of neuron-groups, whose gates weigh nothing, so there "
+          "are no thresholds to be found for them");
+    }
+  });
   if (has_second) return;
   throw UsageError("the model has no mixture with a second expert per frame, so none to skip");
 }

@@ -19,6 +19,7 @@ struct ConvertData {
   using Use = std::function<void(ConstView feats, const std::vector<int32_t> *tokens)>;
   std::function<void(const Use &)> for_each;
   bool has_tokens = false;
+  std::function<std::string()> label;  // of the utterance that is being used; null: there are none
   AttentionMask mask;
 };
 

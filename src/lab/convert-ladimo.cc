@@ -72,20 +72,6 @@ std::vector<std::vector<int64_t>> ChooseNeurons(const Tensor &w_1, const Tensor 
   return chosen;
 }
 
-void CopyNeurons(const TensorsByName &from, const std::string &layer, const TensorsByName &to,
-                 const std::string &expert, const std::vector<int64_t> &neurons) {
-  to[expert + ".w_1.weight"] = TakeRows(from[layer + ".w_1.weight"], neurons);
-  const Tensor &w_2 = from[layer + ".w_2.weight"];
-  Tensor &columns = to[expert + ".w_2.weight"];
-  for (int64_t d = 0; d < w_2.Rows(); ++d) {
-    for (size_t i = 0; i < neurons.size(); ++i)
-      columns(d, static_cast<int64_t>(i)) = w_2(d, neurons[i]);
-  }
-  if (!from.Has(layer + ".w_1.bias")) return;
-  to[expert + ".w_1.bias"] = TakeRows(from[layer + ".w_1.bias"], neurons);
-  to[expert + ".w_2.bias"] = from[layer + ".w_2.bias"];
-}
-
 }  // namespace
 
 std::unique_ptr<AsrModel> FitMixtures(const Context &ctx, const ConvertOptions &opts,
@@ -111,8 +97,11 @@ std::unique_ptr<AsrModel> FitMixtures(const Context &ctx, const ConvertOptions &
       y.Data()[i] += from[name + ".w_2.bias"].Data()[i % dim];
     const auto neurons =
         ChooseNeurons(from[name + ".w_1.weight"], w_2, activity, c.num_experts, c.hidden_dim, seed);
-    for (int e = 0; e < c.num_experts; ++e)
-      CopyNeurons(from, name, to, Cat(name, ".experts.", e), neurons[static_cast<size_t>(e)]);
+    for (int e = 0; e < c.num_experts; ++e) {
+      const std::string expert = Cat(name, ".experts.", e);
+      CopyNeurons(from, name, to, expert, neurons[static_cast<size_t>(e)]);
+      if (d.bias) to[expert + ".w_2.bias"] = from[name + ".w_2.bias"];
+    }
     // The layer alone, with the tensors that the model has for it.
     MixtureShared shared;
     const std::unique_ptr<FeedForward> layer = MakeFeedForward(dim, c, 0, &shared),

@@ -58,6 +58,9 @@ constexpr Row kMethods[] = {
      "each dense layer becomes a mixture of narrower experts, which learns on data to give what "
      "the "
      "layer gave (arXiv 2408.04278); moe-calibrate then finds where one expert will do"},
+    {"read-me", CutDomainExperts, 1, Wants::kData, "mixture keep-share max-rows seed",
+     "each dense layer becomes one expert for each label of --labels, of the neurons that its data "
+     "use most, one at work on a frame (arXiv 2410.19123); with --keep-share=1 nothing changes"},
 };
 
 const Row &Find(const std::string &method) {
@@ -100,6 +103,7 @@ void VisitOptions(Options *o, Fn fn) {
   fn("max-rows", &o->max_rows, "rows of each layer that are kept of the data");
   fn("router-epochs", &o->router_epochs, "passes over these rows that train a layer's router");
   fn("router-rate", &o->router_rate, "learning rate of Adam for the routers");
+  fn("keep-share", &o->keep_share, "share of a layer's neurons that an expert has");
   fn("expert-dim", &o->expert_dim, "neurons of an expert; 0: 0.4 times those of the dense layer");
   fn("layer-epochs", &o->layer_epochs, "passes over the rows that train a layer");
   fn("layer-rate", &o->layer_rate, "learning rate of Adam for the layers");
@@ -146,6 +150,7 @@ void ConvertOptions::Check(const OptionParser &po) const {
   range("max-rows", max_rows, 1, 1 << 24);
   range("router-epochs", router_epochs, 0, 1 << 16);
   range("router-rate", router_rate, 0, 10);
+  range("keep-share", keep_share, 0, 1);
   range("expert-dim", expert_dim, 0, 1 << 20);
   range("layer-epochs", layer_epochs, 0, 1 << 16);
   range("layer-rate", layer_rate, 0, 10);
@@ -222,16 +227,6 @@ std::vector<std::string> RouterRows(const std::string &method, const FeedForward
   throw UsageError("--method=", method, " does not know what of the router of ", place.Name(), ", ",
                    router,
                    ", belongs to which expert; it knows topk-softmax, switch, noisy-topk and rmoe");
-}
-
-Tensor TakeRows(const Tensor &t, const std::vector<int64_t> &rows) {
-  std::vector<int64_t> shape = t.Shape();
-  shape[0] = static_cast<int64_t>(rows.size());
-  Tensor taken(shape);
-  const int64_t size = t.Size() / t.Dim(0);
-  for (size_t i = 0; i < rows.size(); ++i)
-    std::copy_n(t.Data() + rows[i] * size, size, taken.Data() + static_cast<int64_t>(i) * size);
-  return taken;
 }
 
 }  // namespace u2moe

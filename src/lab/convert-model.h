@@ -26,6 +26,7 @@ struct ConvertOptions {
   std::string split = "k-means";
   int32_t max_rows = 20000, router_epochs = 30;
   float router_rate = 0.01f;
+  float keep_share = 0.5f;
   int32_t expert_dim = 0, layer_epochs = 10;
   float layer_rate = 1e-3f;
   int32_t seed = 1;
@@ -59,7 +60,8 @@ std::unique_ptr<AsrModel> ConvertModel(const Context &ctx, const ConvertOptions 
 using Conversion = std::unique_ptr<AsrModel>(const Context &ctx, const ConvertOptions &opts,
                                              const ConvertInput &in);
 Conversion UpcycleModel, PruneExperts, MergeExperts, MixtureToDense, JoinTwoMixtures,
-    SplitDenseLayers, SwapToRelu, DecomposeDenseLayers, MaterialiseExperts, FitMixtures;
+    SplitDenseLayers, SwapToRelu, DecomposeDenseLayers, MaterialiseExperts, FitMixtures,
+    CutDomainExperts;
 
 // What several of them need.
 
@@ -75,8 +77,6 @@ FeedForwardConfig NewMixture(const FeedForwardConfig &dense, const ConvertOption
 // of this kind.
 std::vector<std::string> RouterRows(const std::string &method, const FeedForwardPlace &place,
                                     const FeedForwardConfig &config);
-// Rows of a tensor, in the order given.
-Tensor TakeRows(const Tensor &t, const std::vector<int64_t> &rows);
 
 }  // namespace u2moe
 

@@ -13,19 +13,12 @@ namespace {
 // The neurons of group g, in their order, become expert g.
 void CopyGroups(const TensorsByName &from, const TensorsByName &to, const std::string &layer,
                 const std::vector<int> &group_of, int num_groups) {
-  const Tensor &w_1 = from[layer + ".w_1.weight"], &w_2 = from[layer + ".w_2.weight"];
-  const bool bias = from.Has(layer + ".w_1.bias");
-  std::vector<int64_t> next(static_cast<size_t>(num_groups), 0);
-  for (int64_t i = 0; i < w_1.Rows(); ++i) {
-    const int g = group_of[static_cast<size_t>(i)];
-    const int64_t at = next[static_cast<size_t>(g)]++;
-    const std::string expert = Cat(layer, ".experts.", g);
-    std::copy_n(w_1.View().Row(i), w_1.Cols(), to[expert + ".w_1.weight"].View().Row(at));
-    Tensor &columns = to[expert + ".w_2.weight"];
-    for (int64_t d = 0; d < w_2.Rows(); ++d) columns(d, at) = w_2(d, i);
-    if (bias) to[expert + ".w_1.bias"].Data()[at] = from[layer + ".w_1.bias"].Data()[i];
-  }
-  if (bias) to[layer + ".output_bias"] = from[layer + ".w_2.bias"];
+  std::vector<std::vector<int64_t>> groups(static_cast<size_t>(num_groups));
+  for (size_t i = 0; i < group_of.size(); ++i)
+    groups[static_cast<size_t>(group_of[i])].push_back(static_cast<int64_t>(i));
+  for (size_t g = 0; g < groups.size(); ++g)
+    CopyNeurons(from, layer, to, Cat(layer, ".experts.", g), groups[g]);
+  if (from.Has(layer + ".w_2.bias")) to[layer + ".output_bias"] = from[layer + ".w_2.bias"];
 }
 
 std::vector<int> Split(const Context &ctx, const ConvertOptions &opts, const Tensor &w_1,

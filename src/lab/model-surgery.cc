@@ -147,6 +147,29 @@ void CopyFeedForward(const TensorsByName &from, const std::string &from_scope,
   }
 }
 
+Tensor TakeRows(const Tensor &t, const std::vector<int64_t> &rows) {
+  std::vector<int64_t> shape = t.Shape();
+  shape[0] = static_cast<int64_t>(rows.size());
+  Tensor taken(shape);
+  const int64_t size = t.Size() / t.Dim(0);
+  for (size_t i = 0; i < rows.size(); ++i)
+    std::copy_n(t.Data() + rows[i] * size, size, taken.Data() + static_cast<int64_t>(i) * size);
+  return taken;
+}
+
+void CopyNeurons(const TensorsByName &from, const std::string &layer, const TensorsByName &to,
+                 const std::string &expert, const std::vector<int64_t> &neurons) {
+  to[expert + ".w_1.weight"] = TakeRows(from[layer + ".w_1.weight"], neurons);
+  const Tensor &w_2 = from[layer + ".w_2.weight"];
+  Tensor &columns = to[expert + ".w_2.weight"];
+  for (int64_t d = 0; d < w_2.Rows(); ++d) {
+    for (size_t i = 0; i < neurons.size(); ++i)
+      columns(d, static_cast<int64_t>(i)) = w_2(d, neurons[i]);
+  }
+  if (from.Has(layer + ".w_1.bias"))
+    to[expert + ".w_1.bias"] = TakeRows(from[layer + ".w_1.bias"], neurons);
+}
+
 std::string ContentHash(AsrModel *model) {
   uint64_t hash = 0;
   const auto add = [&hash](uint64_t word) { hash = Mix64(hash * 3 + word); };

@@ -64,6 +64,13 @@ void CheckSameShape(const AsrModel &a, const AsrModel &b);
 void CopyFeedForward(const TensorsByName &from, const std::string &from_scope,
                      const TensorsByName &to, const std::string &to_scope);
 
+// Rows of a tensor, in the order given.
+Tensor TakeRows(const Tensor &t, const std::vector<int64_t> &rows);
+// Neurons of a dense layer, in the order given, become a block without the bias of its output,
+// which is left as it is.
+void CopyNeurons(const TensorsByName &from, const std::string &layer, const TensorsByName &to,
+                 const std::string &expert, const std::vector<int64_t> &neurons);
+
 // 16 hexadecimal digits that depend on the names, the shapes and the bits of all tensors: equal for
 // equal models, and by chance only for others.
 std::string ContentHash(AsrModel *model);

@@ -203,6 +203,23 @@ std::vector<int> SplitByCoActivation(const Context &ctx, ConstView activity, int
 #endif
 }
 
+std::vector<int64_t> MostActive(ConstView activity, int64_t count) {
+  CHECK(count >= 0 && count <= activity.Cols()) << count;
+  std::vector<double> sums(static_cast<size_t>(activity.Cols()), 0);
+  for (int64_t t = 0; t < activity.Rows(); ++t) {
+    for (int64_t i = 0; i < activity.Cols(); ++i)
+      sums[static_cast<size_t>(i)] += std::fabs(static_cast<double>(activity(t, i)));
+  }
+  std::vector<int64_t> order(sums.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::stable_sort(order.begin(), order.end(), [&sums](int64_t a, int64_t b) {
+    return sums[static_cast<size_t>(a)] > sums[static_cast<size_t>(b)];
+  });
+  order.resize(static_cast<size_t>(count));
+  std::sort(order.begin(), order.end());
+  return order;
+}
+
 Tensor GroupScores(ConstView activity, const std::vector<int> &group_of, int num_groups) {
   Tensor scores = Tensor::Zeros(activity.Rows(), num_groups);
   for (int64_t t = 0; t < activity.Rows(); ++t) {

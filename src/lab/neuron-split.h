@@ -26,6 +26,10 @@ std::vector<int> SplitByCoActivation(const Context &ctx, ConstView activity, int
                                      uint64_t seed);
 std::vector<int> SplitAtRandom(int64_t num_neurons, int num_groups, uint64_t seed);
 
+// The `count` neurons whose activity [N, H] has the largest mean of magnitudes, rising; of equal
+// ones the first.
+std::vector<int64_t> MostActive(ConstView activity, int64_t count);
+
 // [N, G]: the sums of the activity [N, H] of each group.
 Tensor GroupScores(ConstView activity, const std::vector<int> &group_of, int num_groups);
 // The part of all scores that is in the k groups with the largest `guess` of each row; 1 where all

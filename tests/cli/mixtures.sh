@@ -60,6 +60,9 @@ try rmoe --router=rmoe --router-dim=3
 try shared-topk --router=shared-topk --z-weight=0.001
 try noisy-topk --router=noisy-topk --router-noise=2
 try shared-experts --bank=shared-plus-routed --shared-experts=1
+try tied --bank=tied --shared-experts=2
+try groups --bank=neuron-groups --router=group-mlp
+try mpo --layers=all:bank=mpo,mpo-shape=2x2x2/2x2x2
 try mixed --router=rmoe --layers='0.macaron:num-experts=0;1.last:num-experts=6,bank=shared-plus-routed,shared-experts=2'
 try speech-moe --router=speech-moe --experts-per-frame=1 --decoder-num-experts=0 --layers='all:router-layers=1'
 check "speech-moe: the loss of its embedding network is in the log" grep -q embed_ctc "$tmp/speech-moe.exp/log.jsonl"

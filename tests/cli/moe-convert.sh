@@ -85,13 +85,19 @@ check_fails "factors of another size" 2 'the products are not 8 and 8.*mpo-shape
   convert --method=mpoe --num-experts=4 --mixture=mpo-shape=2x2x3/2x2x2 "$tmp/dense" "$tmp/never"
 check "fits narrower experts" convert --method=ladimo --num-experts=3 --layer-epochs=2 "${data[@]}" "$tmp/dense" "$tmp/ladimo"
 check_equal "says how near" "$(grep -cE 'feed_forward.*experts of 3 of 8 neurons; squared error .* % before and .* % after' "$tmp/.check.err")" 6
-for model in ladimo mpo groups up last pruned shares merged joined; do
+printf '%s\n' 'utt1 de' 'utt2 fr' 'utt3 de' >"$tmp/utt2lang"
+check "cuts experts of languages" convert --method=read-me --labels="ark:$tmp/utt2lang" "${data[@]}" "$tmp/dense" "$tmp/languages"
+check_equal "names them" "$(grep -oE "expert . is of label '..'" "$tmp/.check.err" | paste -sd' ')" "expert 0 is of label 'de' expert 1 is of label 'fr'"
+check_fails "read-me without labels" 2 'give --labels' convert --method=read-me "${data[@]}" "$tmp/dense" "$tmp/never"
+for model in languages ladimo mpo groups up last pruned shares merged joined; do
   check "$model goes through int8" nnet-quantize --print-args=false --weights=int8 "$tmp/$model" "$tmp/int8"
   check "and infers" nnet-forward --print-args=false "$tmp/int8" "ark:$tmp/feats" ark:/dev/null
   check "$model streams" nnet-forward --print-args=false --chunk-size=4 --streaming "$tmp/$model" "ark:$tmp/feats" ark:/dev/null
   check "$model has statistics" moe-route-stats --print-args=false "$tmp/$model" "ark:$tmp/feats"
 done
 
+check_fails "moe-calibrate has nothing to find in groups of neurons" 2 'mixtures of neuron-groups, whose gates weigh nothing' \
+  moe-calibrate --print-args=false "$tmp/groups" "ark:$tmp/feats" "$tmp/never"
 cp "$tmp/dense" "$tmp/kept"
 check_fails "never over its input" 2 'would be written over an input' convert --method=upcycle --num-experts=2 "$tmp/dense" "$tmp/dense"
 check "which is as it was" cmp "$tmp/dense" "$tmp/kept"

@@ -53,7 +53,7 @@ modify-cmvn-stats 0:1 ark:@i ark:@o
 make-ctc-topology @i @o
 make-lexicon-fst --lexicon=@i --read-symbol-table=@i --write-symbol-table=@o @i @o
 moe-calibrate --tokens=ark:@i @i ark:@i @o PRINTS
-moe-convert --feats=ark:@i --tokens=ark:@i @i @i @o
+moe-convert --feats=ark:@i --tokens=ark:@i --labels=ark:@i @i @i @o
 moe-route-stats --labels=ark:@i --labels=ark:@i --tags=ark:@i --tokens=ark:@i --json=@o --plot=@o --per-frame=ark:@o @i ark:@i PRINTS
 nnet-average @i @i @o
 nnet-copy @i @o
