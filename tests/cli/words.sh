@@ -118,6 +118,7 @@ fi
 confidence() { "$clone/utils/steps/confidence.sh" --chunks "-1 4" --beam 3 "$@" dump data test exp/moe/1; }
 if confidence --graphs exp/moe/1/words/test/graph > table.confidence 2> words.log; then
   rows=$(command -v compile-graph > /dev/null && echo 6 || echo 2)
+  check_equal "the language without a graph" "$(grep -c 'no graph .*/y/TLG.fst' words.log)" "$(command -v compile-graph > /dev/null && echo 1 || echo 2)"
   check_equal "confidences, both chunks" "$(grep -cE '^(-1|4) +(prefix +ctc|graph +ctc|graph +lattice) ' table.confidence)" "$rows"
   for map in exp/moe/1/confidence/test/-1/*.conf; do
     check_fails "${map##*/} is dev's" 2 'ark:data/dev/text is the set that the map was fitted on' \

@@ -5,7 +5,8 @@
 # Usage: confidence.sh [options] <dump-dir> <data-dir> <set> <model-dir>
 #   e.g. confidence.sh --graphs exp/moe/777/words/test/graph dump data test exp/moe/777
 #   --graphs DIR         where words.sh or word_graph.sh left DIR/all/{TLG.fst,words.txt}, or DIR/<label> for the
-#                        utterances of each label of <data-dir>/<set>/utt2lang; searches in them are left out without
+#                        utterances of each label of <data-dir>/<set>/utt2lang; searches in them are left out without,
+#                        and the utterances of a label without a graph are left out of these searches
 #   --chunks -1          chunk sizes in encoder frames; -1 sees the whole utterance
 #   --beam 10            of the prefix beam search
 #   --dev dev            where the maps are fitted
@@ -58,24 +59,27 @@ elif [[ -n $graphs ]]; then
   for s in "$dev" "$set"; do need_file "$data/$s/utt2lang" "it says which graph of $graphs is an utterance's"; done
   parts=$(cut -d ' ' -f 2 "$data/$set/utt2lang" "$data/$dev/utt2lang" | sort -u)
 fi
-for part in $parts; do
-  if [[ ! -e $graphs/$part/TLG.fst ]]; then
-    say "no searches in graphs: no $graphs/$part/TLG.fst; words.sh and word_graph.sh make it"
-    parts=
-    break
+all_parts=$parts
+parts=
+for part in $all_parts; do
+  if [[ -e $graphs/$part/TLG.fst ]]; then
+    parts+=" $part"
+  else
+    say "no graph $graphs/$part/TLG.fst, which words.sh and word_graph.sh make: its utterances are left out of searches in graphs"
   fi
 done
 chosen() { # <chunk> <option> <default>: what words.sh has noted
   local note=$graphs/../$1/wfst.note found=
-  if [[ -e $note ]]; then found=$(sed -n "s/.*\\<$2=\\([^ ]*\\).*/\\1/p" "$note"); fi
+  if [[ -e $note ]]; then found=$(sed -n "s/.*\\<$2=\\([^ ;]*\\).*/\\1/p" "$note"); fi
   echo "${found:-$3}"
 }
 
 # The words of a search as <dir>/<name>, token ids, with the confidences of CTC as <name>.ctc.
 by_ctc() { # <dir> <name> [--confidence-map=...]
+  cut -d ' ' -f 1 "$1/$2.tokens" > "$1/utts" # without those whose label has no graph
   # Seven decimals: compute-nce takes confidences within 1e-7 of 0 and 1 as they are.
-  quietly align ctc-align "$tolerance" --threads="$threads" --confidence-digits=7 --tokens "${@:3}" "$model" "ark:$1/logp.ark" \
-    "ark,t:$1/$2.tokens" -
+  quietly align ctc-align "$tolerance" --threads="$threads" --confidence-digits=7 --tokens "${@:3}" "$model" \
+    "ark:subset-feats --print-args=false --include=$(shell_word "$1/utts") $(shell_word "ark:$1/logp.ark") ark:- |" "ark,t:$1/$2.tokens" -
 }
 by_lattice() { # <dir> [--confidence-map=...]
   local part
@@ -121,7 +125,8 @@ for chunk in $chunks; do
   searches "$dev" "$chunk" "$on_dev"
   searches "$set" "$chunk" "$dir"
   for name in prefix.ctc graph.ctc graph.lattice; do
-    search=${name%.*} kind=${name#*.}
+    search=${name%.*} kind=${name#*.} whom=all
+    if [[ $search == graph && $(wc -w <<< "$parts") -lt $(wc -w <<< "$all_parts") ]]; then whom=present; fi
     if [[ ! -e $dir/$search.tokens ]]; then continue; fi
     timed() { # <dir> [--confidence-map=...]
       if [[ $kind == lattice ]]; then by_lattice "$@"; else by_ctc "$1" "$search" "${@:2}"; fi
@@ -133,11 +138,11 @@ for chunk in $chunks; do
     judge "$dir/$name.raw.ctm" "ark:$data/$set/text" > "$dir/$name.raw.nce"
     judge "$dir/$name.ctm" "ark:$data/$set/text" > "$dir/$name.nce"
     quietly text tokens-to-text "$tolerance" "$model" "ark,t:$dir/$search.tokens" "ark,t:$dir/$search.text"
-    quietly score compute-wer --mode=all "${norm[@]}" "ark:$data/$set/text" "ark,t:$dir/$search.text" > "$dir/$search.wer"
+    quietly score compute-wer --mode=$whom "${norm[@]}" "ark:$data/$set/text" "ark,t:$dir/$search.text" > "$dir/$search.wer"
     printf '%-6s  %-7s  %-8s  %7d  %7s  %7s  %7s  %s\n' "$chunk" "$search" "$kind" "$(wc -l < "$dir/$name.ctm")" \
       "$(sed -n 's/^%WER \([^ ]*\) .*/\1/p' "$dir/$search.wer")" "$(figure "$dir/$name.raw.nce")" "$(figure "$dir/$name.nce")" \
       "$(sed -n 's/^confidence-\(slope\|offset\)=//p' "$dir/$name.conf" | awk '{ printf "%s%.3f", (NR > 1 ? ", " : ""), $1 }')" >> "$top/table.txt"
   done
-  rm -rf "$on_dev" "$dir/logp.ark" "$dir"/*.lat
+  rm -rf "$on_dev" "$dir/logp.ark" "$dir/utts" "$dir"/*.lat
 done
 cat "$top/table.txt"
