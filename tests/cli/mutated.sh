@@ -91,6 +91,8 @@ lattice lattice-prune --beam=4 IN OUT
 lattice lattice-determinize-pruned --beam=4 IN OUT
 lattice lattice-best-path IN OUT
 lattice lattice-to-nbest --n=3 IN OUT
+lattice lattice-to-ctm-conf --word-symbol-table=symbols/good units_file/good IN x
+units_file lattice-to-ctm-conf --word-symbol-table=symbols/good FILE ark:lattice/good x
 lattice lattice-oracle --word-symbol-table=symbols/good IN ark:ref.text OUT
 lattice lattice-lm-rescore --word-symbol-table=symbols/good IN arpa/good OUT
 arpa lattice-lm-rescore --word-symbol-table=symbols/good ark:lattice/good FILE OUT'
