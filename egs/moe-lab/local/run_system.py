@@ -102,7 +102,8 @@ class Runner:
                      '--fbank-config=conf/fbank.conf', f'--seed={seed}', f'{exp}/model.conf', init], log, self.task.dir)
             return
         model = self.model_of(lab.System(system.start), seed)
-        places = {'{feats}': 'scp:dump/train/feats.scp', '{tokens}': 'ark,t:dump/train/tokens', '{seed}': str(seed)}
+        places = {'{feats}': 'scp:dump/train/feats.scp', '{tokens}': 'ark,t:dump/train/tokens', '{seed}': str(seed),
+                  '{labels}': f'ark:data/train/{self.task.labels[0]}'}
         for n, line in enumerate(system.convert):
             line = lab.expand(line, self.task.model, f'systems/{system.name}.conf')
             for place, value in places.items():
