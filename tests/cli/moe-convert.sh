@@ -86,8 +86,13 @@ check_fails "factors of another size" 2 'the products are not 8 and 8.*mpo-shape
 check "fits narrower experts" convert --method=ladimo --num-experts=3 --layer-epochs=2 "${data[@]}" "$tmp/dense" "$tmp/ladimo"
 check_equal "says how near" "$(grep -cE 'feed_forward.*experts of 3 of 8 neurons; squared error .* % before and .* % after' "$tmp/.check.err")" 6
 printf '%s\n' 'utt1 de' 'utt2 fr' 'utt3 de' >"$tmp/utt2lang"
-check "cuts experts of languages" convert --method=read-me --labels="ark:$tmp/utt2lang" "${data[@]}" "$tmp/dense" "$tmp/languages"
+check "cuts experts of languages" convert --method=read-me --mixture=router-dim=4 --labels="ark:$tmp/utt2lang" "${data[@]}" \
+  "$tmp/dense" "$tmp/languages"
 check_equal "names them" "$(grep -oE "expert . is of label '..'" "$tmp/.check.err" | paste -sd' ')" "expert 0 is of label 'de' expert 1 is of label 'fr'"
+check_equal "and leaves decoders dense" "$(info "$tmp/languages" '^(decoder-)?(num-experts|router)=' | paste -sd' ')" \
+  "num-experts=2 router=read-me decoder-num-experts=0 decoder-router=topk-softmax"
+check_fails "decoders alone" 2 'router=read-me is for encoders; give another' convert --method=read-me --part=decoders \
+  --labels="ark:$tmp/utt2lang" "${data[@]}" "$tmp/dense" "$tmp/never"
 check_fails "read-me without labels" 2 'give --labels' convert --method=read-me "${data[@]}" "$tmp/dense" "$tmp/never"
 for model in languages ladimo mpo groups up last pruned shares merged joined; do
   check "$model goes through int8" nnet-quantize --print-args=false --weights=int8 "$tmp/$model" "$tmp/int8"

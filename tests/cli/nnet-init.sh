@@ -34,7 +34,7 @@ check "a mixture by option" nnet-init "${small[@]}" --num-experts=4 --decoder-nu
   "$tmp/model.conf" "$tmp/moe.safetensors"
 check "layers that differ" nnet-init "${small[@]}" --num-experts=4 --layers='all.macaron:num-experts=0;1.last:num-experts=3' \
   --decoder-layers=0:num-experts=0 "$tmp/model.conf" "$tmp/mixed.safetensors"
-check_equal "are told by nnet-info" "$(nnet-info --print-args=false "$tmp/mixed.safetensors" | grep 'layers=' | paste -sd' ')" \
+check_equal "are told by nnet-info" "$(nnet-info --print-args=false "$tmp/mixed.safetensors" | grep -E '^(decoder-)?layers=' | paste -sd' ')" \
   'layers=all.macaron:num-experts=0;1.last:num-experts=3 decoder-layers=all:num-experts=0'
 { cat "$tmp/model.conf" && printf '%s\n' num-experts=4 'layers = all.macaron:num-experts=0; 1.last:num-experts=3' \
   'decoder-layers=0:num-experts=0'; } >"$tmp/mixed.conf"

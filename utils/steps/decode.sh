@@ -8,6 +8,7 @@
 #                          stream with caches, all frames to the left in sight
 #   --beam 10, --ctc-weight 0.5, --reverse-weight 0.3   of search and rescoring
 #   --forward-opts ""      further options of nnet-forward, such as "--experts-per-frame=1"
+#   --rescore-opts ""      the same of attention-rescore
 #   --threads 1            of each tool
 #   --max-failures 0       how many utterances may fail: a count, or a share like 5%
 #
@@ -21,6 +22,7 @@ beam=10
 ctc_weight=0.5
 reverse_weight=0.3
 forward_opts=
+rescore_opts=
 threads=1
 max_failures=0
 parse_options "$@"
@@ -36,6 +38,7 @@ tolerance=--max-failures=$max_failures
 began=$SECONDS
 read -ra chunk_list <<< "$chunks"
 read -ra forward_options <<< "$forward_opts"
+read -ra rescore_options <<< "$rescore_opts"
 n=0
 for chunk in "${chunk_list[@]}"; do
   dir=$exp/decode/$set/$chunk
@@ -51,7 +54,7 @@ for chunk in "${chunk_list[@]}"; do
   ctc-decode "$tolerance" --method=prefix-beam --beam="$beam" --nbest="$beam" --stats="$dir/prefix.json" \
     "ark:$dir/logp.ark" "ark,t:$dir/nbest.tokens" "ark,t:$dir/nbest.scores"
   awk '$1 ~ /-1$/ { sub(/-1$/, "", $1); print }' "$dir/nbest.tokens" > "$dir/prefix.tokens"
-  attention-rescore "$tolerance" --ctc-weight="$ctc_weight" --reverse-weight="$reverse_weight" \
+  attention-rescore "${rescore_options[@]}" "$tolerance" --ctc-weight="$ctc_weight" --reverse-weight="$reverse_weight" \
     --threads="$threads" --stats="$dir/rescoring.json" "$model" "ark:$dir/encoder.ark" \
     "ark,t:$dir/nbest.tokens" "ark,t:$dir/nbest.scores" "ark,t:$dir/rescoring.tokens"
   for mode in greedy prefix rescoring; do

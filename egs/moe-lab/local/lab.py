@@ -1,8 +1,10 @@
 """Tasks, systems and results of the laboratory: what the files of tasks/, systems/ and results say, and nothing that runs.
 
 A .conf file has sections in brackets, in them lines key=value, or in [convert] and [decode] lines of options; # begins a
-comment line. In values of [model], {2h} is twice the hidden-dim of the task's own [model], {0.5d} half its model-dim, {2t} two for each tag
-that utterances have in the system's file of tags (tags= in [about]); {fh}: three factors of the hidden-dim, as 4x8x4.
+comment line. In values of [model] and in [convert], {2h} is twice the hidden-dim of the task's own [model], {0.5d} half its
+model-dim, {2t} two for each tag that utterances have in the system's file of tags (tags= in [about]); {fh}: three factors of the
+hidden-dim, as 4x8x4. In values of [train], {lab} is the folder egs/moe-lab; in [convert], {feats},
+{tokens}, {labels} (the first of the task's) and {seed} are those of training.
 """
 import glob
 import hashlib

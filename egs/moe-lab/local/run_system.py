@@ -68,7 +68,8 @@ def tags_option(system, name):
 
 
 def options_text(options):
-    return ''.join(f'{k}={v}\n' for k, v in options.items())
+    """As files of options have them. {lab} is this recipe's folder: recipes, whose hashes are kept, do not tell where it is."""
+    return ''.join(f'{k}={v}\n'.replace('{lab}', os.path.dirname(lab.HERE)) for k, v in options.items())
 
 
 @contextlib.contextmanager
@@ -101,8 +102,10 @@ class Runner:
                      '--fbank-config=conf/fbank.conf', f'--seed={seed}', f'{exp}/model.conf', init], log, self.task.dir)
             return
         model = self.model_of(lab.System(system.start), seed)
-        places = {'{feats}': 'scp:dump/train/feats.scp', '{tokens}': 'ark,t:dump/train/tokens', '{seed}': str(seed)}
+        places = {'{feats}': 'scp:dump/train/feats.scp', '{tokens}': 'ark,t:dump/train/tokens', '{seed}': str(seed),
+                  '{labels}': f'ark:data/train/{self.task.labels[0]}'}
         for n, line in enumerate(system.convert):
+            line = lab.expand(line, self.task.model, f'systems/{system.name}.conf')
             for place, value in places.items():
                 line = line.replace(place, value)
             made = init if n + 1 == len(system.convert) else f'{exp}/convert-{n + 1}.safetensors'
@@ -206,8 +209,9 @@ class Runner:
         """Decodes and scores; returns MB of the largest process."""
         memory = 0.0
         for name in sets:
-            options = ' '.join([*system.decode, *tags_option(system, name)])
-            for step in (['decode.sh', '--chunks', ' '.join(chunks), '--forward-opts', options, 'dump', name, exp],
+            encoder = ' '.join([*system.decode, *tags_option(system, name)])
+            for step in (['decode.sh', '--chunks', ' '.join(chunks), '--forward-opts', encoder, '--rescore-opts',
+                          ' '.join(system.decode), 'dump', name, exp],
                          ['score.sh', '--chunks', ' '.join(chunks), f'data/{name}/text', name, exp]):
                 _, peak = command(step, f'{exp}/{step[0][:-3]}.log', self.task.dir)
                 memory = max(memory, peak if step[0] == 'decode.sh' else 0)
