@@ -40,18 +40,32 @@ std::vector<std::string> LabelsOf(const ConvertData &data) {
 std::unique_ptr<AsrModel> CutDomainExperts(const Context &ctx, const ConvertOptions &opts,
                                            const ConvertInput &in) {
   ModelConfig config = in.model->Config();
-  const std::vector<FeedForwardPlace> places = DenseAmong(opts, config);
+  std::vector<FeedForwardPlace> places = DenseAmong(opts, config);
   const std::vector<std::string> labels = LabelsOf(*in.data);
   ConvertOptions settings = opts;
   settings.num_experts = static_cast<int32_t>(labels.size());
   settings.experts_per_frame = 1;
   if (settings.num_experts == 0) throw DataError("there are no utterances to convert by");
-  const std::vector<std::string> routers = RouterNames();
+  const auto mixture_of = [&](const FeedForwardPlace &p) {
+    FeedForwardConfig dense = p.Config(in.model->Config());
+    dense.router = "read-me";
+    return NewMixture(dense, settings);
+  };
+  // Decoders have no such router; they stay dense.
+  places.erase(std::remove_if(places.begin(), places.end(),
+                              [&](const FeedForwardPlace &p) {
+                                return p.part != FeedForwardPlace::Part::kEncoder &&
+                                       RouterTraitsOf(mixture_of(p).router).encoder_only;
+                              }),
+               places.end());
+  if (places.empty()) {
+    throw UsageError("--part=", opts.part,
+                     ": router=read-me is for encoders; give decoders another router with "
+                     "--mixture=router=..., or leave them out");
+  }
   SpellOutLayers(&config);
   for (const FeedForwardPlace &p : places) {
-    FeedForwardConfig dense = p.Config(in.model->Config());
-    if (std::count(routers.begin(), routers.end(), "read-me") > 0) dense.router = "read-me";
-    FeedForwardConfig c = NewMixture(dense, settings);
+    FeedForwardConfig c = mixture_of(p);
     if (c.num_experts != settings.num_experts || c.experts_per_frame != 1) {
       throw UsageError(
           "--method=read-me makes one expert of each label, one of which works on a "

@@ -90,8 +90,13 @@ for router in rmoe speech-moe uniform-random tag-pools,router-pools=3; do
     --experts-per-frame=1 --part=encoder --mixture="router=$router" --feats="ark:$tmp/feats" "$tmp/dense" "$tmp/never"
 done
 printf '%s\n' 'utt1 de' 'utt2 fr' 'utt3 de' >"$tmp/utt2lang"
-check "cuts experts of languages" convert --method=read-me --labels="ark:$tmp/utt2lang" "${data[@]}" "$tmp/dense" "$tmp/languages"
+check "cuts experts of languages" convert --method=read-me --labels="ark:$tmp/utt2lang" --mixture=router-dim=4 \
+  --feats="ark:$tmp/feats" "$tmp/dense" "$tmp/languages"
 check_equal "names them" "$(grep -oE "expert . is of label '..'" "$tmp/.check.err" | paste -sd' ')" "expert 0 is of label 'de' expert 1 is of label 'fr'"
+check_equal "in the encoder" "$(info "$tmp/languages" '^(decoder-)?(num-experts|router)=' | paste -sd' ')" \
+  "num-experts=2 router=read-me decoder-num-experts=0 decoder-router=topk-softmax"
+check_fails "decoders alone" 2 'router=read-me is for encoders' convert --method=read-me --labels="ark:$tmp/utt2lang" --part=decoders \
+  "${data[@]}" "$tmp/dense" "$tmp/never"
 check_fails "read-me without labels" 2 'give --labels' convert --method=read-me "${data[@]}" "$tmp/dense" "$tmp/never"
 for model in languages ladimo mpo groups up last pruned shares merged joined; do
   check "$model goes through int8" nnet-quantize --print-args=false --weights=int8 "$tmp/$model" "$tmp/int8"
