@@ -59,6 +59,7 @@ int Run(int argc, char *argv[]) {
   data_opts.tags = &tags;
   const std::unique_ptr<DataSource> data =
       ReadTrainData("training", data_opts, *model, po.Arg(1), po.Arg(2), &tally);
+  tags.CheckSeen();
   std::unique_ptr<DataSource> dev;
   if (!dev_feats.empty())
     dev = ReadTrainData("dev", data_opts, *model, dev_feats, dev_tokens, &tally);

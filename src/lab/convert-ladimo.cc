@@ -19,10 +19,13 @@ namespace {
 FeedForwardConfig LadimoMixture(const FeedForwardConfig &dense, const ConvertOptions &opts) {
   FeedForwardConfig c = NewMixture(dense, opts);
   const RouterTraits &router = RouterTraitsOf(c.router);
-  if (c.bank != "full" || router.shared || router.depth_state || router.memory_over_time) {
+  const bool alone = router.rows_independent && router.reads_rows && !router.shared &&
+                     !router.depth_state && !router.needs_tags && !router.needs_embedding &&
+                     !router.decided_before;
+  if (c.bank != "full" || !alone) {
     throw UsageError(
-        "--method=ladimo fits each layer alone, so it takes bank=full and a router "
-        "that knows no other layer, not bank=",
+        "--method=ladimo fits each layer alone and row by row, so it takes bank=full and a router "
+        "that looks at its row and at nothing else, such as topk-softmax, not bank=",
         c.bank, " and router=", c.router);
   }
   c.hidden_dim = opts.expert_dim > 0

@@ -11,12 +11,6 @@
 namespace u2moe {
 namespace {
 
-std::string Written(const std::vector<int64_t> &factors) {
-  std::string text;
-  for (const int64_t f : factors) text += Cat(text.empty() ? "" : "x", f);
-  return text;
-}
-
 // The shape of one of the two matrices of a layer.
 MpoShape ShapeOf(const FeedForwardConfig &c, int64_t dim, const std::string &matrix) {
   const MpoShapes shapes = ParseMpoShapes(c.mpo_shape, dim, c.hidden_dim, c.mpo_bond);
@@ -44,7 +38,7 @@ std::unique_ptr<AsrModel> DecomposeDenseLayers(const Context &, const ConvertOpt
     *c = NewMixture(p.Config(in.model->Config()), opts);
     c->bank = "mpo";
     if (c->mpo_shape.empty())
-      c->mpo_shape = Written(MpoFactors(dim, 5)) + "/" + Written(MpoFactors(c->hidden_dim, 5));
+      c->mpo_shape = MpoShapesText(MpoFactors(dim, 5), MpoFactors(c->hidden_dim, 5));
     ShapeOf(*c, dim, "w_1");  // refuses a wrong one
   }
   std::unique_ptr<AsrModel> model = Reshaped(in.model, config, static_cast<uint64_t>(opts.seed));

@@ -7,18 +7,12 @@
 
 #include "base/error.h"
 #include "base/rng.h"
+#include "lab/model-surgery.h"
 #include "moe/routing-state.h"
 #include "ops/adam.h"
 
 namespace u2moe {
 namespace {
-
-Tensor Take(ConstView x, const std::vector<int64_t> &rows, size_t begin, size_t end) {
-  Tensor taken(static_cast<int64_t>(end - begin), x.Cols());
-  for (size_t i = begin; i < end; ++i)
-    std::copy_n(x.Row(rows[i]), x.Cols(), taken.View().Row(static_cast<int64_t>(i - begin)));
-  return taken;
-}
 
 std::vector<Tensor *> TensorsOf(FeedForward *layer) {
   std::vector<Tensor *> tensors;
@@ -39,8 +33,8 @@ FitReport FitLayer(const Context &ctx, const FitOptions &opts, ConstView x, Cons
   rng.Shuffle(&rows);
   // Of fewer than 10 rows all are both.
   const size_t first = rows.size() < 10 ? 0 : rows.size() - rows.size() / 10;
-  const Tensor test_x = Take(x, rows, first, rows.size()),
-               test_y = Take(y, rows, first, rows.size());
+  const Tensor test_x = TakeRows(x, rows, first, rows.size()),
+               test_y = TakeRows(y, rows, first, rows.size());
   std::vector<int64_t> train = rows;
   if (first > 0) train.resize(first);
   const auto error = [&] {
@@ -76,7 +70,7 @@ FitReport FitLayer(const Context &ctx, const FitOptions &opts, ConstView x, Cons
     const size_t batch = static_cast<size_t>(opts.batch_size);
     for (size_t begin = 0; begin < train.size(); begin += batch) {
       const size_t end = std::min(train.size(), begin + batch);
-      const Tensor in = Take(x, train, begin, end), want = Take(y, train, begin, end);
+      const Tensor in = TakeRows(x, train, begin, end), want = TakeRows(y, train, begin, end);
       Tensor out(in.Rows(), in.Cols()), din(in.Rows(), in.Cols());
       for (Tensor *g : grads) g->SetZero();
       RoutingState state;

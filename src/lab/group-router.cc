@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/rng.h"
+#include "lab/model-surgery.h"
 #include "lab/neuron-split.h"
 #include "ops/adam.h"
 #include "tensor/gemm.h"
@@ -23,13 +24,6 @@ Tensor LogitsOf(const Context &ctx, const GroupRouter &router, ConstView hidden)
   Tensor logits(hidden.Rows(), router.v2.Rows());
   Gemm(ctx, 1, hidden, Trans::kNo, router.v2, Trans::kYes, 0, logits);
   return logits;
-}
-
-Tensor TakeRows(ConstView x, const std::vector<int64_t> &rows, size_t begin, size_t end) {
-  Tensor taken(static_cast<int64_t>(end - begin), x.Cols());
-  for (size_t i = begin; i < end; ++i)
-    std::copy_n(x.Row(rows[i]), x.Cols(), taken.View().Row(static_cast<int64_t>(i - begin)));
-  return taken;
 }
 
 }  // namespace

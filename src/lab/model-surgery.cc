@@ -157,6 +157,13 @@ Tensor TakeRows(const Tensor &t, const std::vector<int64_t> &rows) {
   return taken;
 }
 
+Tensor TakeRows(ConstView x, const std::vector<int64_t> &rows, size_t begin, size_t end) {
+  Tensor taken(static_cast<int64_t>(end - begin), x.Cols());
+  for (size_t i = begin; i < end; ++i)
+    std::copy_n(x.Row(rows[i]), x.Cols(), taken.View().Row(static_cast<int64_t>(i - begin)));
+  return taken;
+}
+
 void CopyNeurons(const TensorsByName &from, const std::string &layer, const TensorsByName &to,
                  const std::string &expert, const std::vector<int64_t> &neurons) {
   to[expert + ".w_1.weight"] = TakeRows(from[layer + ".w_1.weight"], neurons);

@@ -66,6 +66,8 @@ void CopyFeedForward(const TensorsByName &from, const std::string &from_scope,
 
 // Rows of a tensor, in the order given.
 Tensor TakeRows(const Tensor &t, const std::vector<int64_t> &rows);
+// Those rows of x that stand in places [begin, end) of a list.
+Tensor TakeRows(ConstView x, const std::vector<int64_t> &rows, size_t begin, size_t end);
 // Neurons of a dense layer, in the order given, become a block without the bias of its output,
 // which is left as it is.
 void CopyNeurons(const TensorsByName &from, const std::string &layer, const TensorsByName &to,

@@ -174,13 +174,16 @@ std::vector<int> SplitByCoActivation(const Context &ctx, ConstView activity, int
     threshold = 0.99 * static_cast<double>(sorted[decile * sorted.size() / 10]);
   if (threshold == 0 && !sorted.empty()) threshold = 0.99 * static_cast<double>(sorted.back());
   // Neighbours and weights of each neuron, as METIS takes them.
+  // As METIS adds them up, no weight is larger than lets all of them fit.
+  const double largest = std::max(
+      1.0, static_cast<double>(std::numeric_limits<int32_t>::max() / std::max<int64_t>(1, n * n)));
   std::vector<idx_t> begin = {0}, neighbour, edge;
   for (int64_t i = 0; i < n; ++i) {
     for (int64_t j = 0; j < n; ++j) {
       const double w = static_cast<double>(std::min(weight(i, j), weight(j, i)));
       if (i == j || threshold == 0 || w < threshold) continue;
       neighbour.push_back(static_cast<idx_t>(j));
-      edge.push_back(static_cast<idx_t>(w / threshold));
+      edge.push_back(static_cast<idx_t>(std::min(largest, w / threshold)));
       if (edge.back() < 1) edge.back() = 1;
     }
     begin.push_back(static_cast<idx_t>(neighbour.size()));

@@ -57,7 +57,9 @@ int32_t UtteranceTags::Of(const std::string &key) {
                     " is none that the model was trained with (", Join(names_, ", "),
                     "); map it to one of these in the table of --tags");
   }
-  return static_cast<int32_t>(it - names_.begin());
+  const auto number = it - names_.begin();
+  if (!seen_.empty()) seen_[static_cast<size_t>(number)] = true;
+  return static_cast<int32_t>(number);
 }
 
 void UtteranceTags::Learn() {
@@ -69,6 +71,16 @@ void UtteranceTags::Learn() {
     throw UsageError("--tags holds ", names_.size(), " tags (", Printable(Join(names_, ", "), 200),
                      ") for a model with router-pools=", num_pools_,
                      "; make a model with as many pools as tags");
+  }
+  seen_.assign(names_.size(), false);
+}
+
+void UtteranceTags::CheckSeen() const {
+  for (size_t i = 0; i < seen_.size(); ++i) {
+    if (seen_[i]) continue;
+    throw UsageError("--tags holds the tag '", Printable(names_[i], 80),
+                     "', but no training utterance has it, so nothing would train its experts; "
+                     "give a table of the training utterances, and of others with the same tags");
   }
 }
 

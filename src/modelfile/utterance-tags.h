@@ -33,6 +33,9 @@ class UtteranceTags {
   // For a model that was not trained yet: its tags are those of the table, sorted. Nothing for one
   // that has some. Throws UsageError where there are more than pools.
   void Learn();
+  // When the training utterances have been asked for: throws UsageError where Learn() took a tag
+  // from the table that none of them has, as nothing would train its pool.
+  void CheckSeen() const;
   const std::vector<std::string> &Names() const { return names_; }
   // The number of the utterance's tag; -1 for models without pools. Throws DataError for an
   // utterance that has no tag, and for a tag that is not the model's.
@@ -41,6 +44,7 @@ class UtteranceTags {
  private:
   int32_t num_pools_;
   std::vector<std::string> names_;
+  std::vector<bool> seen_;  // of names_, where they were learnt; else empty
   std::unique_ptr<RandomAccessTokenVectorReader> reader_;
 };
 

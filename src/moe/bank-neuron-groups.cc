@@ -49,7 +49,7 @@ void NeuronGroupsBank::Backward(const Context &ctx, ConstView x, const DispatchP
 
 void NeuronGroupsBank::VisitParams(ParamVisitor *v) {
   groups_.VisitParams(v);
-  // As torch begins the bias of a map from all groups' neurons.
+  // 0 in a fresh model; conversions copy the dense layer's.
   v->In(ParamRole::kFeedForward, [&] { v->Param("output_bias", &bias_, ParamInit::Constant(0)); });
 }
 

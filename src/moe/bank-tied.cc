@@ -1,6 +1,7 @@
 #include "moe/bank-tied.h"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "base/error.h"
@@ -55,9 +56,10 @@ TiedBank::Tied TiedBank::Tie(const Context &ctx, const DispatchPlan &plan) const
     const float entry = map.Data()[e];
     const int64_t fresh = FreshExpert(map.Size(), n, e);
     const auto lowest = static_cast<float>(-fresh), highest = static_cast<float>(n - 1 - fresh);
-    if (!(entry >= lowest && entry <= highest)) {
+    if (!(entry >= lowest && entry <= highest) || entry != std::floor(entry)) {
       throw DataError("expert_map ties choice ", e, " of a mixture to no expert (its entry is ",
-                      entry, ", not ", lowest, " to ", highest, "); the model file is damaged");
+                      entry, ", not a whole number from ", lowest, " to ", highest,
+                      "); the model file is damaged, or the mean of models with other ties");
     }
     const int64_t expert = fresh + static_cast<int64_t>(entry);
     for (int32_t s = plan.expert_begin[static_cast<size_t>(e)];

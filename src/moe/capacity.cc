@@ -31,6 +31,13 @@ double LargestProbability(const Routes &routes, int64_t row) {
   return 1 / sum;
 }
 
+// The experts that the router leaves open to a row; at least 1.
+int NumOpen(const Routes &routes, int64_t row) {
+  const float *logits = routes.logits.View().Row(row);
+  return static_cast<int>(std::count_if(logits, logits + routes.logits.Cols(),
+                                        [](float v) { return std::isfinite(v); }));
+}
+
 // Moves what is left of a row's experts to the front.
 void CloseGaps(int64_t row, Routes *routes) {
   int32_t *begin = routes->experts.data() + routes->Begin(row),
@@ -68,10 +75,11 @@ void Capacity::Apply(const RouteCall &call, const Router &router, Routes *routes
   count(&wanted);
   CachedVector<Claim> claims;
   ForEachSequence(call, num_rows, [&](int64_t begin, int64_t end, const SequenceFacts &facts) {
-    if (!facts.training && !call.capacity) return;
+    if (begin == end || (!facts.training && !call.capacity)) return;
     limited = true;
+    // What is open to one row is open to all of the sequence.
     const size_t most =
-        static_cast<size_t>(RowsOf(end - begin, router.NumChoices(), router.NumExperts()));
+        static_cast<size_t>(RowsOf(end - begin, router.NumChoices(), NumOpen(*routes, begin)));
     CachedVector<uint64_t> seeds;
     if (order_ == Order::kRandom) seeds = RowSeeds(call, facts.seed, begin, end, facts);
     for (int32_t e = 0; e < router.NumExperts(); ++e) {

@@ -18,13 +18,14 @@ class Capacity {
   Capacity(float factor, const std::string &order);
 
   // Of an expert for so many rows: C = ceil(factor * rows * choices / experts), at least 1.
+  // experts: those among which the rows choose.
   int64_t RowsOf(int64_t rows, int num_choices, int num_experts) const;
-  // Where more than C rows of a sequence want an expert, C stay, T being the rows of the sequence.
-  // First choices go before second ones, among them, by `order`:
+  // Where more than C rows of a sequence want an expert, C stay: RowsOf the sequence, which chooses
+  // among all experts but those that its router closes to it (of other pools). First choices go
+  // before second ones, among them, by `order`:
   // - first: the earlier row (GShard, arXiv 2006.16668);
-  // - random: the larger of random numbers, which follow from the utterance's seed, the mixture,
-  // the
-  //   row's position and the expert (random token selection, arXiv 2109.10465);
+  // - random: the smaller of random numbers, which follow from the utterance's seed, the mixture,
+  //   the row's position and the expert (random token selection, arXiv 2109.10465);
   // - priority: the row with the larger largest probability, softmax over all experts; ties to the
   //   earlier row (batch priority routing, arXiv 2106.05974).
   // A row's other experts move up, and its gates are the router's of those that are left; a row

@@ -53,7 +53,7 @@ void CheckRouter(const FeedForwardConfig &c, const std::string &where, const std
   }
   if (!(c.router_jitter >= 0 && c.router_jitter < 1))
     fail("router-jitter", c.router_jitter, "is not in [0, 1)");
-  if (c.router_jitter > 0 && !traits.reads_rows)
+  if (c.router_jitter > 0 && (!traits.reads_rows || traits.decided_before))
     fail("router-jitter", c.router_jitter, "has no effect with ", prefix, "router=", c.router,
          ", which does not look at what is in a frame; leave it out");
   if (!(c.capacity_factor >= 0 && std::isfinite(c.capacity_factor)))
@@ -84,6 +84,13 @@ void CheckRouter(const FeedForwardConfig &c, const std::string &where, const std
            ", which learns nothing; leave it out");
     }
   }
+  // Losses on loads, which are even whatever the logits are.
+  if (c.balance_weight != 0 && (traits.merges || traits.experts_choose))
+    fail("balance-weight", c.balance_weight, "has no effect with ", prefix, "router=", c.router,
+         ", whose experts all have the same load; leave it out");
+  if (c.load_weight != 0 && traits.merges)
+    fail("load-weight", c.load_weight, "has no effect with ", prefix, "router=", c.router,
+         ", whose experts all have the same load; leave it out");
 }
 
 }  // namespace u2moe

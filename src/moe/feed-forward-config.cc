@@ -115,9 +115,11 @@ void CheckMixture(const FeedForwardConfig &c, const std::string &where, const st
 
 bool RouterCanLearn(const FeedForwardConfig &c) {
   const RouterTraits &traits = RouterTraitsOf(c.router);
+  const bool no_choice =
+      c.num_experts < 2 || (traits.needs_tags && c.num_experts == c.router_pools);
   // What was decided before, or is drawn, is not learnt by the task.
-  return c.num_experts < 2 || c.experts_per_frame > 1 || traits.learns_with_one ||
-         traits.decided_before || !traits.learns;
+  return no_choice || c.experts_per_frame > 1 || traits.learns_with_one || traits.decided_before ||
+         !traits.learns;
 }
 
 }  // namespace u2moe

@@ -88,11 +88,16 @@ std::vector<int64_t> MpoFactors(int64_t number, size_t n) {
   return result;
 }
 
+std::string MpoShapesText(const std::vector<int64_t> &dim, const std::vector<int64_t> &hidden) {
+  return Written(dim) + "/" + Written(hidden);
+}
+
 MpoShapes ParseMpoShapes(const std::string &text, int64_t dim, int64_t hidden, int64_t max_bond) {
   const std::string option = Cat("mpo-shape=", Printable(text, 80)),
-                    example = Cat("; for a model of ", dim, " dimensions and ", hidden,
-                                  " hidden ones, mpo-shape=", Written(MpoFactors(dim, 3)), "/",
-                                  Written(MpoFactors(hidden, 3)), " will do");
+                    example =
+                        Cat("; for a model of ", dim, " dimensions and ", hidden,
+                            " hidden ones, mpo-shape=",
+                            MpoShapesText(MpoFactors(dim, 3), MpoFactors(hidden, 3)), " will do");
   const std::vector<std::string> parts = Split(text, '/');
   if (parts.size() != 2)
     throw UsageError(option, ": expected factors of both dimensions with a '/' between", example);

@@ -43,6 +43,8 @@ MpoShapes ParseMpoShapes(const std::string &text, int64_t dim, int64_t hidden, i
 // n factors of a number, as equal as they can be made of its prime factors, the largest in the
 // middle.
 std::vector<int64_t> MpoFactors(int64_t number, size_t n);
+// Factors of both dimensions as ParseMpoShapes reads them.
+std::string MpoShapesText(const std::vector<int64_t> &dim, const std::vector<int64_t> &hidden);
 
 // For each entry of a matrix, row by row, its place in the order (i_1, j_1, .., i_n, j_n).
 std::vector<int32_t> MpoPlaces(const MpoShape &shape);

@@ -5,21 +5,9 @@
 #include <functional>
 
 #include "base/error.h"
+#include "moe/row-softmax.h"
 
 namespace u2moe {
-namespace {
-
-// Softmax of n numbers, and the logarithm of its denominator.
-double Softmax(const float *x, int64_t n, std::vector<double> *p) {
-  const double max = *std::max_element(x, x + n);
-  double sum = 0;
-  p->resize(static_cast<size_t>(n));
-  for (int64_t i = 0; i < n; ++i) sum += (*p)[static_cast<size_t>(i)] = std::exp(x[i] - max);
-  for (double &v : *p) v /= sum;
-  return max + std::log(sum);
-}
-
-}  // namespace
 
 Tensor ReadMeDemand(ConstView z, const std::vector<std::vector<bool>> &exclusive) {
   const auto width = static_cast<size_t>(z.Cols());
@@ -58,18 +46,18 @@ double ReadMeLoss(ConstView logits, ConstView demand, double scale, View dlogits
   const int64_t rows = logits.Rows(), n = logits.Cols();
   CHECK_SHAPE(demand, rows, n);
   double loss = 0;
-  std::vector<double> p, soft;
+  RowSoftmax p(n), soft(n);
   for (int64_t t = 0; t < rows; ++t) {
-    const double log_sum = Softmax(logits.Row(t), n, &p);
-    Softmax(demand.Row(t), n, &soft);
+    p.Compute(logits.Row(t));
+    soft.Compute(demand.Row(t));
     const int64_t best = std::max_element(demand.Row(t), demand.Row(t) + n) - demand.Row(t);
     for (int64_t e = 0; e < n; ++e) {
       const double hard = (e == best ? 0.5 : 0) + 0.5 / static_cast<double>(n);
-      const double target = 0.75 * hard + 0.25 * soft[static_cast<size_t>(e)];
-      loss -= target * (logits(t, e) - log_sum) / static_cast<double>(rows);
+      const double target = 0.75 * hard + 0.25 * soft.Probabilities()[static_cast<size_t>(e)];
+      loss -= target * (logits(t, e) - p.LogSum()) / static_cast<double>(rows);
       if (dlogits.Empty()) continue;
-      dlogits(t, e) += static_cast<float>(scale * (p[static_cast<size_t>(e)] - target) /
-                                          static_cast<double>(rows));
+      dlogits(t, e) += static_cast<float>(
+          scale * (p.Probabilities()[static_cast<size_t>(e)] - target) / static_cast<double>(rows));
     }
   }
   return loss;

@@ -4,6 +4,8 @@
 #include <utility>
 
 #include "base/log.h"
+#include "model/whole-only.h"
+#include "modelfile/utterance-tags.h"
 #include "train/data-source.h"
 
 namespace u2moe {
@@ -47,6 +49,17 @@ void TeacherOptions::Load(const ModelInfo &student) {
   check("eos", a.eos, b.eos);
   if (!info.units.empty() && !student.units.empty() && info.units != student.units)
     throw UsageError("--teacher=", teacher, ": its units are others than the trained model's");
+  if (NumTagPools(a) > 0) {
+    throw UsageError("--teacher=", teacher,
+                     ": its experts are in pools by tag (router=tag-pools), which a teacher is not "
+                     "told; choose another");
+  }
+  const std::string whole_only = WhyWholeOnly(a.encoder);
+  if (b.encoder.dynamic_chunk && !whole_only.empty()) {
+    throw UsageError("--teacher=", teacher, ": ", whole_only,
+                     ", but the trained model hears chunks (dynamic-chunk=true), and its teacher "
+                     "the same");
+  }
   if (b.decoder.num_reverse_blocks > 0 && a.decoder.num_reverse_blocks == 0)
     LOG_WARN << teacher << " has no right-to-left decoder: that of the model has no teacher";
   fingerprint_ = DescribeModel(read.get());

@@ -85,6 +85,10 @@ check_fails "factors of another size" 2 'the products are not 8 and 8.*mpo-shape
   convert --method=mpoe --num-experts=4 --mixture=mpo-shape=2x2x3/2x2x2 "$tmp/dense" "$tmp/never"
 check "fits narrower experts" convert --method=ladimo --num-experts=3 --layer-epochs=2 "${data[@]}" "$tmp/dense" "$tmp/ladimo"
 check_equal "says how near" "$(grep -cE 'feed_forward.*experts of 3 of 8 neurons; squared error .* % before and .* % after' "$tmp/.check.err")" 6
+for router in rmoe speech-moe uniform-random tag-pools,router-pools=3; do
+  check_fails "but not with router=$router" 2 'fits each layer alone and row by row' convert --method=ladimo --num-experts=3 \
+    --experts-per-frame=1 --part=encoder --mixture="router=$router" --feats="ark:$tmp/feats" "$tmp/dense" "$tmp/never"
+done
 printf '%s\n' 'utt1 de' 'utt2 fr' 'utt3 de' >"$tmp/utt2lang"
 check "cuts experts of languages" convert --method=read-me --mixture=router-dim=4 --labels="ark:$tmp/utt2lang" "${data[@]}" \
   "$tmp/dense" "$tmp/languages"

@@ -78,6 +78,11 @@ check_fails "a tag that training never saw" 1 "utt2.*the tag 'fr' of utt2 is non
 printf '%s\n' 'utt1 a' 'utt2 b' 'utt3 c' >"$tmp/three"
 check_fails "more tags than pools" 2 'holds 3 tags .*router-pools=2; make a model with as many pools as tags' \
   train "$m" "$m.never" --tags="ark:$tmp/three"
+cp "$tmp/utt2lang" "$tmp/more"
+echo 'utt5 fr' >>"$tmp/more"
+init --layers=all:router=tag-pools,router-pools=4,num-experts=8 "$tmp/model.conf" "$tmp/many" 2>/dev/null
+check_fails "a tag of no training utterance" 2 "the tag 'fr', but no training utterance has it" \
+  train "$tmp/many" "$m.never" --tags="ark:$tmp/more"
 check_fails "an utterance without a tag" 1 'utt4.*there is no tag of utt4' \
   forward --tags="ark:head -n 3 $tmp/utt2lang |" "$m.trained" "ark:$tmp/feats" ark:/dev/null
 check_fails "other tools say who can" 1 'nnet-train, nnet-forward and moe-route-stats take --tags' \

@@ -32,10 +32,13 @@ TEST(UtteranceTags, NumbersOfTheModelsList) {
   EXPECT_EQ(learnt.Names(), (std::vector<std::string>{"de", "en", "en gb"}));
   EXPECT_EQ(learnt.Of("a"), 1);
   EXPECT_EQ(learnt.Of("b"), 0);
+  EXPECT_HAS(ErrorOf([&] { learnt.CheckSeen(); }), "the tag 'en gb', but no training utterance");
   EXPECT_EQ(learnt.Of("c"), 2);
+  learnt.CheckSeen();
   UtteranceTags known(table, Pools(4), {"en", "fr"});
   known.Learn();  // it has some
   EXPECT_EQ(known.Of("d"), 0);
+  known.CheckSeen();  // what was trained before
   EXPECT_HAS(ErrorOf([&] { known.Of("b"); }),
              "the tag 'de' of b is none that the model was trained with (en, fr); map it");
   EXPECT_HAS(ErrorOf([&] { known.Of("z"); }), "there is no tag of z");

@@ -90,7 +90,7 @@ TEST(TiedBank, Map) {
   MakeBoth(&rng, &tied, &full);
   Tensor x = RandomTensor(&rng, 3, kDim);
   RoutingState state;
-  for (const float bad : {std::numeric_limits<float>::quiet_NaN(), 3e9f, -2.f, 2.f}) {
+  for (const float bad : {std::numeric_limits<float>::quiet_NaN(), 3e9f, -2.f, 2.f, 0.5f}) {
     FindParam(&tied, "layers.0.expert_map")->Data()[0] = bad;
     EXPECT_THROW(tied.Forward(Context(), RouteCall(), &x, nullptr, &state), DataError) << bad;
   }

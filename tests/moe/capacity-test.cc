@@ -210,6 +210,36 @@ TEST(Capacity, DropsByPosition) {
   EXPECT_TRUE(sum.Any());
 }
 
+// All rows of an utterance choose within its pool, so that this is what they are divided among.
+TEST(Capacity, OfAPoolIsThatOfThePlainRouterWithin) {
+  Rng rng(9);
+  RouterConfig c;
+  c.dim = c.num_experts = kExperts;
+  c.num_choices = 1;
+  c.num_pools = 2;
+  const std::unique_ptr<Router> router = MakeRouter("tag-pools", c, nullptr);
+  ForEachParam(router.get(), [](const std::string &, Tensor *t, const ParamInit &, bool) {
+    t->SetZero();
+    for (int64_t i = 0; i < t->Rows(); ++i) (*t)(i, i) = 1;
+  });
+  const Tensor logits = RandomTensor(&rng, 20, kExperts);
+  const RaggedShape shape = RaggedShape::Single(20);
+  SequenceFacts facts;
+  facts.training = true;
+  facts.tag = 1;
+  RouteCall call;
+  call.shape = &shape;
+  call.sequences = Span<SequenceFacts>(&facts, 1);
+  Routes all, limited;
+  router->Route(Context(), {logits, call}, &all, nullptr);
+  limited = all;
+  Capacity(2, "first").Apply(call, *router, &limited);  // C = 20
+  EXPECT_EQ(limited.experts, all.experts);
+  Capacity(1, "first").Apply(call, *router, &limited);  // C = 10
+  EXPECT_EQ(RowsOf(limited, 2).size(), std::min<size_t>(10, RowsOf(all, 2).size()));
+  EXPECT_EQ(RowsOf(limited, 3).size(), std::min<size_t>(10, RowsOf(all, 3).size()));
+}
+
 TEST(CheckMixture, WhatSingleRoutersRead) {
   const auto check = [&](auto change, const std::string &prefix = "",
                          const std::string &where = "") {
@@ -242,6 +272,10 @@ TEST(CheckMixture, WhatSingleRoutersRead) {
   EXPECT_HAS(check([](C *c) { c->router_jitter = 1; }), "router-jitter=1 is not in [0, 1)");
   EXPECT_HAS(check([](C *c) { c->router = "position-hash", c->router_jitter = .1f; }),
              "router-jitter=0.1 has no effect");
+  const auto read_me = [](C *c) {
+    c->router = "read-me", c->experts_per_frame = 1, c->router_jitter = .1f;
+  };
+  EXPECT_HAS(check(read_me), "router-jitter=0.1 has no effect");
   EXPECT_HAS(check([](C *c) { c->capacity_factor = -1; }), "capacity-factor=-1 is not 0");
   EXPECT_HAS(check([](C *c) { c->capacity_order = "last"; }), "there is first, random, priority");
   EXPECT_HAS(check([](C *c) { c->capacity_order = "random"; }), "without capacity-factor");
@@ -252,6 +286,18 @@ TEST(CheckMixture, WhatSingleRoutersRead) {
       "decoders take first");
   EXPECT_HAS(check([](C *c) { c->router = "fixed-random", c->z_weight = 1; }),
              "z-weight=1 has no effect with router=fixed-random");
+  for (const char *router : {"segment", "smear", "expert-choice"}) {
+    const bool merges = std::string(router) != "expert-choice";
+    const auto weigh = [&](float C::*weight) {
+      return check([&](C *c) {
+        c->router = router, c->*weight = 1;
+        if (merges) c->experts_per_frame = 1;
+      });
+    };
+    EXPECT_HAS(weigh(&C::balance_weight), Cat("has no effect with router=", router, ", whose"));
+    EXPECT_EQ(weigh(&C::importance_weight), "(no error)");
+    if (merges) EXPECT_HAS(weigh(&C::load_weight), "load-weight=1 has no effect");
+  }
   C dense;
   dense.router_threshold = 0.7f;
   EXPECT_NO_THROW(CheckMixture(dense, "", ""));

@@ -156,6 +156,11 @@ TEST(RouterCanLearn, AsItsTraitsSay) {
   EXPECT_FALSE(RouterCanLearn(c));
   c.router = "switch";
   EXPECT_TRUE(RouterCanLearn(c));
+  c.router = "tag-pools";
+  c.router_pools = 2;
+  EXPECT_FALSE(RouterCanLearn(c));
+  c.router_pools = 4;  // one expert for each tag: there is nothing to choose
+  EXPECT_TRUE(RouterCanLearn(c));
 }
 
 }  // namespace
