@@ -56,6 +56,9 @@ void CheckRouter(const FeedForwardConfig &c, const std::string &where, const std
   if (c.router_jitter > 0 && !traits.reads_rows)
     fail("router-jitter", c.router_jitter, "has no effect with ", prefix, "router=", c.router,
          ", which does not look at what is in a frame; leave it out");
+  if (c.router_jitter > 0 && traits.decided_before)
+    fail("router-jitter", c.router_jitter, "has no effect with ", prefix, "router=", c.router,
+         ", whose routes are decided before the mixtures see a frame; leave it out");
   if (!(c.capacity_factor >= 0 && std::isfinite(c.capacity_factor)))
     fail("capacity-factor", c.capacity_factor, "is not 0 (no limit) or more");
   if (!IsCapacityOrder(c.capacity_order))
@@ -69,6 +72,9 @@ void CheckRouter(const FeedForwardConfig &c, const std::string &where, const std
     fail("capacity-order", c.capacity_order,
          "lets tokens lose their experts to later ones, which "
          "decoding does not know; decoders take first");
+  if (c.load_weight != 0 && traits.merges)
+    fail("load-weight", c.load_weight, "has no effect with ", prefix, "router=", c.router,
+         ", whose rows use all experts; leave it out");
   const std::pair<const char *, float> weights[] = {
       {"balance-weight", c.balance_weight},
       {"z-weight", c.z_weight},
