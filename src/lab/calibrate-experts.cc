@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "lab/route-report.h"
+#include "moe/router-registry.h"
 #include "pipeline/encoder-stream.h"
 #include "util/options.h"
 
@@ -168,6 +169,16 @@ ExpertCalibrator::ExpertCalibrator(const AsrModel &model) : model_(model) {
   bool has_second = false;
   model.Config().ForEachMixture([&](const FeedForwardConfig &ffn) {
     has_second |= ffn.experts_per_frame > 1;
+    const RouterTraits &traits = RouterTraitsOf(ffn.router);
+    if (traits.merges) {
+      throw UsageError("the model has mixtures of router ", ffn.router,
+                       ", which averages its experts: there is no second one to skip");
+    }
+    if (!traits.learns && ffn.experts_per_frame > 1) {
+      throw UsageError("the model has mixtures of router ", ffn.router,
+                       ", whose gates are all alike, so that there are no thresholds to be found "
+                       "for them");
+    }
     // What is skipped is found by gates, and its cost by what they weigh.
     if (ffn.bank == "neuron-groups") {
       throw UsageError(

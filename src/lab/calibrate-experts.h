@@ -51,8 +51,9 @@ std::vector<SkipThreshold> ChooseSkipThresholds(
 // Gathers the candidates of a model's mixtures: 16 bytes per row and mixture.
 class ExpertCalibrator {
  public:
-  // model must outlive this, have mixtures with at least 2 experts per frame (UsageError), weights
-  // that are not packed, and a plain policy.
+  // model must outlive this, have weights that are not packed, and a plain policy. Throws
+  // UsageError where no mixture has a second expert per frame, or where the gates of one do not say
+  // how much that would be missed: they average, are all alike, or weigh nothing.
   explicit ExpertCalibrator(const AsrModel &model);
 
   // tokens: null, or what the decoders are fed. Throws DataError and adds nothing for what

@@ -220,13 +220,28 @@ std::vector<FeedForwardPlace> DenseAmong(const ConvertOptions &opts, const Model
 
 std::vector<std::string> RouterRows(const std::string &method, const FeedForwardPlace &place,
                                     const FeedForwardConfig &config) {
-  const std::string &router = config.router;
-  if (router == "topk-softmax" || router == "switch" || router == "noisy-topk")
-    return {".gate.weight"};
-  if (router == "rmoe") return {".gate.out.weight"};
+  struct Known {
+    const char *router;
+    std::vector<std::string> rows;
+  };
+  static const std::vector<Known> kKnown = {
+      {"topk-softmax", {".gate.weight"}}, {"switch", {".gate.weight"}},
+      {"noisy-topk", {".gate.weight"}},   {"rmoe", {".gate.out.weight"}},
+      {"top-p", {".gate.weight"}},        {"sigmoid-bias", {".gate.weight", ".gate.balance"}},
+      {"expert-choice", {".gate.weight"}}};
+  // Of copies that share a probability it may take one without the other.
+  if (method == "aoe" && config.router == "top-p") {
+    throw UsageError("--method=aoe does not go with router top-p of ", place.Name(),
+                     ": among twice as many experts probabilities are half as large, so that its "
+                     "threshold means another thing");
+  }
+  std::string names;
+  for (const Known &known : kKnown) {
+    if (config.router == known.router) return known.rows;
+    names += Cat(names.empty() ? "" : ", ", known.router);
+  }
   throw UsageError("--method=", method, " does not know what of the router of ", place.Name(), ", ",
-                   router,
-                   ", belongs to which expert; it knows topk-softmax, switch, noisy-topk and rmoe");
+                   config.router, ", belongs to which expert; it knows ", names);
 }
 
 }  // namespace u2moe

@@ -72,9 +72,9 @@ std::vector<FeedForwardPlace> DenseAmong(const ConvertOptions &opts, const Model
 // What a dense layer becomes with the options' numbers and settings. Throws UsageError for settings
 // that would change the layer itself.
 FeedForwardConfig NewMixture(const FeedForwardConfig &dense, const ConvertOptions &opts);
-// The router's tensors, from the mixture's scope on, whose row e makes the logit of expert e alone:
-// without it, the router is one of the other experts. Throws UsageError for a router that is not
-// of this kind.
+// The router's tensors, from the mixture's scope on, whose row (or entry) e makes the logit of
+// expert e alone: without it, the router is one of the other experts. The first of them is the
+// matrix. Throws UsageError for a router that is not of this kind.
 std::vector<std::string> RouterRows(const std::string &method, const FeedForwardPlace &place,
                                     const FeedForwardConfig &config);
 

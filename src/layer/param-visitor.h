@@ -54,12 +54,13 @@ inline bool MayBeQuantized(ParamRole role) {
 }
 
 // A role, and which share of the rows (frames, tokens) uses a tensor: K of E experts work on a row,
-// so share K / E.
+// so share K / E. And which share of the steps of a training gives it gradients; 0: it is frozen.
 struct ParamUse {
   ParamRole role = ParamRole::kNone;
-  double share = 1;
+  double share = 1, steps = 1;
   ParamUse() = default;
-  ParamUse(ParamRole r, double s = 1) : role(r), share(s) {}  // NOLINT: a role is a use by all
+  ParamUse(ParamRole r, double s = 1, double n = 1)  // NOLINT: a role is a use by all
+      : role(r), share(s), steps(n) {}
 };
 
 // What a visitor is told of a tensor.
@@ -76,7 +77,7 @@ class ParamVisitor {
 
   // A trainable parameter. Empty tensors (a bias that a layer does not have) are passed over.
   void Param(const std::string &name, Tensor *tensor, const ParamInit &init) {
-    if (!tensor->Shape().empty()) OnTensor({prefix_ + name, use_, init, true}, tensor);
+    if (!tensor->Empty()) OnTensor({prefix_ + name, use_, init, true}, tensor);
   }
   // The trainable weight [out, in] of a linear map, which is either in floats or packed.
   void Weight(const std::string &name, Tensor *weight, PackedMatrix *packed,
@@ -85,7 +86,7 @@ class ParamVisitor {
   }
   // A tensor that is stored but not trained: running statistics, CMVN.
   void Buffer(const std::string &name, Tensor *tensor, const ParamInit &init) {
-    if (tensor->Shape().empty()) return;
+    if (tensor->Empty()) return;
     const ParamUse use = use_.role == ParamRole::kRouter ? use_ : ParamRole::kBuffer;
     OnTensor({prefix_ + name, use, init, false}, tensor);
   }

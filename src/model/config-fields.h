@@ -57,8 +57,6 @@ void ForEachField(const FeedForwardConfig *, Fn fn) {
      loss("training: weight of the loss that prefers experts cheap to reach"));
   fn("entropy-weight", &C::entropy_weight,
      loss("training: weight of the entropy of each frame's probabilities"));
-  fn("distill-weight", &C::distill_weight,
-     loss("training: weight of the loss that teaches a router of read-me"));
   fn("router-threshold", &C::router_threshold,
      fixed("of router top-p: probability that the experts of a frame make up"));
   fn("router-bias-rate", &C::router_bias_rate,

@@ -181,11 +181,14 @@ int32_t MostExpertsPerFrame(const ModelConfig &config, const std::string &option
   if (!config.HasMixtures()) throw UsageError(option, ": the model is dense");
   int32_t most = 0;
   config.ForEachMixture([&](const FeedForwardConfig &c) {
-    if (!RouterTraitsOf(c.router).elastic) {
-      throw UsageError(
-          option, ": the router '", c.router,
-          "' does not choose experts frame by frame, so that there is no first of them "
-          "to keep");
+    const RouterTraits &traits = RouterTraitsOf(c.router);
+    if (!traits.elastic) {
+      throw UsageError(option, ": the router '", c.router, "' ",
+                       traits.merges           ? "averages its experts"
+                       : traits.decided_before ? "takes the one expert decided before all mixtures"
+                       : traits.experts_choose ? "lets experts choose frames"
+                                               : "does not choose experts frame by frame",
+                       ", so that there is no first of several to keep");
     }
     most = std::max(most, c.experts_per_frame);
   });

@@ -140,7 +140,7 @@ void MpoBank::VisitParams(ParamVisitor *v) {
                ParamInit::Uniform(1 / std::sqrt(static_cast<double>(shape.Cols()))));
     }
   }
-  v->In(ParamUse(ParamRole::kExpert, 1), [&] {
+  v->In(ParamUse(ParamRole::kExpert, 1, config_.core_gradient), [&] {
     for (size_t m = 0; m < 2; ++m) {
       v->Param(Cat("shared_experts.", kMatrixNames[m], ".core"), &matrices_[m].core,
                init(matrices_[m].shape));

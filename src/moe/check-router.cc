@@ -69,6 +69,9 @@ void CheckRouter(const FeedForwardConfig &c, const std::string &where, const std
     fail("capacity-order", c.capacity_order,
          "lets tokens lose their experts to later ones, which "
          "decoding does not know; decoders take first");
+  if (c.load_weight != 0 && traits.merges)
+    fail("load-weight", c.load_weight, "has no effect with ", prefix, "router=", c.router,
+         ", whose rows use all experts; leave it out");
   const std::pair<const char *, float> weights[] = {
       {"balance-weight", c.balance_weight},
       {"z-weight", c.z_weight},

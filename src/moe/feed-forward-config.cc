@@ -102,6 +102,14 @@ void CheckMixture(const FeedForwardConfig &c, const std::string &where, const st
                      "4x4x8/4x8x4",
                      c.bank == "mpo" ? "" : ", nor mpo-bond");
   }
+  if (!(c.core_gradient >= 0 && c.core_gradient <= 1)) {
+    throw UsageError(where, prefix, "core-gradient=", c.core_gradient,
+                     " is no share of the steps, from 0 to 1");
+  }
+  if (c.core_gradient != plain.core_gradient && c.bank != "mpo") {
+    throw UsageError(where, prefix, "core-gradient=", c.core_gradient, " is not read by ", prefix,
+                     "bank=", c.bank, ", only by mpo; leave it out");
+  }
   if (c.mpo_bond < 0) throw UsageError(where, prefix, "mpo-bond=", c.mpo_bond, " is not 0 or more");
   // Experts that are always on, or those that are left where choices are tied.
   const bool tied = c.bank == "tied", shares = tied || c.bank == "shared-plus-routed";

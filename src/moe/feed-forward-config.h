@@ -22,8 +22,7 @@ struct FeedForwardConfig {
   float router_noise = 1;          // of router noisy-topk: deviation of the noise times num_experts
   // Of the losses of moe/aux-loss.h; 0: none.
   float balance_weight = 0, z_weight = 0, importance_weight = 0, load_weight = 0,
-        sparsity_weight = 0, mean_importance_weight = 0, topology_weight = 0, entropy_weight = 0,
-        distill_weight = 0;
+        sparsity_weight = 0, mean_importance_weight = 0, topology_weight = 0, entropy_weight = 0;
   // What single routers and banks read; the others want the default.
   float router_threshold = 0.4f;   // of router top-p: probability that its experts make up
   float router_bias_rate = 1e-3f;  // of router sigmoid-bias: what a step changes a bias by

@@ -2,7 +2,6 @@
 
 #include <cmath>
 #include <utility>
-#include <vector>
 
 #include "ops/elementwise.h"
 #include "tensor/gemm.h"
@@ -12,8 +11,8 @@ namespace u2moe {
 namespace {
 
 struct GroupMlpTape : RouterTape {
-  std::vector<float> factors;  // 1 / ||x|| of each row
-  Tensor unit, hidden;         // [T, D] x / ||x||; [T, E] after tanh; the host's
+  CachedVector<float> factors;  // 1 / ||x|| of each row
+  Tensor unit, hidden;          // [T, D] x / ||x||; [T, E] after tanh; the host's
 };
 
 }  // namespace
@@ -25,8 +24,12 @@ GroupMlpRouter::GroupMlpRouter(const RouterConfig &c)
 
 void GroupMlpRouter::Logits(const Context &ctx, const RouteInput &input, View logits,
                             std::unique_ptr<RouterTape> *tape) const {
-  auto t = std::make_unique<GroupMlpTape>();
+  std::unique_ptr<GroupMlpTape> own;
+  if (tape != nullptr) own = std::make_unique<GroupMlpTape>();
+  GroupMlpTape local;
+  GroupMlpTape *t = tape != nullptr ? own.get() : &local;
   t->unit = CopyToHost(ctx, input.x);
+  t->factors.resize(static_cast<size_t>(t->unit.Rows()));
   for (int64_t r = 0; r < t->unit.Rows(); ++r) {
     float *row = t->unit.View().Row(r);
     double square = 0;
@@ -34,7 +37,7 @@ void GroupMlpRouter::Logits(const Context &ctx, const RouteInput &input, View lo
     // NaN stays NaN, which Route tells of.
     const float factor = square == 0 ? 0 : static_cast<float>(1 / std::sqrt(square));
     for (int64_t d = 0; d < t->unit.Cols(); ++d) row[d] *= factor;
-    t->factors.push_back(factor);
+    t->factors[static_cast<size_t>(r)] = factor;
   }
   Tensor hidden(ctx, t->unit.Rows(), NumExperts());
   hidden_.Forward(ctx, MatrixOnDevice(ctx, t->unit).View(), hidden);
@@ -42,7 +45,7 @@ void GroupMlpRouter::Logits(const Context &ctx, const RouteInput &input, View lo
   for (int64_t i = 0; i < t->hidden.Size(); ++i)
     t->hidden.Data()[i] = std::tanh(t->hidden.Data()[i]);
   out_.Forward(ctx, MatrixOnDevice(ctx, t->hidden).View(), logits);
-  if (tape != nullptr) *tape = std::move(t);
+  if (tape != nullptr) *tape = std::move(own);
 }
 
 void GroupMlpRouter::LogitsBackward(const Context &ctx, ConstView x, const RouterTape *tape,

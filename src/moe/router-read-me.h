@@ -17,6 +17,7 @@ class ReadMeRouter : public Router {
     t.decided_before = true;
     t.encoder_only = true;
     t.max_choices = 1;
+    t.elastic = false;
     return t;
   }();
 

@@ -33,6 +33,7 @@ LoadWatch::LoadWatch(const ModelConfig &config) : names_(EncoderMixtureNames(con
 
 void LoadWatch::BeginEpoch(int32_t epoch) {
   epoch_ = epoch;
+  num_steps_ = 0;
   steps_.clear();
   step_.clear();
   sum_.clear();
@@ -42,6 +43,7 @@ void LoadWatch::BeginEpoch(int32_t epoch) {
 void LoadWatch::Add(const ExpertCounts &counts) { AddCounts(counts, 1, &step_); }
 
 void LoadWatch::EndStep() {
+  ++num_steps_;
   AddCounts(step_, 1, &sum_);
   steps_.push_back(std::move(step_));
   step_.clear();
@@ -91,8 +93,9 @@ void LoadWatch::Warn() {
     const Load load = SmallestOf(m, &even_share);
     if (warned_[m] || load.load >= kCollapse || even_share < kRows) continue;
     warned_[m] = true;
-    LOG_WARN << "epoch " << epoch_ << ": " << load.mixture << ": expert " << load.expert << " got "
-             << 100 * load.load << " % of an even share of the rows of the last " << steps_.size()
+    LOG_WARN << "epoch " << epoch_ << " step " << num_steps_ << ": " << load.mixture << ": expert "
+             << load.expert << " got " << 100 * load.load
+             << " % of an even share of the rows of the last " << steps_.size()
              << " steps: the mixture is collapsing to fewer experts. Train a model whose "
                 "configuration has a balance-weight (or a larger one), or fewer experts";
   }

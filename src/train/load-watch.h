@@ -46,8 +46,8 @@ class LoadWatch {
 
   void BeginEpoch(int32_t epoch);
   void Add(const ExpertCounts &counts);  // of a part of the step
-  // Ends a step. Warns, once per epoch and mixture, of one with an expert below kCollapse over the
-  // last kSteps steps.
+  // Ends a step. Warns, once per epoch and mixture, with the step's number in the epoch, of one
+  // with an expert below kCollapse over the last kSteps steps.
   void EndStep();
   // The same for epochs of fewer steps.
   void EndEpoch();
@@ -67,6 +67,7 @@ class LoadWatch {
 
   std::vector<std::string> names_;
   int32_t epoch_ = 0;
+  int64_t num_steps_ = 0;  // of the epoch
   std::deque<ExpertCounts> steps_;
   ExpertCounts step_, sum_;  // of the step under way; of steps_
   std::vector<bool> warned_;

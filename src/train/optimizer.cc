@@ -22,13 +22,13 @@ double WarmupLearningRate(double lr, int64_t warmup_steps, int64_t step) {
 Optimizer::Optimizer(const AdamOptions &opts, double grad_clip, AsrModel *model,
                      const RoleOptions &roles)
     : opts_(opts), grad_clip_(grad_clip) {
-  const std::vector<ParamRole> role_of = TrainableRoles(model);
+  const std::vector<ParamUse> uses = TrainableUses(model);
   size_t place = 0;
   ForEachParam(model, [&](const std::string &name, Tensor *t, const ParamInit &, bool trainable) {
     if (!trainable) return;
     const size_t at = place++;
-    const ParamRole role = role_of.at(at);
-    if (roles.IsFrozen(role)) return;
+    const ParamRole role = uses.at(at).role;
+    if (roles.IsFrozen(role) || uses[at].steps == 0) return;
     places_.push_back(at);
     rates_.push_back(roles.Rate(role));
     decays_.push_back(roles.Decay(role));

@@ -18,7 +18,8 @@ double WarmupLearningRate(double lr, int64_t warmup_steps, int64_t step);
 
 // Adam over a model with clipping of the global 2-norm, deterministic. Weight decay is that of
 // AdamW (Loshchilov and Hutter 2019): apart from the gradient, before the step. Tensors of frozen
-// roles stay as they are to the bit: they have no moments and are not in the norm.
+// roles, and those that no step trains (ParamUse::steps), stay as they are to the bit: they have no
+// moments and are not in the norm.
 class Optimizer {
  public:
   Optimizer(const AdamOptions &opts, double grad_clip, AsrModel *model,

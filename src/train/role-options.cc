@@ -109,9 +109,9 @@ double RoleOptions::Decay(ParamRole role) const {
 
 std::string RoleOptions::Describe(AsrModel *model) const {
   std::map<ParamRole, int64_t> sizes;
-  const std::vector<ParamRole> roles = TrainableRoles(model);
+  const std::vector<ParamUse> uses = TrainableUses(model);
   const std::vector<Tensor *> tensors = TrainableTensors(model);
-  for (size_t i = 0; i < roles.size(); ++i) sizes[roles[i]] += tensors[i]->Size();
+  for (size_t i = 0; i < uses.size(); ++i) sizes[uses[i].role] += tensors[i]->Size();
   std::string has;
   for (const auto &[role, size] : sizes) has += Cat(has.empty() ? "" : ", ", ToString(role));
   for (const auto &[option, named] :
@@ -146,15 +146,23 @@ std::vector<Tensor *> TrainableTensors(AsrModel *model) {
   return tensors;
 }
 
-std::vector<ParamRole> TrainableRoles(AsrModel *model) {
-  std::vector<ParamRole> roles;
+std::vector<ParamUse> TrainableUses(AsrModel *model) {
+  std::vector<ParamUse> uses;
   const auto add = [&](const ParamInfo &info) {
-    if (info.trainable) roles.push_back(info.use.role);
+    if (info.trainable) uses.push_back(info.use);
   };
   ForEachParamOrPacked(
       model, [&](const ParamInfo &info, Tensor *) { add(info); },
       [&](const ParamInfo &info, Tensor *, PackedMatrix *) { add(info); });
-  return roles;
+  return uses;
+}
+
+void DropGradients(double draw, AsrModel *grad) {
+  const std::vector<Tensor *> tensors = TrainableTensors(grad);
+  const std::vector<ParamUse> uses = TrainableUses(grad);
+  for (size_t i = 0; i < tensors.size(); ++i) {
+    if (draw >= uses[i].steps) tensors[i]->SetZero();
+  }
 }
 
 }  // namespace u2moe

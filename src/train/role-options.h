@@ -29,9 +29,13 @@ struct RoleOptions {
   std::string Describe(AsrModel *model) const;
 };
 
-// The trainable tensors of a model, in the order of VisitParams, and the role of each.
+// The trainable tensors of a model, in the order of VisitParams, and what each is for.
 std::vector<Tensor *> TrainableTensors(AsrModel *model);
-std::vector<ParamRole> TrainableRoles(AsrModel *model);
+std::vector<ParamUse> TrainableUses(AsrModel *model);
+
+// Takes away the gradients of what is trained in a share of the steps only (ParamUse::steps), but
+// where the share is larger than `draw`, a uniform number from [0, 1) for each step.
+void DropGradients(double draw, AsrModel *grad);
 
 }  // namespace u2moe
 

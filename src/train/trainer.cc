@@ -23,7 +23,8 @@ enum Stream : uint64_t {
   kAugmentStream,
   kDropoutStream,
   kRouterStream,
-  kElasticStream
+  kElasticStream,
+  kShareStream
 };
 
 uint64_t EpochSeed(int32_t seed, Stream stream, int32_t epoch) {
@@ -298,10 +299,12 @@ EpochReport Trainer::TrainEpoch(int32_t epoch) {
     loads_.EndStep();
     links_.EndStep();
     if (failure.empty() && terms.num_utterances == 0) continue;  // nothing could be loaded
-    report.learning_rate = WarmupLearningRate(opts_.learning_rate, opts_.warmup_steps,
-                                              optimizer_.NumSteps() + optimizer_.NumSkipped() + 1);
+    const int64_t step = optimizer_.NumSteps() + optimizer_.NumSkipped() + 1;
+    report.learning_rate = WarmupLearningRate(opts_.learning_rate, opts_.warmup_steps, step);
     double norm = std::numeric_limits<double>::quiet_NaN();
     if (failure.empty() && std::isfinite(terms.total)) {
+      Rng draw(EpochSeed(opts_.seed, kShareStream, static_cast<int32_t>(step)));
+      DropGradients(draw.Uniform(), gradients_.Total());
       norm = optimizer_.Step(ctx_, report.learning_rate, gradients_.Total());
     } else {
       optimizer_.Skip();

@@ -22,10 +22,11 @@ namespace u2moe {
 
 // Trains a U2++ model. Data order depends on the seed and the epoch; the chunk mask of a batch, and
 // with opts.elastic its number of experts, on these and the keys of its utterances; SpecAugment and
-// dropout of an utterance on these and its key. A batch is cut into opts.shards parts (fewer if it
-// is small), whose gradients are summed in their order; shard i is on rank i modulo the ranks of
-// the topology. So threads, the place of the features (memory or archives) and an interruption make
-// no difference: all bits are the same.
+// dropout of an utterance on these and its key; what gets gradients in a share of the steps only
+// (ParamUse::steps), on the seed and the number of the step. A batch is cut into opts.shards parts
+// (fewer if it is small), whose gradients are summed in their order; shard i is on rank i modulo
+// the ranks of the topology. So threads, the place of the features (memory or archives) and an
+// interruption make no difference: all bits are the same.
 class Trainer {
  public:
   // model and data must outlive the trainer. read_ahead_bytes: of features that may wait in memory,

@@ -112,7 +112,7 @@ check "smear: runs" encode "$tmp/smear" "$tmp/smear.whole"
 for how in --chunk-size=4 '--chunk-size=4 --streaming=true'; do
   check_fails "smear: refuses $how" 2 'router=smear of .* chooses by all frames of an utterance' encode "$tmp/smear" "$tmp/never" $how
 done
-check_fails "segment: has no second expert to skip" 2 'no mixture with a second expert' \
+check_fails "segment: has no second expert to skip" 2 'router segment, which averages its experts: there is no second' \
   moe-calibrate --print-args=false "$tmp/segment" "ark:$tmp/feats" "$tmp/never"
 refused "one expert whose gate is 1 whatever the router says" 'router gets no gradient.*router=switch' \
   --experts-per-frame=1

@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "lab/route-report.h"
+#include "support/error-test.h"
 #include "support/test-util.h"
 #include "train/tiny.h"
 
@@ -160,6 +161,25 @@ TEST(ExpertCalibrator, ModelSkipsTheShare) {
   EXPECT_EQ(kept.left_skip, std::vector<float>{0.7f});
   EXPECT_TRUE(kept.right_skip.empty());
   EXPECT_EQ(kept.encoder_skip.size(), 4u);
+}
+
+// Each for the reason that its router gives.
+TEST(ExpertCalibrator, RoutersWithoutThresholdsAreRefused) {
+  const auto refusal = [](const std::string &router, int experts_per_frame) {
+    ModelConfig config = TinyConfig(0);
+    FeedForwardConfig *ffn = &config.encoder.ffn;
+    ffn->router = router;
+    ffn->experts_per_frame = experts_per_frame;
+    const AsrModel model(config);
+    return ErrorOf([&] { ExpertCalibrator{model}; });
+  };
+  EXPECT_HAS(refusal("segment", 1), "router segment, which averages its experts");
+  EXPECT_HAS(refusal("smear", 1), "router smear, which averages its experts");
+  for (const char *router : {"fixed-random", "uniform-random", "position-hash"})
+    EXPECT_HAS(refusal(router, 2), Cat("router ", router, ", whose gates are all alike"));
+  // The decoders have a second one.
+  EXPECT_EQ(refusal("speech-moe", 1), "(no error)");
+  EXPECT_EQ(refusal("speech-moe", 2), "(no error)");
 }
 
 TEST(ExpertCalibrator, DenseModelsAreRefused) {

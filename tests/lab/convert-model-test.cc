@@ -160,6 +160,70 @@ TEST(Prune, UnusedExpertsAreNotMissed) {
   }
 }
 
+// The same of routers that look at all experts: where an expert's logit is far below those of the
+// others, it has no part in thresholds and sums either. Its entry of a balance goes with its row.
+TEST(Prune, UnusedExpertsOfRoutersThatSeeAll) {
+  for (const char *router : {"top-p", "sigmoid-bias", "switch"}) {
+    SCOPED_TRACE(router);
+    const bool one = std::string(router) == "switch";
+    ModelConfig config = Config(5, one ? 1 : 2);
+    config.encoder.ffn.router = config.decoder.ffn.router = router;
+    if (std::string(router) == "top-p")
+      config.encoder.ffn.router_threshold = config.decoder.ffn.router_threshold = 0.6f;
+    const std::unique_ptr<AsrModel> moe = Random(config, 27);
+    const TensorsByName t(moe.get());
+    // Rows sum to D, so that a constant weight gives a constant logit.
+    for (const auto &[name, tensor] : t.All()) {
+      if (name.find("norm") == name.npos || name.find(".bias") == name.npos) continue;
+      for (int64_t i = 0; i < tensor->Size(); ++i) tensor->Data()[i] = 1;
+    }
+    for (const FeedForwardPlace &p : FeedForwardPlaces(config)) {
+      for (const int64_t e : {1, 3}) {
+        for (int64_t d = 0; d < 16; ++d) t[p.Name() + ".gate.weight"](e, d) = -20;
+      }
+      if (!t.Has(p.Name() + ".gate.balance")) continue;
+      Tensor &balance = t[p.Name() + ".gate.balance"];
+      for (int64_t e = 0; e < 5; ++e)
+        balance.Data()[e] = e % 2 == 1 ? -1 : 0.05f * static_cast<float>(e);
+    }
+    ConvertOptions opts = Method("prune");
+    opts.keep = "0,2,4";
+    const std::unique_ptr<AsrModel> fewer = Convert(opts, moe.get());
+    EXPECT_EQ(fewer->Config().encoder.ffn.num_experts, 3);
+    EXPECT_EQ(Difference(*moe, *fewer), 0);
+    const ConvertData data = Data();
+    const auto use = MeasureExpertUse(Context(), moe.get(), FeedForwardPlaces(config), data);
+    for (const auto &[name, u] : use) EXPECT_EQ(u.count[1] + u.count[3], 0) << name;
+    // One that is used is missed.
+    opts.keep = "0,1,2";
+    EXPECT_GT(Difference(*moe, *Convert(opts, moe.get())), 0);
+  }
+}
+
+// Experts that choose are never idle: without some, the others take their share of the frames.
+TEST(Prune, ExpertsThatChoose) {
+  ModelConfig config = Config(4);
+  config.encoder.dynamic_chunk = false;
+  config.encoder.ffn.router = "expert-choice";
+  const std::unique_ptr<AsrModel> moe = Random(config, 28);
+  ConvertOptions opts = Method("prune");
+  opts.keep = "1,2";
+  const std::unique_ptr<AsrModel> fewer = Convert(opts, moe.get());
+  const TensorsByName from(moe.get()), to(fewer.get());
+  const std::string name = "encoder.encoders.1.feed_forward";
+  for (int64_t e = 0; e < 2; ++e) {
+    EXPECT_EQ(to[name + ".gate.weight"](e, 3), from[name + ".gate.weight"](e + 1, 3));
+    EXPECT_EQ(MaxAbsDiff(to[Cat(name, ".experts.", e, ".w_1.weight")],
+                         from[Cat(name, ".experts.", e + 1, ".w_1.weight")]),
+              0);
+  }
+  // Two for each frame on average, of two: each takes all.
+  const ConvertData data = Data();
+  std::vector<FeedForwardPlace> places = FeedForwardPlaces(fewer->Config());
+  const auto use = MeasureExpertUse(Context(), fewer.get(), places, data);
+  EXPECT_EQ(use.at(name).count[0], use.at(name).count[1]);
+}
+
 // The same as the router told that the others are closed.
 TEST(Prune, KeepsTheMostUsed) {
   const std::unique_ptr<AsrModel> moe = Random(Config(6), 8);
@@ -270,10 +334,14 @@ TEST(Merge, GroupsOfLikeRows) {
 
 // The top 2k of a model joined with itself are its top k, twice.
 TEST(Join, AModelWithItself) {
-  for (const char *router : {"topk-softmax", "rmoe"}) {
+  for (const char *router : {"topk-softmax", "rmoe", "sigmoid-bias", "expert-choice"}) {
     ModelConfig config = Config(4);
     config.encoder.ffn.router = config.decoder.ffn.router = router;
     config.encoder.ffn.router_dim = config.decoder.ffn.router_dim = 3;
+    if (std::string(router) == "expert-choice") {
+      config.encoder.dynamic_chunk = false;
+      config.decoder.ffn.router = "topk-softmax";
+    }
     const std::unique_ptr<AsrModel> moe = Random(config, 10);
     const std::unique_ptr<AsrModel> joined = Convert(Method("aoe"), moe.get(), nullptr, moe.get());
     EXPECT_EQ(joined->Config().encoder.ffn.num_experts, 8);
@@ -338,6 +406,16 @@ TEST(Convert, RefusesTheWrongKind) {
   config.encoder.ffn.router = config.decoder.ffn.router = "switch";
   const std::unique_ptr<AsrModel> top_one = Random(config, 16);
   ExpectRefusal("takes at most 1", Refusal(Method("aoe"), top_one.get(), nullptr, top_one.get()));
+  config = Config(4);
+  config.encoder.ffn.router = "top-p";
+  const std::unique_ptr<AsrModel> top_p = Random(config, 18);
+  ExpectRefusal("aoe does not go with router top-p of encoder.encoders.0",
+                Refusal(Method("aoe"), top_p.get(), nullptr, top_p.get()));
+  config.encoder.ffn.router = "group-mlp";  // V_2 is square
+  const std::unique_ptr<AsrModel> groups = Random(config, 19);
+  ExpectRefusal("group-mlp, belongs to which expert; it knows topk-softmax",
+                Refusal(Method("merge", 2), groups.get()));
+  config = Config(4, 1);
   config.encoder.ffn.router = config.decoder.ffn.router = "shared-topk";
   const std::unique_ptr<AsrModel> shared = Random(config, 17);
   ExpectRefusal("shared-topk, belongs to which expert", Refusal(Method("merge", 2), shared.get()));

@@ -135,7 +135,7 @@ TEST(ConfigJson, UnknownKeys) {
     }
   }
   for (const char *path : {"/training/topology", "/encoder/training/noise",
-                           "/decoder/feed-forward/training/importance-weight"}) {
+                           "/decoder/feed-forward/training/boredom-weight"}) {
     json config = good;
     config[json::json_pointer(path)] = 0.5;
     EXPECT_HAS(Warning(config), "=0.5");

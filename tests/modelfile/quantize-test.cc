@@ -30,7 +30,9 @@ std::string WriteSmall(const std::string &name, int32_t experts = 3,
   o.decoder_blocks = 1, o.reverse_decoder_blocks = 1;
   const RouterTraits &traits = RouterTraitsOf(router);
   o.dynamic_chunk = traits.may_stream;
-  if (traits.experts_choose || traits.needs_tags) o.decoder_router = "topk-softmax";
+  if (traits.decided_before) o.router_dim = 4;
+  if (traits.experts_choose || traits.needs_tags || traits.encoder_only)
+    o.decoder_router = "topk-softmax";
   if (traits.needs_tags) {
     o.router = "topk-softmax";
     o.layers = Cat("all:router=", router, ",router-pools=1");
@@ -322,18 +324,27 @@ TEST(Quantize, NoRouterOfTheTableIsQuantized) {
     const auto dense = ReadModel(WriteSmall("dense", 0), nullptr);
     const std::map<std::string, ParamRole> known = RolesOf(dense.get());
     const auto model = ReadModel(WriteSmall("mixture", 3, router), nullptr);
-    std::set<std::string> routers;
+    const RouterTraits &traits = RouterTraitsOf(router);
+    std::set<std::string> routers, floats;
     for (const auto &[name, role] : RolesOf(model.get())) {
       if (known.count(name) > 0) continue;
-      EXPECT_TRUE(role == ParamRole::kRouter || role == ParamRole::kExpert) << name;
+      // An embedding network has all that an encoder has.
+      EXPECT_TRUE(role == ParamRole::kRouter || role == ParamRole::kExpert ||
+                  traits.needs_embedding)
+          << name;
       if (role == ParamRole::kRouter) routers.insert(name);
+      // What is averaged anew for each segment stays in floats.
+      if (role == ParamRole::kRouter ||
+          (traits.merges && role == ParamRole::kExpert && StartsWith(name, "encoder.")))
+        floats.insert(name);
     }
-    EXPECT_EQ(routers.empty(), !RouterTraitsOf(router).reads_rows);
+    EXPECT_EQ(routers.empty(),
+              !traits.reads_rows && !traits.needs_embedding && !traits.decided_before);
     const auto packed =
         ReadModel(Quantized(File("mixture"), "int4", -1), nullptr, PackedWeights::kAllow);
     for (const auto &[name, matrix] : PackedOf(packed.get())) {
       EXPECT_EQ(matrix.Format(),
-                routers.count(name) > 0 ? WeightFormat::kFloat32 : WeightFormat::kInt4)
+                floats.count(name) > 0 ? WeightFormat::kFloat32 : WeightFormat::kInt4)
           << name;
     }
   }

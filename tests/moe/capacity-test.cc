@@ -276,6 +276,9 @@ TEST(CheckMixture, WhatSingleRoutersRead) {
     c->router = "read-me", c->experts_per_frame = 1, c->router_jitter = .1f;
   };
   EXPECT_HAS(check(read_me), "router-jitter=0.1 has no effect");
+  EXPECT_HAS(check([](C *c) { c->core_gradient = .5f; }),
+             "core-gradient=0.5 is not read by bank=full");
+  EXPECT_HAS(check([](C *c) { c->core_gradient = 1.5f; }), "core-gradient=1.5 is no share");
   EXPECT_HAS(check([](C *c) { c->capacity_factor = -1; }), "capacity-factor=-1 is not 0");
   EXPECT_HAS(check([](C *c) { c->capacity_order = "last"; }), "there is first, random, priority");
   EXPECT_HAS(check([](C *c) { c->capacity_order = "random"; }), "without capacity-factor");

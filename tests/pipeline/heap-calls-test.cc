@@ -61,8 +61,6 @@ std::vector<Case> Cases() {
   }
   for (const std::string &router : RouterNames()) {
     if (!RouterTraitsOf(router).may_stream) continue;
-    // A merged expert is made for each segment; visiting its tensors takes a few small blocks.
-    if (RouterTraitsOf(router).merges) continue;
     std::string name = "moe_" + router;
     std::replace(name.begin(), name.end(), '-', '_');
     cases.push_back({name, 6, WeightFormat::kFloat32, chunk, 32, router});

@@ -5,21 +5,14 @@
 #include <functional>
 #include <nlohmann/json.hpp>
 
+#include "model/expert-options.h"
+#include "support/error-test.h"
 #include "train/link-watch.h"
 #include "train/tiny.h"
 #include "train/trainer.h"
 
 namespace u2moe {
 namespace {
-
-std::string Refusal(const std::function<void()> &run) {
-  try {
-    run();
-  } catch (const UsageError &e) {
-    return e.what();
-  }
-  return "nothing";
-}
 
 TEST(EpochSchedule, StraightLines) {
   EXPECT_EQ(EpochSchedule("o", "").At(7), 1);
@@ -35,7 +28,7 @@ TEST(EpochSchedule, StraightLines) {
   EXPECT_EQ(s.At(11), 0.5);
   for (const char *bad :
        {"1", "1:", ":1", "0:1", "1:-1", "1:inf", "1:1,", "2:1,1:1", "1:0,1:1", "x:1"})
-    EXPECT_NE(Refusal([&] { EpochSchedule("--o", bad); }).find("--o="), std::string::npos) << bad;
+    EXPECT_NE(ErrorOf([&] { EpochSchedule("--o", bad); }).find("--o="), std::string::npos) << bad;
 }
 
 TEST(AuxOptions, WhatDoesNotGoWithTheModel) {
@@ -43,7 +36,7 @@ TEST(AuxOptions, WhatDoesNotGoWithTheModel) {
   WriteFile(path, "beta\n1 2\n2 1\n");
   ModelConfig config = TinyConfig(0);
   const auto load = [&](const AuxOptions &o, int32_t shards) {
-    return Refusal([&] { AuxOptions(o).Load(config, shards); });
+    return ErrorOf([&] { AuxOptions(o).Load(config, shards); });
   };
   AuxOptions schedule, verbose, topology;
   schedule.aux_schedule = "1:1";
@@ -51,13 +44,13 @@ TEST(AuxOptions, WhatDoesNotGoWithTheModel) {
   topology.topology = path;
   EXPECT_NE(load(schedule, 4).find("no losses on its routers"), std::string::npos);
   EXPECT_NE(load(verbose, 4).find("--verbose-losses: the model has no losses"), std::string::npos);
-  EXPECT_EQ(load(topology, 4), "nothing");  // and what it would take is watched
+  EXPECT_EQ(load(topology, 4), "(no error)");  // and what it would take is watched
   EXPECT_NE(load(topology, 1).find("--shards=1: each rank is a shard"), std::string::npos);
   config.decoder.ffn.num_experts = 3;
   EXPECT_NE(load(topology, 4).find("has 2 ranks, among which 3 experts"), std::string::npos);
   config = TinyConfig(0);
   config.encoder.ffn.topology_weight = 0.01f;
-  EXPECT_EQ(load(topology, 4), "nothing");
+  EXPECT_EQ(load(topology, 4), "(no error)");
   EXPECT_EQ(load(schedule, 4).find("the model has a topology-weight: give --topology"), 0u);
   config.encoder.ffn.num_experts = config.decoder.ffn.num_experts = 0;
   EXPECT_NE(load(topology, 4).find("the model is dense"), std::string::npos);
@@ -123,6 +116,20 @@ TEST(AuxOptions, TopologyKeepsRowsNear) {
     EXPECT_NE(report.ToJson().find("\"slowest_link_seconds\":"), std::string::npos);
   }
   EXPECT_LT(slowest[1], 0.8 * slowest[0]) << local[0] << " " << local[1];
+}
+
+// Why there is no first of several experts, by what routers promise.
+TEST(MostExpertsPerFrame, SaysWhyNot) {
+  const auto refusal = [](const std::string &router, int experts_per_frame) {
+    ModelConfig config = TinyConfig(0);
+    config.encoder.ffn.router = router;
+    config.encoder.ffn.experts_per_frame = experts_per_frame;
+    return ErrorOf([&] { MostExpertsPerFrame(config, "--elastic"); });
+  };
+  EXPECT_HAS(refusal("read-me", 1), "--elastic: the router 'read-me' takes the one expert decided");
+  EXPECT_HAS(refusal("segment", 1), "'segment' averages its experts, so that there is no first");
+  EXPECT_HAS(refusal("expert-choice", 2), "'expert-choice' lets experts choose frames");
+  EXPECT_EQ(refusal("speech-moe", 2), "(no error)");
 }
 
 // The number of experts is drawn anew for each batch, and as it was in between; a schedule scales

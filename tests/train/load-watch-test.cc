@@ -74,7 +74,7 @@ TEST(LoadWatch, WarnsOncePerEpochAndMixture) {
     const auto [during, after] = epoch(number, LoadWatch::kSteps + 30);
     EXPECT_EQ(Count(during, "collapsing"), 2u) << during;
     EXPECT_EQ(Count(during, Cat("epoch ", number,
-                                ": encoder.encoders.0.feed_forward: expert 0 got "
+                                " step 100: encoder.encoders.0.feed_forward: expert 0 got "
                                 "0 % of an even share")),
               1u)
         << during;
@@ -86,15 +86,17 @@ TEST(LoadWatch, WarnsOncePerEpochAndMixture) {
   const auto [during, after] = epoch(3, 5);
   EXPECT_EQ(during, "");
   EXPECT_EQ(Count(after, "collapsing"), 2u) << after;
+  EXPECT_EQ(Count(after, "epoch 3 step 5: "), 2u) << after;
   counts = Counts(6, {0, 2, 2, 2});  // too few rows to say anything
   EXPECT_EQ(epoch(4, 5).second, "");
   counts = Counts(4, {0, 200, 200, 200});  // mixtures that the configuration does not tell
   EXPECT_EQ(Count(epoch(5, 5).second, ": mixture 2: expert 0 got 0 %"), 1u);
 }
 
-// A router that sends all rows to two experts is seen in the log and warned of.
+// A router that sends all rows to two experts is seen in the log and warned of while it happens:
+// with the step, before the epoch ends.
 TEST(LoadWatch, ACollapsedTraining) {
-  const MemorySource data(TinyData(40, 1));
+  const MemorySource data(TinyData(104, 1));
   std::unique_ptr<AsrModel> model = TinyModel(0);
   ForEachParam(model.get(), [](const std::string &name, Tensor *t, const ParamInit &, bool) {
     // Equal logits: the lower ids win, always.
@@ -103,13 +105,16 @@ TEST(LoadWatch, ACollapsedTraining) {
     }
   });
   TrainOptions o;
-  o.batch_size = 8;
+  o.batch_size = 1;
   o.learning_rate = 0;
   Trainer trainer(o, model.get(), &data);
   testing::internal::CaptureStderr();
   const EpochReport report = trainer.TrainEpoch(1);
   const std::string said = testing::internal::GetCapturedStderr();
-  EXPECT_EQ(Count(said, "encoder.encoders.1.feed_forward: expert 2 got 0 % of an even share"), 1u)
+  EXPECT_EQ(Count(said,
+                  "epoch 1 step 100: encoder.encoders.1.feed_forward: expert 2 got 0 % of an even "
+                  "share of the rows of the last 100 steps"),
+            1u)
       << said;
   EXPECT_EQ(report.min_load.load, 0);
   EXPECT_NE(report.ToJson().find("\"min_expert_load\":0.0,"

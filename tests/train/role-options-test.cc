@@ -87,14 +87,14 @@ TEST(RoleOptions, Steps) {
   Optimizer optimizer(AdamOptions(), 0.5, model.get(), roles);
   const std::vector<Tensor *> params = TrainableTensors(model.get()),
                               old = TrainableTensors(before.get());
-  const std::vector<ParamRole> role = TrainableRoles(model.get());
+  const std::vector<ParamUse> use = TrainableUses(model.get());
   std::vector<std::vector<double>> w, m, v;
   size_t num_trained = 0;
   for (size_t p = 0; p < params.size(); ++p) {
     w.emplace_back(params[p]->Data(), params[p]->Data() + params[p]->Size());
     m.emplace_back(params[p]->Size(), 0.0);
     v.emplace_back(params[p]->Size(), 0.0);
-    num_trained += role[p] != ParamRole::kExpert && role[p] != ParamRole::kNorm;
+    num_trained += use[p].role != ParamRole::kExpert && use[p].role != ParamRole::kNorm;
   }
   const double rate = 0.01;
   for (int step = 1; step <= 3; ++step) {
@@ -104,14 +104,14 @@ TEST(RoleOptions, Steps) {
     for (size_t p = 0; p < grads.size(); ++p) {
       for (int64_t i = 0; i < grads[p]->Size(); ++i) {
         const float g = grads[p]->Data()[i] = 0.1f * static_cast<float>(rng.Normal());
-        if (role[p] != ParamRole::kExpert && role[p] != ParamRole::kNorm)
+        if (use[p].role != ParamRole::kExpert && use[p].role != ParamRole::kNorm)
           squares += static_cast<double>(g) * g;
       }
     }
     const double norm = std::sqrt(squares), scale = 0.5 / (norm + 1e-6);
     EXPECT_NEAR(optimizer.Step(ctx, rate, &grad), norm, 1e-6 * norm);
     for (size_t p = 0; p < params.size(); ++p) {
-      const ParamRole r = role[p];
+      const ParamRole r = use[p].role;
       if (r == ParamRole::kExpert || r == ParamRole::kNorm) continue;
       const double own = rate * (r == ParamRole::kRouter ? 0.25 : r == ParamRole::kOutput ? 0 : 1);
       const double decay = r == ParamRole::kAttention ? 0.125 : 0.5;
@@ -125,8 +125,8 @@ TEST(RoleOptions, Steps) {
     }
   }
   for (size_t p = 0; p < params.size(); ++p) {
-    const bool frozen = role[p] == ParamRole::kExpert || role[p] == ParamRole::kNorm;
-    EXPECT_EQ(MaxAbsDiff(*params[p], *old[p]) == 0, frozen || role[p] == ParamRole::kOutput);
+    const bool frozen = use[p].role == ParamRole::kExpert || use[p].role == ParamRole::kNorm;
+    EXPECT_EQ(MaxAbsDiff(*params[p], *old[p]) == 0, frozen || use[p].role == ParamRole::kOutput);
   }
   const std::string path = TempDir() + "/moments";
   optimizer.Save(path);
