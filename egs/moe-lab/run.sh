@@ -7,7 +7,8 @@
 #   --seeds "1 2 3"      of training; 900 and above are for choices made on dev
 #   --results DIR        default: docs/results of this repository. A result that is there, of the same recipe and data, is kept
 #                        and not made again, whoever made it: <DIR>/<task>/<system>-<seed>.json
-#   --hours 0            begin nothing after so many hours; what is left is told, and done by the next call. 0: no limit
+#   --hours 0            stop after so many hours; what is left is told, and done by the next call, which goes on with a training
+#                        that was stopped. 0: no limit
 #   --jobs N             trainings at a time; default: the number of processors
 #   --packages DIR       Debian's packages, unpacked, for --tasks debian; else they are fetched
 #   --out DIR            data, models and logs: DIR/<task>; default: out where the recipe is

@@ -15,7 +15,7 @@ results=$tmp/out/results-cut/polyglot
 check "all systems" "$clone/egs/moe-lab/run.sh" --cut true --out "$tmp/out"
 cp .check.err log
 check_equal "none is left out" "$(grep -c 'left out' log)" 0
-check_equal "each has a result" "$(cd "$results" && printf '%s\n' *-1.json | sed 's/-1\.json$//')" \
+check_equal "each has a result" "$(cd "$results" && printf '%s\n' *-1.json | sed 's/-1\.json$//' | LC_ALL=C sort)" \
   "$(cd "$root/egs/moe-lab/systems" && printf '%s\n' *.conf | sed 's/\.conf$//' | LC_ALL=C sort)"
 check "what its description says" python3 - "$root/egs/moe-lab/local" "$results" <<'PY'
 import json, sys

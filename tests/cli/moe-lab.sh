@@ -110,6 +110,25 @@ refused(about + 'from=dense\n', 'go together')
 refused(about + 'model-of=plain\n[model]\na=b\n', 'nothing is built')
 refused('[task]\nsets=a\n', '[task] lacks something', lab.Task)
 PY
+check "time that is over ends a training, and no other" python3 - "$local" <<'PY'
+import sys, time
+sys.path.insert(0, sys.argv[1])
+import run_system
+begin = time.time()
+try:
+    run_system.command(['sleep', '100'], 'late.log', '.', until=begin + .3)
+except run_system.Late:
+    assert .3 <= time.time() - begin < 50
+else:
+    raise AssertionError('not late')
+assert run_system.command(['sleep', '.2'], 'late.log', '.', until=begin + 1000)[0] >= .2
+try:
+    run_system.command(['false'], 'late.log', '.', until=begin + 1000)
+except run_system.Error as e:
+    assert 'false ended with 1' in str(e), e
+else:
+    raise AssertionError('no error')
+PY
 run=$root/egs/moe-lab/run.sh
 PATH=$root/utils:$PATH
 check_fails "a system that is not there" 2 "there is no systems/plian.conf" "$run" --systems "dense plian"
@@ -176,6 +195,9 @@ import json, sys
 e = json.load(open(sys.argv[1]))
 assert e['complete'] and min(e['seeds']) > 900 and [t['hidden'] for t in e['tried']] == [[8, 64], [4, 32]], e
 PY
+
+check "once more" lab --find-effect true --stage 2
+check_equal "what was tried is kept" "$(cat "$tmp/.check.out")" "$(cat out2)"
 
 # A grid of rates, of which one leads nowhere.
 sed -i 's/^rates=.*/rates=0.0001:5 0.01:5 1e9:0/' "$clone/egs/moe-lab/tasks/polyglot.cut.conf"

@@ -4,7 +4,7 @@
 Usage: local/find_effect.py [options] <task> <task-dir>
   e.g. local/find_effect.py --results ../../docs/results --until $(($(date +%s) + 10800)) polyglot out/polyglot
   --results DIR     <DIR>/<task>/effect.json: all that was tried
-  --until SECONDS   of the clock: nothing begins after it; 0: no limit
+  --until SECONDS   of the clock: then trainings stop, and the next call goes on with them; 0: no limit
   --narrow "128 64 32 16"   hidden-dim of dense that are tried; wide has 8 times as many
   --epochs "12 24 48"       epochs that each is trained for, at most
   --seeds "901 902 903"     of training; never those of results
@@ -20,8 +20,8 @@ import time
 
 import lab
 import paired_tests
-from run_system import Runner
-from u2moe_script import Error, Options, die, positive, run, say, usage_error
+from run_system import Late, Runner
+from u2moe_script import Error, Options, die, expecting, positive, read_json, run, say, usage_error
 
 
 class Sized(lab.System):
@@ -34,6 +34,8 @@ class Sized(lab.System):
 
 def dev_errors(runner, system, seed, rate, epochs):
     """[errors of each dev utterance] and [their words] of a training, whole utterances, rescored."""
+    if runner.late():
+        raise Late()
     exp = f'{runner.folder(system, seed)}-{epochs}'
     runner.train(system, seed, exp, rate, epochs)
     if not os.path.exists(f'{exp}/decode/dev/-1/rescoring.wer.per_utt'):
@@ -42,10 +44,14 @@ def dev_errors(runner, system, seed, rate, epochs):
     return lab.numbers(scores['chunks']['-1']['rescoring']['errors_by_utterance']), lab.numbers(scores['words_by_utterance'])
 
 
-def try_one(runner, narrow, epochs, seeds, jobs):
-    """What is told of one size; None where the time is over."""
+def try_one(runner, narrow, epochs, seeds, jobs, known):
+    """What is told of one size, or was told before by one of known; None where the time is over."""
     begin = time.time()
     systems = {name: Sized(f'effect-{name}-{hidden}', hidden) for name, hidden in (('dense', narrow), ('wide', 8 * narrow))}
+    recipe = lab.hash_of([seeds, *(s.recipe(runner.task, None, epochs) for s in systems.values())])
+    for row in known:
+        if row.get('recipe') == recipe:
+            return row
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:  # of tools that run elsewhere
         rates = dict(zip(systems, pool.map(runner.choose_rate, systems.values())))
         if None in rates.values() or runner.late():
@@ -55,7 +61,7 @@ def try_one(runner, narrow, epochs, seeds, jobs):
     results = {name: [done[name, seed][0] for seed in seeds] for name in systems}
     words = done[runs[0]][1]
     c = paired_tests.compare(results['wide'], results['dense'], words)
-    return dict(hidden=[narrow, 8 * narrow], epochs=epochs, rates=rates,
+    return dict(hidden=[narrow, 8 * narrow], epochs=epochs, recipe=recipe, rates=rates,
                 wer={name: [round(x, 2) for x in paired_tests.rates(r, words)] for name, r in results.items()},
                 difference=round(c['difference'], 3), low=round(c['low'], 3), high=round(c['high'], 3), variances=c['variances'],
                 utterances=len(words), detectable=round(paired_tests.detectable(c['variances'], len(seeds), len(words)), 3),
@@ -111,11 +117,16 @@ def main():
         die(f'seed {task.grid_seed} chooses rates; give others')
     runner = Runner(task, os.path.realpath(args.results), args.until)
     path = f'{runner.results}/{task.name}/effect.json'
-    rows, whole = [], True
+    rows, whole, known = [], True, []
+    if os.path.exists(path):
+        with expecting(f'{path} is not a search of the laboratory'):
+            known = list(read_json(path)['tried'])
     for e in epochs:
         for n in narrow:
             try:
-                row = try_one(runner, n, e, seeds, args.jobs)
+                row = try_one(runner, n, e, seeds, args.jobs, known)
+            except Late:
+                row = None
             except Error as error:
                 say(f'{n} and {8 * n}, {e} epochs: {error}')
                 continue

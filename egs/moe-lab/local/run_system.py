@@ -8,7 +8,7 @@ Usage: local/run_system.py [options] <task> <task-dir> <system> <seed>
                   rate: only chooses the learning rate and warm-up; check: only prints which of the systems (several, in one
                   argument) this build knows
   --cut true      the shortened task
-  --until SECONDS of the clock (date +%s): what has not begun then is left for later
+  --until SECONDS of the clock (date +%s): what has not begun then is left for later; a training stops, and goes on next time
 """
 import contextlib
 import fcntl
@@ -33,8 +33,25 @@ class Unknown(Error):
     """This build does not know the system's options."""
 
 
-def command(args, log, cwd, stdout=None):
-    """Runs a command with its talk at the end of a log; returns (seconds, MB of its largest process). An error quotes the log."""
+class Late(Exception):
+    """The time is over."""
+
+
+def wait(child, until):
+    """os.wait4, or Late once the clock says until; 0: never."""
+    while until:
+        if time.time() > until:
+            raise Late()
+        ended = os.wait4(child.pid, os.WNOHANG)
+        if ended[0]:
+            return ended
+        time.sleep(.1)
+    return os.wait4(child.pid, 0)
+
+
+def command(args, log, cwd, stdout=None, until=0):
+    """Runs a command with its talk at the end of a log; returns (seconds, MB of its largest process). An error quotes the log.
+    Ends it, and raises Late, when the clock says until."""
     begin = time.monotonic()
     with open(log, 'a', encoding='utf-8') as f:
         f.write('# ' + ' '.join(map(shlex.quote, args)) + '\n')
@@ -45,7 +62,7 @@ def command(args, log, cwd, stdout=None):
         except FileNotFoundError:
             raise Unknown(f'there is no tool {args[0]}') from None
         try:
-            _, status, usage = os.wait4(child.pid, 0)
+            _, status, usage = wait(child, until)
         except BaseException:
             child.terminate()
             child.wait()
@@ -135,7 +152,7 @@ class Runner:
                  '--average=5', f'--exp-dir={exp}', '--dev-feats=scp:dump/dev/feats.scp', '--dev-tokens=ark,t:dump/dev/tokens',
                  *([f'--tags=ark:cat data/train/{system.tags} data/dev/{system.tags} |'] if system.tags else []),
                  f'{exp}/init.safetensors', 'scp:dump/train/feats.scp', 'ark,t:dump/train/tokens', f'{exp}/final.safetensors'],
-                log, self.task.dir)
+                log, self.task.dir, until=self.until)  # what has been trained stays
             with writing(f'{exp}/spent') as f:
                 f.write(f'{seconds:.1f} {memory:.1f}\n')
         rows = report_data.read_log(exp)
@@ -382,10 +399,6 @@ def at_edge(rate, task):
     """Whether a learning rate is the least or the largest of several that were tried."""
     rates = sorted({float(r) for r, _ in task.rates})
     return len(rates) > 1 and float(rate) in (rates[0], rates[-1])
-
-
-class Late(Exception):
-    pass
 
 
 def training_options(recipe):
