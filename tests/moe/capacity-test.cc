@@ -299,7 +299,9 @@ TEST(CheckMixture, WhatSingleRoutersRead) {
     };
     EXPECT_HAS(weigh(&C::balance_weight), Cat("has no effect with router=", router, ", whose"));
     EXPECT_EQ(weigh(&C::importance_weight), "(no error)");
-    if (merges) EXPECT_HAS(weigh(&C::load_weight), "load-weight=1 has no effect");
+    if (merges) {
+      EXPECT_HAS(weigh(&C::load_weight), "load-weight=1 has no effect");
+    }
   }
   C dense;
   dense.router_threshold = 0.7f;
