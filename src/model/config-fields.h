@@ -65,8 +65,9 @@ void ForEachField(const FeedForwardConfig *, Fn fn) {
      fixed("of router tag-pools: pools of experts, one for each tag"));
   fn("router-segment", &C::router_segment,
      fixed("of router segment: frames that share merged experts"));
-  fn("router-layers", &C::router_layers, fixed("of router read-me: blocks of its own transformer"));
-  fn("router-heads", &C::router_heads, fixed("of router read-me: attention heads of its blocks"));
+  fn("router-layers", &C::router_layers,
+     fixed("of routers speech-moe and read-me: blocks of their own network"));
+  fn("router-heads", &C::router_heads, fixed("of router read-me: attention heads of these blocks"));
   fn("router-jitter", &C::router_jitter,
      training("training: routers see their rows times uniform numbers from 1 - this to 1 + this"));
   fn("expert-dropout", &C::expert_dropout,
@@ -76,7 +77,7 @@ void ForEachField(const FeedForwardConfig *, Fn fn) {
   fn("capacity-order", &C::capacity_order,
      training("training: who stays where an expert has too many: first, random or priority"));
   fn("mpo-shape", &C::mpo_shape,
-     fixed("of bank mpo: factors of outputs / of inputs, as 4x4x8/4x8x4; empty: chosen"));
+     fixed("of bank mpo: factors of outputs / of inputs, as 4x4x8/4x8x4; that bank needs it"));
   fn("mpo-bond", &C::mpo_bond, fixed("of bank mpo: largest bond dimension; 0: full"));
   fn("core-gradient", &C::core_gradient,
      training("training: share of the steps in which bank mpo trains what its experts share"));

@@ -2,26 +2,20 @@
 
 #include <algorithm>
 #include <cmath>
-#include <utility>
 #include <vector>
 
 #include "moe/bank-registry.h"
 #include "moe/check-router.h"
 #include "moe/router-registry.h"
+#include "util/text.h"
 
 namespace u2moe {
 namespace {
 
-std::string List(const std::vector<std::string> &names) {
-  std::string list;
-  for (const std::string &name : names) list += (list.empty() ? "" : ", ") + name;
-  return list;
-}
-
 void CheckKnown(const std::string &option, const std::string &name,
                 const std::vector<std::string> &known) {
   if (std::count(known.begin(), known.end(), name) > 0) return;
-  throw UsageError(option, "=", name, " is unknown; there is ", List(known));
+  throw UsageError(option, "=", name, " is unknown; there is ", Join(known, ", "));
 }
 
 }  // namespace
@@ -31,20 +25,12 @@ void CheckMixture(const FeedForwardConfig &c, const std::string &where, const st
   CheckKnown(where + prefix + "bank", c.bank, BankNames());
   if (c.router_dim < 0 || c.router_dim > 1 << 16)
     throw UsageError(where, prefix, "router-dim=", c.router_dim, " is outside 0 to 65536");
-  const std::pair<const char *, float> weights[] = {
-      {"router-noise", c.router_noise},
-      {"balance-weight", c.balance_weight},
-      {"z-weight", c.z_weight},
-      {"importance-weight", c.importance_weight},
-      {"load-weight", c.load_weight},
-      {"sparsity-weight", c.sparsity_weight},
-      {"mean-importance-weight", c.mean_importance_weight},
-      {"topology-weight", c.topology_weight},
-      {"entropy-weight", c.entropy_weight}};
-  for (const auto &[name, value] : weights) {
+  const auto not_negative = [&](const char *name, float value) {
     if (!(value >= 0 && std::isfinite(value)))
       throw UsageError(where, prefix, name, "=", value, " is not 0 or more");
-  }
+  };
+  not_negative("router-noise", c.router_noise);
+  for (const auto &[name, weight] : LossWeights(c)) not_negative(name, weight);
   if (!(c.expert_dropout >= 0 && c.expert_dropout < 1))
     throw UsageError(where, prefix, "expert-dropout=", c.expert_dropout, " is not in [0, 1)");
   if (c.num_experts == 0) return;
@@ -56,45 +42,10 @@ void CheckMixture(const FeedForwardConfig &c, const std::string &where, const st
                          : Cat(prefix, "num-experts=", c.num_experts));
   }
   CheckRouter(c, where, prefix);
-  const RouterTraits &traits = RouterTraitsOf(c.router);
-  if (traits.encoder_only && (where + prefix).rfind("decoder-", 0) == 0) {
-    throw UsageError(where, prefix, "router=", c.router,
-                     " is for encoders: decoders have neither frames nor an embedding of them; "
-                     "give decoder-router=topk-softmax, or decoder-num-experts=0");
-  }
-  if (traits.needs_embedding && (c.router_layers < 1 || c.router_layers > 1000)) {
-    throw UsageError(where, prefix, "router-layers=", c.router_layers,
-                     " is outside 1 to 1000, the blocks of an embedding network");
-  }
-  if (traits.decided_before && (c.router_layers < 1 || c.router_layers > 1000 ||
-                                c.router_heads < 1 || c.router_heads > 1 << 10)) {
-    throw UsageError(where, prefix, "router-layers=", c.router_layers,
-                     " and router-heads=", c.router_heads, " are outside 1 to 1000 and 1 to 1024");
-  }
-  if (traits.merges && c.bank != "full") {
+  if (RouterTraitsOf(c.router).merges && c.bank != "full") {
     throw UsageError(where, prefix, "bank=", c.bank, " cannot average its experts as ", prefix,
                      "router=", c.router, " does; give ", prefix, "bank=full");
   }
-  if (traits.merges && (c.router_segment < 1 || c.router_segment > 1 << 20)) {
-    throw UsageError(where, prefix, "router-segment=", c.router_segment, " is outside 1 to ",
-                     1 << 20);
-  }
-  if (traits.merges && c.capacity_factor > 0) {
-    throw UsageError(where, prefix, "capacity-factor=", c.capacity_factor, " does not go with ",
-                     prefix, "router=", c.router, ", whose rows use all experts at once");
-  }
-  const FeedForwardConfig plain;
-  const auto only_for = [&](const char *name, int32_t value, int32_t otherwise, bool read,
-                            const char *routers) {
-    if (value == otherwise || read) return;
-    throw UsageError(where, prefix, name, "=", value, " is not read by ", prefix,
-                     "router=", c.router, ", only by ", routers, "; leave it out");
-  };
-  only_for("router-segment", c.router_segment, plain.router_segment, c.router == "segment",
-           "segment");
-  only_for("router-layers", c.router_layers, plain.router_layers,
-           traits.needs_embedding || traits.decided_before, "speech-moe and read-me");
-  only_for("router-heads", c.router_heads, plain.router_heads, traits.decided_before, "read-me");
   if ((c.bank == "mpo") == c.mpo_shape.empty() || (c.bank != "mpo" && c.mpo_bond != 0)) {
     throw UsageError(where, prefix, "bank=", c.bank,
                      c.bank == "mpo" ? " needs " : " does not read ", prefix,
@@ -106,7 +57,7 @@ void CheckMixture(const FeedForwardConfig &c, const std::string &where, const st
     throw UsageError(where, prefix, "core-gradient=", c.core_gradient,
                      " is no share of the steps, from 0 to 1");
   }
-  if (c.core_gradient != plain.core_gradient && c.bank != "mpo") {
+  if (c.core_gradient != FeedForwardConfig().core_gradient && c.bank != "mpo") {
     throw UsageError(where, prefix, "core-gradient=", c.core_gradient, " is not read by ", prefix,
                      "bank=", c.bank, ", only by mpo; leave it out");
   }

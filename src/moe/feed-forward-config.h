@@ -18,7 +18,7 @@ struct FeedForwardConfig {
   bool bias = true;
   std::string bank = "full";       // a row of moe/bank-registry.cc
   int32_t num_shared_experts = 0;  // of bank shared-plus-routed: experts that are always on
-  int32_t router_dim = 0;          // of router rmoe: width of its state; 0: model dim / 4
+  int32_t router_dim = 0;          // of rmoe: its state, of read-me: its network; 0: model dim / 4
   float router_noise = 1;          // of router noisy-topk: deviation of the noise times num_experts
   // Of the losses of moe/aux-loss.h; 0: none.
   float balance_weight = 0, z_weight = 0, importance_weight = 0, load_weight = 0,
@@ -28,12 +28,12 @@ struct FeedForwardConfig {
   float router_bias_rate = 1e-3f;  // of router sigmoid-bias: what a step changes a bias by
   int32_t router_pools = 0;        // of router tag-pools: pools of experts, one for each tag
   int32_t router_segment = 16;     // of router segment: frames that share merged experts
-  int32_t router_layers = 2, router_heads = 2;  // of router read-me: its own transformer
+  int32_t router_layers = 2, router_heads = 2;  // of speech-moe and read-me: their network
   float router_jitter = 0;    // in training the router sees its rows times uniform 1 +- this
   float expert_dropout = 0;   // dropout within experts; 0: the network's
   float capacity_factor = 0;  // rows that an expert takes, in even shares; 0: dropless
   std::string capacity_order = "first";  // who stays: first, random or priority
-  std::string mpo_shape;                 // of bank mpo: "4x4x8,4x8x4", output by input factors
+  std::string mpo_shape;                 // of bank mpo: "4x4x8/4x8x4", model by hidden
   int32_t mpo_bond = 0;                  // of bank mpo: largest bond dimension; 0: full
   float core_gradient = 1;  // of bank mpo: share of the steps that train what experts share
 };

@@ -106,9 +106,6 @@ void MoeFeedForward::Forward(const Context &ctx, ConstView x, const LayerOutput 
   }
   router_->Route(ctx, {seen, call}, &t.routes, tape != nullptr ? &t.router : nullptr);
   ApplyExpertPolicy(policy_, call, *router_, &t.routes);
-  capacity_.Apply(call, *router_, &t.routes);
-  RouteSink *sink = call.sink;
-  if (sink != nullptr) sink->OnRoute(t.routes.logits, t.routes.experts, t.routes.gates);
   if (call.state != nullptr && call.state->collect) {
     t.layer = call.state->layers.size();
     RoutedLayer layer;
@@ -117,6 +114,9 @@ void MoeFeedForward::Forward(const Context &ctx, ConstView x, const LayerOutput 
     layer.weights = aux_weights_;
     call.state->layers.push_back(std::move(layer));
   }
+  capacity_.Apply(call, *router_, &t.routes);
+  RouteSink *sink = call.sink;
+  if (sink != nullptr) sink->OnRoute(t.routes.logits, t.routes.experts, t.routes.gates);
   const bool wants_cost = sink != nullptr && sink->WantsSkipCost();
   if (router_->Traits().merges) {
     if (wants_cost) {

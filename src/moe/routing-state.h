@@ -23,7 +23,9 @@ struct AuxWeights {
 // count nowhere.
 struct RoutedLayer {
   int mixture = 0;  // RouteCall::mixture
-  Routes routes;    // as computed, after any policy
+  // After any policy, but before a capacity: losses on loads are of what rows want, as in the
+  // papers, or they would be weakest where experts are fullest. RouteSink hears what is computed.
+  Routes routes;
   AuxWeights weights;
   Tensor dlogits;  // [T, E] of the host, which backward adds to the gradient of the logits; empty:
                    // nothing

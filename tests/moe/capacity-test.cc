@@ -1,8 +1,11 @@
 #include "moe/capacity.h"
 
+#include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <set>
 
+#include "moe/aux-loss.h"
 #include "moe/battery-random.h"
 #include "support/error-test.h"
 
@@ -238,6 +241,45 @@ TEST(Capacity, OfAPoolIsThatOfThePlainRouterWithin) {
   Capacity(1, "first").Apply(call, *router, &limited);  // C = 10
   EXPECT_EQ(RowsOf(limited, 2).size(), std::min<size_t>(10, RowsOf(all, 2).size()));
   EXPECT_EQ(RowsOf(limited, 3).size(), std::min<size_t>(10, RowsOf(all, 3).size()));
+}
+
+// A loss on loads sees those that came in vain, too.
+TEST(Capacity, LossesAreOfWhatRowsWant) {
+  FeedForwardConfig free = Config("topk-softmax", "full"), limited = free;
+  free.balance_weight = limited.balance_weight = 1;
+  limited.capacity_factor = 0.5f;
+  const RaggedShape shape = RaggedShape::Single(12);
+  SequenceFacts facts;
+  facts.training = true;
+  Rng rng(3);
+  const Tensor x = RandomTensor(&rng, 12, kDim);
+  std::vector<int64_t> wanted, computed;
+  std::vector<double> losses;
+  for (const FeedForwardConfig &config : {free, limited}) {
+    class Sink : public RouteSink {
+     public:
+      void OnRoute(ConstView, Span<int32_t> experts, Span<float>) override {
+        kept = std::count_if(experts.begin(), experts.end(), [](int32_t e) { return e >= 0; });
+      }
+      int64_t kept = 0;
+    } sink;
+    Rng weights(4);
+    const MixtureStack stack = RandomStack(&weights, config, 1);
+    RouteCall call(&sink);
+    call.shape = &shape;
+    call.sequences = Span<SequenceFacts>(&facts, 1);
+    RoutingState routing;
+    Tensor y = x;
+    stack.Forward(Context(), call, &y, nullptr, &routing);
+    const std::vector<int64_t> counts = routing.layers.at(0).Counts();
+    wanted.push_back(std::accumulate(counts.begin(), counts.end(), int64_t{0}));
+    computed.push_back(sink.kept);
+    losses.push_back(ComputeAuxLosses(Context(), 0, &routing).at(0).sum);
+  }
+  EXPECT_EQ(wanted, (std::vector<int64_t>{24, 24}));
+  EXPECT_EQ(computed.at(0), 24);
+  EXPECT_LE(computed.at(1), 12);
+  EXPECT_EQ(losses.at(0), losses.at(1));
 }
 
 TEST(CheckMixture, WhatSingleRoutersRead) {
