@@ -62,7 +62,7 @@ done
 need_commands python3 nnet-train
 until=0
 if $find_effect && [[ $hours == 0 ]]; then hours=3; fi
-if [[ $hours != 0 ]]; then until=$(($(date +%s) + $(printf '%.0f' "$(bc -l <<< "$hours * 3600")"))); fi
+if [[ $hours != 0 ]]; then until=$(($(date +%s) + $(LC_ALL=C awk -v h="$hours" 'BEGIN { printf "%.0f", 3600 * h }'))); fi
 failed=
 common=(--results "$results" --cut "$cut" --until "$until")
 

@@ -106,20 +106,20 @@ std::vector<std::vector<int64_t>> ChooseKept(const Context &ctx, const ConvertOp
   }
   const auto use = UseOf(ctx, opts, in, places);
   // The mixtures of one block of both decoders have one configuration, so one number of experts.
-  std::map<std::pair<bool, int32_t>, int64_t> most;
+  std::map<int32_t, int64_t> most;  // by block
   std::vector<int64_t> counts;
   for (const FeedForwardPlace &p : places) {
     const int64_t n = NumKept(opts, p, p.Config(config), use.at(p.Name()));
     counts.push_back(n);
     if (p.part == FeedForwardPlace::Part::kEncoder) continue;
-    int64_t &larger = most[{true, p.block}];
+    int64_t &larger = most[p.block];
     larger = std::max(larger, n);
   }
   for (size_t i = 0; i < places.size(); ++i) {
     const FeedForwardPlace &p = places[i];
     const std::vector<double> &u = use.at(p.Name());
     const bool decoder = p.part != FeedForwardPlace::Part::kEncoder;
-    const int64_t n = decoder ? most.at({true, p.block}) : counts[i];
+    const int64_t n = decoder ? most.at(p.block) : counts[i];
     std::vector<int64_t> order(u.size());
     std::iota(order.begin(), order.end(), 0);
     std::stable_sort(order.begin(), order.end(), [&u](int64_t a, int64_t b) {
@@ -249,9 +249,9 @@ std::unique_ptr<AsrModel> MixtureToDense(const Context &ctx, const ConvertOption
     const int n = tied ? c.num_shared_experts : c.num_experts;
     std::vector<double> weights(static_cast<size_t>(n), use.empty() ? 1 : 0);
     for (int e = 0; !use.empty() && e < c.num_experts; ++e) {
-      const float entry = tied ? from[name + ".expert_map"].Data()[e] : 0;
-      const int64_t at = tied ? int64_t{e} * n / c.num_experts + static_cast<int64_t>(entry) : e;
-      weights.at(static_cast<size_t>(at)) += use.at(name)[static_cast<size_t>(e)];
+      const int64_t at =
+          tied ? TiedBank::ExpertOf(c.num_experts, n, e, from[name + ".expert_map"].Data()[e]) : e;
+      weights[static_cast<size_t>(at)] += use.at(name)[static_cast<size_t>(e)];
     }
     if (mean) {
       std::vector<std::string> scopes;

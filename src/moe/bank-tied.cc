@@ -39,8 +39,18 @@ TiedBank::TiedBank(int64_t dim, const FeedForwardConfig &c, float dropout)
       share_(std::min(1.0, static_cast<double>(c.experts_per_frame) / c.num_shared_experts)),
       map_(Tensor::Zeros({int64_t{c.num_experts}})) {}
 
-float TiedBank::MapEntry(int choices, int n, int e, int to) {
+float TiedBank::MapEntry(int64_t choices, int64_t n, int64_t e, int64_t to) {
   return static_cast<float>(to - FreshExpert(choices, n, e));
+}
+
+int64_t TiedBank::ExpertOf(int64_t choices, int64_t n, int64_t e, float entry) {
+  const float lowest = MapEntry(choices, n, e, 0), highest = MapEntry(choices, n, e, n - 1);
+  if (!(entry >= lowest && entry <= highest) || entry != std::floor(entry)) {
+    throw DataError("expert_map ties choice ", e, " of a mixture to no expert (its entry is ",
+                    entry, ", not a whole number from ", lowest, " to ", highest,
+                    "); the model file is damaged, or the mean of models with other ties");
+  }
+  return FreshExpert(choices, n, e) + static_cast<int64_t>(entry);
 }
 
 TiedBank::Tied TiedBank::Tie(const Context &ctx, const DispatchPlan &plan) const {
@@ -53,15 +63,7 @@ TiedBank::Tied TiedBank::Tie(const Context &ctx, const DispatchPlan &plan) const
   CachedVector<Slot> slots;
   slots.reserve(static_cast<size_t>(plan.NumSlots()));
   for (int64_t e = 0; e < map.Size(); ++e) {
-    const float entry = map.Data()[e];
-    const int64_t fresh = FreshExpert(map.Size(), n, e);
-    const auto lowest = static_cast<float>(-fresh), highest = static_cast<float>(n - 1 - fresh);
-    if (!(entry >= lowest && entry <= highest) || entry != std::floor(entry)) {
-      throw DataError("expert_map ties choice ", e, " of a mixture to no expert (its entry is ",
-                      entry, ", not a whole number from ", lowest, " to ", highest,
-                      "); the model file is damaged, or the mean of models with other ties");
-    }
-    const int64_t expert = fresh + static_cast<int64_t>(entry);
+    const int64_t expert = ExpertOf(map.Size(), n, e, map.Data()[e]);
     for (int32_t s = plan.expert_begin[static_cast<size_t>(e)];
          s < plan.expert_begin[static_cast<size_t>(e) + 1]; ++s)
       slots.push_back({expert, plan.slot_frame[static_cast<size_t>(s)], s});

@@ -30,7 +30,9 @@ class TiedBank : public ExpertBank {
 
   // What expert_map holds for choice e of `choices` that is expert `to` of n: the difference from e
   // n / choices, where choices fall in a fresh model.
-  static float MapEntry(int choices, int n, int e, int to);
+  static float MapEntry(int64_t choices, int64_t n, int64_t e, int64_t to);
+  // The other way round. Throws DataError for an entry that means no expert.
+  static int64_t ExpertOf(int64_t choices, int64_t n, int64_t e, float entry);
 
  private:
   struct Tied;

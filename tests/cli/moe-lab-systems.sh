@@ -2,7 +2,7 @@
 # egs/moe-lab --cut true: every system is made, trained, decoded, scored and told of.
 . "$(dirname "$0")/../support/cli.sh"
 . "$root/tests/support/speech.sh"
-for c in python3 espeak-ng sox parallel bc; do
+for c in python3 espeak-ng sox parallel; do
   if ! command -v $c >/dev/null; then
     skip "all systems of the laboratory" "no $c"
     exit 0

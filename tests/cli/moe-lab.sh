@@ -138,7 +138,7 @@ check_fails "hours" 2 "hours is a number, not 'two'" "$run" --hours two
 check_fails "jobs" 2 "jobs is a number above 0" "$run" --jobs 0
 
 # From nothing to results.
-for c in espeak-ng sox parallel bc; do
+for c in espeak-ng sox parallel; do
   if ! command -v $c >/dev/null; then
     skip "two systems from data to JSON" "no $c"
     exit 0

@@ -31,7 +31,7 @@ json() { # <file> <expression of d>
 row() { # <name> <model>
   local name=$1 model=$2 set base streaming=false line
   if ((chunk > 0)); then streaming=true; fi
-  line=$(printf '%-16s %8.2f' "$name" "$(bc -l <<< "$(stat -c %s "$model") / 1000000")")
+  line=$(LC_ALL=C awk -v name="$name" -v bytes="$(stat -c %s "$model")" 'BEGIN { printf "%-16s %8.2f", name, bytes / 1000000 }')
   for set in "${sets[@]}"; do
     base=$dir/$name.$set
     rm -f "$base.log"
