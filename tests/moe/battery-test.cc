@@ -52,7 +52,8 @@ void ExpectGradients(Rng *rng, const FeedForwardConfig &config, int64_t rows,
   const std::vector<int64_t> ends = {rows - rows / 2, rows};
   CachedVector<bool> exited(static_cast<size_t>(rows), false);
   for (size_t t = 1; t < exited.size(); t += 3) exited[t] = true;
-  RouteCall call;
+  ComputedRoutes computed;
+  RouteCall call(&computed);
   call.shape = &shape;
   call.sequences = facts;
   call.chunk_ends = ends;
@@ -70,7 +71,7 @@ void ExpectGradients(Rng *rng, const FeedForwardConfig &config, int64_t rows,
   RefMatrix x(start);
   const RefMatrix up(upstream);
   const std::vector<RefMatrix> offsets = Offsets(config, call, rows);
-  const auto forward = [&] { return RefForward(params, config, routing, offsets, x); };
+  const auto forward = [&] { return RefForward(params, config, computed, routing, offsets, x); };
   const auto loss = [&] {
     const RefStack r = forward();
     return ref::Dot(up, r.y) + scale * r.aux;
@@ -81,9 +82,10 @@ void ExpectGradients(Rng *rng, const FeedForwardConfig &config, int64_t rows,
     const Routes &r = routing.layers[l].routes;
     EXPECT_EQ(routing.layers[l].mixture, static_cast<int>(l));
     EXPECT_LT(LogitsDiff(r.logits, want.logits[l]), 1e-5);
-    for (size_t i = 0; i < r.experts.size(); ++i) {
+    const std::vector<int32_t> &experts = computed.experts[l];
+    for (size_t i = 0; i < experts.size(); ++i) {
       const int64_t t = static_cast<int64_t>(i) / r.max_slots;
-      EXPECT_NEAR(r.gates[i], r.experts[i] < 0 ? 0 : want.gates[l](t, r.experts[i]), 1e-5);
+      EXPECT_NEAR(computed.gates[l][i], experts[i] < 0 ? 0 : want.gates[l](t, experts[i]), 1e-5);
     }
   }
   EXPECT_LT(GradientError(loss, &x, dx), 5e-4);

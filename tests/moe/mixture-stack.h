@@ -185,6 +185,16 @@ inline std::vector<int32_t> ExpertsOf(const RoutedLayer &layer) {
   return {layer.routes.experts.begin(), layer.routes.experts.end()};
 }
 
+// What each layer computes, which a capacity makes less than what RoutedLayer has.
+struct ComputedRoutes : RouteSink {
+  void OnRoute(ConstView, Span<int32_t> e, Span<float> g) override {
+    experts.emplace_back(e.begin(), e.end());
+    gates.emplace_back(g.begin(), g.end());
+  }
+  std::vector<std::vector<int32_t>> experts;
+  std::vector<std::vector<float>> gates;
+};
+
 // The weights of an expert whose matrices are chains of tensors.
 inline void AddMpoWeights(const FeedForwardConfig &config, int64_t dim, const std::string &scope,
                           const std::string &expert, RefParams *params) {
@@ -205,16 +215,16 @@ inline void AddMpoWeights(const FeedForwardConfig &config, int64_t dim, const st
   }
 }
 
-// The stack in double, given which experts each layer took, and numbers that its logits receive
-// beside (the noise of training).
+// The stack in double, given which experts each layer took, which its rows wanted (routing), and
+// numbers that its logits receive beside (the noise of training).
 struct RefStack {
   RefMatrix y;
   std::vector<RefMatrix> logits, gates;
   double aux = 0;  // weighted sum of the losses
 };
 inline RefStack RefForward(RefParams params, const FeedForwardConfig &config,
-                           const RoutingState &routing, const std::vector<RefMatrix> &offsets,
-                           RefMatrix x) {
+                           const ComputedRoutes &computed, const RoutingState &routing,
+                           const std::vector<RefMatrix> &offsets, RefMatrix x) {
   const RefRouter &router = RefRouterOf(config.router);
   RefStack result;
   RefMatrix depth;
@@ -222,7 +232,8 @@ inline RefStack RefForward(RefParams params, const FeedForwardConfig &config,
   if (routing.decided != nullptr) depth = RefMatrix(*routing.decided);
   for (size_t l = 0; l < routing.layers.size(); ++l) {
     const std::string scope = Cat("layers.", l, ".");
-    const std::vector<int32_t> experts = ExpertsOf(routing.layers[l]);
+    const std::vector<int32_t> &experts = computed.experts.at(l);
+    const std::vector<int32_t> wanted = ExpertsOf(routing.layers[l]);
     RefMatrix logits = router.logits != nullptr ? router.logits(params, scope, x, &depth)
                                                 : RefMatrix(x.rows, offsets[l].cols);
     for (size_t i = 0; i < logits.data.size(); ++i) logits.data[i] += offsets[l].data[i];
@@ -249,14 +260,14 @@ inline RefStack RefForward(RefParams params, const FeedForwardConfig &config,
     const int always = config.bank == "shared-plus-routed" ? config.num_shared_experts : 0;
     for (int i = 0; i < always; ++i) add(Cat("shared_experts.", i), -1);
     result.aux +=
-        config.balance_weight * ref::BalanceLoss(logits, experts) +
-        config.z_weight * ref::ZLoss(logits, experts) +
-        config.importance_weight * ref::ImportanceLoss(logits, experts) +
-        config.load_weight * ref::LoadLoss(logits, experts, 1 / static_cast<double>(logits.cols)) +
-        config.sparsity_weight * ref::SparsityLoss(logits, experts) +
-        config.mean_importance_weight * ref::MeanImportanceLoss(logits, experts) +
-        config.topology_weight * ref::BalanceLoss(logits, experts) +
-        config.entropy_weight * ref::EntropyLoss(logits, experts);
+        config.balance_weight * ref::BalanceLoss(logits, wanted) +
+        config.z_weight * ref::ZLoss(logits, wanted) +
+        config.importance_weight * ref::ImportanceLoss(logits, wanted) +
+        config.load_weight * ref::LoadLoss(logits, wanted, 1 / static_cast<double>(logits.cols)) +
+        config.sparsity_weight * ref::SparsityLoss(logits, wanted) +
+        config.mean_importance_weight * ref::MeanImportanceLoss(logits, wanted) +
+        config.topology_weight * ref::BalanceLoss(logits, wanted) +
+        config.entropy_weight * ref::EntropyLoss(logits, wanted);
     result.logits.push_back(logits);
     x = y;
   }
