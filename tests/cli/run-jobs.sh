@@ -16,9 +16,17 @@ unset U2MOE_ENGINE U2MOE_SBATCH
 
 export TMPDIR=$tmp/scratch
 mkdir "$TMPDIR"
-gone() { # <pid>...: none of them runs; a zombie, where nobody waits for orphans, does not
-  local pid
-  for pid in "$@"; do if ps -o stat= -p "$pid" | grep -qv '^Z'; then return 1; fi; done
+# <pid>...: none of them runs; a zombie, where nobody waits for orphans, does not. What has been killed may take a
+# moment to be gone where much else runs.
+gone() {
+  local pid i
+  for pid in "$@"; do
+    for ((i = 0; i < 25; i++)); do
+      ps -o stat= -p "$pid" | grep -qv '^Z' || continue 2
+      sleep 0.2
+    done
+    return 1
+  done
 }
 wait_for() { # <file>...: at most a minute
   local i file
@@ -76,16 +84,16 @@ while time.process_time() < 0.8: pass
 time.sleep(0.5)
 usage = resource.getrusage(resource.RUSAGE_SELF)
 print(usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, time.monotonic() - begin)'
-  # Both ends of Python are not in what it measures itself.
+  # Both ends of Python are not in what it measures itself; they take longer where much else runs.
   check "$e: agree with what the process measures itself" python3 -c '
 import re
 lines = open("used.log").read().splitlines()
 cpu, memory, wall = map(float, lines[2].split())
 end = re.search(r"after (.*) s, CPU (.*) s, peak memory (.*) MB", lines[3])
 got_wall, got_cpu, got_memory = map(float, end.groups())
-assert cpu - 0.02 <= got_cpu <= cpu + 0.3, (cpu, got_cpu)
+assert cpu - 0.02 <= got_cpu <= 1.25 * cpu + 0.3, (cpu, got_cpu)
 assert abs(got_memory - memory) < 2, (memory, got_memory)
-assert wall <= got_wall <= wall + 5, (wall, got_wall)'
+assert wall <= got_wall <= 1.5 * wall + 5, (wall, got_wall)'
 
   check_fails "$e: a failing job's status" 3 'job [12] failed with exit status 3 on ' \
     "$run" --title=pots JOB=1:2 'f.JOB.log' bash -c 'echo the cause >&2; exit 3'
