@@ -40,7 +40,7 @@ bool SegmentReader::Next() {
   std::string line;
   while (std::getline(input_.Stream(), line)) {
     ++line_;
-    if (line_ > 1) RefuseByteOrderMark(line, Where());
+    if (line_ > 1) RefuseByteOrderMark(line, [&] { return Where(); });
     words_ = SplitFields(line);
     if (words_.empty()) continue;
     const auto [it, is_new] = lines_.emplace(std::hash<std::string>()(words_[0]), line_);

@@ -245,7 +245,8 @@ double ReadPruned(std::istream &is, const FstFileHeader &header, const LatticeLi
   ScanStates<Arc>(is, header, &kept);
   kept.builder.Finish(sink.outline.NewState(header.start));
   kept.builder.Sort();
-  LOG_WARN << EntryBeingRead() << (EntryBeingRead().empty() ? "" : ": ") << limit.TooLarge()
+  const std::string where = EntryBeingRead();
+  LOG_WARN << where << (where.empty() ? "" : ": ") << limit.TooLarge()
            << " (--max-lattice-mb); it was pruned to a beam of " << beam << ": "
            << sink.outline.NumKept() << " of " << header.num_states << " states are left";
   return beam;

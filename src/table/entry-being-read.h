@@ -7,7 +7,7 @@ namespace u2moe {
 
 // The entry of a table that this thread reads, or has read last: "a.ark: key 'u' at byte 7". A
 // Holder is not told where its value stands; with this its warnings can name the utterance.
-const std::string &EntryBeingRead();
+std::string EntryBeingRead();
 
 }  // namespace u2moe
 

@@ -16,7 +16,18 @@ namespace u2moe {
 namespace {
 
 constexpr size_t kMaxKeyBytes = 4096;
-thread_local std::string entry_being_read;
+
+// In parts: it is put together for each entry of a table, and asked for hardly ever.
+struct EntryPlace {
+  std::string script_entry;  // whole; or else
+  std::string archive, key;
+  int64_t position = 0;
+};
+thread_local EntryPlace entry_being_read;
+
+std::string ArchiveEntry(const std::string &archive, const std::string &key, int64_t position) {
+  return Cat(archive, ": key '", Printable(key, 200), "' at byte ", position);
+}
 
 // Kaldi's archives of the formats people mix up with them.
 std::string ForeignFormat(std::string_view head) {
@@ -58,7 +69,11 @@ std::string CloseStatus(Input *input) {
 
 }  // namespace
 
-const std::string &EntryBeingRead() { return entry_being_read; }
+std::string EntryBeingRead() {
+  const EntryPlace &e = entry_being_read;
+  if (!e.script_entry.empty() || e.archive.empty()) return e.script_entry;
+  return ArchiveEntry(e.archive, e.key, e.position);
+}
 
 namespace internal {
 
@@ -92,7 +107,7 @@ void ScriptValueSource::CheckNew(const ScriptEntry &entry) const {
 }
 
 std::istream &ScriptValueSource::Open(const ScriptEntry &entry) {
-  entry_being_read = Where(entry);
+  entry_being_read.script_entry = Where(entry);
   const FileAndOffset file =
       IsPipe(entry.xfilename) ? FileAndOffset{"", -1} : SplitOffset(entry.xfilename);
   if (file.offset < 0) {
@@ -182,7 +197,7 @@ bool ArchiveReader::NextKey() {
                   first ? ForeignFormat(key) : "the archive is corrupt here; make it again");
     }
   }
-  if (!first) RefuseByteOrderMark(key, Cat(input_.Name(), ", byte ", position_));
+  if (!first) RefuseByteOrderMark(key, [&] { return Cat(input_.Name(), ", byte ", position_); });
   const std::string previous = std::exchange(key_, key);
   if (c < 0) {
     FailStream("the file ends within this key; it is truncated, or no archive; make it again");
@@ -192,13 +207,14 @@ bool ArchiveReader::NextKey() {
     throw Error(Where(), ": comes after '", previous,
                 "', which is not sorted, as option s promises; sort with LC_ALL=C, or drop the s");
   }
-  entry_being_read = Where();
+  entry_being_read.script_entry.clear();
+  entry_being_read.archive = input_.Name();
+  entry_being_read.key = key_;
+  entry_being_read.position = position_;
   return true;
 }
 
-std::string ArchiveReader::Where() const {
-  return Cat(input_.Name(), ": key '", Printable(key_, 200), "' at byte ", position_);
-}
+std::string ArchiveReader::Where() const { return ArchiveEntry(input_.Name(), key_, position_); }
 
 void ArchiveReader::FailValue(const std::string &cause) { throw DataError(Where(), ": ", cause); }
 

@@ -107,8 +107,7 @@ void KeepOwnerAndMode(int fd, const struct stat &old) {
 
 }  // namespace
 
-void RefuseByteOrderMark(std::string_view text, const std::string &where) {
-  if (!StartsWith(text, kByteOrderMark)) return;
+void internal::FailByteOrderMark(const std::string &where) {
   throw Error(where, ": a byte order mark (EF BB BF) in the middle of the file, as two files with ",
               "marks leave it when they are joined; remove it: sed -i 's/\\xEF\\xBB\\xBF//' FILE");
 }
@@ -198,7 +197,7 @@ struct Input::Impl {
     const std::string_view head = buffer->Peek(3);
     if (head == kByteOrderMark) {
       stream.ignore(3);
-      RefuseByteOrderMark(buffer->Peek(3), Cat(name, ", byte 3"));
+      RefuseByteOrderMark(buffer->Peek(3), [&] { return Cat(name, ", byte 3"); });
       return;
     }
     if (StartsWith(head, "\xff\xfe") || StartsWith(head, "\xfe\xff")) {

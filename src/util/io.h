@@ -29,8 +29,16 @@ bool IsPipe(const std::string &xfilename);  // "command |" or "| command"
 
 // UTF-8's, which may stand at the beginning of a text, and nowhere else.
 constexpr char kByteOrderMark[] = "\xef\xbb\xbf";
-// Throws Error if a line or key that is not the first begins with one. `where` begins the message.
-void RefuseByteOrderMark(std::string_view text, const std::string &where);
+namespace internal {
+[[noreturn]] void FailByteOrderMark(const std::string &where);
+}
+// Throws Error if a line or key that is not the first begins with one. `where()`, a string, begins
+// the message; it is asked for only then, since this looks at every line of a table.
+template <class Where>
+void RefuseByteOrderMark(std::string_view text, const Where &where) {
+  if (text.substr(0, sizeof kByteOrderMark - 1) == kByteOrderMark)
+    internal::FailByteOrderMark(where());
+}
 
 // Throws the Error that Output would, as far as it can be known without writing: no such folder, or
 // a folder or file that is not ours to write. `place` is FindPlace(wxfilename, false).

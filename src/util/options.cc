@@ -329,7 +329,7 @@ void OptionParser::ReadConfigFile(const std::string &path) {
         input->Close();
         return false;
       }
-      if (number > 1) RefuseByteOrderMark(*line, Cat(path, ":", number));
+      if (number > 1) RefuseByteOrderMark(*line, [&] { return Cat(path, ":", number); });
       return true;
     } catch (const PlaceError &) {
       throw;

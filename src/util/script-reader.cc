@@ -19,7 +19,7 @@ bool ScriptReader::Next(ScriptEntry *entry) {
     ++line_;
     const std::string_view line = Trim(text);
     if (line.empty()) continue;
-    if (line_ > 1) RefuseByteOrderMark(line, Cat(input_.Name(), ":", line_));
+    if (line_ > 1) RefuseByteOrderMark(line, [&] { return Cat(input_.Name(), ":", line_); });
     size_t end = 0;
     while (end < line.size() && !IsSpace(line[end])) ++end;
     const auto fail = [&](const std::string &cause) {

@@ -148,7 +148,7 @@ std::vector<TableLine> ReadTable(const std::string &rxfilename, int min_values, 
     // A unit may be that character, but not begin with it.
     constexpr size_t kMark = sizeof kByteOrderMark - 1;
     if (keys == TableKeys::kNames || (text.size() > kMark && !IsSpace(text[kMark]))) {
-      RefuseByteOrderMark(text, Cat(rxfilename, ":", number));
+      RefuseByteOrderMark(text, [&] { return Cat(rxfilename, ":", number); });
     }
     if (!IsValidUtf8(text)) {
       throw Error(at(), "not UTF-8: ", Printable(text), "; convert the file with iconv -t UTF-8");
