@@ -86,6 +86,7 @@ int Run(int argc, char *argv[]) {
   }
   if (!bpe_model.empty()) info.bpe_model = ReadFittingWordPieces(bpe_model, info.units, units);
   info.config = options.Config();
+  CheckSettingsAreRead(info.config);
   CheckCanLearn(info.config, "nnet-init makes models to be trained");
   if (!fbank_config.empty()) info.features = ReadFbankConfig(fbank_config);
   CheckModelInfo(info);

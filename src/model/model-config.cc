@@ -447,6 +447,26 @@ void CheckConfig(const ModelConfig &c) {
   Require(c.blank != c.sos && c.blank != c.eos, "blank=", c.blank, " is also the id of sos or eos");
 }
 
+void CheckSettingsAreRead(const ModelConfig &c) {
+  const FeedForwardConfig plain;
+  bool dim_set = false, dim_read = false, noise_set = false, noise_read = false;
+  const auto look = [&](const FeedForwardConfig &ffn) {
+    dim_set |= ffn.router_dim != plain.router_dim;
+    noise_set |= ffn.router_noise != plain.router_noise;
+    dim_read |= ffn.router == "rmoe" || ffn.router == "read-me";
+    noise_read |= ffn.router == "noisy-topk";
+  };
+  c.encoder.ForEachMixture([&](int32_t, bool, const FeedForwardConfig &ffn) { look(ffn); });
+  for (const bool reverse : {false, true})
+    c.decoder.ForEachMixture(reverse, [&](int32_t, const FeedForwardConfig &ffn) { look(ffn); });
+  Require(!dim_set || dim_read,
+          "router-dim is read by no mixture of this model, only by router rmoe and read-me; leave "
+          "it out");
+  Require(!noise_set || noise_read,
+          "router-noise is read by no mixture of this model, only by router noisy-topk; leave it "
+          "out");
+}
+
 void CheckCanLearn(const ModelConfig &c, const std::string &source) {
   const auto check = [&](const std::string &where, const std::string &prefix,
                          const FeedForwardConfig &ffn) {

@@ -169,6 +169,10 @@ struct ModelOptions {
 // Throws UsageError naming the option, its value and what is allowed.
 void CheckConfig(const ModelConfig &config);
 
+// Throws UsageError for router-dim and router-noise where no mixture reads them. Files of models are
+// not asked: those of older versions may have them.
+void CheckSettingsAreRead(const ModelConfig &config);
+
 // Throws UsageError that begins with source for a model that can be run but not trained: where one
 // expert of several works on a frame, its gate is 1 whatever a router of softmax over the chosen
 // says.

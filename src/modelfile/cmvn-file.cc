@@ -117,6 +117,13 @@ void SetGlobalCmvn(const GlobalCmvn &cmvn, const std::string &source, AsrModel *
   ForEachParam(model, store);
 }
 
+bool GlobalCmvn::Normalises() const {
+  const auto all = [](const std::vector<double> &values, double v) {
+    return std::all_of(values.begin(), values.end(), [v](double x) { return x == v; });
+  };
+  return !all(mean, 0) || !all(istd, 1);
+}
+
 GlobalCmvn GlobalCmvnOf(AsrModel *model) {
   GlobalCmvn cmvn;
   ForEachParamOrPacked(

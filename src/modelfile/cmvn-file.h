@@ -13,6 +13,8 @@ namespace u2moe {
 // y = (x - mean) * istd per dimension.
 struct GlobalCmvn {
   std::vector<double> mean, istd;
+
+  bool Normalises() const;  // not all means 0 and istd 1
 };
 
 // Reads, telling by the first byte, Kaldi's global statistics (a 2 x (D + 1) matrix, binary or

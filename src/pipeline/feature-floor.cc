@@ -10,10 +10,7 @@ namespace u2moe {
 FeatureFloor::FeatureFloor(const GlobalCmvn &cmvn, double deviations)
     : cmvn_(cmvn), deviations_(deviations) {
   CHECK_EQ(cmvn.mean.size(), cmvn.istd.size());
-  const auto all = [](const std::vector<double> &values, double v) {
-    return std::all_of(values.begin(), values.end(), [v](double x) { return x == v; });
-  };
-  if (deviations <= 0 || (all(cmvn.mean, 0) && all(cmvn.istd, 1))) return;
+  if (deviations <= 0 || !cmvn.Normalises()) return;
   for (size_t j = 0; j < cmvn.mean.size(); ++j) {
     // A dimension that never changed says nothing.
     floor_.push_back(static_cast<float>(cmvn.istd[j] > 0 ? cmvn.mean[j] - deviations / cmvn.istd[j]

@@ -26,21 +26,33 @@ void SpeechGateOptions::Check() const {
     throw UsageError("--min-posterior=", min_posterior, ": must be from 0 to below 1");
 }
 
+std::vector<double> MovingMeans(const std::vector<double> &values, int64_t width) {
+  std::vector<double> means;
+  const size_t w = static_cast<size_t>(width);
+  double sum = 0;
+  for (size_t t = 0; t < values.size(); ++t) {
+    sum += values[t];
+    if (t >= w) sum -= values[t - w];
+    if (t + 1 >= w) means.push_back(sum / static_cast<double>(width));
+  }
+  return means;
+}
+
+int64_t TenthOfASecond(const FbankOptions &fbank) {
+  return std::max<int64_t>(1, std::llround(100 / static_cast<double>(fbank.frame.frame_shift)));
+}
+
 double LevelContrast(ConstView feats, const FbankOptions &fbank) {
-  const double shift = static_cast<double>(fbank.frame.frame_shift) / 1000;
-  const int64_t width = std::max<int64_t>(1, std::llround(0.1 / shift));
+  const int64_t width = TenthOfASecond(fbank);
   if (feats.Rows() < 2 * width || !fbank.use_log_fbank)
     return std::numeric_limits<double>::infinity();
-  std::vector<double> level(static_cast<size_t>(feats.Rows())), smooth;
-  double sum = 0;
+  std::vector<double> level;
   for (int64_t t = 0; t < feats.Rows(); ++t) {
     double mean = 0;
     for (int64_t j = 0; j < feats.Cols(); ++j) mean += feats(t, j);
-    level[static_cast<size_t>(t)] = mean / static_cast<double>(feats.Cols());
-    sum += level[static_cast<size_t>(t)];
-    if (t >= width) sum -= level[static_cast<size_t>(t - width)];
-    if (t + 1 >= width) smooth.push_back(sum / static_cast<double>(width));
+    level.push_back(mean / static_cast<double>(feats.Cols()));
   }
+  std::vector<double> smooth = MovingMeans(level, width);
   std::sort(smooth.begin(), smooth.end());
   // Natural logarithms of powers, or of magnitudes.
   const double to_db = (fbank.use_power ? 10 : 20) / std::log(10);

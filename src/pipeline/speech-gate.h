@@ -2,7 +2,9 @@
 #ifndef U2MOE_PIPELINE_SPEECH_GATE_H_
 #define U2MOE_PIPELINE_SPEECH_GATE_H_
 
+#include <cstdint>
 #include <string>
+#include <vector>
 
 #include "feat/fbank.h"
 #include "pipeline/segmenter.h"
@@ -17,6 +19,10 @@ struct SpeechGateOptions {
   void Register(OptionParser *po);
   void Check() const;  // throws UsageError
 };
+
+// The mean of each `width` values one after another: n - width + 1 of them, none where n < width.
+std::vector<double> MovingMeans(const std::vector<double> &values, int64_t width);
+int64_t TenthOfASecond(const FbankOptions &fbank);  // in frames, at least 1
 
 // By how many dB the loudest moments of log mel features [n, D] stand out of the quietest: the 0.99
 // quantile less the 0.1 quantile of the level, which is the mean over mel bins, averaged over a

@@ -153,6 +153,12 @@ class TranscriptOutput {
   std::unique_ptr<TranscriptWriter> writer_;
 };
 
+void TellLevel(const Recording &recording, const TranscribedRecording &result) {
+  if (result.gain_db == 0) return;
+  LOG_INFO << recording.path << ": quieter than the model's training, raised by "
+           << std::lround(result.gain_db) << " dB (--match-level)";
+}
+
 void TellNoSpeech(const Recording &recording, const TranscribedRecording &result) {
   if (!result.segments.empty()) return;
   LOG_WARN << recording.path << ": no speech in " << FormatDuration(result.seconds)
@@ -236,6 +242,7 @@ TranscribedRecording Transcribe(const Transcriber &transcriber, const Recording 
     TranscriberSession &session = sessions[static_cast<size_t>(c)];
     session.Finish();
     result.num_refused += session.NumRefused();
+    result.gain_db = std::max(result.gain_db, session.GainDb());
     result.seconds = session.Seconds();
     for (TimedSegment &segment : segments[static_cast<size_t>(c)])
       result.segments.push_back(std::move(segment));
@@ -271,6 +278,7 @@ void TranscribeAll(const Transcriber &transcriber, const RecordingList &list,
         output.Print(recording, done.result);
       });
       if (!good) continue;
+      TellLevel(recording, done.result);
       TellNoSpeech(recording, done.result);
       speed->AddAudio(done.result.seconds);
       speed->AddUtterance(done.result.seconds, done.seconds);

@@ -34,6 +34,7 @@ struct TranscribedRecording {
   std::vector<int32_t> channels;       // that were heard, from 1
   double seconds = 0;                  // of audio
   int64_t num_refused = 0;             // segments that are no speech, by the gates
+  double gain_db = 0;                  // the largest by which a channel was raised
 };
 
 // One recording, of which channel tells what is heard: "mix", "each", or a number from 0. progress,

@@ -32,6 +32,10 @@ void TranscriberOptions::Register(OptionParser *po) {
   rescoring.RegisterWeights(po);
   endpoint.Register(po);
   gate.Register(po);
+  po->Register(
+      "match-level", &match_level,
+      "recordings that are quieter than the model's training are raised to it, by one gain "
+      "that the first 30 s with speech tell");
   po->Register("feature-floor", &feature_floor,
                "frames with features so many deviations below the mean of the model's training, as "
                "digital silence has, are raised to that; 0: as they are");
@@ -107,9 +111,9 @@ Transcriber::Transcriber(const Context &ctx, const std::string &model, Transcrib
     FitToModel(model_->HasRightDecoder(), po, &opts_.rescoring);
     scorer_ = std::make_unique<ModelScorer>(ctx_, *model_);
   }
+  cmvn_ = GlobalCmvnOf(model_.get());
   floor_ = std::make_unique<FeatureFloor>(
-      GlobalCmvnOf(model_.get()),
-      fbank_.use_log_fbank ? static_cast<double>(opts_.feature_floor) : 0);
+      cmvn_, fbank_.use_log_fbank ? static_cast<double>(opts_.feature_floor) : 0);
   aligner_ = std::make_unique<WordAligner>(tokenizer_.get(), opts_.search.blank,
                                            FrameTimesOf(info_), opts_.word_times);
   confidence_map_ = opts_.confidence_map.Read();
@@ -141,6 +145,7 @@ TranscriberSession::TranscriberSession(const Transcriber &transcriber, double au
     : transcriber_(transcriber),
       emit_(std::move(emit)),
       features_(transcriber.fbank_, audio_rate, 0),
+      level_(transcriber.cmvn_, transcriber.fbank_, transcriber.opts_.match_level),
       search_(transcriber.search_->NewSearch()),
       segmenter_(transcriber.ctx_, *transcriber.model_, transcriber.opts_.encode,
                  transcriber.opts_.endpoint, transcriber.frame_seconds_,
@@ -153,7 +158,7 @@ void TranscriberSession::Accept(ConstView samples) {
     const StageScope stage(Stage::kFeatures);
     feats = features_.Accept(samples);
   }
-  Encode(std::move(feats));
+  Encode(level_.Accept(std::move(feats)));
 }
 
 void TranscriberSession::Encode(Tensor feats) {
@@ -163,7 +168,8 @@ void TranscriberSession::Encode(Tensor feats) {
 
 void TranscriberSession::Finish() {
   try {
-    Encode(features_.Flush());
+    Encode(level_.Accept(features_.Flush()));
+    Encode(level_.Flush());
   } catch (const DataError &) {
     // Flush() refuses only what is too short for a frame; other features were checked as they came.
     if (features_.Seconds() > 1) throw;

@@ -24,6 +24,7 @@
 #include "pipeline/encode-options.h"
 #include "pipeline/endpointer.h"
 #include "pipeline/feature-floor.h"
+#include "pipeline/level-match.h"
 #include "pipeline/model-scorer.h"
 #include "pipeline/segmenter.h"
 #include "pipeline/speech-gate.h"
@@ -42,6 +43,7 @@ struct TranscriberOptions {
   CtcSearchOptions search;
   RescoringOptions rescoring;
   bool rescore = true;
+  bool match_level = true;
   float feature_floor = 3;  // deviations; 0: none
   PrecisionOptions precision;
   ExpertOptions experts;
@@ -79,6 +81,7 @@ class Transcriber {
   std::unique_ptr<ModelScorer> scorer_;
   std::unique_ptr<Tokenizer> tokenizer_;
   std::unique_ptr<const WordAligner> aligner_;
+  GlobalCmvn cmvn_;
   std::unique_ptr<const FeatureFloor> floor_;
   std::unique_ptr<const SearchResource> search_;
   std::vector<int32_t> silence_tokens_;
@@ -105,6 +108,7 @@ class TranscriberSession {
   void Finish();
 
   double Seconds() const { return features_.Seconds(); }  // of audio, so far
+  double GainDb() const { return level_.GainDb(); }       // by which it was raised
   // Segments in which something was heard that is no speech, by the gates.
   int64_t NumRefused() const { return num_refused_; }
 
@@ -115,6 +119,7 @@ class TranscriberSession {
   const Transcriber &transcriber_;
   const Emit emit_;
   LiveFeatures features_;
+  LevelMatch level_;
   std::unique_ptr<CtcSearch> search_;
   Segmenter segmenter_;
   int64_t num_refused_ = 0;

@@ -118,6 +118,9 @@ refused "one expert whose gate is 1 whatever the router says" 'router gets no gr
   --experts-per-frame=1
 refused "a setting of another router" 'layers: block 0.macaron: router-threshold=0.5 is not read by router=topk-softmax, only by top-p' \
   --layers=all:router-threshold=0.5
+refused "a width that no router has" 'router-dim is read by no mixture.*leave it out' --router-dim=8
+refused "noise that no router adds" 'router-noise is read by no mixture.*leave it out' --router-noise=2
+check "what one of them reads" init --decoder-router=rmoe --router-dim=8 "$tmp/model.conf" "$tmp/reads"
 refused "losses that nobody learns from" 'balance-weight=0.1 has no effect with router=position-hash' \
   --router=position-hash --balance-weight=0.1
 refused "expert choice in decoders" 'decoder-router=expert-choice: an expert chooses among all tokens' \

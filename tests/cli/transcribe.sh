@@ -299,9 +299,14 @@ if command -v sox >/dev/null; then
   done <few
   check "recordings of another rate" bash -c "$run digits rate >got"
   check_equal "say the same" "$(cat got)" "$(sort want)"
-  # At -40 dB the network itself hears less; what it hears is not taken for noise.
-  check "quiet recordings" bash -c "$run digits quiet >got && $run $any digits quiet >all"
+  check "quiet recordings" bash -c "$run digits quiet >got 2>log && $run $any digits quiet >all"
   check_equal "none of which is taken for noise" "$(cat got)" "$(cat all)"
+  check_equal "all are raised" "$(grep -c "quieter than the model's training, raised by [0-9]* dB" log)" 8
+  sed 's/ .*//' few.scp | sort >few.keys
+  quiet_errors() { sed 's/ *$//' got | compute-wer --print-args=false "ark:grep -F -f few.keys ref |" ark:- 2>/dev/null | sed -n 's/^%WER .* \[ \([0-9]*\) .*/\1/p'; }
+  check "they are heard: $(quiet_errors) of 40 words wrong, at most 4" test "$(quiet_errors)" -le 4
+  $run --match-level=false digits quiet >got 2>/dev/null
+  check "as they are, they are not: $(quiet_errors)" test "$(quiet_errors)" -ge 8
   check "two speakers" bash -c "$run --channel=each digits duo >got"
   check_equal "the first" "$(sed -n 's/-ch1 / /p' got)" "$(sort want)"
   check_equal "the second" "$(sed -n 's/.*-ch2 //p' got | sort -u)" "$($run digits "$flac/george-tc0010.flac" 2>/dev/null | cut -d ' ' -f 2-)"
