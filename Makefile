@@ -66,7 +66,6 @@ SUPPORT_LIB := $(BUILD)/libtest-support.a
 Q := $(if $(V),,@)
 
 .PHONY: FORCE all help deps test test-all test-build unit-build golden fuzz fuzz-build lint format demo bench bench-ops man install clean
-.SECONDARY:
 .DELETE_ON_ERROR:
 
 all: $(BINS) compile_commands.json  ## build all tools into build/<flavour>/bin

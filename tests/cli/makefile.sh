@@ -26,6 +26,10 @@ object() { make_plain BUILD="$tmp/flags" CXXFLAGS="$1" "$tmp/flags/obj/src/base/
 if command -v g++ > /dev/null; then
   check_equal "an object is made once" "$(object -O0) $(object -O0)" "1 0"
   check_equal "and anew with other flags" "$(object -O1) $(object -O1)" "1 0"
+  : > "$tmp/flags/libu2moe.a"
+  rm "$tmp/flags/obj/src/base/rng.o"
+  check_equal "a source that came while the library was made is not forgotten" \
+    "$(make_plain -n -o "$tmp/flags/.flags" BUILD="$tmp/flags" CXXFLAGS=-O1 "$tmp/flags/libu2moe.a" 2>&1 | grep -c 'CXX  src/base/rng.cc')" 1
 else
   skip "objects and flags" "no g++"
 fi
