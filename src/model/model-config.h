@@ -169,8 +169,8 @@ struct ModelOptions {
 // Throws UsageError naming the option, its value and what is allowed.
 void CheckConfig(const ModelConfig &config);
 
-// Throws UsageError for router-dim and router-noise where no mixture reads them. Files of models are
-// not asked: those of older versions may have them.
+// Throws UsageError for router-dim and router-noise where no mixture reads them. Files of models
+// are not asked: those of older versions may have them.
 void CheckSettingsAreRead(const ModelConfig &config);
 
 // Throws UsageError that begins with source for a model that can be run but not trained: where one
