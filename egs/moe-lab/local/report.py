@@ -26,7 +26,8 @@ def battery(path):
     begin = next((i for i, line in enumerate(lines) if re.match(r' {20,}[a-z]', line)), None)
     if begin is None:
         die(f'{path}: no table of battery-test in it')
-    rows = [lines[begin]] + [x for x in lines[begin + 1:] if re.match(r'(router|bank|\w+ \+) ', x)]
+    end = next((i for i, line in enumerate(lines) if i > begin and line.startswith('[')), len(lines))
+    rows = lines[begin:end]
     return '\n'.join('    ' + row.rstrip() for row in rows)
 
 
