@@ -102,7 +102,7 @@ std::unique_ptr<AsrModel> FitMixtures(const Context &ctx, const ConvertOptions &
         ChooseNeurons(from[name + ".w_1.weight"], w_2, activity, c.num_experts, c.hidden_dim, seed);
     for (int e = 0; e < c.num_experts; ++e) {
       const std::string expert = Cat(name, ".experts.", e);
-      CopyNeurons(from, name, to, expert, neurons[static_cast<size_t>(e)]);
+      CopyNeurons(from, name, to, e, neurons[static_cast<size_t>(e)]);
       if (d.bias) to[expert + ".w_2.bias"] = from[name + ".w_2.bias"];
     }
     // The layer alone, with the tensors that the model has for it.

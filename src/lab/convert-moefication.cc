@@ -17,7 +17,7 @@ void CopyGroups(const TensorsByName &from, const TensorsByName &to, const std::s
   for (size_t i = 0; i < group_of.size(); ++i)
     groups[static_cast<size_t>(group_of[i])].push_back(static_cast<int64_t>(i));
   for (size_t g = 0; g < groups.size(); ++g)
-    CopyNeurons(from, layer, to, Cat(layer, ".experts.", g), groups[g]);
+    CopyNeurons(from, layer, to, static_cast<int64_t>(g), groups[g]);
   if (from.Has(layer + ".w_2.bias")) to[layer + ".output_bias"] = from[layer + ".w_2.bias"];
 }
 

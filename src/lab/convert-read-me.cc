@@ -88,7 +88,7 @@ std::unique_ptr<AsrModel> CutDomainExperts(const Context &ctx, const ConvertOpti
           HiddenActivity(ctx, from, name, p.Config(in.model->Config()).activation, inputs.at(name));
       const std::vector<int64_t> neurons =
           MostActive(activity, p.Config(model->Config()).hidden_dim);
-      CopyNeurons(from, name, to, Cat(name, ".experts.", q), neurons);
+      CopyNeurons(from, name, to, static_cast<int64_t>(q), neurons);
       chosen[name].push_back(neurons);
     }
     LOG_INFO << "expert " << q << " is of label '" << labels[q] << "'";

@@ -165,7 +165,8 @@ Tensor TakeRows(ConstView x, const std::vector<int64_t> &rows, size_t begin, siz
 }
 
 void CopyNeurons(const TensorsByName &from, const std::string &layer, const TensorsByName &to,
-                 const std::string &expert, const std::vector<int64_t> &neurons) {
+                 int64_t number, const std::vector<int64_t> &neurons) {
+  const std::string expert = Cat(layer, ".experts.", number);
   to[expert + ".w_1.weight"] = TakeRows(from[layer + ".w_1.weight"], neurons);
   const Tensor &w_2 = from[layer + ".w_2.weight"];
   Tensor &columns = to[expert + ".w_2.weight"];
@@ -175,6 +176,9 @@ void CopyNeurons(const TensorsByName &from, const std::string &layer, const Tens
   }
   if (from.Has(layer + ".w_1.bias"))
     to[expert + ".w_1.bias"] = TakeRows(from[layer + ".w_1.bias"], neurons);
+  if (!to.Has(layer + ".neurons")) return;
+  for (size_t i = 0; i < neurons.size(); ++i)
+    to[layer + ".neurons"](number, static_cast<int64_t>(i)) = static_cast<float>(neurons[i]);
 }
 
 std::string ContentHash(AsrModel *model) {

@@ -68,10 +68,10 @@ void CopyFeedForward(const TensorsByName &from, const std::string &from_scope,
 Tensor TakeRows(const Tensor &t, const std::vector<int64_t> &rows);
 // Those rows of x that stand in places [begin, end) of a list.
 Tensor TakeRows(ConstView x, const std::vector<int64_t> &rows, size_t begin, size_t end);
-// Neurons of a dense layer, in the order given, become a block without the bias of its output,
-// which is left as it is.
+// Neurons of a dense layer, in the order given, become the expert of this number, without the bias
+// of its output, which is left as it is. Bank neuron-groups remembers which they were.
 void CopyNeurons(const TensorsByName &from, const std::string &layer, const TensorsByName &to,
-                 const std::string &expert, const std::vector<int64_t> &neurons);
+                 int64_t number, const std::vector<int64_t> &neurons);
 
 // 16 hexadecimal digits that depend on the names, the shapes and the bits of all tensors: equal for
 // equal models, and by chance only for others.

@@ -3,15 +3,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "layer/dense-tape.h"
+
 namespace u2moe {
-namespace {
-
-struct DenseTape : FeedForwardTape {
-  Tensor before, after;  // [R, F]
-  DropoutMask mask;
-};
-
-}  // namespace
 
 DenseFeedForward::DenseFeedForward(int64_t dim, int64_t hidden_dim, Activation activation,
                                    bool bias, float dropout, bool output_bias)

@@ -15,7 +15,9 @@ DispatchPlan WithUnitGates(DispatchPlan plan) {
 }  // namespace
 
 NeuronGroupsBank::NeuronGroupsBank(int64_t dim, const FeedForwardConfig &c, float dropout)
-    : groups_(dim, c, dropout, false), bias_(c.bias ? Tensor({dim}) : Tensor()) {}
+    : groups_(dim, c, dropout, false),
+      bias_(c.bias ? Tensor({dim}) : Tensor()),
+      neurons_(c.num_experts, c.hidden_dim) {}
 
 BankTraits NeuronGroupsBank::Traits() const {
   BankTraits traits;
@@ -51,6 +53,8 @@ void NeuronGroupsBank::VisitParams(ParamVisitor *v) {
   groups_.VisitParams(v);
   // 0 in a fresh model; conversions copy the dense layer's.
   v->In(ParamRole::kFeedForward, [&] { v->Param("output_bias", &bias_, ParamInit::Constant(0)); });
+  // Conversions write it, and training with a teacher of the routes reads it.
+  v->Buffer("neurons", &neurons_, ParamInit::Constant(-1));
 }
 
 }  // namespace u2moe

@@ -26,12 +26,13 @@ class NeuronGroupsBank : public ExpertBank {
   void Backward(const Context &ctx, ConstView x, const DispatchPlan &plan, const BankTape &tape,
                 ConstView dy, ExpertBank *grad, View dx,
                 std::vector<float> *dslot_gate) const override;
-  // As experts.0 to experts.<E-1>, without w_2.bias, and output_bias.
+  // As experts.0 to experts.<E-1>, without w_2.bias, output_bias and neurons.
   void VisitParams(ParamVisitor *v) override;
 
  private:
   FullBank groups_;
-  Tensor bias_;  // [D], or empty
+  Tensor bias_;     // [D], or empty
+  Tensor neurons_;  // [E, hidden_dim]: the neuron of the dense layer that each was; -1: none
 };
 
 }  // namespace u2moe

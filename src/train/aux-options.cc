@@ -67,8 +67,8 @@ void AuxOptions::Register(OptionParser *po) {
 
 void AuxOptions::Check() const { EpochSchedule("--aux-schedule", aux_schedule); }
 
-void AuxOptions::Load(const ModelConfig &config, int32_t shards) {
-  bool wants_topology = false, has_losses = false;
+void AuxOptions::Load(const ModelConfig &config, int32_t shards, bool has_losses) {
+  bool wants_topology = false;
   config.ForEachMixture([&](const FeedForwardConfig &c) {
     wants_topology |= c.topology_weight > 0;
     has_losses |= HasLosses(c);
@@ -76,7 +76,7 @@ void AuxOptions::Load(const ModelConfig &config, int32_t shards) {
   if (!has_losses && (!aux_schedule.empty() || verbose_losses)) {
     throw UsageError(aux_schedule.empty() ? "--verbose-losses" : "--aux-schedule=" + aux_schedule,
                      ": the model has no losses on its routers; make it with nnet-init "
-                     "--balance-weight or another of these weights");
+                     "--balance-weight or another of these weights, or give --route-teacher");
   }
   if (topology.empty()) {
     if (!wants_topology) return;

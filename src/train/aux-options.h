@@ -34,8 +34,8 @@ struct AuxOptions {
   void Register(OptionParser *po);
   void Check() const;  // throws UsageError
   // Reads the topology. Throws UsageError where it, or a schedule, does not go with the model or
-  // the number of shards.
-  void Load(const ModelConfig &config, int32_t shards);
+  // the number of shards. has_losses: there are losses on routers beside the model's.
+  void Load(const ModelConfig &config, int32_t shards, bool has_losses);
   // " name=value" for each that is not the default and that results depend on, after Load.
   std::string Identity() const;
   double Factor(int32_t epoch) const;  // of all weights

@@ -8,6 +8,7 @@
 
 #include "model/mixture-names.h"
 #include "moe/aux-loss.h"
+#include "moe/read-me-target.h"
 #include "ops/ctc-loss.h"
 #include "ops/elementwise.h"
 #include "ops/label-smoothing-loss.h"
@@ -50,6 +51,30 @@ class RouterLosses {
       part.sequences.push_back(facts);
     }
     return part;
+  }
+  // Of the encoder, before Add: what the teacher of the routes says.
+  void AddRouteTeacher(const Context &ctx, ConstView feats, const RaggedShape &shape, Part *part) {
+    if (opts_.route_teacher == nullptr || !opts_.aux_losses) return;
+    const double weight = opts_.aux_factor * opts_.route_teacher_weight;
+    AuxLoss *sum = &sums_["route-teacher"];
+    opts_.route_teacher->ForEachDemand(
+        ctx, opts_.mask, feats, shape, [&](int mixture, ConstView demand) {
+          for (RoutedLayer &layer : part->routing.layers) {
+            if (layer.mixture != mixture) continue;
+            const Tensor &logits = layer.routes.logits;
+            if (scale_ != 0 && layer.dlogits.Empty())
+              layer.dlogits = Tensor::Zeros(logits.Rows(), logits.Cols());
+            const double loss = ReadMeLoss(logits, demand, weight * scale_,
+                                           scale_ != 0 ? layer.dlogits.View() : View());
+            sum->weighted += weight * loss;
+            sum->sum += loss;
+            ++sum->num_layers;
+            const std::string name = LayerName(part->number, mixture);
+            if (!std::isfinite(loss))
+              throw DataError(name, ": the loss 'route-teacher' of its router is ", loss);
+            if (opts_.by_layer) layers_["route-teacher." + name] = loss;
+          }
+        });
   }
   // Between forward and backward of the part.
   void Add(const Context &ctx, Part *part) {
@@ -219,6 +244,7 @@ LossTerms ComputeLoss(const Context &ctx, const AsrModel &model, const TrainBatc
   model.Encoder().Forward(ctx, mode, feats, batch.shape, &encoder_out, &shape,
                           grad ? &tape : nullptr, running ? running->MutableEncoder() : nullptr);
   TeacherLosses teacher(ctx, opts, feats, batch.shape);
+  routers.AddRouteTeacher(ctx, feats, batch.shape, &encoder_part);
   routers.Add(ctx, &encoder_part);
   LossTerms terms;
   terms.num_utterances = batch.NumUtterances();

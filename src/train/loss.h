@@ -7,6 +7,7 @@
 #include "model/asr-model.h"
 #include "moe/topology.h"
 #include "train/loss-terms.h"
+#include "train/route-teacher.h"
 
 namespace u2moe {
 
@@ -35,6 +36,10 @@ struct LossOptions {
   // what that counts, and at which temperature; null: none.
   const AsrModel *teacher = nullptr;
   double teacher_weight = 1, teacher_temperature = 1;
+  // A dense model that tells the encoder's routers which expert has the neurons that it uses, and
+  // what that counts; null: none. It counts where aux_losses do, times aux_factor.
+  const RouteTeacher *route_teacher = nullptr;
+  double route_teacher_weight = 1;
   // Where the model's policy lets frames exit, the share of the CTC loss that is of the CTC head at
   // that place (arXiv 2102.03216).
   double exit_ctc_weight = 0.3;
@@ -61,7 +66,9 @@ struct LossOptions {
 // by_layer also watched as "<name>.<layer>", by the names of model/mixture-names.h. With a teacher:
 // "teacher_ctc", "teacher_l2r" and "teacher_r2l", sums over utterances of SoftTargetLoss
 // (ops/soft-target-loss.h) against its CTC posteriors and its decoders' outputs, with the weights
-// of the losses that they stand beside times teacher_weight. Losses on routers and batch norm are
+// of the losses that they stand beside times teacher_weight. With a teacher of the routes:
+// "route-teacher", ReadMeLoss as the losses on the routers' decisions, summed over its mixtures
+// with route_teacher_weight. Losses on routers and batch norm are
 // not linear in utterances: they are of this batch. A trainer that cuts a batch into shards trains
 // on the losses of the shards.
 LossTerms ComputeLoss(const Context &ctx, const AsrModel &model, const TrainBatch &batch,

@@ -49,6 +49,7 @@ void TrainOptions::Register(OptionParser *po) {
   roles.Register(po);
   aux.Register(po);
   teacher.Register(po);
+  route_teacher.Register(po);
   po->Register(
       "embed-ctc-weight", &embed_ctc_weight,
       "with router=speech-moe: weight of the CTC loss of the embedding network; with 0 the "
@@ -77,6 +78,7 @@ void TrainOptions::Check() const {
   roles.Check();
   aux.Check();
   teacher.Check();
+  route_teacher.Check();
   if (!(embed_ctc_weight >= 0 && std::isfinite(embed_ctc_weight)))
     throw UsageError("--embed-ctc-weight=", embed_ctc_weight, ": expected 0 or more");
   spec.Check();
@@ -87,8 +89,9 @@ void TrainOptions::Load(const ModelInfo &info, AsrModel *model) {
   if (elastic && model->Policy().experts_per_frame == 1)
     throw UsageError("--elastic with --experts-per-frame=1 leaves no number to draw");
   roles.Describe(model);
-  aux.Load(info.config, shards);
+  aux.Load(info.config, shards, !route_teacher.route_teacher.empty());
   teacher.Load(info);
+  route_teacher.Load(info, model);
 }
 
 std::string TrainOptions::Identity() const {
@@ -103,7 +106,8 @@ std::string TrainOptions::Identity() const {
                  ? Cat(" embed-ctc-weight=", embed_ctc_weight)
                  : std::string(),
              " spec-augment=", spec_augment, spec_augment ? " " + spec.ToString() : std::string(),
-             elastic ? " elastic=true" : "", roles.Identity(), aux.Identity(), teacher.Identity());
+             elastic ? " elastic=true" : "", roles.Identity(), aux.Identity(), teacher.Identity(),
+             route_teacher.Identity());
 }
 
 std::string TrainOptions::ToString() const { return Cat("epochs=", epochs, " ", Identity()); }

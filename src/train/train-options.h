@@ -34,6 +34,7 @@ struct TrainOptions {
   RoleOptions roles;
   AuxOptions aux;
   TeacherOptions teacher;
+  RouteTeacherOptions route_teacher;
   double embed_ctc_weight = LossOptions().embed_ctc_weight;
   bool spec_augment = true;
   SpecAugmentOptions spec;

@@ -108,6 +108,8 @@ LossTerms Trainer::RunBatch(const LoadedBatch &batch, int32_t epoch, int group_s
   options.teacher = opts_.teacher.model.get();
   options.teacher_weight = opts_.teacher.teacher_weight;
   options.teacher_temperature = opts_.teacher.teacher_temperature;
+  options.route_teacher = opts_.route_teacher.model.get();
+  options.route_teacher_weight = opts_.route_teacher.route_teacher_weight;
   const PolicyScope scope(model_);
   int32_t num_experts = 0;
   if (opts_.elastic) {

@@ -95,10 +95,28 @@ check "cuts experts of languages" convert --method=read-me --mixture=router-dim=
 check_equal "names them" "$(grep -oE "expert . is of label '..'" "$tmp/.check.err" | paste -sd' ')" "expert 0 is of label 'de' expert 1 is of label 'fr'"
 check_equal "and leaves decoders dense" "$(info "$tmp/languages" '^(decoder-)?(num-experts|router)=' | paste -sd' ')" \
   "num-experts=2 router=read-me decoder-num-experts=0 decoder-router=topk-softmax"
+teach=(nnet-train --print-args=false --spec-augment=false --batch-size=2 --epochs=2 --average=1)
+check "its router is taught by the dense model" "${teach[@]}" --exp-dir="$tmp/taught" --route-teacher="$tmp/dense" --verbose-losses \
+  "$tmp/languages" "ark:$tmp/feats" "ark:$tmp/tokens" "$tmp/taught.model"
+check_equal "which the log tells" "$(grep -c 'epoch 2 of 2: train loss .*route-teacher [0-9.]*' "$tmp/.check.err") \
+$(grep -c 'loss route-teacher by layer: encoder.encoders' "$tmp/.check.err")" "1 2"
+check_fails "and goes on only so" 2 'route-teacher' "${teach[@]}" --exp-dir="$tmp/taught" --epochs=3 \
+  "$tmp/languages" "ark:$tmp/feats" "ark:$tmp/tokens" "$tmp/never"
+check "in rounds: the router" "${teach[@]}" --exp-dir="$tmp/round" --route-teacher="$tmp/dense" \
+  --freeze=experts,feed-forward,attention,convolution,embedding,norm,subsampling,output \
+  "$tmp/languages" "ark:$tmp/feats" "ark:$tmp/tokens" "$tmp/round.model"
+check "then the rest" "${teach[@]}" --exp-dir="$tmp/rest" --freeze=router \
+  "$tmp/round.model" "ark:$tmp/feats" "ark:$tmp/tokens" "$tmp/rest.model"
+check_fails "a teacher that it was not cut out of" 2 'is a mixture, so it is not the dense model' "${teach[@]}" \
+  --route-teacher="$tmp/moe" "$tmp/languages" "ark:$tmp/feats" "ark:$tmp/tokens" "$tmp/never"
+check_fails "a model that was not cut" 2 'make it with moe-convert --method=read-me' "${teach[@]}" \
+  --route-teacher="$tmp/dense" "$tmp/moe" "ark:$tmp/feats" "ark:$tmp/tokens" "$tmp/never"
+check_fails "a weight of nothing" 2 'route-teacher-weight=0: expected a positive' "${teach[@]}" --route-teacher-weight=0 \
+  --route-teacher="$tmp/dense" "$tmp/languages" "ark:$tmp/feats" "ark:$tmp/tokens" "$tmp/never"
 check_fails "decoders alone" 2 'router=read-me is for encoders; give another' convert --method=read-me --part=decoders \
   --labels="ark:$tmp/utt2lang" "${data[@]}" "$tmp/dense" "$tmp/never"
 check_fails "read-me without labels" 2 'give --labels' convert --method=read-me "${data[@]}" "$tmp/dense" "$tmp/never"
-for model in languages ladimo mpo groups up last pruned shares merged joined; do
+for model in languages taught.model ladimo mpo groups up last pruned shares merged joined; do
   check "$model goes through int8" nnet-quantize --print-args=false --weights=int8 "$tmp/$model" "$tmp/int8"
   check "and infers" nnet-forward --print-args=false "$tmp/int8" "ark:$tmp/feats" ark:/dev/null
   check "$model streams" nnet-forward --print-args=false --chunk-size=4 --streaming "$tmp/$model" "ark:$tmp/feats" ark:/dev/null

@@ -40,7 +40,8 @@ assert total['pruned'] < total['plain'] and total['mpo'] < total['plain'] and to
 assert results['elastic']['parameters'] == results['elastic-1']['parameters']
 one = results['elastic-1']['routing']['-1']
 assert one['experts_per_row'] == 1 and results['elastic']['routing']['-1']['experts_per_row'] == 2, one
-assert results['read-me']['routing']['-1']['agreement'] == 1  # decided once for all layers
+decided = results['read-me']['routing']['-1']  # once for all layers, unless one expert has all frames
+assert decided['agreement'] == 1 or all(x['max_load'] > 1.99 for x in decided['layers']), decided
 even = [x for x in results['expert-choice']['routing']['-1']['layers'] if x['name'].startswith('encoder.')]
 assert even and all(x['max_load'] < 1.1 for x in even), even
 PY

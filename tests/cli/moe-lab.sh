@@ -78,7 +78,7 @@ assert wide['hidden-dim'] == str(8 * int(one.model['hidden-dim'])) and wide['fea
 assert lab.System('rmoe').model_options(one)['router-dim'] == str(int(one.model['model-dim']) // 4)
 open('here/data/train/utt2lang', 'a').write('v x\nw x\n')
 assert [lab.factors(n) for n in (1, 7, 128, 64, 192)] == ['1x1x1', '1x7x1', '4x8x4', '4x4x4', '4x8x6'], lab.factors(192)
-assert lab.System('mpo').model_options(one)['mpo-shape'] == '4x4x4/4x8x4'
+assert lab.System('mpo').model_options(one)['mpo-shape'] == '4x4x4/2x4x2'
 pools = lab.System('tag-pools').model_options(one)
 assert (pools['layers'] == 'all:router=tag-pools,router-pools=2,num-experts=4'), pools
 def hashed(task, system='plain', rate=('0.003', '300'), epochs=9):

@@ -62,7 +62,7 @@ nnet-import --units=@i --cmvn=@i --bpe-model=@i @i @i @o
 nnet-info @i PRINTS
 nnet-init --units=@i --cmvn=@i --bpe-model=@i --fbank-config=@i @i @o
 nnet-quantize @i @o PRINTS
-nnet-train --tags=ark:@i --dev-feats=ark:@i --dev-tokens=ark:@i --topology=@i --teacher=@i @i ark:@i ark:@i @o
+nnet-train --tags=ark:@i --dev-feats=ark:@i --dev-tokens=ark:@i --topology=@i --teacher=@i --route-teacher=@i @i ark:@i ark:@i @o
 normalize-text --normalize-map=@i ark:@i ark:@o
 paste-feats ark:@i ark:@i ark:@i ark:@o
 select-feats 0 ark:@i ark:@o

@@ -36,7 +36,7 @@ TEST(AuxOptions, WhatDoesNotGoWithTheModel) {
   WriteFile(path, "beta\n1 2\n2 1\n");
   ModelConfig config = TinyConfig(0);
   const auto load = [&](const AuxOptions &o, int32_t shards) {
-    return ErrorOf([&] { AuxOptions(o).Load(config, shards); });
+    return ErrorOf([&] { AuxOptions(o).Load(config, shards, false); });
   };
   AuxOptions schedule, verbose, topology;
   schedule.aux_schedule = "1:1";

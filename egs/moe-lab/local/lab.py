@@ -1,10 +1,11 @@
 """Tasks, systems and results of the laboratory: what the files of tasks/, systems/ and results say, and nothing that runs.
 
-A .conf file has sections in brackets, in them lines key=value, or in [convert] and [decode] lines of options; # begins a
-comment line. In values of [model] and in [convert], {2h} is twice the hidden-dim of the task's own [model], {0.5d} half its
+A .conf file has sections in brackets, in them lines key=value, or in [convert], [phases] and [decode] lines of options; # begins a
+comment line. Each line of [phases] is a training of its own with these options beside those of [train]; it begins with what the line
+before made, and the training proper with what the last one made. In values of [model] and in [convert], {2h} is twice the hidden-dim of the task's own [model], {0.5d} half its
 model-dim, {2t} two for each tag that utterances have in the system's file of tags (tags= in [about]); {fh}: three factors of the
 hidden-dim, as 4x8x4. In values of [train], {lab} is the folder egs/moe-lab; in [convert], {feats},
-{tokens}, {labels} (the first of the task's) and {seed} are those of training.
+{tokens}, {labels} (the first of the task's) and {seed} are those of training; in [phases], {from} is the trained model of from=.
 """
 import glob
 import hashlib
@@ -20,7 +21,7 @@ from u2moe_text import printable
 
 FORMAT = 1  # of results; part of every recipe's hash
 MODES = ['greedy', 'prefix', 'rescoring']
-SECTIONS = {'task': dict, 'about': dict, 'model': dict, 'train': dict, 'convert': list, 'decode': list}
+SECTIONS = {'task': dict, 'about': dict, 'model': dict, 'train': dict, 'convert': list, 'phases': list, 'decode': list}
 PLACE = re.compile(r'\{([0-9.]*)(f?)([hdt])\}')
 SYSTEM_NAME = re.compile(r'[a-z][a-z0-9-]*\Z')
 
@@ -151,12 +152,12 @@ class System:
         self.tags = about.get('tags', '')
         self.start, self.model_of = about.get('from', ''), about.get('model-of', '')
         self.name, self.model, self.train = name, conf['model'], conf['train']
-        self.convert, self.decode = conf['convert'], conf['decode']
+        self.convert, self.phases, self.decode = conf['convert'], conf['phases'], conf['decode']
         if self.compares not in ('anchor', 'active', 'total'):
             die(f'{path}: compares={self.compares}: it is anchor, active or total')
         if bool(self.start) != bool(self.convert):
             die(f'{path}: from=, the system to begin with, and [convert] go together')
-        if self.model_of and (self.model or self.train or self.convert):
+        if self.model_of and (self.model or self.train or self.convert or self.phases):
             die(f'{path}: model-of={self.model_of} decodes that system\'s model: nothing is built or trained')
 
     def model_options(self, task):
@@ -188,6 +189,8 @@ class System:
             out['convert'], out['from'] = self.convert, System(self.start, systems).recipe(task, None, epochs, systems)
         else:
             out['model'] = self.model_options(task)
+        if self.phases:
+            out['phases'] = self.phases
         if self.tags:
             out['tags'] = self.tags
         return out

@@ -140,23 +140,30 @@ class Runner:
             for name in os.listdir(exp):
                 if name.endswith(('.safetensors', '.log')) or name in ('log.jsonl', 'run.txt', 'spent'):
                     os.remove(f'{exp}/{name}')
+                elif name.startswith('phase-'):
+                    shutil.rmtree(f'{exp}/{name}')
             shutil.rmtree(f'{exp}/decode', ignore_errors=True)
             self.make_initial(system, seed, exp, log)
             with writing(f'{exp}/recipe') as f:
                 f.write(identity + '\n')
         with writing(f'{exp}/train.conf') as f:
             f.write(options_text(options))
+        begin, phases = f'{exp}/init.safetensors', [f'{exp}/phase-{n}' for n in range(1, len(system.phases) + 1)]
+        for folder, line in zip(phases, system.phases):
+            made = f'{folder}/final.safetensors'
+            if not os.path.exists(made):
+                os.makedirs(folder, exist_ok=True)
+                if '{from}' in line:
+                    line = line.replace('{from}', self.model_of(lab.System(system.start), seed))
+                self.nnet_train(system, seed, exp, folder, shlex.split(line), begin, made)
+            begin = made
         if not os.path.exists(f'{exp}/spent'):
-            seconds, memory = command(
-                ['nnet-train', '--print-args=false', f'--config={exp}/train.conf', f'--seed={seed}', '--threads=1',
-                 '--average=5', f'--exp-dir={exp}', '--dev-feats=scp:dump/dev/feats.scp', '--dev-tokens=ark,t:dump/dev/tokens',
-                 *([f'--tags=ark:cat data/train/{system.tags} data/dev/{system.tags} |'] if system.tags else []),
-                 f'{exp}/init.safetensors', 'scp:dump/train/feats.scp', 'ark,t:dump/train/tokens', f'{exp}/final.safetensors'],
-                log, self.task.dir, until=self.until)  # what has been trained stays
+            seconds, memory = self.nnet_train(system, seed, exp, exp, [], begin, f'{exp}/final.safetensors')
             with writing(f'{exp}/spent') as f:
                 f.write(f'{seconds:.1f} {memory:.1f}\n')
         rows = report_data.read_log(exp)
-        sums = report_data.training_sums(rows, f'{exp}/log.jsonl')
+        before = [row for folder in phases for row in report_data.read_log(folder)]
+        sums = report_data.training_sums(before + rows, f'{exp}/log.jsonl')
         dev = [r.get('dev_loss') for r in rows]
         best = min(range(len(dev)), key=lambda i: (dev[i] is None, dev[i] or 0))
         patience = int(options.get('patience', 0))
@@ -164,11 +171,20 @@ class Runner:
                     stopped='patience' if patience and len(rows) - 1 - best >= patience else 'budget',
                     learning_rate=float(rate[0]), warmup_steps=int(rate[1]), rate_at_edge=at_edge(rate[0], self.task), seconds=round(sums['wall_seconds'], 1),
                     cpu_seconds=round(sums['cpu_seconds'], 1),
-                    frames_per_second=round(sums['frames'] / max(1e-9, sum(r['wall_seconds'] for r in rows))),
+                    frames_per_second=round(sums['frames'] / max(1e-9, sum(r['wall_seconds'] for r in before + rows))),
                     frames_per_cpu_second=round(sums['frames_per_cpu_second']),
                     peak_memory_mb=float(text_lines(f'{exp}/spent')[0].split()[1]),
                     least_expert_load=min((r['min_expert_load'] for r in rows if 'min_expert_load' in r), default=None),
                     dev_loss=[None if x is None else round(x, 4) for x in dev])
+
+    def nnet_train(self, system, seed, exp, folder, options, begin, made):
+        """Trains one model into another with checkpoints in a folder: what has been trained stays. (seconds, MB)."""
+        return command(
+            ['nnet-train', '--print-args=false', f'--config={exp}/train.conf', f'--seed={seed}', '--threads=1',
+             '--average=5', f'--exp-dir={folder}', '--dev-feats=scp:dump/dev/feats.scp', '--dev-tokens=ark,t:dump/dev/tokens',
+             *([f'--tags=ark:cat data/train/{system.tags} data/dev/{system.tags} |'] if system.tags else []),
+             *options, begin, 'scp:dump/train/feats.scp', 'ark,t:dump/train/tokens', made],
+            f'{exp}/train.log', self.task.dir, until=self.until)
 
     def choose_rate(self, system):
         """The point of the grid of the lowest dev loss, each trained for as many epochs from one seed that no result has."""
