@@ -69,6 +69,8 @@ check "speech-moe: the loss of its embedding network is in the log" grep -q embe
 try segment --router=segment --experts-per-frame=1 --decoder-num-experts=0 --layers='all:router-segment=3'
 try read-me --router=read-me --experts-per-frame=1 --router-dim=4 --balance-weight=0.01 --decoder-num-experts=0 \
   --decoder-router-dim=0 --decoder-balance-weight=0
+check_fails "read-me: experts that were cut from nothing have no teacher" 2 'no mixture .* make it with moe-convert --method=read-me' \
+  nnet-train --print-args=false --route-teacher="$tmp/topk-softmax" "$tmp/read-me" "ark:$tmp/feats" "ark:$tmp/tokens" "$tmp/never"
 try kinds --layers='0.last:router=switch,experts-per-frame=1;1.macaron:router=noisy-topk'
 both() { # SETTINGS of all layers, encoder and decoders
   printf '%s\n' "--layers=all:$1" "--decoder-layers=all:$1"

@@ -108,7 +108,59 @@ refused('[about]\nwhat=a\n', '[about] lacks something')
 refused(about.replace('active', 'size'), 'compares=size')
 refused(about + 'from=dense\n', 'go together')
 refused(about + 'model-of=plain\n[model]\na=b\n', 'nothing is built')
+refused(about + '[phases]\n--route-teacher={from}\n', 'is the model of from=')
+refused(about + 'model-of=plain\n[phases]\n--epochs=1\n', 'nothing is built')
 refused('[task]\nsets=a\n', '[task] lacks something', lab.Task)
+PY
+check "phases: each begins with the last, and what is done is not done again" python3 - "$local" <<'PY'
+import json, os, sys
+sys.path.insert(0, sys.argv[1])
+import lab, run_system
+lab.Task.data_hash = lambda self: 'x'
+calls, late = [], []
+def command(args, log, cwd, stdout=None, until=0):
+    out, folder = args[-1], next((a[10:] for a in args if a.startswith('--exp-dir=')), '')
+    calls.append((args[0], out.replace(task.dir + '/exp/', ''), args))
+    if folder:
+        if late and out.endswith(late[0]):
+            raise run_system.Late()
+        row = dict(wall_seconds=1, dev_seconds=1, cpu_seconds=2, frames=10, dev_loss=3)
+        open(f'{folder}/log.jsonl', 'w').write(json.dumps(row) + '\n')
+    open(out, 'w').close()
+    return 1, 2
+run_system.command = command
+os.makedirs('phases/conf')
+open('phases/conf/fbank.conf', 'w').close()
+task = lab.Task('polyglot', os.path.realpath('phases'))
+runner, system, rate = run_system.Runner(task, 'none', 0), lab.System('read-me'), ('0.003', '300')
+runner.choose_rate = lambda system: rate
+exp = runner.folder(system, 1)
+late.append('phase-4/final.safetensors')
+try:
+    runner.train(system, 1, exp, rate, 9)
+except run_system.Late:
+    pass
+late.clear()
+assert [c[1] for c in calls][-1] == 'read-me/1/phase-4/final.safetensors', calls
+told = runner.train(system, 1, exp, rate, 9)
+trained = [c for c in calls if c[0] == 'nnet-train' and c[1].startswith('read-me/')]
+made = [c[1][10:] for c in trained]
+phases = [f'phase-{n}/final.safetensors' for n in range(1, 6)]
+assert made == phases[:4] + phases[3:] + ['final.safetensors'], made
+dense = runner.folder(lab.System('dense-wide'), 1) + '/final.safetensors'
+begin = 'init.safetensors'
+for n, (_, out, args) in enumerate(trained):
+    assert args[-4] == f'{exp}/{begin}', (args, begin)
+    taught = out[10:] in phases[::2]
+    assert (f'--route-teacher={dense}' in args) == taught and ('--freeze=router' in args) == (out[10:] in phases[1::2]), args
+    begin = out[10:] if n != 3 else begin  # the one that time ended
+assert [c[1] for c in calls].count('dense-wide/1/final.safetensors') == 1
+assert told['epochs'] == 1 and told['seconds'] == 12 and told['cpu_seconds'] == 12, told
+n = len(calls)
+runner.train(system, 1, exp, rate, 9)
+assert len(calls) == n
+runner.train(system, 1, exp, ('0.001', '300'), 9)  # another recipe
+assert [c[1][10:] for c in calls[n:] if c[0] == 'nnet-train' and c[1].startswith('read-me/')] == phases + ['final.safetensors'], calls[n:]
 PY
 check "time that is over ends a training, and no other" python3 - "$local" <<'PY'
 import sys, time

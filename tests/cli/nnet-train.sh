@@ -84,6 +84,8 @@ check_fails "a network of another size" 2 'two-ranks has 2 ranks, among which 3 
 check_fails "a role that is not there" 2 'freeze: feed-forwards is no role of parameters; there is router, experts' \
   train --freeze=experts,feed-forwards "${data[@]}" "$tmp/never"
 check_fails "a teacher that is no model" 1 'feats' train --teacher="$tmp/feats" "${data[@]}" "$tmp/never"
+check_fails "a teacher of routes for another router" 2 'route-teacher=.*/a: no mixture .* make it with moe-convert' \
+  train --route-teacher="$tmp/a" "${data[@]}" "$tmp/never"
 check "features from a pipe" bash -o pipefail -c \
   "cat '$tmp/feats' | nnet-train ${common[*]} --epochs=1 '$tmp/init' ark:- 'ark:$tmp/tokens' '$tmp/piped'"
 check "give the same" cmp "$tmp/plain" "$tmp/piped"

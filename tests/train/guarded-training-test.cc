@@ -86,7 +86,7 @@ TEST_P(GuardedTrainingTest, StepsOfTheOptimizer) {
 // of which some are always on, losses on the decisions.
 TEST(GuardedTraining, OtherMixtures) {
   const Context cpu, guarded(Device::kGuarded);
-  for (const std::string router : {"switch", "rmoe", "shared-topk", "noisy-topk"}) {
+  for (const std::string router : {"switch", "rmoe", "shared-topk", "noisy-topk", "read-me"}) {
     SCOPED_TRACE(router);
     ModelConfig config = TinyConfig(0.1f);
     for (FeedForwardConfig *ffn : {&config.encoder.ffn, &config.decoder.ffn}) {
@@ -103,6 +103,16 @@ TEST(GuardedTraining, OtherMixtures) {
       ffn->importance_weight = ffn->load_weight = 0.1f;
       ffn->expert_dropout = 0.2f;
     }
+    const bool cut = router == "read-me";  // out of a dense model, which teaches the routes
+    ModelConfig dense = TinyConfig(0.1f);
+    dense.encoder.ffn.num_experts = dense.decoder.ffn.num_experts = 0;
+    if (cut) {
+      config.decoder = dense.decoder;
+      config.encoder.ffn.bank = "neuron-groups";
+      config.encoder.ffn.experts_per_frame = 1;
+      config.encoder.ffn.router_dim = 8;
+      config.encoder.ffn.hidden_dim = dense.encoder.ffn.hidden_dim / 4;
+    }
     AsrModel here(config), there(config), grad(config), guarded_grad(config), teacher(config),
         guarded_teacher(config);
     InitModel(&here, 4);
@@ -110,6 +120,21 @@ TEST(GuardedTraining, OtherMixtures) {
     InitModel(&teacher, 5);
     InitModel(&guarded_teacher, 5);
     MoveToDevice(guarded, &guarded_teacher);
+    std::unique_ptr<RouteTeacher> routes, guarded_routes;
+    if (cut) {
+      for (AsrModel *model : {&here, &there}) {
+        ForEachParam(model, [](const std::string &name, Tensor *t, const ParamInit &, bool) {
+          if (name.find(".neurons") == name.npos) return;
+          for (int64_t i = 0; i < t->Size(); ++i) t->Data()[i] = static_cast<float>(i);
+        });
+      }
+      for (auto *r : {&routes, &guarded_routes}) {
+        auto model = std::make_unique<AsrModel>(dense);
+        InitModel(model.get(), 8);
+        if (r == &guarded_routes) MoveToDevice(guarded, model.get());
+        *r = std::make_unique<RouteTeacher>(std::move(model), config, &here, "t");
+      }
+    }
     SetZero(&grad);
     SetZero(&guarded_grad);
     MoveToDevice(guarded, &there);
@@ -132,6 +157,7 @@ TEST(GuardedTraining, OtherMixtures) {
       options.dropout = &dropout;
       options.sequences = facts;
       options.teacher = &model == &here ? &teacher : &guarded_teacher;
+      options.route_teacher = &model == &here ? routes.get() : guarded_routes.get();
       return ComputeLoss(ctx, model, batch, options, to, nullptr).total;
     };
     EXPECT_EQ(loss(guarded, there, &guarded_grad), loss(cpu, here, &grad));

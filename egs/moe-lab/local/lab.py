@@ -157,6 +157,8 @@ class System:
             die(f'{path}: compares={self.compares}: it is anchor, active or total')
         if bool(self.start) != bool(self.convert):
             die(f'{path}: from=, the system to begin with, and [convert] go together')
+        if not self.start and any('{from}' in line for line in self.phases):
+            die(f'{path}: {{from}} in [phases] is the model of from=, which is not there')
         if self.model_of and (self.model or self.train or self.convert or self.phases):
             die(f'{path}: model-of={self.model_of} decodes that system\'s model: nothing is built or trained')
 
