@@ -4,7 +4,8 @@
 
 SHELL := /bin/bash
 comma := ,
-FLAVOUR := cpu$(if $(DEBUG),-debug)$(if $(SANITIZE),-$(subst $(comma),-,$(SANITIZE)))$(if $(WERROR),-werror)
+# CUDA=emulated: the code for GPUs on a GPU that is not there (tests/support/cuda/emulation.h).
+FLAVOUR := $(if $(CUDA),$(if $(filter emulated,$(CUDA)),cuda-emulated,cuda),cpu)$(if $(DEBUG),-debug)$(if $(SANITIZE),-$(subst $(comma),-,$(SANITIZE)))$(if $(WERROR),-werror)
 BUILD ?= build/$(FLAVOUR)
 PREFIX ?= /usr/local
 PYTHON ?= python3
@@ -41,17 +42,36 @@ CXXFLAGS_ALL += $(if $(OPENFST),-DU2MOE_OPENFST) $(if $(SENTENCEPIECE),-DU2MOE_S
 LIBS := -lboost_program_options -lopenblas -lsndfile -lsoxr -lkissfft-float -lhwy -licuuc \
   -Wl,--as-needed $(if $(SENTENCEPIECE),-lsentencepiece) $(if $(OPENFST),-lfst) $(if $(METIS),-lmetis)
 
+# CUDA=1 needs the toolkit in CUDA_HOME (tools/dev/get-cuda.sh DIR fetches a part of it).
+CUDA_HOME ?= /usr/local/cuda
+CUDA_ARCHS ?= 75 80 86 89 90 100 120
+NVCC := $(CUDA_HOME)/bin/nvcc
+# 20011, 20014: code for the host called by code for the device, which nvcc else takes for a slip.
+NVCCFLAGS := -std=c++17 -O3 -DHAVE_CUDA=1 -Isrc --Werror all-warnings -Xcudafe --diag_error=20011,--diag_error=20014 \
+  -Xcompiler -Wall,-Wextra,-ffp-contract=off $(foreach a,$(CUDA_ARCHS),-gencode arch=compute_$(a),code=sm_$(a)) \
+  -gencode arch=compute_$(lastword $(CUDA_ARCHS)),code=compute_$(lastword $(CUDA_ARCHS))
+CUDA_SRC := $(if $(CUDA),$(wildcard src/*/*.cu src/*/*/*.cu))
+ifeq ($(CUDA),emulated)
+CXXFLAGS_ALL += -DHAVE_CUDA=1 -DU2MOE_CUDA_EMULATED=1 -Itests/support/cuda/include
+LIBS += -lboost_context
+EMULATION_SRC := $(wildcard tests/support/cuda/*.cc)
+else ifneq ($(CUDA),)
+CXXFLAGS_ALL += -DHAVE_CUDA=1 -isystem $(CUDA_HOME)/include
+LIBS += $(firstword $(wildcard $(CUDA_HOME)/lib*/libcudart.so*)) -Wl,-rpath,$(dir $(firstword $(wildcard $(CUDA_HOME)/lib*/libcudart.so*)))
+endif
+NEEDS_CUDA := $(if $(CUDA),,$(wildcard src/*/cuda-*.cc tests/*/cuda-*.cc))
+
 NEEDS_OPENFST := $(wildcard src/graph/*.cc src/lattice/*.cc src/decode/wfst-*.cc) \
   $(shell grep -lE '^\#include "(graph|lattice|decode/wfst-)' bin/*.cc tests/*/*.cc 2>/dev/null)
 LEFT_OUT := $(if $(OPENFST),,$(NEEDS_OPENFST))
-LIB_SRC := $(filter-out $(LEFT_OUT),$(wildcard src/*/*.cc src/*/*/*.cc))
+LIB_SRC := $(filter-out $(LEFT_OUT) $(NEEDS_CUDA),$(wildcard src/*/*.cc src/*/*/*.cc))
 BIN_SRC := $(filter-out $(LEFT_OUT),$(wildcard bin/*.cc))
-TEST_SRC := $(filter-out $(LEFT_OUT),$(wildcard tests/*/*-test.cc))
+TEST_SRC := $(filter-out $(LEFT_OUT) $(NEEDS_CUDA),$(wildcard tests/*/*-test.cc))
 SUPPORT_SRC := $(wildcard tests/support/*.cc) $(filter-out %-test.cc %-main.cc,$(wildcard tests/fuzz/*.cc))
 FUZZ_SRC := tests/fuzz/fuzz-main.cc
 BENCH_SRC := $(filter-out tests/bench/onednn-bench.cc,$(wildcard tests/bench/*.cc))
 
-LIB_OBJ := $(LIB_SRC:%.cc=$(BUILD)/obj/%.o)
+LIB_OBJ := $(LIB_SRC:%.cc=$(BUILD)/obj/%.o) $(CUDA_SRC:%.cu=$(BUILD)/obj/%.cu.o) $(EMULATION_SRC:%.cc=$(BUILD)/obj/%.o)
 BIN_OBJ := $(BIN_SRC:%.cc=$(BUILD)/obj/%.o)
 TEST_OBJ := $(TEST_SRC:%.cc=$(BUILD)/obj/%.o)
 BENCH_OBJ := $(BENCH_SRC:%.cc=$(BUILD)/obj/%.o)
@@ -65,7 +85,7 @@ SUPPORT_LIB := $(BUILD)/libtest-support.a
 
 Q := $(if $(V),,@)
 
-.PHONY: FORCE all help deps test test-all test-build unit-build golden fuzz fuzz-build lint format demo bench bench-ops man install clean
+.PHONY: FORCE all cuda-objects help deps test test-all test-build unit-build golden fuzz fuzz-build lint format demo bench bench-ops man install clean
 .DELETE_ON_ERROR:
 
 all: $(BINS) compile_commands.json  ## build all tools into build/<flavour>/bin
@@ -98,6 +118,16 @@ $(BUILD)/obj/%.o: %.cc $(BUILD)/.flags
 	@mkdir -p $(@D)
 	$(if $(Q),@echo "  CXX  $<")
 	$(Q)$(CCACHE) $(CXX) $(CXXFLAGS_ALL) $(if $(METIS),$(if $(filter $(NEEDS_METIS),$<),-DU2MOE_METIS)) $(if $(filter tests/%,$<),$(TEST_CXXFLAGS),$(if $(filter $(COLD),$<),$(COLD_CXXFLAGS))) -c $< -o $@
+
+$(BUILD)/obj/%.cu.o: %.cu $(BUILD)/.flags
+	@mkdir -p $(@D)
+	$(if $(Q),@echo "  CUDA $<")
+ifeq ($(CUDA),emulated)
+	$(Q)$(CCACHE) $(CXX) $(CXXFLAGS_ALL) $(TEST_CXXFLAGS) -x c++ -c $< -o $@
+else
+	$(Q)$(NVCC) $(NVCCFLAGS) -MD -MP -MF $(@:.o=.d) -c $< -o $@
+endif
+cuda-objects: $(CUDA_SRC:%.cu=$(BUILD)/obj/%.cu.o)
 
 $(LIB): $(LIB_OBJ)
 $(SUPPORT_LIB): $(SUPPORT_OBJ)

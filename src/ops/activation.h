@@ -30,6 +30,13 @@ void GluForward(const Context &ctx, ConstView x, View y);
 void GluBackward(const Context &ctx, ConstView x, ConstView dy, View dx);
 }  // namespace cpu
 
+namespace cuda {
+void ActivationForward(const Context &ctx, Activation f, ConstView x, View y);
+void ActivationBackward(const Context &ctx, Activation f, ConstView x, ConstView dy, View dx);
+void GluForward(const Context &ctx, ConstView x, View y);
+void GluBackward(const Context &ctx, ConstView x, ConstView dy, View dx);
+}  // namespace cuda
+
 }  // namespace u2moe
 
 #endif  // U2MOE_OPS_ACTIVATION_H_

@@ -15,9 +15,26 @@
 
 #if HAVE_CUDA
 #define OPS_CALL(ctx, fn, ...) \
-  ((ctx).OnCuda() ? cuda::fn(ctx, __VA_ARGS__) : U2MOE_OPS_ON_HOST(ctx, fn, __VA_ARGS__))
+  (OpRunsOnCuda(ctx) ? cuda::fn(ctx, __VA_ARGS__) : U2MOE_OPS_ON_HOST(ctx, fn, __VA_ARGS__))
 #else  // a CUDA Context cannot be made in this build
 #define OPS_CALL(ctx, fn, ...) U2MOE_OPS_ON_HOST(ctx, fn, __VA_ARGS__)
 #endif
+
+// For ops that have no cuda::Fn yet: an Error that names the op.
+#define OPS_CALL_HOST(ctx, fn, ...) \
+  ((ctx).OnCuda() ? RefuseOnCuda(#fn) : void(), U2MOE_OPS_ON_HOST(ctx, fn, __VA_ARGS__))
+
+namespace u2moe {
+
+#if HAVE_CUDA
+// Whether ops of ctx are computed by CUDA; in tests of ops also those of the host's Contexts, on
+// the host's memory, which the emulation's kernels and managed memory let them.
+bool OpRunsOnCuda(const Context &ctx);
+// For tests: from now on all ops that CUDA has run there, each to its end.
+void RunOpsOnCuda(bool on);
+#endif
+void RefuseOnCuda(const char *op);
+
+}  // namespace u2moe
 
 #endif  // U2MOE_OPS_DISPATCH_H_

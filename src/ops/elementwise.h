@@ -42,6 +42,18 @@ void Normalize(const Context &ctx, ConstView x, ConstView mean, ConstView istd, 
 double SumOfSquares(const Context &ctx, ConstView x);
 }  // namespace cpu
 
+namespace cuda {
+void CopyTo(const Context &ctx, ConstView x, View y);
+void SetZero(const Context &ctx, View x);
+void AddTo(const Context &ctx, float alpha, ConstView x, View y);
+void ScaleBy(const Context &ctx, float alpha, View x);
+void ScaleRows(const Context &ctx, Span<float> factors, View x);
+void AddRowVector(const Context &ctx, ConstView bias, View y);
+void AddSumOfRows(const Context &ctx, ConstView x, View sum);
+void Normalize(const Context &ctx, ConstView x, ConstView mean, ConstView istd, View y);
+double SumOfSquares(const Context &ctx, ConstView x);
+}  // namespace cuda
+
 }  // namespace u2moe
 
 #endif  // U2MOE_OPS_ELEMENTWISE_H_

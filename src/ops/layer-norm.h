@@ -24,6 +24,13 @@ void LayerNormBackward(const Context &ctx, ConstView x, ConstView gamma, ConstVi
                        ConstView dy, View dx, View dgamma, View dbeta);
 }  // namespace cpu
 
+namespace cuda {
+void LayerNormForward(const Context &ctx, ConstView x, ConstView gamma, ConstView beta, float eps,
+                      View y, View stats);
+void LayerNormBackward(const Context &ctx, ConstView x, ConstView gamma, ConstView stats,
+                       ConstView dy, View dx, View dgamma, View dbeta);
+}  // namespace cuda
+
 }  // namespace u2moe
 
 #endif  // U2MOE_OPS_LAYER_NORM_H_

@@ -32,6 +32,14 @@ void LogSoftmaxEntries(const Context &ctx, ConstView x, ConstView stats, Span<in
 void LogSoftmaxBackward(const Context &ctx, ConstView y, ConstView dy, View dx);
 }  // namespace cpu
 
+namespace cuda {
+void LogSoftmaxForward(const Context &ctx, ConstView x, View y);
+void LogSumExp(const Context &ctx, ConstView x, View stats);
+void LogSoftmaxEntries(const Context &ctx, ConstView x, ConstView stats, Span<int32_t> rows,
+                       Span<int32_t> cols, View y);
+void LogSoftmaxBackward(const Context &ctx, ConstView y, ConstView dy, View dx);
+}  // namespace cuda
+
 }  // namespace u2moe
 
 #endif  // U2MOE_OPS_SOFTMAX_H_

@@ -12,11 +12,18 @@
 
 #include "base/error.h"
 #include "tensor/cpu-limit.h"
+#if HAVE_CUDA
+#include "tensor/cuda-runtime.h"
+#endif
 
 namespace u2moe {
 
 Context::Context(Device device) : device_(device) {
+#if HAVE_CUDA
+  if (OnCuda()) cuda::SelectDevice(0);
+#else
   if (OnCuda()) throw UsageError("--device=cuda: this build has no CUDA; use --device=cpu");
+#endif
   // Highway's kernels have no baseline below AVX2 worth running; say so instead of an illegal
   // instruction.
   static const bool checked = [] {

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/rng.h"
+#include "ops/dispatch.h"
 #include "ops/ref/matrix.h"
 #include "support/test-util.h"
 #include "tensor/context.h"
@@ -79,6 +80,13 @@ void ForOpTargets(Rng *rng, const Test &test) {
     test(target);
   }
   hwy::SetSupportedTargetsForTest(0);
+#if HAVE_CUDA
+  SCOPED_TRACE("cuda");
+  RunOpsOnCuda(true);
+  *rng = start;
+  test(0);
+  RunOpsOnCuda(false);
+#endif
 }
 
 // For tests that draw nothing.

@@ -40,7 +40,7 @@ const std::vector<PackedMatrix> &Conv2dTiles::Weights(const Context &ctx) const 
         PackedMatrix::PackedBytes(WeightFormat::kFloat32, shape_.out_channels, shape_.in_channels);
     const std::shared_ptr<float> all =
         AllocateFloatsOn(ctx.GetDevice(), kMatrices * bytes / static_cast<int64_t>(sizeof(float)));
-    OPS_CALL(ctx, Conv2dTileWeights, w_, all.get());
+    OPS_CALL_HOST(ctx, Conv2dTileWeights, w_, all.get());
     for (int64_t i = 0; i < kMatrices; ++i) {
       const uint8_t *data = reinterpret_cast<const uint8_t *>(all.get()) + i * bytes;
       weights_.push_back(PackedMatrix::Borrow(WeightFormat::kFloat32, shape_.out_channels,
@@ -83,7 +83,7 @@ void Conv2dReluTiles(const Context &ctx, const Conv2dTiles &tiles, ConstView x, 
     resize(kTilePoints * kTilePoints * ee, s.out_channels, &even_even_y);
     resize(kTilePoints * eo, s.out_channels, &even_odd_y);
     resize(kTilePoints * oe, s.out_channels, &odd_even_y);
-    OPS_CALL(ctx, Conv2dTilesIn, block, x, even_even, even_odd, odd_even);
+    OPS_CALL_HOST(ctx, Conv2dTilesIn, block, x, even_even, even_odd, odd_even);
 
     const auto multiply = [&](const Tensor &in, int64_t point, int64_t rows, const PackedMatrix &w,
                               Tensor *out) {
@@ -111,7 +111,7 @@ void Conv2dReluTiles(const Context &ctx, const Conv2dTiles &tiles, ConstView x, 
     const View to = y.RowRange(block.first * out_freq, block.frames * out_freq);
     PackedGemm(ctx, PackedRows(ctx, x, WeightFormat::kFloat32), rows,
                weight(kTilePoints, kTilePoints), epilogue, to);
-    OPS_CALL(ctx, Conv2dTilesOut, block, even_even_y, even_odd_y, odd_even_y, to);
+    OPS_CALL_HOST(ctx, Conv2dTilesOut, block, even_even_y, even_odd_y, odd_even_y, to);
   }
 }
 
