@@ -57,7 +57,8 @@ LIBS += -lboost_context
 EMULATION_SRC := $(wildcard tests/support/cuda/*.cc)
 else ifneq ($(CUDA),)
 CXXFLAGS_ALL += -DHAVE_CUDA=1 -isystem $(CUDA_HOME)/include
-LIBS += $(firstword $(wildcard $(CUDA_HOME)/lib*/libcudart.so*)) -Wl,-rpath,$(dir $(firstword $(wildcard $(CUDA_HOME)/lib*/libcudart.so*)))
+CUDA_LIBS := $(foreach l,cudart cublas,$(firstword $(wildcard $(CUDA_HOME)/lib*/lib$(l).so*)))
+LIBS += $(CUDA_LIBS) -Wl,-rpath,$(dir $(firstword $(CUDA_LIBS)))
 endif
 NEEDS_CUDA := $(if $(CUDA),,$(wildcard src/*/cuda-*.cc tests/*/cuda-*.cc))
 
@@ -127,7 +128,7 @@ ifeq ($(CUDA),emulated)
 else
 	$(Q)$(NVCC) $(NVCCFLAGS) -MD -MP -MF $(@:.o=.d) -c $< -o $@
 endif
-cuda-objects: $(CUDA_SRC:%.cu=$(BUILD)/obj/%.cu.o)
+cuda-objects: $(CUDA_SRC:%.cu=$(BUILD)/obj/%.cu.o) $(patsubst %.cc,$(BUILD)/obj/%.o,$(wildcard src/*/cuda-*.cc))
 
 $(LIB): $(LIB_OBJ)
 $(SUPPORT_LIB): $(SUPPORT_OBJ)

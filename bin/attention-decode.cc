@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "base/main.h"
+#include "modelfile/device-options.h"
 #include "modelfile/quantize.h"
 #include "pipeline/attention-output.h"
 #include "pipeline/attention-search.h"
@@ -50,6 +51,8 @@ int Run(int argc, char *argv[]) {
                     "under the keys of the tokens: left to right, CTC");
   ExpertOptions experts;
   experts.RegisterSkip(&po);
+  DeviceOptions device;
+  device.Register(&po);
   PrecisionOptions precision_opts;
   precision_opts.Register(&po);
   ThreadOptions threads;
@@ -61,7 +64,7 @@ int Run(int argc, char *argv[]) {
   precision_opts.Check();
   threads.Check();
 
-  const Context ctx;
+  const Context ctx = device.MakeContext();
   ModelInfo info;
   std::string precision;
   const std::unique_ptr<AsrModel> model =

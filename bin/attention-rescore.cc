@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/main.h"
+#include "modelfile/device-options.h"
 #include "modelfile/quantize.h"
 #include "pipeline/encode.h"
 #include "pipeline/model-scorer.h"
@@ -43,12 +44,14 @@ int Run(int argc, char *argv[]) {
       "         ark:nbest.ark ark:scores.ark 'ark,t:hyp.{ctc}.tokens'\n");
   RescoringOptions opts;
   RescoringSweepOptions sweep;
+  DeviceOptions device;
   PrecisionOptions precision_opts;
   ExpertOptions experts;
   ThreadOptions threads;
   opts.Register(&po);
   experts.RegisterSkip(&po);
   sweep.Register(&po, &opts, 4);
+  device.Register(&po);
   precision_opts.Register(&po);
   threads.Register(&po);
   SpeedReport speed(&po);
@@ -58,7 +61,7 @@ int Run(int argc, char *argv[]) {
   precision_opts.Check();
   threads.Check();
 
-  const Context ctx;
+  const Context ctx = device.MakeContext();
   ModelInfo info;
   std::string precision;
   const std::unique_ptr<AsrModel> model = ReadModelForInference(

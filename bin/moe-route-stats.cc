@@ -8,6 +8,7 @@
 #include "base/rng.h"
 #include "lab/route-report.h"
 #include "model/whole-only.h"
+#include "modelfile/device-options.h"
 #include "modelfile/model-file.h"
 #include "modelfile/utterance-tags.h"
 #include "table/kaldi-tables.h"
@@ -33,6 +34,7 @@ int Run(int argc, char *argv[]) {
   std::vector<std::string> labels;
   int32_t chunk_size = -1, left_chunks = -1;
   bool fail_on_dead = false, information = false, capacity = false;
+  DeviceOptions device;
   ExpertOptions experts;
   po.RegisterOutput("json", &json, "file for the statistics as JSON");
   po.RegisterOutput("plot", &plot,
@@ -57,6 +59,7 @@ int Run(int argc, char *argv[]) {
   po.Register("chunk-size", &chunk_size, "encoder frames per chunk; -1: whole utterances");
   po.Register("num-left-chunks", &left_chunks, "chunks of left context; -1: all");
   po.Register("fail-on-dead", &fail_on_dead, "exit with status 1 if an expert is never chosen");
+  device.Register(&po);
   experts.Register(&po);
   UtteranceTally tally(&po);
   po.AddPlaces([](Places *places) { places->Print("the table of routes"); });
@@ -79,7 +82,8 @@ int Run(int argc, char *argv[]) {
   UtteranceTags tags(tags_rspecifier, info.config, info.tags);
   model->SetPolicy(experts.Apply(info.config, model->Policy()));
   LOG_INFO << "experts: " << model->Policy().ToString();
-  const Context ctx;
+  const Context ctx = device.MakeContext();
+  if (!ctx.OnHost()) MoveToDevice(ctx, model.get());
   // Without tokens the decoders do not run; packing them would read them all.
   model->PrepareForInference(ctx, WeightFormat::kFloat32, 0,
                              tokens.empty() ? ModelPart::kEncoder : ModelPart::kAll);

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/main.h"
+#include "modelfile/device-options.h"
 #include "modelfile/quantize.h"
 #include "modelfile/utterance-tags.h"
 #include "pipeline/encode.h"
@@ -32,7 +33,8 @@ int Run(int argc, char *argv[]) {
   Together together;
   together.batch_seconds = -1;
   PrecisionOptions precision_opts;
-  std::string device = "cpu", precision, tags_rspecifier;
+  DeviceOptions device;
+  std::string precision, tags_rspecifier;
   opts.Register(&po);
   experts.Register(&po);
   threads.Register(&po);
@@ -46,7 +48,7 @@ int Run(int argc, char *argv[]) {
       "whole utterances that each thread computes together, in seconds of audio; the weights, of "
       "all experts above all, are read once for all of them, the results do not depend on it; 0: "
       "one by one; -1: 30 for the whole utterances of a script through a mixture, else 0");
-  po.Register("device", &device, "where to compute: cpu");
+  device.Register(&po);
   RegisterTags(&po, &tags_rspecifier);
   precision_opts.Register(&po);
   SpeedReport speed(&po);
@@ -57,7 +59,7 @@ int Run(int argc, char *argv[]) {
   together.Check(opts.streaming);
   precision_opts.Check();
   const std::unique_ptr<ThreadPool> pool = threads.OpPool();
-  Context ctx(ParseDevice(device));
+  Context ctx = device.MakeContext();
   ctx.SetPool(pool.get(), threads.op_threads);
 
   ModelInfo info;

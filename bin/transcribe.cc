@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/main.h"
+#include "modelfile/device-options.h"
 #include "pipeline/transcribe-run.h"
 #include "util/places.h"
 
@@ -23,8 +24,10 @@ int Run(int argc, char *argv[]) {
       "wav\n"
       "       wav-copy --print-args=false wav/u1.wav - | transcribe exp/final.safetensors -\n");
   TranscribeRunOptions run;
+  DeviceOptions device;
   TranscriberOptions opts;
   run.Register(&po);
+  device.Register(&po);
   opts.Register(&po);
   SpeedReport speed(&po);
   UtteranceTally tally(&po);
@@ -39,7 +42,7 @@ int Run(int argc, char *argv[]) {
   const RecordingList list = FindRecordings(arguments);
   run.Check(list);
 
-  const Context ctx;
+  const Context ctx = device.MakeContext();
   const Transcriber transcriber(ctx, po.Arg(0), opts, po);
   LOG_INFO << list.recordings.size() << " recordings; " << transcriber.ToString() << "; "
            << run.threads << (run.threads > 1 ? " threads, " : " thread, ") << DescribeMachine();

@@ -15,6 +15,7 @@
 #include "base/signal-cleanup.h"
 #include "moe/router-registry.h"
 #include "pipeline/encode.h"
+#include "tensor/transfer.h"
 #include "util/io.h"
 #include "util/place.h"
 
@@ -90,8 +91,8 @@ UtteranceRoutes RouteUtterance(const Context &ctx, const AsrModel &model, ConstV
   RaggedShape shape;
   UtteranceRoutes routes;
   Tensor &encoded = routes.encoded;
-  model.Encoder().Forward(ctx, mode, feats, RaggedShape::Single(feats.Rows()), &encoded, &shape,
-                          nullptr, nullptr);
+  model.Encoder().Forward(ctx, mode, MatrixOnDevice(ctx, feats), RaggedShape::Single(feats.Rows()),
+                          &encoded, &shape, nullptr, nullptr);
   routes.encoder = recorder.Decisions();
   CHECK_EQ(routes.encoder.size(), EncoderMixtureNames(config).size());
   for (const bool right : {false, true}) {
@@ -153,7 +154,7 @@ void RouteReport::AddInformation(const Context &ctx, const AsrModel &model,
     if (!mixtures.empty()) information_->Add(part, names, mixtures, units, labels);
   };
   if (!routes.encoder.empty()) {
-    const Tensor logp = model.CtcLogProbs(ctx, routes.encoded);
+    const Tensor logp = MoveToHost(model.CtcLogProbs(ctx, routes.encoded));
     std::vector<int32_t> best;  // the most probable unit of each frame
     for (int64_t t = 0; t < logp.Rows(); ++t) {
       const float *row = logp.View().Row(t);

@@ -48,7 +48,7 @@ class RouteRecorder : public RouteSink {
 // training. Throws DataError for features or labels that do not fit the model.
 struct UtteranceRoutes {
   std::vector<RouteRecorder::Decision> encoder, left, right;
-  Tensor encoded;  // [R, D], the output of the encoder
+  Tensor encoded;  // [R, D], the output of the encoder, in the memory of the Context
 };
 UtteranceRoutes RouteUtterance(const Context &ctx, const AsrModel &model, ConstView feats,
                                const AttentionMask &mask, const std::vector<int32_t> *tokens,

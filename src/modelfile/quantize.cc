@@ -157,6 +157,7 @@ std::unique_ptr<AsrModel> ReadModelForInference(const Context &ctx, const std::s
   }
   const WeightFormat format =
       opts.precision.empty() ? WeightFormat::kFloat32 : ParseWeightFormat(opts.precision);
+  if (!ctx.OnHost()) MoveToDevice(ctx, model.get());
   model->PrepareForInference(ctx, format, GroupSize(opts.group_size, format), part);
   *precision = formats();
   return model;

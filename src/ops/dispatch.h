@@ -26,13 +26,6 @@
 
 namespace u2moe {
 
-#if HAVE_CUDA
-// Whether ops of ctx are computed by CUDA; in tests of ops also those of the host's Contexts, on
-// the host's memory, which the emulation's kernels and managed memory let them.
-bool OpRunsOnCuda(const Context &ctx);
-// For tests: from now on all ops that CUDA has run there, each to its end.
-void RunOpsOnCuda(bool on);
-#endif
 void RefuseOnCuda(const char *op);
 
 }  // namespace u2moe

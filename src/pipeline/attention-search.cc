@@ -4,7 +4,7 @@
 
 #include "base/error.h"
 #include "base/stage-clock.h"
-#include "pipeline/encoder-stream.h"
+#include "pipeline/encode.h"
 #include "tensor/transfer.h"
 
 namespace u2moe {
@@ -67,15 +67,14 @@ void AttentionSearch::Step(ConstView encoder_out) {
 std::vector<AttentionHypothesis> AttentionSearch::End() {
   if (frames_ == 0) return {AttentionHypothesis{{}, 0, 0, 0, true}};
   const ConstView host(gathered_.data(), frames_, model_.Config().encoder.model_dim);
-  const MatrixOnDevice encoder_out(ctx_, host);
   std::optional<CtcPrefixScorer> ctc;
   if (with_ctc_) {
-    const Tensor logp = MoveToHost(model_.CtcLogProbs(ctx_, encoder_out));
+    const Tensor logp = CtcLogProbs(ctx_, model_, host);
     const StageScope stage(Stage::kSearch);
     ctc.emplace(logp, model_.Config().blank);
   }
   const StageScope stage(Stage::kSearch);
-  ModelDecoder decoder(ctx_, model_, encoder_out);
+  ModelDecoder decoder(ctx_, model_, MatrixOnDevice(ctx_, host));
   std::vector<AttentionHypothesis> best =
       AttentionBeamSearch(opts_, frames_, ctc ? &*ctc : nullptr, &decoder, words_);
   computed_ += decoder.NumComputed();

@@ -9,6 +9,7 @@
 #include "base/check.h"
 #include "base/error.h"
 #include "pipeline/stream-scheduler.h"
+#include "tensor/transfer.h"
 
 namespace u2moe {
 
@@ -42,8 +43,8 @@ Tensor EncodeMasked(const Context &ctx, const Encoder &encoder, ConstView feats,
   mode.sequences = sequences;
   mode.mask = AttentionMask::Chunk(opts.chunk_size, opts.num_left_chunks);
   Tensor out;
-  encoder.Forward(ctx, mode, feats, shape, &out, out_shape, nullptr, nullptr);
-  return out;
+  encoder.Forward(ctx, mode, MatrixOnDevice(ctx, feats), shape, &out, out_shape, nullptr, nullptr);
+  return MoveToHost(std::move(out));
 }
 
 // Calls utterance.done with what fn() returns, or with the DataError that it throws.
@@ -79,6 +80,10 @@ struct Live {
 };
 
 }  // namespace
+
+Tensor CtcLogProbs(const Context &ctx, const AsrModel &model, ConstView encoder_out) {
+  return MoveToHost(model.CtcLogProbs(ctx, MatrixOnDevice(ctx, encoder_out)));
+}
 
 float LargestMagnitude(ConstView x) {
   float largest = 0;

@@ -1,5 +1,7 @@
 // Encoding of one utterance: as a whole, under a chunk mask, or chunk by chunk with caches as a
 // live stream. The three give the same frames (to rounding) for the same chunk and left context.
+// Whatever the device of the Context: features come from the host's memory, and what is encoded is
+// back there.
 #ifndef U2MOE_PIPELINE_ENCODE_H_
 #define U2MOE_PIPELINE_ENCODE_H_
 
@@ -51,6 +53,9 @@ inline Tensor EncodeUtterance(const Context &ctx, const AsrModel &model, ConstVi
                               const EncodeOptions &opts, int32_t tag = -1) {
   return EncodeUtterance(ctx, model.Encoder(), feats, opts, tag);
 }
+
+// AsrModel::CtcLogProbs [R, V] of encoder output [R, D], both in the host's memory.
+Tensor CtcLogProbs(const Context &ctx, const AsrModel &model, ConstView encoder_out);
 
 // Seconds from one feature frame to the next: the model's feature option frame-shift, else 10 ms.
 double FrameShiftSeconds(const ModelInfo &info);

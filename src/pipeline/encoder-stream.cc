@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "base/check.h"
 #include "base/error.h"
+#include "tensor/transfer.h"
 
 namespace u2moe {
 
@@ -110,7 +112,8 @@ void EncodeWindows(const Context &ctx, const Encoder &encoder, const EncodeOptio
     }
     in = batch;
   }
-  encoder.Forward(ctx, mode, in, in_shape, out, shape, nullptr, nullptr);
+  encoder.Forward(ctx, mode, MatrixOnDevice(ctx, in), in_shape, out, shape, nullptr, nullptr);
+  *out = MoveToHost(std::move(*out));
   for (EncoderStream *stream : streams) stream->Advance();
 }
 

@@ -27,7 +27,7 @@ void ForwardJobs(const Context &ctx, const AsrModel &model, const EncodeOptions 
       job->error = error;
       job->Try([&] {
         job->encoder_out = std::move(out);
-        job->logp = model.CtcLogProbs(ctx, job->encoder_out);
+        job->logp = CtcLogProbs(ctx, model, job->encoder_out);
         CheckComputed("CTC output", job->logp, job->feats);
       });
       if (at_once == 1) job->seconds = timer.Elapsed();

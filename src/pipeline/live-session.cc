@@ -36,7 +36,7 @@ LiveOutput LiveEncoder::Finish(Tensor encoder_out) {
   out.encoder_out = std::move(encoder_out);
   if (out.encoder_out.Rows() == 0) return out;
   CheckComputed("encoder output", out.encoder_out, largest_);
-  out.logp = model_.CtcLogProbs(ctx_, out.encoder_out);
+  out.logp = CtcLogProbs(ctx_, model_, out.encoder_out);
   CheckComputed("CTC output", out.logp, largest_);
   num_frames_ += out.encoder_out.Rows();
   return out;

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/stage-clock.h"
 #include "model/token-tree.h"
+#include "tensor/transfer.h"
 
 namespace u2moe {
 
@@ -19,7 +20,7 @@ class ModelScorer::Direction : public HypothesisScorer {
                       " dimensions, the model wants ", dim,
                       "; make it with nnet-forward and the same model");
     }
-    memory_ = decoder.Project(scorer.ctx_, encoder_out);
+    memory_ = decoder.Project(scorer.ctx_, MatrixOnDevice(scorer.ctx_, encoder_out));
   }
 
   std::vector<double> Score(const std::vector<std::vector<int32_t>> &hyps) const override {

@@ -123,7 +123,7 @@ void Segmenter::EmitWhole(int64_t begin, ConstView feats, int64_t frames) {
   const Encoder &encoder = model_.Encoder();
   const int64_t rows = std::min(feats.Rows(), encoder.WindowLength(frames));
   const Tensor out = EncodeUtterance(ctx_, model_, feats.RowRange(0, rows), encode_);
-  EmitFrames(begin, out, model_.CtcLogProbs(ctx_, out), feats);
+  EmitFrames(begin, out, CtcLogProbs(ctx_, model_, out), feats);
 }
 
 void Segmenter::AdvanceWindows(bool at_end) {
@@ -133,7 +133,7 @@ void Segmenter::AdvanceWindows(bool at_end) {
     const int64_t rows = std::min(window, Feats().Rows());
     const bool last = at_end && rows == Feats().Rows();
     const Tensor out = EncodeUtterance(ctx_, model_, Feats().RowRange(0, rows), encode_);
-    const Tensor logp = model_.CtcLogProbs(ctx_, out);
+    const Tensor logp = CtcLogProbs(ctx_, model_, out);
     const int64_t base = endpointer_.Begin(), end = base + logp.Rows();
     int64_t begin = base;
     for (int64_t t = base; t < end; ++t) {

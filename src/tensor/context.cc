@@ -18,11 +18,15 @@
 
 namespace u2moe {
 
-Context::Context(Device device) : device_(device) {
+Context::Context(Device device, int number) : device_(device) {
 #if HAVE_CUDA
-  if (OnCuda()) cuda::SelectDevice(0);
+  if (OnCuda()) cuda::SelectDevice(number);
 #else
-  if (OnCuda()) throw UsageError("--device=cuda: this build has no CUDA; use --device=cpu");
+  (void)number;
+  if (OnCuda()) {
+    throw UsageError(
+        "--device=cuda: this build has no CUDA; use --device=cpu, or build with CUDA=1");
+  }
 #endif
   // Highway's kernels have no baseline below AVX2 worth running; say so instead of an illegal
   // instruction.
@@ -37,10 +41,17 @@ Context::Context(Device device) : device_(device) {
   (void)checked;
 }
 
-Device ParseDevice(const std::string &name) {
-  if (name == "cpu") return Device::kCpu;
-  if (name == "cuda") return Device::kCuda;
-  throw UsageError("--device=", name, ": expected cpu or cuda");
+std::pair<Device, int> ParseDevice(const std::string &name) {
+  if (name == "cpu") return {Device::kCpu, 0};
+  if (name == "cuda") return {Device::kCuda, 0};
+  const std::string prefix = "cuda:";
+  const std::string number =
+      name.compare(0, prefix.size(), prefix) == 0 ? name.substr(prefix.size()) : std::string();
+  if (number.empty() || number.size() > 4 ||
+      number.find_first_not_of("0123456789") != std::string::npos) {
+    throw UsageError("--device=", name, ": expected cpu, cuda or cuda:N");
+  }
+  return {Device::kCuda, std::stoi(number)};
 }
 
 bool HasAmx() {

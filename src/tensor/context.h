@@ -5,6 +5,7 @@
 #define U2MOE_TENSOR_CONTEXT_H_
 
 #include <string>
+#include <utility>
 
 #include "tensor/device.h"
 
@@ -14,8 +15,9 @@ class ThreadPool;
 
 class Context {
  public:
-  // Throws UsageError for kCuda in a build without CUDA.
-  explicit Context(Device device = Device::kCpu);
+  // number: of the GPU, for kCuda; a process computes on one. Throws UsageError for kCuda in a build
+  // without CUDA, and where there is no such GPU.
+  explicit Context(Device device = Device::kCpu, int number = 0);
 
   Device GetDevice() const { return device_; }
   // Whether ops of this Context compute in the host's memory.
@@ -38,8 +40,8 @@ class Context {
   int op_threads_ = 1;
 };
 
-// "cpu" or "cuda"; throws UsageError for others.
-Device ParseDevice(const std::string &name);
+// "cpu", "cuda" or "cuda:N", and the number of the GPU; throws UsageError for others.
+std::pair<Device, int> ParseDevice(const std::string &name);
 
 // Whether the processor multiplies tiles of bytes (Intel AMX), the operating system lets this
 // process do so, and U2MOE_CPU (tensor/cpu-limit.h) too; asked once.

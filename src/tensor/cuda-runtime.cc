@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "tensor/op-scope.h"
 
 namespace u2moe {
 namespace cuda {
@@ -42,7 +43,8 @@ size_t BlockSize(size_t bytes) {
   return (bytes + step - 1) / step * step;
 }
 
-std::atomic<bool> synchronize_each_launch{false};
+std::atomic<bool> synchronize_each_launch{false}, all_ops_on_cuda{false};
+std::atomic<int> chosen_device{0};
 int64_t num_allocations = 0;
 size_t bytes_in_use = 0;  // of all caches, with what they keep
 std::mutex counts_mutex;
@@ -101,6 +103,7 @@ struct ThreadState {
   std::shared_ptr<Cache> cache;  // tensors that outlive the thread keep it
 
   ThreadState() {
+    Check(cudaSetDevice(chosen_device), "choosing a GPU");  // which is each thread's own
     Check(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), "making a stream");
     cache = std::make_shared<Cache>(stream);
   }
@@ -130,6 +133,7 @@ void SelectDevice(int number) {
                      count == 1 ? " GPU" : " GPUs", ", numbered from 0");
   }
   Check(cudaSetDevice(number), "choosing a GPU");
+  chosen_device = number;
 }
 
 std::string DescribeDevice() {
@@ -207,4 +211,12 @@ void ZeroBytes(void *p, size_t bytes) {
 }
 
 }  // namespace cuda
+
+bool OpRunsOnCuda(const Context &ctx) { return ctx.OnCuda() || cuda::all_ops_on_cuda; }
+
+void RunOpsOnCuda(bool on) {
+  cuda::all_ops_on_cuda = on;
+  cuda::SynchronizeEachLaunch(on);
+}
+
 }  // namespace u2moe

@@ -17,7 +17,8 @@ namespace cuda {
 // bytes".
 void Check(cudaError_t error, const std::string &what);
 
-// Makes this thread work on a device, by number. Throws a UsageError where there is no such device,
+// Makes this process work on a device, by number: this thread, and those that begin to work on one
+// afterwards. Throws a UsageError where there is no such device,
 // no driver, or one older than the toolkit.
 void SelectDevice(int number);
 // "NVIDIA H200, 139.8 GiB, compute capability 9.0, CUDA 13.0, driver 13.0"

@@ -7,6 +7,9 @@
 #include <optional>
 
 #include "tensor/op-scope.h"
+#if HAVE_CUDA
+#include "tensor/cuda-blas.h"
+#endif
 
 namespace u2moe {
 
@@ -21,6 +24,12 @@ void Gemm(const Context &ctx, float alpha, ConstView a, Trans trans_a, ConstView
   CHECK(std::max({m, n, k, a.Stride(), b.Stride(), c.Stride()}) <= kMax)
       << "larger than this BLAS can index: " << m << "x" << k << " times " << k << "x" << n;
   if (m == 0 || n == 0) return;
+#if HAVE_CUDA
+  if (OpRunsOnCuda(ctx)) {
+    cuda::Gemm(alpha, a, trans_a, b, trans_b, beta, c);
+    return;
+  }
+#endif
   std::optional<OpScope> scope;
   if (ctx.OnGuarded()) scope.emplace(a, b, ConstView(c));
   if (k == 0) {

@@ -7,8 +7,8 @@
 #include <cstdint>
 #include <cstring>
 #include <map>
+#include <mutex>
 #include <new>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -42,7 +42,7 @@ struct Arena {
   std::vector<std::pair<void *, size_t>> fresh;  // to be filled when there is access
   int64_t num_blocks = 0;                        // in use
   int depth = 0;                                 // of Access
-  std::thread::id owner;
+  mutable std::mutex mutex;                      // guards all of it
   struct sigaction previous = {};
 
   Arena();
@@ -50,9 +50,6 @@ struct Arena {
   void FillFresh() {
     for (const auto &[p, size] : fresh) std::memset(p, kFresh, size);
     fresh.clear();
-  }
-  void CheckThread() const {
-    CHECK(std::this_thread::get_id() == owner) << "guarded memory is for one thread";
   }
 };
 
@@ -71,7 +68,7 @@ void OnFault(int, siginfo_t *info, void *) {
   sigaction(SIGSEGV, &Get().previous, nullptr);  // the fault comes again, to whoever was there
 }
 
-Arena::Arena() : owner(std::this_thread::get_id()) {
+Arena::Arena() {
   void *p = mmap(nullptr, kReserved, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (p == MAP_FAILED) throw std::bad_alloc();
   base = static_cast<char *>(p);
@@ -86,7 +83,7 @@ Arena::Arena() : owner(std::this_thread::get_id()) {
 
 void *Allocate(size_t bytes) {
   Arena &arena = Get();
-  arena.CheckThread();
+  const std::lock_guard<std::mutex> lock(arena.mutex);
   if (bytes > kReserved) throw std::bad_alloc();
   const size_t size = BlockSize(bytes);
   void *p = nullptr;
@@ -111,6 +108,7 @@ void *Allocate(size_t bytes) {
 
 void Release(void *p, size_t bytes) noexcept {
   Arena &arena = Get();
+  const std::lock_guard<std::mutex> lock(arena.mutex);
   if (--arena.num_blocks > 0 || arena.depth > 0) {
     arena.free[BlockSize(bytes)].push_back(p);
     return;
@@ -124,13 +122,14 @@ void Release(void *p, size_t bytes) noexcept {
 
 bool Contains(const void *p, size_t bytes) {
   const Arena &arena = Get();
+  const std::lock_guard<std::mutex> lock(arena.mutex);
   const auto *from = static_cast<const char *>(p);
   return from >= arena.base && from + bytes <= arena.base + arena.used;
 }
 
 void Access::Open() {
   Arena &arena = Get();
-  arena.CheckThread();
+  const std::lock_guard<std::mutex> lock(arena.mutex);
   if (arena.depth == 0) arena.Protect(PROT_READ | PROT_WRITE);
   ++arena.depth;
   arena.FillFresh();
@@ -138,6 +137,7 @@ void Access::Open() {
 
 void Access::Close() noexcept {
   Arena &arena = Get();
+  const std::lock_guard<std::mutex> lock(arena.mutex);
   if (--arena.depth == 0) arena.Protect(PROT_NONE);
 }
 

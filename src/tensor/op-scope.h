@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "base/span.h"
+#include "tensor/context.h"
 #include "tensor/guarded-memory.h"
 #include "tensor/packed-matrix.h"
 #include "tensor/tensor.h"
@@ -40,6 +41,14 @@ template <class T>
 void CheckOperand(const Span<T> &s) {
   CheckOperandBytes(s.data(), static_cast<int64_t>(s.size()));
 }
+
+#if HAVE_CUDA
+// Whether ops of ctx are computed by CUDA; in tests of ops also those of the host's Contexts, on
+// the host's memory, which the emulation's kernels and managed memory let them.
+bool OpRunsOnCuda(const Context &ctx);
+// For tests: from now on all ops that CUDA has run there, each to its end.
+void RunOpsOnCuda(bool on);
+#endif
 
 class OpScope {
  public:

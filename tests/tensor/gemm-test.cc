@@ -6,8 +6,10 @@
 #include <cstdint>
 #include <limits>
 #include <string>
+#include <utility>
 
 #include "base/error.h"
+#include "support/op-test.h"
 #include "support/test-util.h"
 
 namespace u2moe {
@@ -65,21 +67,23 @@ void CheckGemm(const Case &c, Trans trans_a, Trans trans_b) {
 }
 
 TEST(Gemm, AgreesWithDoubleLoops) {
-  for (const Case &c : {Case{1, 1, 1, 1, 0},
-                        {1, 7, 33, 1, 0},
-                        {5, 1, 3, 2, 1},
-                        {4, 0, 3, 1, 0},
-                        {4, 0, 3, 1, 0.5f},
-                        {0, 3, 2, 1, 0},
-                        {3, 2, 0, 1, 1},
-                        {17, 31, 13, -0.5f, 0.25f},
-                        {64, 200, 65, 1, 1},
-                        {130, 96, 257, 1, 0},
-                        {9, 5, 4, 0, 2}}) {
-    for (Trans trans_a : {Trans::kNo, Trans::kYes}) {
-      for (Trans trans_b : {Trans::kNo, Trans::kYes}) CheckGemm(c, trans_a, trans_b);
+  ForOpTargets([](int64_t) {
+    for (const Case &c : {Case{1, 1, 1, 1, 0},
+                          {1, 7, 33, 1, 0},
+                          {5, 1, 3, 2, 1},
+                          {4, 0, 3, 1, 0},
+                          {4, 0, 3, 1, 0.5f},
+                          {0, 3, 2, 1, 0},
+                          {3, 2, 0, 1, 1},
+                          {17, 31, 13, -0.5f, 0.25f},
+                          {64, 200, 65, 1, 1},
+                          {130, 96, 257, 1, 0},
+                          {9, 5, 4, 0, 2}}) {
+      for (Trans trans_a : {Trans::kNo, Trans::kYes}) {
+        for (Trans trans_b : {Trans::kNo, Trans::kYes}) CheckGemm(c, trans_a, trans_b);
+      }
     }
-  }
+  });
 }
 
 // OpenBLAS picks kernels by the number of rows, so a row of C differs in its last bits with the
@@ -110,15 +114,20 @@ TEST(Gemm, WrongShapesThrow) {
 TEST(Gemm, NanInInputReachesTheOutput) {
   Tensor a = Tensor::Zeros(2, 3), b = Tensor::Zeros(3, 4), c = Tensor::Zeros(2, 4);
   a(1, 1) = kNaN;
-  Gemm(Context(), 1, a, Trans::kNo, b, Trans::kNo, 0, c);
-  EXPECT_EQ(c(0, 0), 0);
-  EXPECT_TRUE(std::isnan(c(1, 0)));
+  ForOpTargets([&](int64_t) {
+    Gemm(Context(), 1, a, Trans::kNo, b, Trans::kNo, 0, c);
+    EXPECT_EQ(c(0, 0), 0);
+    EXPECT_TRUE(std::isnan(c(1, 0)));
+  });
 }
 
 TEST(Context, DevicesAndMachine) {
-  EXPECT_EQ(ParseDevice("cpu"), Device::kCpu);
-  EXPECT_EQ(ParseDevice("cuda"), Device::kCuda);
-  EXPECT_THROW(ParseDevice("tpu"), UsageError);
+  EXPECT_EQ(ParseDevice("cpu"), std::make_pair(Device::kCpu, 0));
+  EXPECT_EQ(ParseDevice("cuda"), std::make_pair(Device::kCuda, 0));
+  EXPECT_EQ(ParseDevice("cuda:12"), std::make_pair(Device::kCuda, 12));
+  for (const std::string bad :
+       {"tpu", "", "cuda:", "cuda:x", "cuda:-1", "cuda1", "cuda:99999", "cpu:0"})
+    EXPECT_THROW(ParseDevice(bad), UsageError) << bad;
   EXPECT_FALSE(Context().OnCuda());
   EXPECT_NE(DescribeMachine().find("; OpenBLAS "), std::string::npos) << DescribeMachine();
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# get-cuda.sh DIR: nvcc, its headers and CUDA's runtime from PyPI into DIR, without a GPU, a driver or root: enough for
+# get-cuda.sh DIR: nvcc, its headers, CUDA's runtime and cuBLAS from PyPI (0.4 GB) into DIR, without a GPU, a driver or root: enough for
 # `make CUDA=1 CUDA_HOME=$(tools/dev/get-cuda.sh DIR)`. Prints that folder. What is there is not fetched again.
 set -euo pipefail
 if [ $# -ne 1 ]; then
@@ -8,9 +8,9 @@ if [ $# -ne 1 ]; then
 fi
 version=13.0
 home=$1/nvidia/cu${version%.*}
-if ! [ -x "$home/bin/nvcc" ]; then
+if ! [ -x "$home/bin/nvcc" ] || ! [ -e "$home/include/cublas_v2.h" ]; then
   packages=()
-  for name in nvidia-cuda-nvcc nvidia-cuda-crt nvidia-nvvm nvidia-cuda-runtime nvidia-cuda-cccl; do packages+=("$name==$version.*"); done
+  for name in nvidia-cuda-nvcc nvidia-cuda-crt nvidia-nvvm nvidia-cuda-runtime nvidia-cuda-cccl nvidia-cublas; do packages+=("$name==$version.*"); done
   python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --target "$1" "${packages[@]}" >&2
 fi
 [ -x "$home/bin/nvcc" ] || {

@@ -8,6 +8,7 @@
 #include <iterator>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <vector>
 
 #include "base/check.h"
@@ -54,6 +55,19 @@ Machine &Get() {
   static auto *machine = new Machine;
   return *machine;
 }
+
+// Held by every call from its first line to its last: threads of the host take turns.
+class Turn {
+ public:
+  Turn() : lock_(Mutex()) {}
+
+ private:
+  static std::recursive_mutex &Mutex() {  // calls call one another
+    static auto *mutex = new std::recursive_mutex;
+    return *mutex;
+  }
+  const std::lock_guard<std::recursive_mutex> lock_;
+};
 
 cudaError_t Fail(cudaError_t error) { return Get().last = error; }
 
@@ -104,6 +118,7 @@ Stream *Of(cudaStream_t stream) {
 }  // namespace
 
 void Enqueue(Stream *stream, std::function<void()> work) {
+  const Turn turn;
   Of(stream)->items.push_back({[work = std::move(work)] {
                                  const guarded::Access access(true);
                                  work();
@@ -150,42 +165,51 @@ const char *cudaGetErrorName(cudaError_t error) {
 }
 const char *cudaGetErrorString(cudaError_t error) { return cudaGetErrorName(error); }
 cudaError_t cudaGetLastError() {
+  const em::Turn turn;
   const cudaError_t last = em::Get().last;
   em::Get().last = cudaSuccess;
   return last;
 }
 
 cudaError_t cudaGetDeviceCount(int *count) {
+  const em::Turn turn;
   *count = em::Get().num_devices;
   return *count > 0 ? cudaSuccess : em::Fail(cudaErrorNoDevice);
 }
 cudaError_t cudaGetDevice(int *device) {
+  const em::Turn turn;
   *device = 0;
   return cudaSuccess;
 }
 cudaError_t cudaSetDevice(int device) {
+  const em::Turn turn;
   return device >= 0 && device < em::Get().num_devices ? cudaSuccess
                                                        : em::Fail(cudaErrorInvalidDevice);
 }
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp *properties, int) {
+  const em::Turn turn;
   *properties = {"emulated GPU", 9, 0, 2, size_t{1} << 34, 227 * 1024};
   return cudaSuccess;
 }
 cudaError_t cudaDriverGetVersion(int *version) {
+  const em::Turn turn;
   *version = 13000;
   return cudaSuccess;
 }
 cudaError_t cudaRuntimeGetVersion(int *version) {
+  const em::Turn turn;
   *version = 13000;
   return cudaSuccess;
 }
 cudaError_t cudaMemGetInfo(size_t *free, size_t *total) {
+  const em::Turn turn;
   *total = em::Get().limit > 0 ? em::Get().limit : size_t{1} << 34;
   *free = *total - std::min(*total, em::Get().in_use);
   return cudaSuccess;
 }
 
 cudaError_t cudaMalloc(void **p, size_t bytes) {
+  const em::Turn turn;
   auto &m = em::Get();
   ++m.num_allocations;
   if (m.limit > 0 && m.in_use + bytes > m.limit) return em::Fail(cudaErrorMemoryAllocation);
@@ -195,6 +219,7 @@ cudaError_t cudaMalloc(void **p, size_t bytes) {
   return cudaSuccess;
 }
 cudaError_t cudaFree(void *p) {
+  const em::Turn turn;
   if (p == nullptr) return cudaSuccess;
   auto &m = em::Get();
   const auto found = m.memory.find(p);
@@ -206,6 +231,7 @@ cudaError_t cudaFree(void *p) {
   return cudaSuccess;
 }
 cudaError_t cudaHostAlloc(void **p, size_t bytes, unsigned) {
+  const em::Turn turn;
   ++em::Get().num_allocations;
   std::vector<char> memory(std::max<size_t>(bytes, 1));
   char *begin = memory.data();
@@ -214,17 +240,20 @@ cudaError_t cudaHostAlloc(void **p, size_t bytes, unsigned) {
   return cudaSuccess;
 }
 cudaError_t cudaFreeHost(void *p) {
+  const em::Turn turn;
   CHECK(em::Get().pinned.erase(static_cast<char *>(p)) == 1)
       << "cudaFreeHost of what is not pinned";
   return cudaSuccess;
 }
 
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t *stream, unsigned) {
+  const em::Turn turn;
   em::Get().streams.push_back(std::make_unique<em::Stream>());
   *stream = em::Get().streams.back().get();
   return cudaSuccess;
 }
 cudaError_t cudaStreamDestroy(cudaStream_t stream) {
+  const em::Turn turn;
   cudaStreamSynchronize(stream);
   auto &streams = em::Get().streams;
   streams.erase(std::remove_if(streams.begin(), streams.end(),
@@ -233,40 +262,48 @@ cudaError_t cudaStreamDestroy(cudaStream_t stream) {
   return cudaSuccess;
 }
 cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
+  const em::Turn turn;
   em::RunUntil([stream] { return em::Of(stream)->items.empty(); });
   return cudaSuccess;
 }
 cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned) {
+  const em::Turn turn;
   em::Of(stream)->items.push_back({nullptr, event, event->recorded});
   return cudaSuccess;
 }
 cudaError_t cudaDeviceSynchronize() {
+  const em::Turn turn;
   em::RunUntil(em::AllEmpty);
   return cudaSuccess;
 }
 
 cudaError_t cudaEventCreateWithFlags(cudaEvent_t *event, unsigned) {
+  const em::Turn turn;
   *event = new em::Event;
   return cudaSuccess;
 }
 cudaError_t cudaEventDestroy(cudaEvent_t event) {
+  const em::Turn turn;
   em::RunUntil([event] { return event->done >= event->recorded; });
   delete event;
   return cudaSuccess;
 }
 cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
+  const em::Turn turn;
   const int64_t number = ++event->recorded;
   em::Of(stream)->items.push_back(
       {[event, number] { event->done = std::max(event->done, number); }, nullptr, 0});
   return cudaSuccess;
 }
 cudaError_t cudaEventSynchronize(cudaEvent_t event) {
+  const em::Turn turn;
   em::RunUntil([event] { return event->done >= event->recorded; });
   return cudaSuccess;
 }
 
 cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, cudaMemcpyKind kind,
                             cudaStream_t stream) {
+  const em::Turn turn;
   if (bytes == 0) return cudaSuccess;
   const bool to_device = em::OnDevice(to, bytes), from_device = em::OnDevice(from, bytes);
   CHECK(kind == cudaMemcpyDefault ||
@@ -294,6 +331,7 @@ cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, cudaMemcpy
   return cudaSuccess;
 }
 cudaError_t cudaMemsetAsync(void *p, int value, size_t bytes, cudaStream_t stream) {
+  const em::Turn turn;
   if (bytes == 0) return cudaSuccess;
   CHECK(em::OnDevice(p, bytes)) << "cudaMemset of the host's memory";
   em::Enqueue(stream, [p, value, bytes] { std::memset(p, value, bytes); });

@@ -11,7 +11,7 @@
 //     do not come, shared memory beyond what the launch gave, and memory that is freed twice end
 //     the kernel with a CheckFailure. Shared memory begins as NaN.
 // It cannot show: alignment, real races within a warp, the precision of the GPU's own functions,
-// time. One thread of the host may use it at a time.
+// time. Threads of the host take turns.
 #ifndef U2MOE_TESTS_SUPPORT_CUDA_EMULATION_H_
 #define U2MOE_TESTS_SUPPORT_CUDA_EMULATION_H_
 
