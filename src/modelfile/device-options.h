@@ -10,8 +10,9 @@
 namespace u2moe {
 
 struct DeviceOptions {
-  std::string device = "cpu";
+  std::string device;
 
+  DeviceOptions();  // what the environment's U2MOE_DEVICE says, else cpu
   void Register(OptionParser *po);
   // Takes hold of the device. Throws UsageError for a word that is none, for a GPU in a build
   // without CUDA, and for one that is not there.

@@ -326,7 +326,10 @@ std::shared_ptr<const uint8_t> SafetensorsFile::Bytes(const std::string &name) c
 
 SafetensorsItem FloatItem(const std::string &name, const Tensor *tensor) {
   return {name, "F32", tensor->Shape(), [tensor] {
-            return std::shared_ptr<const void>(std::shared_ptr<void>(), tensor->Data());
+            if (tensor->GetDevice() == Device::kCpu)
+              return std::shared_ptr<const void>(std::shared_ptr<void>(), tensor->Data());
+            const auto copy = std::make_shared<Tensor>(tensor->ToHost());
+            return std::shared_ptr<const void>(copy, copy->Data());
           }};
 }
 

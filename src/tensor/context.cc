@@ -41,6 +41,12 @@ Context::Context(Device device, int number) : device_(device) {
   (void)checked;
 }
 
+void Context::Synchronize() const {
+#if HAVE_CUDA
+  if (OnCuda()) cuda::Synchronize();
+#endif
+}
+
 std::pair<Device, int> ParseDevice(const std::string &name) {
   if (name == "cpu") return {Device::kCpu, 0};
   if (name == "cuda") return {Device::kCuda, 0};

@@ -15,8 +15,8 @@ class ThreadPool;
 
 class Context {
  public:
-  // number: of the GPU, for kCuda; a process computes on one. Throws UsageError for kCuda in a build
-  // without CUDA, and where there is no such GPU.
+  // number: of the GPU, for kCuda; a process computes on one. Throws UsageError for kCuda in a
+  // build without CUDA, and where there is no such GPU.
   explicit Context(Device device = Device::kCpu, int number = 0);
 
   Device GetDevice() const { return device_; }
@@ -24,6 +24,9 @@ class Context {
   bool OnHost() const { return device_ == Device::kCpu; }
   bool OnCuda() const { return device_ == Device::kCuda; }
   bool OnGuarded() const { return device_ == Device::kGuarded; }
+  // Waits until all that this thread has asked of a GPU is done, so that another thread may use it;
+  // elsewhere it is.
+  void Synchronize() const;
   // Lets large ops split into op_threads parts, all but one of them computed by the pool. The pool
   // must outlive the Context and its copies; threads of computation may share it, but none may be
   // one of its own. Null, the default: ops do not split.

@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <cstdio>
+#include <cstdlib>
 #include <limits>
 #include <map>
 #include <mutex>
@@ -43,7 +44,16 @@ size_t BlockSize(size_t bytes) {
   return (bytes + step - 1) / step * step;
 }
 
-std::atomic<bool> synchronize_each_launch{false}, all_ops_on_cuda{false};
+#if U2MOE_CUDA_EMULATED
+// U2MOE_OPS=cuda, for whole test programs: as RunOpsOnCuda(true) from the beginning.
+bool OpsBeginOnCuda() {
+  const char *ops = std::getenv("U2MOE_OPS");
+  return ops != nullptr && std::string(ops) == "cuda";
+}
+#else
+bool OpsBeginOnCuda() { return false; }
+#endif
+std::atomic<bool> synchronize_each_launch{OpsBeginOnCuda()}, all_ops_on_cuda{OpsBeginOnCuda()};
 std::atomic<int> chosen_device{0};
 int64_t num_allocations = 0;
 size_t bytes_in_use = 0;  // of all caches, with what they keep
@@ -214,9 +224,9 @@ void ZeroBytes(void *p, size_t bytes) {
 
 bool OpRunsOnCuda(const Context &ctx) { return ctx.OnCuda() || cuda::all_ops_on_cuda; }
 
-void RunOpsOnCuda(bool on) {
-  cuda::all_ops_on_cuda = on;
+bool RunOpsOnCuda(bool on) {
   cuda::SynchronizeEachLaunch(on);
+  return cuda::all_ops_on_cuda.exchange(on);
 }
 
 }  // namespace u2moe

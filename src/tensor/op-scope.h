@@ -46,8 +46,8 @@ void CheckOperand(const Span<T> &s) {
 // Whether ops of ctx are computed by CUDA; in tests of ops also those of the host's Contexts, on
 // the host's memory, which the emulation's kernels and managed memory let them.
 bool OpRunsOnCuda(const Context &ctx);
-// For tests: from now on all ops that CUDA has run there, each to its end.
-void RunOpsOnCuda(bool on);
+// For tests: from now on all ops that CUDA has run there, each to its end. Returns what was before.
+bool RunOpsOnCuda(bool on);
 #endif
 
 class OpScope {

@@ -9,11 +9,6 @@
 namespace u2moe {
 namespace {
 
-void AddAll(float factor, const std::vector<Tensor *> &from, const std::vector<Tensor *> &to) {
-  const Context ctx;
-  for (size_t i = 0; i < to.size(); ++i) u2moe::AddTo(ctx, factor, *from[i], *to[i]);
-}
-
 std::vector<Tensor *> Buffers(AsrModel *model) {
   std::vector<Tensor *> buffers;
   ForEachParam(model, [&](const std::string &, Tensor *t, const ParamInit &, bool trainable) {
@@ -24,9 +19,15 @@ std::vector<Tensor *> Buffers(AsrModel *model) {
 
 }  // namespace
 
+void GradientSum::AddAll(float factor, const std::vector<Tensor *> &from,
+                         const std::vector<Tensor *> &to) const {
+  for (size_t i = 0; i < to.size(); ++i) AddTo(ctx_, factor, *from[i], *to[i]);
+}
+
 GradientSum::Place *GradientSum::NewPlace() {
   auto place = std::make_unique<Place>();
   place->grad = std::make_unique<AsrModel>(model_->Config());
+  if (!ctx_.OnHost()) MoveToDevice(ctx_, place->grad.get());
   ForEachParam(place->grad.get(),
                [&](const std::string &, Tensor *t, const ParamInit &, bool trainable) {
                  (trainable ? place->params : place->buffers).push_back(t);
@@ -67,6 +68,7 @@ void GradientSum::Finish(int shard, Place *place) {
     lock.unlock();
     AddAll(1, next->params, total_->params);
     AddAll(1, next->buffers, total_->buffers);
+    ctx_.Synchronize();  // other threads go on with both
     lock.lock();
     free_.push_back(next);
     changed_.notify_all();
@@ -89,6 +91,7 @@ void GradientSum::AddBatch(ThreadPool *pool, int num_shards, const ShardFn &fn) 
       AddAll(1, buffers, place->buffers);
       fn(shard, place->grad.get());
       AddAll(-1, buffers, place->buffers);  // how far they have moved
+      ctx_.Synchronize();
     } catch (...) {
       if (place != nullptr) {
         const std::lock_guard<std::mutex> lock(mutex_);
@@ -110,6 +113,7 @@ void GradientSum::AddBatch(ThreadPool *pool, int num_shards, const ShardFn &fn) 
   if (total_ == nullptr) return;
   AddAll(1 / static_cast<float>(num_shards), total_->buffers, buffers);
   ClearBuffers(total_);
+  ctx_.Synchronize();
 }
 
 void GradientSum::ClearBuffers(Place *place) {

@@ -27,7 +27,9 @@ class GradientSum {
   // may be moved.
   using ShardFn = std::function<void(int shard, AsrModel *grad)>;
 
-  explicit GradientSum(AsrModel *model) : model_(model) {}
+  // Of a model in the memory of ctx, where the gradients will be, too.
+  explicit GradientSum(AsrModel *model, const Context &ctx = Context())
+      : ctx_(ctx), model_(model) {}
 
   // Runs fn(0), ..., fn(num_shards - 1) on the threads of the pool, adds the gradients, and moves
   // the buffers of the model. If any throws, the exception of the lowest shard is rethrown, the sum
@@ -46,11 +48,14 @@ class GradientSum {
 
   Place *NewPlace();
   static void ClearBuffers(Place *place);
+  void AddAll(float factor, const std::vector<Tensor *> &from,
+              const std::vector<Tensor *> &to) const;
   // A place for the shard whose turn it is; waits for both.
   Place *Acquire(int shard, int max_places);
   // Hands the shard's gradient over, and adds what is complete in order. null: the shard failed.
   void Finish(int shard, Place *place);
 
+  Context ctx_;
   AsrModel *model_;
   std::vector<std::unique_ptr<Place>> places_;
   Place *total_ = nullptr;  // the first shard's place; null: no shard yet

@@ -72,7 +72,7 @@ void Optimizer::Save(const std::string &path) const {
       {{"optimizer", "adam"}, {"steps", Cat(num_steps_)}, {"skipped", Cat(num_skipped_)}});
 }
 
-void Optimizer::Load(const std::string &path) {
+void Optimizer::Load(const Context &ctx, const std::string &path) {
   const SafetensorsFile file(path);
   const auto &metadata = file.Metadata();
   if (metadata.count("optimizer") == 0 || metadata.count("steps") == 0 ||
@@ -90,7 +90,7 @@ void Optimizer::Load(const std::string &path) {
         throw DataError(path, ": ", prefix, names_[i], " has shape ", read.ShapeString(),
                         ", the model ", params_[i]->ShapeString(), "; it belongs to another model");
       }
-      (*moments)[i] = read;  // copies, so that the mapping can go
+      (*moments)[i] = read.ToDevice(ctx);  // a copy, so that the mapping can go
     }
   }
   num_steps_ = std::strtoll(metadata.at("steps").c_str(), nullptr, 10);

@@ -38,7 +38,7 @@ class Optimizer {
   // Moments and step count, for checkpoints: a safetensors file. Load throws DataError if the file
   // is not of this model.
   void Save(const std::string &path) const;
-  void Load(const std::string &path);
+  void Load(const Context &ctx, const std::string &path);
 
  private:
   AdamOptions opts_;

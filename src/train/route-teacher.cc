@@ -134,11 +134,12 @@ void RouteTeacherOptions::Check() const {
   }
 }
 
-void RouteTeacherOptions::Load(const ModelInfo &info, AsrModel *student) {
+void RouteTeacherOptions::Load(const Context &ctx, const ModelInfo &info, AsrModel *student) {
   if (route_teacher.empty()) return;
   std::unique_ptr<AsrModel> read = ReadModel(route_teacher, nullptr);
   CheckFiniteWeights(read.get(), route_teacher);
   fingerprint_ = DescribeModel(read.get());
+  if (!ctx.OnHost()) MoveToDevice(ctx, read.get());
   model = std::make_shared<const RouteTeacher>(std::move(read), info.config, student,
                                                Cat("--route-teacher=", route_teacher));
 }

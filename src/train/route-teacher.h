@@ -46,7 +46,7 @@ struct RouteTeacherOptions {
   void Register(OptionParser *po);
   void Check() const;  // throws UsageError
   // Reads the teacher; throws UsageError as RouteTeacher.
-  void Load(const ModelInfo &info, AsrModel *student);
+  void Load(const Context &ctx, const ModelInfo &info, AsrModel *student);
   // " name=value" of what results depend on, after Load; "" without a teacher.
   std::string Identity() const;
 

@@ -29,7 +29,7 @@ void TeacherOptions::Check() const {
     throw UsageError("--teacher-temperature=", teacher_temperature, ": expected a positive number");
 }
 
-void TeacherOptions::Load(const ModelInfo &student) {
+void TeacherOptions::Load(const Context &ctx, const ModelInfo &student) {
   if (teacher.empty()) return;
   ModelInfo info;
   std::unique_ptr<AsrModel> read = ReadModel(teacher, &info);
@@ -63,7 +63,8 @@ void TeacherOptions::Load(const ModelInfo &student) {
   if (b.decoder.num_reverse_blocks > 0 && a.decoder.num_reverse_blocks == 0)
     LOG_WARN << teacher << " has no right-to-left decoder: that of the model has no teacher";
   fingerprint_ = DescribeModel(read.get());
-  read->PrepareForInference(Context());
+  if (!ctx.OnHost()) MoveToDevice(ctx, read.get());
+  read->PrepareForInference(ctx);
   model = std::move(read);
 }
 

@@ -18,7 +18,7 @@ struct TeacherOptions {
   void Register(OptionParser *po);
   void Check() const;  // throws UsageError
   // Reads the teacher. Throws UsageError where its frames, features or units are not the student's.
-  void Load(const ModelInfo &student);
+  void Load(const Context &ctx, const ModelInfo &student);
   // " name=value" of what results depend on, after Load; "" without a teacher.
   std::string Identity() const;
 

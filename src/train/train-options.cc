@@ -7,6 +7,7 @@
 namespace u2moe {
 
 void TrainOptions::Register(OptionParser *po) {
+  device.Register(po);
   po->Register("epochs", &epochs, "passes over the training data");
   po->Register("batch-size", &batch_size, "utterances per batch");
   po->Register("bucket-size", &bucket_size,
@@ -90,8 +91,9 @@ void TrainOptions::Load(const ModelInfo &info, AsrModel *model) {
     throw UsageError("--elastic with --experts-per-frame=1 leaves no number to draw");
   roles.Describe(model);
   aux.Load(info.config, shards, !route_teacher.route_teacher.empty());
-  teacher.Load(info);
-  route_teacher.Load(info, model);
+  const Context ctx = device.MakeContext();
+  teacher.Load(ctx, info);
+  route_teacher.Load(ctx, info, model);
 }
 
 std::string TrainOptions::Identity() const {

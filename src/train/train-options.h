@@ -5,6 +5,7 @@
 #include <string>
 
 #include "feat/spec-augment.h"
+#include "modelfile/device-options.h"
 #include "train/aux-options.h"
 #include "train/loss.h"
 #include "train/role-options.h"
@@ -14,6 +15,7 @@
 namespace u2moe {
 
 struct TrainOptions {
+  DeviceOptions device;
   int32_t epochs = 20;
   int32_t batch_size = 12;    // utterances
   int32_t bucket_size = 400;  // utterances sorted by length together
@@ -41,10 +43,11 @@ struct TrainOptions {
 
   void Register(OptionParser *po);
   void Check() const;  // throws UsageError
-  // Reads what options name. Throws UsageError where they do not go with the model.
+  // Reads what options name, to where it computes. The model is still the host's. Throws UsageError
+  // where they do not go with the model.
   void Load(const ModelInfo &info, AsrModel *model);
-  // name=value words of all that results depend on, which threads is not, after Load; Identity: but
-  // for the epochs, of which a resumed training may have more.
+  // name=value words of all that results depend on, which threads and device are not, after Load;
+  // Identity: but for the epochs, of which a resumed training may have more.
   std::string ToString() const;
   std::string Identity() const;
 };

@@ -61,8 +61,9 @@ Trainer::Trainer(const TrainOptions &opts, AsrModel *model, const DataSource *da
       data_(data),
       read_ahead_bytes_(read_ahead_bytes),
       lengths_(data->Lengths()),
+      ctx_(opts.device.MakeContext()),
       pool_(opts.threads),
-      gradients_(model),
+      gradients_(model, ctx_),
       optimizer_(AdamOptions(), opts.grad_clip, model, opts.roles),
       loads_(model->Config()),
       links_(opts.aux.network,
@@ -314,6 +315,7 @@ EpochReport Trainer::TrainEpoch(int32_t epoch) {
     gradients_.Clear();
     if (std::isfinite(norm)) {
       model_->AfterStep(ctx_, step_counts_);
+      ctx_.Synchronize();  // the threads of the pool read the weights next
       report.train.Add(terms);
       norms += norm;
       ++good_steps;

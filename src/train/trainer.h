@@ -29,8 +29,8 @@ namespace u2moe {
 // interruption make no difference: all bits are the same.
 class Trainer {
  public:
-  // model and data must outlive the trainer. read_ahead_bytes: of features that may wait in memory,
-  // if they are not there anyway.
+  // model, in the memory of opts.device, and data must outlive the trainer. read_ahead_bytes: of
+  // features that may wait in memory, if they are not there anyway.
   Trainer(const TrainOptions &opts, AsrModel *model, const DataSource *data,
           int64_t read_ahead_bytes = int64_t{256} << 20);
 

@@ -317,9 +317,11 @@ void RunTraining(const TrainOptions &opts, const TrainingRunOptions &run_opts,
       CheckFiniteWeights(model->get(), dir.ModelPath(done));
     }
   }
+  const Context ctx = opts.device.MakeContext();
+  if (!ctx.OnHost()) MoveToDevice(ctx, model->get());
   Trainer trainer(opts, model->get(), &data, run_opts.read_ahead_bytes);
   if (done > 0) {
-    trainer.Optimizer()->Load(dir.OptimizerPath(done));
+    trainer.Optimizer()->Load(ctx, dir.OptimizerPath(done));
     LOG_INFO << "resuming after epoch " << done << " of " << run_opts.exp_dir;
   }
   const int already_done = done;
@@ -383,6 +385,7 @@ void RunTraining(const TrainOptions &opts, const TrainingRunOptions &run_opts,
     step["averaged_epochs"] = best;
     LOG_INFO << "averaged epochs " << nlohmann::json(best).dump();
   }
+  if (!ctx.OnHost()) MoveToDevice(Context(), model->get());
   CheckFiniteWeights(model->get(), "the trained model");
   AddHistory(step.dump(), info);
 }

@@ -71,6 +71,9 @@ struct OpCase {
 template <class Test>
 void ForOpTargets(Rng *rng, const Test &test) {
   const Rng start = *rng;
+#if HAVE_CUDA
+  const bool all_on_cuda = RunOpsOnCuda(false);
+#endif
   const int64_t supported = hwy::SupportedTargets();
   for (int64_t target : {HWY_AVX3, HWY_AVX2, HWY_SCALAR}) {  // the last: whatever is the baseline
     if (target != HWY_SCALAR && (supported & target) == 0) continue;
@@ -85,7 +88,7 @@ void ForOpTargets(Rng *rng, const Test &test) {
   RunOpsOnCuda(true);
   *rng = start;
   test(0);
-  RunOpsOnCuda(false);
+  RunOpsOnCuda(all_on_cuda);
 #endif
 }
 

@@ -131,7 +131,7 @@ TEST(CoreGradient, ThreadsShardsAndResuming) {
     o.batch_size = 2;
     o.shards = 3;
     Trainer trainer(o, model.get(), &data);
-    if (epoch > 1) trainer.Optimizer()->Load(path);
+    if (epoch > 1) trainer.Optimizer()->Load(Context(), path);
     trainer.TrainEpoch(epoch);
     trainer.Optimizer()->Save(path);
   }

@@ -113,7 +113,7 @@ TEST(Optimizer, SavedAndLoadedGoesOnWithTheSameBits) {
                               to = TrainableTensors(copy.get());
   for (size_t i = 0; i < from.size(); ++i) *to[i] = *from[i];
   Optimizer loaded(AdamOptions(), 5, copy.get());
-  loaded.Load(path);
+  loaded.Load(Context(), path);
   EXPECT_EQ(loaded.NumSteps(), 2);
   EXPECT_EQ(loaded.NumSkipped(), 1);
   const std::unique_ptr<AsrModel> grad = RandomGradient(&rng, 0.1f);
@@ -128,7 +128,7 @@ TEST(Optimizer, RefusesTheStateOfAnotherModel) {
   Optimizer optimizer(AdamOptions(), 5, model.get());
   const auto expect_refused = [&](const std::string &path, const std::string &message) {
     try {
-      optimizer.Load(path);
+      optimizer.Load(Context(), path);
       ADD_FAILURE() << path << " was taken";
     } catch (const DataError &e) {
       EXPECT_NE(std::string(e.what()).find(message), std::string::npos) << e.what();

@@ -133,7 +133,7 @@ TEST(RoleOptions, Steps) {
   EXPECT_EQ(SafetensorsFile(path).Entries().size(), 2 * num_trained);
   std::unique_ptr<AsrModel> again = TinyModel(0);
   Optimizer loaded(AdamOptions(), 0.5, again.get(), roles);
-  loaded.Load(path);
+  loaded.Load(Context(), path);
   EXPECT_EQ(loaded.NumSteps(), 3);
 }
 
