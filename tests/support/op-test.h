@@ -66,6 +66,9 @@ struct OpCase {
   int64_t rows, cols, padding;
 };
 
+// What ForOpTargets calls CUDA, beside the instruction sets of Highway.
+constexpr int64_t kCudaTarget = 0;
+
 // Calls test(target) for every instruction set of this machine that the ops are compiled for. Each
 // draws the same numbers from *rng, so a test has the same data on every machine.
 template <class Test>
@@ -87,7 +90,7 @@ void ForOpTargets(Rng *rng, const Test &test) {
   SCOPED_TRACE("cuda");
   RunOpsOnCuda(true);
   *rng = start;
-  test(0);
+  test(kCudaTarget);
   RunOpsOnCuda(all_on_cuda);
 #endif
 }

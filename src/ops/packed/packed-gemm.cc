@@ -31,12 +31,12 @@ void Compute(const Context &ctx, const PackedRows &x, const GemmRows &rows, cons
              const Epilogue &epilogue, View y) {
   switch (w.Format()) {
     case WeightFormat::kFloat32:
-      return OPS_CALL_HOST(ctx, PackedGemmFloat32, x, rows, w, epilogue, y);
+      return OPS_CALL(ctx, PackedGemmFloat32, x, rows, w, epilogue, y);
     case WeightFormat::kBfloat16:
-      return OPS_CALL_HOST(ctx, PackedGemmBfloat16, x, rows, w, epilogue, y);
+      return OPS_CALL(ctx, PackedGemmBfloat16, x, rows, w, epilogue, y);
     case WeightFormat::kInt8:
     case WeightFormat::kInt4:
-      return OPS_CALL_HOST(ctx, PackedGemmCodes, x, rows, w, epilogue, y);
+      return OPS_CALL(ctx, PackedGemmCodes, x, rows, w, epilogue, y);
   }
 }
 
@@ -50,10 +50,10 @@ PackedRows::PackedRows(const Context &ctx, ConstView x, WeightFormat format, int
   const int64_t bytes = capacity * Stride() * (format == WeightFormat::kBfloat16 ? 2 : 1);
   codes_ = Tensor(ctx, {(bytes + 3) / 4});
   if (format == WeightFormat::kBfloat16) {
-    OPS_CALL_HOST(ctx, Bfloat16Rows, x, reinterpret_cast<uint16_t *>(codes_.Data()), Stride());
+    OPS_CALL(ctx, Bfloat16Rows, x, reinterpret_cast<uint16_t *>(codes_.Data()), Stride());
   } else {
     scales_ = Tensor(ctx, capacity, 2);
-    OPS_CALL_HOST(ctx, QuantizeRows, x, reinterpret_cast<int8_t *>(codes_.Data()), Stride(),
+    OPS_CALL(ctx, QuantizeRows, x, reinterpret_cast<int8_t *>(codes_.Data()), Stride(),
                   scales_.View().RowRange(0, Rows()));
   }
 }

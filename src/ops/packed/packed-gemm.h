@@ -22,7 +22,9 @@ namespace u2moe {
 //   kBfloat16  bfloat16, rounded to nearest even, K filled up to even
 //   codes      int8 with a scale and a zero point per row: x = scale * (code - zero), codes over
 //              the interval of the row (0 included), K filled up to a multiple of 8 with the code
-//              0 (as are the codes of the weights). Throws DataError for a row that is not finite.
+//              0 (as are the codes of the weights). Throws DataError for a row that is not finite;
+//              on CUDA, where the host would have to wait for that word, its scale and what is
+//              computed of it are NaN.
 class PackedRows {
  public:
   // capacity: takes memory for so many rows; negative: for those of x. Where the number of rows
@@ -98,6 +100,18 @@ void PackedGemmCodes(const TileUnit *unit, const PackedRows &x, const GemmRows &
 void Bfloat16Rows(const Context &ctx, ConstView x, uint16_t *out, int64_t stride);
 void QuantizeRows(const Context &ctx, ConstView x, int8_t *codes, int64_t stride, View scales);
 }  // namespace cpu
+
+namespace cuda {
+void PackedGemmFloat32(const Context &ctx, const PackedRows &x, const GemmRows &rows,
+                       const PackedMatrix &w, const Epilogue &epilogue, View y);
+void PackedGemmBfloat16(const Context &ctx, const PackedRows &x, const GemmRows &rows,
+                        const PackedMatrix &w, const Epilogue &epilogue, View y);
+void PackedGemmCodes(const Context &ctx, const PackedRows &x, const GemmRows &rows,
+                     const PackedMatrix &w, const Epilogue &epilogue, View y);
+void Bfloat16Rows(const Context &ctx, ConstView x, uint16_t *out, int64_t stride);
+// Rows that are not finite get the scale NaN: the host would have to wait for a word of them.
+void QuantizeRows(const Context &ctx, ConstView x, int8_t *codes, int64_t stride, View scales);
+}  // namespace cuda
 
 }  // namespace u2moe
 

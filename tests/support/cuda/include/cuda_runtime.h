@@ -113,6 +113,10 @@ T __shfl_sync(unsigned mask, T value, int from, int width = warpSize) {
 inline unsigned __ballot_sync(unsigned mask, int predicate) {
   return u2moe::emulated::Ballot(mask, predicate != 0);
 }
+inline int __dp4a(int a, int b, int sum) {
+  for (int i = 0; i < 32; i += 8) sum += static_cast<int8_t>(a >> i) * static_cast<int8_t>(b >> i);
+  return sum;
+}
 inline int __popc(unsigned bits) { return __builtin_popcount(bits); }
 // Threads run one at a time.
 template <class T>
