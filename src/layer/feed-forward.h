@@ -68,9 +68,9 @@ class DenseFeedForward : public FeedForward {
                    View after, View y) const;
   void BackwardRows(const Context &ctx, ConstView x, ConstView before, ConstView after,
                     const DropoutMask &mask, ConstView dy, DenseFeedForward *grad, View dx) const;
-  const Linear &In() const { return w_1_; }    // w_1
-  const Linear &Out() const { return w_2_; }  // w_2
-  u2moe::Activation Activation() const { return activation_; }
+  const Linear &First() const { return w_1_; }
+  const Linear &Second() const { return w_2_; }
+  Activation Between() const { return activation_; }
   int64_t HiddenDim() const { return w_1_.OutDim(); }
   float DropoutRate() const { return dropout_; }
 

@@ -21,6 +21,7 @@ class FullBank : public ExpertBank {
 
   BankTraits Traits() const override;
   int NumExperts() const override { return static_cast<int>(experts_.size()); }
+  Span<DenseFeedForward> FeedForwards() const override { return experts_; }
   bool IsPacked() const override { return experts_[0].IsPacked(); }
   void Forward(const Context &ctx, ConstView x, const DispatchPlan &plan, const LayerOutput &out,
                std::unique_ptr<BankTape> *tape, DropoutSeeds *dropout,

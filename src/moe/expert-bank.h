@@ -6,7 +6,9 @@
 #include <memory>
 #include <vector>
 
+#include "base/span.h"
 #include "layer/dropout-seeds.h"
+#include "layer/feed-forward.h"
 #include "layer/layer-output.h"
 #include "layer/param-visitor.h"
 #include "moe/dispatch-plan.h"
@@ -35,6 +37,9 @@ class ExpertBank {
   virtual BankTraits Traits() const = 0;
   // Experts that a router chooses among.
   virtual int NumExperts() const = 0;
+  // Experts that are feed-forwards of one shape, of which a row receives the sum over its slots of
+  // gate * expert(row), and nothing else; empty: they are others.
+  virtual Span<DenseFeedForward> FeedForwards() const { return {}; }
   // Whether the weights are packed: then there is inference only, without tape and slot_out.
   virtual bool IsPacked() const = 0;
   // x [T, D]; out receives for each row the sum over its slots of gate * expert(row), and whatever

@@ -93,6 +93,9 @@ MoeFeedForward::MoeFeedForward(int64_t dim, const FeedForwardConfig &c, float dr
 void MoeFeedForward::Forward(const Context &ctx, ConstView x, const LayerOutput &out,
                              std::unique_ptr<FeedForwardTape> *tape, DropoutSeeds *dropout,
                              const RouteCall &call) const {
+#if HAVE_CUDA
+  if (tape == nullptr && dropout == nullptr && ForwardOnCuda(ctx, x, out, call)) return;
+#endif
   std::unique_ptr<MoeTape> own;
   if (tape != nullptr) own = std::make_unique<MoeTape>();
   MoeTape local;

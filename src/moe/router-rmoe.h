@@ -19,6 +19,7 @@ class RmoeRouter : public Router {
     RouterTraits t;
     t.shared = true;
     t.depth_state = true;
+    t.default_choice = true;
     return t;
   }();
 

@@ -12,7 +12,11 @@ namespace u2moe {
 // largest logits are kept, gates = softmax over the kept logits only.
 class TopKSoftmaxRouter : public Router {
  public:
-  static constexpr RouterTraits kTraits{};
+  static constexpr RouterTraits kTraits = [] {
+    RouterTraits t;
+    t.default_choice = true;
+    return t;
+  }();
 
   explicit TopKSoftmaxRouter(const RouterConfig &config) : TopKSoftmaxRouter(kTraits, config) {}
   void VisitParams(ParamVisitor *v) override { v->Scope("gate", &gate_); }

@@ -37,6 +37,8 @@ struct RouterTraits {
   bool decided_before = false;      // copies RoutingState::decided, which encoders only have
   bool encoder_only = false;        // what it needs, decoders do not have
   int max_choices = INT32_MAX;      // experts per row that the registry allows
+  // Choose, Prepare and Gate are those of Router: moe/cuda-routes.h can stand in for them.
+  bool default_choice = false;
   bool elastic = true;  // a row may keep the first of its experts only (--experts-per-frame)
 };
 
@@ -78,6 +80,12 @@ class Router {
   // frame, for logits that are not finite.
   void Route(const Context &ctx, const RouteInput &input, Routes *routes,
              std::unique_ptr<RouterTape> *tape) const;
+  // The logits [T, E] alone, in the memory of ctx; they may not be finite. For who chooses there.
+  Tensor LogitsOf(const Context &ctx, const RouteInput &input) const {
+    Tensor logits(ctx, input.x.Rows(), num_experts_);
+    Logits(ctx, input, logits, nullptr);
+    return logits;
+  }
   // dgates: d loss / d gates, in the order of routes.gates. dlogits [T, E] of the host, or empty:
   // what else the logits receive. dx [T, D] is ADDED to, as the experts' share is there already.
   // Adds to *grad, of the same type. The gates are those of the routes, over the experts that are

@@ -35,13 +35,14 @@ TEST(CudaGroupedGemm, EachRowIsAProductWithItsOwnMatrix) {
     std::vector<Tensor> biases;
     std::vector<int32_t> begin = {0}, in;
     for (const int64_t size : c.sizes) {
-      weights.push_back(PackedMatrix::Pack(RandomTensor(&rng, c.outputs, c.inputs), c.format,
-                                           c.group_size)
-                            .ToDevice(ctx));
+      weights.push_back(
+          PackedMatrix::Pack(RandomTensor(&rng, c.outputs, c.inputs), c.format, c.group_size)
+              .ToDevice(ctx));
       biases.push_back(RandomTensor(&rng, 1, c.outputs).ToDevice(ctx));
       begin.push_back(begin.back() + static_cast<int32_t>(size));
     }
-    for (int64_t s = 0; s < most; ++s) in.push_back(static_cast<int32_t>(rng.UniformInt(0, rows - 1)));
+    for (int64_t s = 0; s < most; ++s)
+      in.push_back(static_cast<int32_t>(rng.UniformInt(0, rows - 1)));
     std::vector<const PackedMatrix *> pointers;
     std::vector<const float *> bias_pointers;
     for (size_t e = 0; e < weights.size(); ++e) {
