@@ -11,7 +11,7 @@ double LabelSmoothingLoss(const Context &ctx, ConstView logits, Span<int32_t> ta
   if (dlogits.Data() != nullptr) {
     CHECK_SHAPE(dlogits, logits.Rows(), logits.Cols());
   }
-  return OPS_CALL_HOST(ctx, LabelSmoothingLoss, logits, targets, smoothing, weight, dlogits,
+  return OPS_CALL(ctx, LabelSmoothingLoss, logits, targets, smoothing, weight, dlogits,
                        num_correct);
 }
 

@@ -9,7 +9,7 @@ namespace {
 TEST(GroupMax, EqualsTheReference) {
   Context ctx;
   Rng rng(1);
-  ForOpCases(&rng, [&](const OpCase &c) {
+  ForOpCasesAndPacks(&rng, [&](const OpCase &c) {
     for (int64_t group : {1, 5, 8, 33, 64}) {
       GuardedMatrix x(RandomTensor(&rng, c.rows, c.cols), c.padding),
           y(c.rows, (c.cols + group - 1) / group, c.padding);

@@ -13,7 +13,7 @@ namespace {
 TEST(SoftTargetLoss, LossAndGradientAreTheReference) {
   const Context ctx;
   Rng rng(1);
-  ForOpCases(&rng, [&](const OpCase &c) {
+  ForOpCasesAndPacks(&rng, [&](const OpCase &c) {
     for (const double temperature : {0.5, 1.0, 3.0}) {
       GuardedMatrix logits(RandomTensor(&rng, c.rows, c.cols, 2), c.padding),
           targets(RandomTensor(&rng, c.rows, c.cols, 2), c.padding),

@@ -113,6 +113,7 @@ T __shfl_sync(unsigned mask, T value, int from, int width = warpSize) {
 inline unsigned __ballot_sync(unsigned mask, int predicate) {
   return u2moe::emulated::Ballot(mask, predicate != 0);
 }
+inline int __popc(unsigned bits) { return __builtin_popcount(bits); }
 // Threads run one at a time.
 template <class T>
 T atomicAdd(T *p, T value) {
