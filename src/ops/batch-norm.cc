@@ -27,7 +27,7 @@ void BatchNormForward(const Context &ctx, ConstView x, ConstView gamma, ConstVie
     CHECK_SHAPE(running_var, 1, x.Cols());
   }
   OPS_CALL(ctx, BatchNormForward, x, gamma, beta, eps, momentum, running_mean, running_var, y,
-                stats);
+           stats);
 }
 
 void BatchNormBackward(const Context &ctx, ConstView x, ConstView gamma, ConstView stats,

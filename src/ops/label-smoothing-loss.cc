@@ -12,7 +12,7 @@ double LabelSmoothingLoss(const Context &ctx, ConstView logits, Span<int32_t> ta
     CHECK_SHAPE(dlogits, logits.Rows(), logits.Cols());
   }
   return OPS_CALL(ctx, LabelSmoothingLoss, logits, targets, smoothing, weight, dlogits,
-                       num_correct);
+                  num_correct);
 }
 
 }  // namespace u2moe

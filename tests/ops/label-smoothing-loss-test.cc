@@ -133,7 +133,8 @@ TEST(LabelSmoothingLoss, FarLogits) {
 TEST(LabelSmoothingLoss, NanInNanOut) {
   Context ctx;
   Rng rng(2);
-  ForOpTargets(&rng, [&](int64_t) {
+  ForOpTargets(&rng, [&](int64_t target) {
+    if (target == HWY_SCALAR) return;  // on which no Context runs
     for (int64_t at : {0, 5, 16}) {
       Tensor logits = RandomTensor(&rng, 2, 17), d(2, 17);
       logits(1, at) = std::numeric_limits<float>::quiet_NaN();

@@ -67,8 +67,9 @@ struct OpCase {
   int64_t rows, cols, padding;
 };
 
-// Calls test(target) for every instruction set of this machine that the ops are compiled for. Each
-// draws the same numbers from *rng, so a test has the same data on every machine.
+// Calls test(target) for every instruction set of this machine that the ops are compiled for, and
+// with 0 for CUDA in builds that have it. Each draws the same numbers from *rng, so a test has the
+// same data on every machine.
 template <class Test>
 void ForOpTargets(Rng *rng, const Test &test) {
   const Rng start = *rng;
