@@ -10,7 +10,7 @@ void AdamUpdate(const Context &ctx, const AdamOptions &opts, int64_t step, float
   CHECK_SHAPE(grad, param.Rows(), param.Cols());
   CHECK_SHAPE(m, param.Rows(), param.Cols());
   CHECK_SHAPE(v, param.Rows(), param.Cols());
-  OPS_CALL_HOST(ctx, AdamUpdate, opts, step, learning_rate, grad_scale, grad, param, m, v);
+  OPS_CALL(ctx, AdamUpdate, opts, step, learning_rate, grad_scale, grad, param, m, v);
 }
 
 }  // namespace u2moe

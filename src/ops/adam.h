@@ -22,6 +22,11 @@ void AdamUpdate(const Context &ctx, const AdamOptions &opts, int64_t step, float
                 float grad_scale, ConstView grad, View param, View m, View v);
 }  // namespace cpu
 
+namespace cuda {
+void AdamUpdate(const Context &ctx, const AdamOptions &opts, int64_t step, float learning_rate,
+                float grad_scale, ConstView grad, View param, View m, View v);
+}  // namespace cuda
+
 }  // namespace u2moe
 
 #endif  // U2MOE_OPS_ADAM_H_

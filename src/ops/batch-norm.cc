@@ -11,7 +11,7 @@ void BatchNormInference(const Context &ctx, ConstView x, ConstView gamma, ConstV
   CHECK_SHAPE(beta, 1, x.Cols());
   CHECK_SHAPE(running_mean, 1, x.Cols());
   CHECK_SHAPE(running_var, 1, x.Cols());
-  OPS_CALL_HOST(ctx, BatchNormInference, x, gamma, beta, running_mean, running_var, eps, y);
+  OPS_CALL(ctx, BatchNormInference, x, gamma, beta, running_mean, running_var, eps, y);
 }
 
 void BatchNormForward(const Context &ctx, ConstView x, ConstView gamma, ConstView beta, float eps,
@@ -26,8 +26,8 @@ void BatchNormForward(const Context &ctx, ConstView x, ConstView gamma, ConstVie
   if (!running_var.Empty()) {
     CHECK_SHAPE(running_var, 1, x.Cols());
   }
-  OPS_CALL_HOST(ctx, BatchNormForward, x, gamma, beta, eps, momentum, running_mean, running_var, y,
-                stats);
+  OPS_CALL(ctx, BatchNormForward, x, gamma, beta, eps, momentum, running_mean, running_var, y,
+           stats);
 }
 
 void BatchNormBackward(const Context &ctx, ConstView x, ConstView gamma, ConstView stats,
@@ -38,7 +38,7 @@ void BatchNormBackward(const Context &ctx, ConstView x, ConstView gamma, ConstVi
   CHECK_SHAPE(stats, 2, x.Cols());
   CHECK_SHAPE(dgamma, 1, x.Cols());
   CHECK_SHAPE(dbeta, 1, x.Cols());
-  OPS_CALL_HOST(ctx, BatchNormBackward, x, gamma, stats, dy, dx, dgamma, dbeta);
+  OPS_CALL(ctx, BatchNormBackward, x, gamma, stats, dy, dx, dgamma, dbeta);
 }
 
 }  // namespace u2moe

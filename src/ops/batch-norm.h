@@ -33,6 +33,15 @@ void BatchNormBackward(const Context &ctx, ConstView x, ConstView gamma, ConstVi
                        ConstView dy, View dx, View dgamma, View dbeta);
 }  // namespace cpu
 
+namespace cuda {
+void BatchNormInference(const Context &ctx, ConstView x, ConstView gamma, ConstView beta,
+                        ConstView running_mean, ConstView running_var, float eps, View y);
+void BatchNormForward(const Context &ctx, ConstView x, ConstView gamma, ConstView beta, float eps,
+                      float momentum, View running_mean, View running_var, View y, View stats);
+void BatchNormBackward(const Context &ctx, ConstView x, ConstView gamma, ConstView stats,
+                       ConstView dy, View dx, View dgamma, View dbeta);
+}  // namespace cuda
+
 }  // namespace u2moe
 
 #endif  // U2MOE_OPS_BATCH_NORM_H_

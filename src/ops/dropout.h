@@ -25,6 +25,11 @@ void Dropout(const Context &ctx, uint64_t seed, Span<uint64_t> rows, float rate,
              View y);
 }  // namespace cpu
 
+namespace cuda {
+void Dropout(const Context &ctx, uint64_t seed, Span<uint64_t> rows, float rate, ConstView x,
+             View y);
+}  // namespace cuda
+
 }  // namespace u2moe
 
 #endif  // U2MOE_OPS_DROPOUT_H_

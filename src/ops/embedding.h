@@ -30,6 +30,13 @@ void EmbeddingBackward(const Context &ctx, Span<int32_t> ids, float scale, Const
 void PositionTable(const Context &ctx, int64_t begin, View y);
 }  // namespace cpu
 
+namespace cuda {
+void EmbeddingForward(const Context &ctx, ConstView table, Span<int32_t> ids, float scale, View y);
+void EmbeddingBackward(const Context &ctx, Span<int32_t> ids, float scale, ConstView dy,
+                       View dtable);
+void PositionTable(const Context &ctx, int64_t begin, View y);
+}  // namespace cuda
+
 }  // namespace u2moe
 
 #endif  // U2MOE_OPS_EMBEDDING_H_

@@ -7,7 +7,7 @@ namespace u2moe {
 void GatherRows(const Context &ctx, ConstView x, Span<int32_t> index, View y) {
   CHECK_EQ(y.Cols(), x.Cols());
   CHECK_EQ(static_cast<int64_t>(index.size()), y.Rows());
-  OPS_CALL_HOST(ctx, GatherRows, x, index, y);
+  OPS_CALL(ctx, GatherRows, x, index, y);
 }
 
 void ScatterAddRows(const Context &ctx, ConstView x, Span<int32_t> index, Span<float> weight,
@@ -15,7 +15,7 @@ void ScatterAddRows(const Context &ctx, ConstView x, Span<int32_t> index, Span<f
   CHECK_EQ(y.Cols(), x.Cols());
   CHECK(weight.empty() || weight.size() == index.size());
   CHECK_EQ(static_cast<int64_t>(index.size()), x.Rows());
-  OPS_CALL_HOST(ctx, ScatterAddRows, x, index, weight, y);
+  OPS_CALL(ctx, ScatterAddRows, x, index, weight, y);
 }
 
 void GatherDotRows(const Context &ctx, ConstView a, ConstView b, Span<int32_t> index,
@@ -23,7 +23,7 @@ void GatherDotRows(const Context &ctx, ConstView a, ConstView b, Span<int32_t> i
   CHECK_EQ(a.Cols(), b.Cols());
   CHECK_EQ(static_cast<int64_t>(index.size()), a.Rows());
   dot->resize(index.size());
-  OPS_CALL_HOST(ctx, GatherDotRows, a, b, index, dot);
+  OPS_CALL(ctx, GatherDotRows, a, b, index, dot);
 }
 
 }  // namespace u2moe

@@ -29,6 +29,14 @@ void GatherDotRows(const Context &ctx, ConstView a, ConstView b, Span<int32_t> i
                    std::vector<float> *dot);
 }  // namespace cpu
 
+namespace cuda {
+void GatherRows(const Context &ctx, ConstView x, Span<int32_t> index, View y);
+void ScatterAddRows(const Context &ctx, ConstView x, Span<int32_t> index, Span<float> weight,
+                    View y);
+void GatherDotRows(const Context &ctx, ConstView a, ConstView b, Span<int32_t> index,
+                   std::vector<float> *dot);
+}  // namespace cuda
+
 }  // namespace u2moe
 
 #endif  // U2MOE_OPS_GATHER_H_

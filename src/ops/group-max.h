@@ -18,6 +18,10 @@ namespace cpu {
 void GroupMax(const Context &ctx, int64_t group, ConstView x, View y);
 }  // namespace cpu
 
+namespace cuda {
+void GroupMax(const Context &ctx, int64_t group, ConstView x, View y);
+}  // namespace cuda
+
 }  // namespace u2moe
 
 #endif  // U2MOE_OPS_GROUP_MAX_H_

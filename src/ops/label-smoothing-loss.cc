@@ -11,8 +11,8 @@ double LabelSmoothingLoss(const Context &ctx, ConstView logits, Span<int32_t> ta
   if (dlogits.Data() != nullptr) {
     CHECK_SHAPE(dlogits, logits.Rows(), logits.Cols());
   }
-  return OPS_CALL_HOST(ctx, LabelSmoothingLoss, logits, targets, smoothing, weight, dlogits,
-                       num_correct);
+  return OPS_CALL(ctx, LabelSmoothingLoss, logits, targets, smoothing, weight, dlogits,
+                  num_correct);
 }
 
 }  // namespace u2moe

@@ -23,6 +23,11 @@ double LabelSmoothingLoss(const Context &ctx, ConstView logits, Span<int32_t> ta
                           float smoothing, float weight, View dlogits, int64_t *num_correct);
 }  // namespace cpu
 
+namespace cuda {
+double LabelSmoothingLoss(const Context &ctx, ConstView logits, Span<int32_t> targets,
+                          float smoothing, float weight, View dlogits, int64_t *num_correct);
+}  // namespace cuda
+
 }  // namespace u2moe
 
 #endif  // U2MOE_OPS_LABEL_SMOOTHING_LOSS_H_

@@ -6,12 +6,12 @@ namespace u2moe {
 
 void AddNormalNoise(const Context &ctx, Span<uint64_t> seeds, double deviation, View y) {
   CHECK_EQ(static_cast<int64_t>(seeds.size()), y.Rows());
-  OPS_CALL_HOST(ctx, AddNormalNoise, seeds, deviation, y);
+  OPS_CALL(ctx, AddNormalNoise, seeds, deviation, y);
 }
 
 void MultiplyByUniform(const Context &ctx, Span<uint64_t> seeds, double spread, View y) {
   CHECK_EQ(static_cast<int64_t>(seeds.size()), y.Rows());
-  OPS_CALL_HOST(ctx, MultiplyByUniform, seeds, spread, y);
+  OPS_CALL(ctx, MultiplyByUniform, seeds, spread, y);
 }
 
 }  // namespace u2moe

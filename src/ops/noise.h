@@ -22,6 +22,11 @@ void AddNormalNoise(const Context &ctx, Span<uint64_t> seeds, double deviation, 
 void MultiplyByUniform(const Context &ctx, Span<uint64_t> seeds, double spread, View y);
 }  // namespace cpu
 
+namespace cuda {
+void AddNormalNoise(const Context &ctx, Span<uint64_t> seeds, double deviation, View y);
+void MultiplyByUniform(const Context &ctx, Span<uint64_t> seeds, double spread, View y);
+}  // namespace cuda
+
 }  // namespace u2moe
 
 #endif  // U2MOE_OPS_NOISE_H_

@@ -7,7 +7,7 @@ namespace u2moe {
 void RmsNormForward(const Context &ctx, ConstView x, ConstView gamma, float eps, View y) {
   CHECK_SHAPE(y, x.Rows(), x.Cols());
   CHECK_SHAPE(gamma, 1, x.Cols());
-  OPS_CALL_HOST(ctx, RmsNormForward, x, gamma, eps, y);
+  OPS_CALL(ctx, RmsNormForward, x, gamma, eps, y);
 }
 
 void RmsNormBackward(const Context &ctx, ConstView x, ConstView gamma, float eps, ConstView dy,
@@ -16,7 +16,7 @@ void RmsNormBackward(const Context &ctx, ConstView x, ConstView gamma, float eps
   CHECK_SHAPE(dx, x.Rows(), x.Cols());
   CHECK_SHAPE(gamma, 1, x.Cols());
   CHECK_SHAPE(dgamma, 1, x.Cols());
-  OPS_CALL_HOST(ctx, RmsNormBackward, x, gamma, eps, dy, dx, dgamma);
+  OPS_CALL(ctx, RmsNormBackward, x, gamma, eps, dy, dx, dgamma);
 }
 
 }  // namespace u2moe

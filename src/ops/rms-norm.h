@@ -19,6 +19,12 @@ void RmsNormBackward(const Context &ctx, ConstView x, ConstView gamma, float eps
                      View dx, View dgamma);
 }  // namespace cpu
 
+namespace cuda {
+void RmsNormForward(const Context &ctx, ConstView x, ConstView gamma, float eps, View y);
+void RmsNormBackward(const Context &ctx, ConstView x, ConstView gamma, float eps, ConstView dy,
+                     View dx, View dgamma);
+}  // namespace cuda
+
 }  // namespace u2moe
 
 #endif  // U2MOE_OPS_RMS_NORM_H_

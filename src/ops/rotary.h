@@ -18,6 +18,10 @@ namespace cpu {
 void Rotate(const Context &ctx, int num_heads, int64_t first, bool back, View x);
 }  // namespace cpu
 
+namespace cuda {
+void Rotate(const Context &ctx, int num_heads, int64_t first, bool back, View x);
+}  // namespace cuda
+
 }  // namespace u2moe
 
 #endif  // U2MOE_OPS_ROTARY_H_

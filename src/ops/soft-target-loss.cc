@@ -11,7 +11,7 @@ double SoftTargetLoss(const Context &ctx, ConstView logits, ConstView targets, d
   if (dlogits.Data() != nullptr) {
     CHECK_SHAPE(dlogits, logits.Rows(), logits.Cols());
   }
-  return OPS_CALL_HOST(ctx, SoftTargetLoss, logits, targets, temperature, weight, dlogits);
+  return OPS_CALL(ctx, SoftTargetLoss, logits, targets, temperature, weight, dlogits);
 }
 
 }  // namespace u2moe

@@ -21,6 +21,11 @@ double SoftTargetLoss(const Context &ctx, ConstView logits, ConstView targets, d
                       float weight, View dlogits);
 }  // namespace cpu
 
+namespace cuda {
+double SoftTargetLoss(const Context &ctx, ConstView logits, ConstView targets, double temperature,
+                      float weight, View dlogits);
+}  // namespace cuda
+
 }  // namespace u2moe
 
 #endif  // U2MOE_OPS_SOFT_TARGET_LOSS_H_

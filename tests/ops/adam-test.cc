@@ -10,7 +10,7 @@ TEST(Adam, TwentyStepsAgainstTheReference) {
   Context ctx;
   Rng rng(1);
   const AdamOptions opts;
-  ForOpCases(&rng, [&](const OpCase &c) {
+  ForOpCasesAndPacks(&rng, [&](const OpCase &c) {
     const float rate = 0.01f, scale = 0.25f;
     GuardedMatrix param(RandomTensor(&rng, c.rows, c.cols), c.padding),
         m(Tensor::Zeros(c.rows, c.cols), c.padding), v(Tensor::Zeros(c.rows, c.cols), c.padding);
@@ -32,22 +32,26 @@ TEST(Adam, TwentyStepsAgainstTheReference) {
 
 TEST(Adam, FirstStepIsTheLearningRate) {
   Context ctx;
-  for (float g : {1e-3f, 1.f, -1e4f}) {
-    Tensor grad(1, 3), param = Tensor::Zeros(1, 3), m = Tensor::Zeros(1, 3),
-                       v = Tensor::Zeros(1, 3);
-    for (int64_t j = 0; j < 3; ++j) grad(0, j) = g;
-    AdamUpdate(ctx, AdamOptions(), 1, 0.5f, 1, grad, param, m, v);
-    for (int64_t j = 0; j < 3; ++j) EXPECT_NEAR(param(0, j), g > 0 ? -0.5 : 0.5, 1e-4);
-  }
+  ForOpTargets([&](int64_t) {
+    for (float g : {1e-3f, 1.f, -1e4f}) {
+      Tensor grad(1, 3), param = Tensor::Zeros(1, 3), m = Tensor::Zeros(1, 3),
+                         v = Tensor::Zeros(1, 3);
+      for (int64_t j = 0; j < 3; ++j) grad(0, j) = g;
+      AdamUpdate(ctx, AdamOptions(), 1, 0.5f, 1, grad, param, m, v);
+      for (int64_t j = 0; j < 3; ++j) EXPECT_NEAR(param(0, j), g > 0 ? -0.5 : 0.5, 1e-4);
+    }
+  });
 }
 
 TEST(Adam, ZeroGradientMovesNothing) {
   Context ctx;
   Rng rng(2);
-  const Tensor start = RandomTensor(&rng, 2, 9);
-  Tensor param = start, m = Tensor::Zeros(2, 9), v = Tensor::Zeros(2, 9);
-  AdamUpdate(ctx, AdamOptions(), 1, 0.5f, 1, Tensor::Zeros(2, 9), param, m, v);
-  EXPECT_EQ(MaxAbsDiff(param, start), 0);
+  ForOpTargets(&rng, [&](int64_t) {
+    const Tensor start = RandomTensor(&rng, 2, 9);
+    Tensor param = start, m = Tensor::Zeros(2, 9), v = Tensor::Zeros(2, 9);
+    AdamUpdate(ctx, AdamOptions(), 1, 0.5f, 1, Tensor::Zeros(2, 9), param, m, v);
+    EXPECT_EQ(MaxAbsDiff(param, start), 0);
+  });
 }
 
 TEST(Adam, BadArgumentsThrow) {

@@ -15,7 +15,7 @@ Tensor Ones(int64_t rows, int64_t cols) {
 TEST(Dropout, MaskIsTheHashOfPosition) {
   Context ctx;
   Rng rng(1);
-  ForOpCases(&rng, [&](const OpCase &c) {
+  ForOpCasesAndPacks(&rng, [&](const OpCase &c) {
     const float rate = 0.3f;
     GuardedMatrix x(RandomTensor(&rng, c.rows, c.cols), c.padding), y(c.rows, c.cols, c.padding);
     Dropout(ctx, 7, rate, x, y);
@@ -39,38 +39,42 @@ TEST(Dropout, MaskIsTheHashOfPosition) {
 TEST(Dropout, NumberedRowsKeepTheirMasks) {
   Context ctx;
   Rng rng(8);
-  const Tensor x = RandomTensor(&rng, 5, 37);
-  const std::vector<uint64_t> rows = {3, 0, uint64_t{1} << 63, 4, 3};
-  Tensor y(5, 37), in_order(5, 37);
-  Dropout(ctx, 9, rows, 0.4f, x, y);
-  for (size_t i = 0; i < rows.size(); ++i) {
-    const DropoutRowKey key(9, static_cast<int64_t>(rows[i]));
-    for (int64_t j = 0; j < 37; ++j) {
-      const bool keep = DropoutHash(key, static_cast<uint32_t>(j)) >= DropoutThreshold(0.4f);
-      const int64_t row = static_cast<int64_t>(i);
-      EXPECT_NEAR(y(row, j), keep ? x(row, j) / 0.6f : 0, 1e-6);
+  ForOpTargets(&rng, [&](int64_t) {
+    const Tensor x = RandomTensor(&rng, 5, 37);
+    const std::vector<uint64_t> rows = {3, 0, uint64_t{1} << 63, 4, 3};
+    Tensor y(5, 37), in_order(5, 37);
+    Dropout(ctx, 9, rows, 0.4f, x, y);
+    for (size_t i = 0; i < rows.size(); ++i) {
+      const DropoutRowKey key(9, static_cast<int64_t>(rows[i]));
+      for (int64_t j = 0; j < 37; ++j) {
+        const bool keep = DropoutHash(key, static_cast<uint32_t>(j)) >= DropoutThreshold(0.4f);
+        const int64_t row = static_cast<int64_t>(i);
+        EXPECT_NEAR(y(row, j), keep ? x(row, j) / 0.6f : 0, 1e-6);
+      }
     }
-  }
-  Dropout(ctx, 9, std::vector<uint64_t>{0, 1, 2, 3, 4}, 0.4f, x, y);
-  Dropout(ctx, 9, 0.4f, x, in_order);
-  EXPECT_EQ(MaxAbsDiff(y, in_order), 0);
-  EXPECT_THROW(Dropout(ctx, 9, std::vector<uint64_t>{0, 1}, 0.4f, x, y), Error);
+    Dropout(ctx, 9, std::vector<uint64_t>{0, 1, 2, 3, 4}, 0.4f, x, y);
+    Dropout(ctx, 9, 0.4f, x, in_order);
+    EXPECT_EQ(MaxAbsDiff(y, in_order), 0);
+    EXPECT_THROW(Dropout(ctx, 9, std::vector<uint64_t>{0, 1}, 0.4f, x, y), Error);
+  });
 }
 
 TEST(Dropout, BackwardIsTheGradient) {
   Context ctx;
   Rng rng(2);
-  Tensor x = RandomTensor(&rng, 6, 21), dy = RandomTensor(&rng, 6, 21), mask(6, 21), dx(6, 21);
-  Dropout(ctx, 3, 0.4f, Ones(6, 21), mask);
-  Dropout(ctx, 3, 0.4f, dy, dx);
-  RefMatrix rx(x.View());
-  const RefMatrix upstream(dy.View()), rmask(mask.View());
-  const auto loss = [&] {
-    RefMatrix y = rx;
-    for (size_t i = 0; i < y.data.size(); ++i) y.data[i] *= rmask.data[i];
-    return ref::Dot(upstream, y);
-  };
-  EXPECT_LT(GradientError(loss, &rx, dx), 1e-5);
+  ForOpTargets(&rng, [&](int64_t) {
+    Tensor x = RandomTensor(&rng, 6, 21), dy = RandomTensor(&rng, 6, 21), mask(6, 21), dx(6, 21);
+    Dropout(ctx, 3, 0.4f, Ones(6, 21), mask);
+    Dropout(ctx, 3, 0.4f, dy, dx);
+    RefMatrix rx(x.View());
+    const RefMatrix upstream(dy.View()), rmask(mask.View());
+    const auto loss = [&] {
+      RefMatrix y = rx;
+      for (size_t i = 0; i < y.data.size(); ++i) y.data[i] *= rmask.data[i];
+      return ref::Dot(upstream, y);
+    };
+    EXPECT_LT(GradientError(loss, &rx, dx), 1e-5);
+  });
 }
 
 TEST(Dropout, RateIsKeptInAllRowsAndColumns) {

@@ -13,7 +13,7 @@ namespace {
 TEST(Embedding, ForwardAndBackward) {
   Context ctx;
   Rng rng(1);
-  ForOpCases(&rng, [&](const OpCase &c) {
+  ForOpCasesAndPacks(&rng, [&](const OpCase &c) {
     const int64_t vocabulary = 6;
     const float scale = 5.5f;
     GuardedMatrix table(RandomTensor(&rng, vocabulary, c.cols), c.padding),
@@ -58,20 +58,24 @@ TEST(PositionTable, NearTheExactTable) {
 
 TEST(PositionTable, AnyBeginGivesTheSameRows) {
   Context ctx;
-  Tensor whole(100, 35);
-  PositionTable(ctx, 0, whole);
-  for (int64_t begin : {0, 1, 63, 99}) {
-    Tensor one(1, 35);
-    PositionTable(ctx, begin, one);
-    EXPECT_EQ(MaxAbsDiff(one, whole.View().RowRange(begin, 1)), 0);
-  }
+  ForOpTargets([&](int64_t) {
+    Tensor whole(100, 35);
+    PositionTable(ctx, 0, whole);
+    for (int64_t begin : {0, 1, 63, 99}) {
+      Tensor one(1, 35);
+      PositionTable(ctx, begin, one);
+      EXPECT_EQ(MaxAbsDiff(one, whole.View().RowRange(begin, 1)), 0);
+    }
+  });
 }
 
 TEST(PositionTable, FarPositions) {
   Context ctx;
   Tensor y(3, 16);
-  PositionTable(ctx, 1000000, y);  // the angle itself is rounded to 0.03
-  EXPECT_LT(MaxAbsDiff(y, ref::PositionTable<double>(1000000, 3, 16)), 0.1);
+  ForOpTargets([&](int64_t) {
+    PositionTable(ctx, 1000000, y);  // the angle itself is rounded to 0.03
+    EXPECT_LT(MaxAbsDiff(y, ref::PositionTable<double>(1000000, 3, 16)), 0.1);
+  });
   EXPECT_THROW(PositionTable(ctx, -1, y), Error);
 }
 
@@ -79,19 +83,21 @@ TEST(PositionTable, FarPositions) {
 TEST(PositionTable, FarAnglesAreReducedExactly) {
   Context ctx;
   const int64_t dim = 64;
-  for (const int64_t begin : {90000, 1234567, 16777210, 1000000007}) {
-    Tensor y(9, dim);
-    PositionTable(ctx, begin, y);
-    for (int64_t r = 0; r < y.Rows(); ++r) {
-      for (int64_t i = 0; i < dim / 2; ++i) {
-        const float rate =
-            std::exp(static_cast<float>(2 * i) * static_cast<float>(-std::log(10000.0) / dim));
-        const double angle = static_cast<float>(begin + r) * rate;
-        ASSERT_NEAR(y(r, 2 * i), std::sin(angle), 1e-7) << begin + r << " " << i;
-        ASSERT_NEAR(y(r, 2 * i + 1), std::cos(angle), 1e-7) << begin + r << " " << i;
+  ForOpTargets([&](int64_t) {
+    for (const int64_t begin : {90000, 1234567, 16777210, 1000000007}) {
+      Tensor y(9, dim);
+      PositionTable(ctx, begin, y);
+      for (int64_t r = 0; r < y.Rows(); ++r) {
+        for (int64_t i = 0; i < dim / 2; ++i) {
+          const float rate =
+              std::exp(static_cast<float>(2 * i) * static_cast<float>(-std::log(10000.0) / dim));
+          const double angle = static_cast<float>(begin + r) * rate;
+          ASSERT_NEAR(y(r, 2 * i), std::sin(angle), 1e-7) << begin + r << " " << i;
+          ASSERT_NEAR(y(r, 2 * i + 1), std::cos(angle), 1e-7) << begin + r << " " << i;
+        }
       }
     }
-  }
+  });
 }
 
 // Rows of WeNet's table: 0..63 and six far ones. A Kaldi archive of one float matrix.
@@ -110,12 +116,14 @@ TEST(PositionTable, GoldenVectors) {
   std::memcpy(want.Data(), bytes.data() + header.size() + 10,
               static_cast<size_t>(want.Size()) * sizeof(float));
   Context ctx;
-  PositionTable(ctx, 0, y.View().RowRange(0, 64));
-  const int64_t far[] = {100, 500, 1000, 2000, 3000, 4999};
-  for (int64_t i = 0; i < 6; ++i) PositionTable(ctx, far[i], y.View().RowRange(64 + i, 1));
-  // An exact table is 2e-6 away in the first rows and 7e-5 in the last: this is the same float32
-  // arithmetic, up to the last bit of sin and cos.
-  ReportGolden("positions", "masks/position_table.ark", MaxAbsDiff(y, want), 2e-7);
+  ForOpTargets([&](int64_t) {
+    PositionTable(ctx, 0, y.View().RowRange(0, 64));
+    const int64_t far[] = {100, 500, 1000, 2000, 3000, 4999};
+    for (int64_t i = 0; i < 6; ++i) PositionTable(ctx, far[i], y.View().RowRange(64 + i, 1));
+    // An exact table is 2e-6 away in the first rows and 7e-5 in the last: this is the same float32
+    // arithmetic, up to the last bit of sin and cos.
+    ReportGolden("positions", "masks/position_table.ark", MaxAbsDiff(y, want), 2e-7);
+  });
 }
 
 }  // namespace

@@ -15,7 +15,7 @@ std::vector<int32_t> RandomIndex(Rng *rng, int64_t size, int64_t range) {
 TEST(Gather, AllAgainstPlainLoops) {
   Context ctx;
   Rng rng(1);
-  ForOpCases(&rng, [&](const OpCase &c) {
+  ForOpCasesAndPacks(&rng, [&](const OpCase &c) {
     const int64_t slots = 2 * c.rows;
     GuardedMatrix x(RandomTensor(&rng, c.rows, c.cols), c.padding), y(slots, c.cols, c.padding),
         back(RandomTensor(&rng, c.rows, c.cols), c.padding);
@@ -50,28 +50,57 @@ TEST(Gather, AllAgainstPlainLoops) {
   });
 }
 
+// Rows that many slots go to, and rows that none does: each sum is in the order of s, whatever the
+// other rows have. Fused and plain multiplication differ, so slots have weights that are powers of
+// two.
+TEST(Gather, SumsAreInTheOrderOfSlots) {
+  Context ctx;
+  Rng rng(4);
+  ForOpTargets(&rng, [&](int64_t) {
+    const int64_t rows = 150, slots = 1000, cols = 36;
+    const Tensor x = RandomTensor(&rng, slots, cols), start = RandomTensor(&rng, rows, cols);
+    std::vector<int32_t> index = RandomIndex(&rng, slots, rows);
+    std::vector<float> weight;
+    for (int64_t s = 0; s < slots; ++s) {
+      if (s % 3 == 0) index[s] = 31 + static_cast<int32_t>(s % 2);  // beside a warp's edge
+      if (index[s] == 7) index[s] = 149;
+      weight.push_back(s % 5 == 0 ? -0.5f : 2.f);
+    }
+    Tensor want = start, y = start;
+    for (int64_t s = 0; s < slots; ++s) {
+      for (int64_t j = 0; j < cols; ++j) want(index[s], j) += weight[s] * x(s, j);
+    }
+    ScatterAddRows(ctx, x, index, weight, y);
+    EXPECT_TRUE(SameBits(y, want));
+  });
+}
+
 TEST(Gather, NoWeightsMeansOne) {
   Context ctx;
   Rng rng(2);
-  Tensor x = RandomTensor(&rng, 6, 11), a = Tensor::Zeros(4, 11), b = Tensor::Zeros(4, 11);
-  const std::vector<int32_t> index = {3, 0, 3, 1, 1, 3};
-  ScatterAddRows(ctx, x, index, {}, a);
-  ScatterAddRows(ctx, x, index, std::vector<float>(6, 1.f), b);
-  EXPECT_EQ(MaxAbsDiff(a, b), 0);
-  for (int64_t j = 0; j < 11; ++j) EXPECT_EQ(a(2, j), 0);
+  ForOpTargets(&rng, [&](int64_t) {
+    Tensor x = RandomTensor(&rng, 6, 11), a = Tensor::Zeros(4, 11), b = Tensor::Zeros(4, 11);
+    const std::vector<int32_t> index = {3, 0, 3, 1, 1, 3};
+    ScatterAddRows(ctx, x, index, {}, a);
+    ScatterAddRows(ctx, x, index, std::vector<float>(6, 1.f), b);
+    EXPECT_EQ(MaxAbsDiff(a, b), 0);
+    for (int64_t j = 0; j < 11; ++j) EXPECT_EQ(a(2, j), 0);
+  });
 }
 
 // <scatter(x), y> = <x, gather(y)>: one is the gradient of the other.
 TEST(Gather, ScatterIsItsTranspose) {
   Context ctx;
   Rng rng(3);
-  Tensor x = RandomTensor(&rng, 20, 17), y = RandomTensor(&rng, 7, 17);
-  Tensor scattered = Tensor::Zeros(7, 17), gathered(20, 17);
-  const std::vector<int32_t> index = RandomIndex(&rng, 20, 7);
-  ScatterAddRows(ctx, x, index, {}, scattered);
-  GatherRows(ctx, y, index, gathered);
-  EXPECT_NEAR(ref::Dot(RefMatrix(scattered.View()), RefMatrix(y.View())),
-              ref::Dot(RefMatrix(x.View()), RefMatrix(gathered.View())), 1e-4);
+  ForOpTargets(&rng, [&](int64_t) {
+    Tensor x = RandomTensor(&rng, 20, 17), y = RandomTensor(&rng, 7, 17);
+    Tensor scattered = Tensor::Zeros(7, 17), gathered(20, 17);
+    const std::vector<int32_t> index = RandomIndex(&rng, 20, 7);
+    ScatterAddRows(ctx, x, index, {}, scattered);
+    GatherRows(ctx, y, index, gathered);
+    EXPECT_NEAR(ref::Dot(RefMatrix(scattered.View()), RefMatrix(y.View())),
+                ref::Dot(RefMatrix(x.View()), RefMatrix(gathered.View())), 1e-4);
+  });
 }
 
 TEST(Gather, BadIndexThrows) {
@@ -85,6 +114,26 @@ TEST(Gather, BadIndexThrows) {
   EXPECT_THROW(ScatterAddRows(ctx, y, {0, 3}, {}, x), Error);
   EXPECT_THROW(ScatterAddRows(ctx, y, {0, 1}, {1.f}, x), Error);
   EXPECT_THROW(GatherDotRows(ctx, y, x, {0, 3}, &dot), Error);
+}
+
+// There the host does not wait to ask: what is wrong shows as NaN, or goes nowhere.
+TEST(Gather, BadIndexOnCuda) {
+  Context ctx;
+  Rng rng(5);
+  ForOpTargets(&rng, [&](int64_t target) {
+    if (target != kCudaTarget) return;
+    const Tensor x = RandomTensor(&rng, 3, 4);
+    Tensor y(3, 4), sum = Tensor::Zeros(3, 4);
+    std::vector<float> dot;
+    GatherRows(ctx, x, {2, 3, -1}, y);
+    GatherDotRows(ctx, x, x, {2, 3, -1}, &dot);
+    ScatterAddRows(ctx, x, {2, 3, -1}, {}, sum);
+    EXPECT_EQ(MaxAbsDiff(y.View().RowRange(0, 1), x.View().RowRange(2, 1)), 0);
+    EXPECT_TRUE(std::isnan(y(1, 0)) && std::isnan(y(2, 3)));
+    EXPECT_TRUE(std::isfinite(dot[0]) && std::isnan(dot[1]) && std::isnan(dot[2]));
+    EXPECT_EQ(MaxAbsDiff(sum.View().RowRange(2, 1), x.View().RowRange(0, 1)), 0);
+    EXPECT_EQ(MaxAbsDiff(sum.View().RowRange(0, 2), Tensor::Zeros(2, 4)), 0);
+  });
 }
 
 }  // namespace

@@ -9,7 +9,7 @@ namespace {
 TEST(GroupMax, EqualsTheReference) {
   Context ctx;
   Rng rng(1);
-  ForOpCases(&rng, [&](const OpCase &c) {
+  ForOpCasesAndPacks(&rng, [&](const OpCase &c) {
     for (int64_t group : {1, 5, 8, 33, 64}) {
       GuardedMatrix x(RandomTensor(&rng, c.rows, c.cols), c.padding),
           y(c.rows, (c.cols + group - 1) / group, c.padding);
@@ -37,11 +37,13 @@ TEST(GroupMax, NoNanIsLost) {
 TEST(GroupMax, MinusInfinity) {
   constexpr float kMinusInf = -std::numeric_limits<float>::infinity();
   Context ctx;
-  Tensor x(1, 40), y(1, 2);
-  for (int64_t j = 0; j < 40; ++j) x(0, j) = kMinusInf;
-  GroupMax(ctx, 32, x, y);
-  EXPECT_EQ(y(0, 0), kMinusInf);
-  EXPECT_EQ(y(0, 1), kMinusInf);
+  ForOpTargets([&](int64_t) {
+    Tensor x(1, 40), y(1, 2);
+    for (int64_t j = 0; j < 40; ++j) x(0, j) = kMinusInf;
+    GroupMax(ctx, 32, x, y);
+    EXPECT_EQ(y(0, 0), kMinusInf);
+    EXPECT_EQ(y(0, 1), kMinusInf);
+  });
 }
 
 }  // namespace

@@ -11,7 +11,7 @@ constexpr float kEps = 1e-5f;
 TEST(RmsNorm, ForwardIsTheReference) {
   Context ctx;
   Rng rng(1);
-  ForOpCases(&rng, [&](const OpCase &c) {
+  ForOpCasesAndPacks(&rng, [&](const OpCase &c) {
     GuardedMatrix x(RandomTensor(&rng, c.rows, c.cols, 2), c.padding), y(c.rows, c.cols, c.padding);
     const Tensor gamma = RandomTensor(&rng, 1, c.cols);
     RmsNormForward(ctx, x, gamma, kEps, y);
@@ -24,7 +24,7 @@ TEST(RmsNorm, ForwardIsTheReference) {
 TEST(RmsNorm, BackwardIsTheGradient) {
   Context ctx;
   Rng rng(2);
-  ForOpCases(&rng, [&](const OpCase &c) {
+  ForOpCasesAndPacks(&rng, [&](const OpCase &c) {
     GuardedMatrix x(RandomTensor(&rng, c.rows, c.cols, 2), c.padding),
         dy(RandomTensor(&rng, c.rows, c.cols), c.padding), dx(c.rows, c.cols, c.padding),
         dgamma(Tensor::Zeros(1, c.cols), 0);

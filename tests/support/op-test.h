@@ -23,15 +23,17 @@ namespace u2moe {
 
 using RefMatrix = ref::Matrix<double>;
 
-// A matrix whose rows lie `padding` floats apart in a larger buffer, at an odd address. All around
-// it are guards. It starts full of NaN, so that entries an op forgets to write are found.
+// A matrix whose rows lie `padding` floats apart in a larger buffer, at an odd address, or where
+// padding is 4 at one that is aligned to 4 floats. All around it are guards. It starts full of NaN,
+// so that entries an op forgets to write are found.
 class GuardedMatrix {
  public:
   GuardedMatrix(int64_t rows, int64_t cols, int64_t padding)
       : rows_(rows),
         cols_(cols),
         stride_(cols + padding),
-        buffer_(static_cast<size_t>(2 * kMargin + rows * stride_), kGuard) {
+        margin_(padding == 4 ? 36 : 35),
+        buffer_(static_cast<size_t>(2 * margin_ + rows * stride_), kGuard) {
     for (int64_t i = 0; i < rows; ++i) {
       std::fill_n(View().Row(i), cols, std::numeric_limits<float>::quiet_NaN());
     }
@@ -40,7 +42,7 @@ class GuardedMatrix {
     for (int64_t i = 0; i < rows_; ++i) std::copy_n(v.Row(i), cols_, View().Row(i));
   }
 
-  u2moe::View View() { return {buffer_.data() + kMargin, rows_, cols_, stride_}; }
+  u2moe::View View() { return {buffer_.data() + margin_, rows_, cols_, stride_}; }
   operator u2moe::View() { return View(); }  // NOLINT(runtime/explicit)
   operator ConstView() { return View(); }    // NOLINT(runtime/explicit)
 
@@ -48,7 +50,7 @@ class GuardedMatrix {
   bool Intact() const {
     const int64_t size = static_cast<int64_t>(buffer_.size());
     for (int64_t k = 0; k < size; ++k) {
-      const int64_t at = k - kMargin;
+      const int64_t at = k - margin_;
       const bool inside = at >= 0 && at < rows_ * stride_ && at % stride_ < cols_;
       if (!inside && buffer_[static_cast<size_t>(k)] != kGuard) return false;
     }
@@ -56,9 +58,8 @@ class GuardedMatrix {
   }
 
  private:
-  static constexpr int64_t kMargin = 35;
   static constexpr float kGuard = -77777.5f;
-  int64_t rows_, cols_, stride_;
+  int64_t rows_, cols_, stride_, margin_;
   std::vector<float> buffer_;
 };
 
@@ -69,8 +70,9 @@ struct OpCase {
 // What ForOpTargets calls CUDA, beside the instruction sets of Highway.
 constexpr int64_t kCudaTarget = 0;
 
-// Calls test(target) for every instruction set of this machine that the ops are compiled for. Each
-// draws the same numbers from *rng, so a test has the same data on every machine.
+// Calls test(target) for every instruction set of this machine that the ops are compiled for, and
+// with kCudaTarget in builds that have CUDA. Each draws the same numbers from *rng, so a test has
+// the same data on every machine.
 template <class Test>
 void ForOpTargets(Rng *rng, const Test &test) {
   const Rng start = *rng;
@@ -114,6 +116,20 @@ void ForOpCases(Rng *rng, const Test &test) {
         SCOPED_TRACE(Cat(shape[0], "x", shape[1], " padding ", padding));
         test(OpCase{shape[0], shape[1], padding});
       }
+    }
+  });
+}
+
+// And for shapes at which kernels for GPUs have edges: rows that are read by four floats at once,
+// more columns or rows than a block has threads.
+template <class Test>
+void ForOpCasesAndPacks(Rng *rng, const Test &test) {
+  ForOpCases(rng, test);
+  const int64_t shapes[][2] = {{1, 4}, {5, 64}, {2, 1036}, {300, 12}};
+  ForOpTargets(rng, [&](int64_t) {
+    for (const auto &shape : shapes) {
+      SCOPED_TRACE(Cat(shape[0], "x", shape[1], " aligned"));
+      test(OpCase{shape[0], shape[1], 4});
     }
   });
 }
