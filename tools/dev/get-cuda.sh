@@ -11,7 +11,7 @@ home=$1/nvidia/cu${version%.*}
 if ! [ -x "$home/bin/nvcc" ] || ! [ -e "$home/include/cublas_v2.h" ]; then
   packages=()
   for name in nvidia-cuda-nvcc nvidia-cuda-crt nvidia-nvvm nvidia-cuda-runtime nvidia-cuda-cccl nvidia-cublas; do packages+=("$name==$version.*"); done
-  python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --target "$1" "${packages[@]}" >&2
+  python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --upgrade --target "$1" "${packages[@]}" >&2
 fi
 [ -x "$home/bin/nvcc" ] || {
   echo "get-cuda.sh: there is no $home/bin/nvcc in what was fetched" >&2
