@@ -57,8 +57,8 @@ LIBS += -lboost_context
 EMULATION_SRC := $(wildcard tests/support/cuda/*.cc)
 else ifneq ($(CUDA),)
 CXXFLAGS_ALL += -DHAVE_CUDA=1 -isystem $(CUDA_HOME)/include
-CUDA_LIBS := $(foreach l,cudart cublas,$(firstword $(wildcard $(CUDA_HOME)/lib*/lib$(l).so*)))
-LIBS += $(CUDA_LIBS) -Wl,-rpath,$(dir $(firstword $(CUDA_LIBS)))
+# cuBLAS is loaded when it is needed (src/tensor/cuda-blas.cc).
+LIBS += $(firstword $(wildcard $(CUDA_HOME)/lib*/libcudart_static.a)) -ldl -lrt
 endif
 NEEDS_CUDA := $(if $(CUDA),,$(wildcard src/*/cuda-*.cc tests/*/cuda-*.cc))
 
@@ -86,7 +86,7 @@ SUPPORT_LIB := $(BUILD)/libtest-support.a
 
 Q := $(if $(V),,@)
 
-.PHONY: FORCE all cuda-objects help deps test test-all test-build unit-build golden fuzz fuzz-build lint format demo bench bench-ops man install clean
+.PHONY: FORCE all cuda-objects help deps test test-all test-build unit-build golden fuzz fuzz-build lint format demo bundle bench bench-ops man install clean
 .DELETE_ON_ERROR:
 
 all: $(BINS) compile_commands.json  ## build all tools into build/<flavour>/bin
@@ -209,6 +209,18 @@ install: man  ## install tools, man pages and completions into PREFIX
 	install -m 644 $(BUILD)/share/man/man1/* $(DESTDIR)$(PREFIX)/share/man/man1
 	install -m 644 $(BUILD)/share/bash-completion/completions/* \
 	  $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+
+# DT_RPATH, which holds for the libraries' libraries, too.
+BUNDLE := $(BUILD)/u2moe
+BUNDLED := $(BINS:$(BUILD)/bin/%=$(BUNDLE)/bin/%)
+$(BUNDLED): $(BUNDLE)/bin/%: $(BUILD)/obj/bin/%.o $(LIB)
+	@mkdir -p $(@D)
+	$(if $(Q),@echo "  LD   $@")
+	$(Q)$(CXX) $(LDFLAGS_ALL) -Wl,--disable-new-dtags,-rpath,'$$ORIGIN/../lib' $< $(LIB) $(LIBS) -o $@
+bundle: $(BUNDLED)  ## tools, their libraries, utils/ and egs/ in one folder that runs without packages or root
+	$(Q)rm -rf $(BUNDLE)/lib $(BUNDLE)/utils $(BUNDLE)/egs && tools/dev/make-bundle.sh $(BUNDLE) $(BUNDLED)
+	$(Q)cp -r README.md LICENSE utils egs $(BUNDLE) && rm -rf $(BUNDLE)/egs/*/out
+	@du -sh $(BUNDLE) | cut -f 1 | sed 's,$$, in $(BUNDLE),'
 
 compile_commands.json: Makefile $(LIB_SRC) $(BIN_SRC) $(TEST_SRC)
 	$(Q)tools/dev/compile-commands.sh "$(CXX) $(CXXFLAGS_ALL)" $(LIB_SRC) $(BIN_SRC) $(TEST_SRC) > $@.tmp && mv $@.tmp $@

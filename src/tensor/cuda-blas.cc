@@ -1,10 +1,12 @@
 #include "tensor/cuda-blas.h"
 
 #include <cublas_v2.h>
+#include <dlfcn.h>
 
 #include <algorithm>
 #include <memory>
 #include <string>
+#include <type_traits>
 
 #include "base/error.h"
 #include "tensor/cuda-runtime.h"
@@ -13,10 +15,57 @@ namespace u2moe {
 namespace cuda {
 namespace {
 
+// What we call of it. The library is loaded when the first product asks for it: it is larger than
+// all of u2moe a hundred times, of a version that nobody's build should depend on, and inference
+// with packed weights needs none.
+struct Library {
+  decltype(&cublasGetStatusString) get_status_string;
+  decltype(&cublasCreate) create;
+  decltype(&cublasSetStream) set_stream;
+  decltype(&cublasSetWorkspace) set_workspace;
+  decltype(&cublasSgemm) sgemm;
+};
+
+#if U2MOE_CUDA_EMULATED
+Library Load() {
+  return {cublasGetStatusString, cublasCreate, cublasSetStream, cublasSetWorkspace, cublasSgemm};
+}
+#else
+Library Load() {
+  void *library = nullptr;
+  std::string tried;
+  for (const char *name : {"libcublas.so.13", "libcublas.so.12", "libcublas.so"}) {
+    library = dlopen(name, RTLD_NOW | RTLD_LOCAL);
+    if (library != nullptr) break;
+    tried += Cat(tried.empty() ? "" : "; ", dlerror());
+  }
+  if (library == nullptr) {
+    throw Error("cuBLAS is not found (", tried,
+                "): install the CUDA toolkit's libcublas and name its folder in LD_LIBRARY_PATH");
+  }
+  Library found;
+  const auto take = [&](const char *name, auto *function) {
+    *function = reinterpret_cast<std::remove_pointer_t<decltype(function)> >(dlsym(library, name));
+    if (*function == nullptr) throw Error("cuBLAS has no ", name, "; it is of an unknown version");
+  };
+  take("cublasGetStatusString", &found.get_status_string);
+  take("cublasCreate_v2", &found.create);
+  take("cublasSetStream_v2", &found.set_stream);
+  take("cublasSetWorkspace_v2", &found.set_workspace);
+  take("cublasSgemm_v2", &found.sgemm);
+  return found;
+}
+#endif
+
+const Library &Blas() {
+  static const Library library = Load();
+  return library;
+}
+
 void CheckBlas(cublasStatus_t status, const char *what) {
   if (status == CUBLAS_STATUS_SUCCESS) return;
   throw Error(
-      "cuBLAS: ", what, ": ", cublasGetStatusString(status),
+      "cuBLAS: ", what, ": ", Blas().get_status_string(status),
       status == CUBLAS_STATUS_ALLOC_FAILED
           ? "; the GPU's memory is full: give it less at a time (--batch-seconds, --streams)"
           : "");
@@ -33,11 +82,11 @@ cublasHandle_t ThisHandle() {
   if (state == nullptr) {
     constexpr int64_t kWorkspaceFloats = 8 << 20;  // 32 MiB, what NVIDIA advises for Hopper
     auto made = std::make_unique<State>();
-    CheckBlas(cublasCreate(&made->handle), "beginning");
-    CheckBlas(cublasSetStream(made->handle, ThisStream()), "giving it a stream");
+    CheckBlas(Blas().create(&made->handle), "beginning");
+    CheckBlas(Blas().set_stream(made->handle, ThisStream()), "giving it a stream");
     made->workspace = AllocateFloats(kWorkspaceFloats);
     CheckBlas(
-        cublasSetWorkspace(made->handle, made->workspace.get(), kWorkspaceFloats * sizeof(float)),
+        Blas().set_workspace(made->handle, made->workspace.get(), kWorkspaceFloats * sizeof(float)),
         "giving it memory");
     state = made.release();
   }
@@ -54,9 +103,9 @@ void Gemm(float alpha, ConstView a, Trans trans_a, ConstView b, Trans trans_b, f
   const auto stride = [](ConstView v) {
     return static_cast<int>(std::max<int64_t>(v.Stride(), 1));
   };
-  CheckBlas(cublasSgemm(ThisHandle(), ToBlas(trans_b), ToBlas(trans_a), static_cast<int>(c.Cols()),
-                        static_cast<int>(c.Rows()), k, &alpha, b.Data(), stride(b), a.Data(),
-                        stride(a), &beta, c.Data(), stride(c)),
+  CheckBlas(Blas().sgemm(ThisHandle(), ToBlas(trans_b), ToBlas(trans_a), static_cast<int>(c.Cols()),
+                         static_cast<int>(c.Rows()), k, &alpha, b.Data(), stride(b), a.Data(),
+                         stride(a), &beta, c.Data(), stride(c)),
             "a product");
   AfterLaunch();
 }
