@@ -219,7 +219,8 @@ $(BUNDLED): $(BUNDLE)/bin/%: $(BUILD)/obj/bin/%.o $(LIB)
 	$(Q)$(CXX) $(LDFLAGS_ALL) -Wl,--disable-new-dtags,-rpath,'$$ORIGIN/../lib' $< $(LIB) $(LIBS) -o $@
 bundle: $(BUNDLED)  ## tools, their libraries, utils/ and egs/ in one folder that runs without packages or root
 	$(Q)rm -rf $(BUNDLE)/lib $(BUNDLE)/utils $(BUNDLE)/egs && tools/dev/make-bundle.sh $(BUNDLE) $(BUNDLED)
-	$(Q)cp -r README.md LICENSE utils egs $(BUNDLE) && rm -rf $(BUNDLE)/egs/*/out
+	$(Q)tar -c --exclude=out README.md LICENSE utils egs | tar -x -C $(BUNDLE)
+	$(Q)mkdir -p $(BUNDLE)/build/cpu && ln -sfn ../../bin $(BUNDLE)/build/cpu/bin  # where recipes look
 	@du -sh $(BUNDLE) | cut -f 1 | sed 's,$$, in $(BUNDLE),'
 
 compile_commands.json: Makefile $(LIB_SRC) $(BIN_SRC) $(TEST_SRC)

@@ -74,7 +74,7 @@ int Run(int argc, char *argv[]) {
       allowed.Open(po.Arg(0), model->Config().vocab_size);
   const double frame_seconds =
       FrameShiftSeconds(info) * static_cast<double>(model->Encoder().SubsamplingRate());
-  const std::string machine = DescribeMachine();
+  const std::string machine = DescribeMachine(ctx);
   LOG_INFO << opts.ToString() << allowed.words.ToString() << "; " << threads.ToString() << ", "
            << precision << ", " << machine;
 

@@ -71,7 +71,7 @@ int Run(int argc, char *argv[]) {
   const ModelScorer scorer(ctx, *model);
   const double frame_seconds =
       FrameShiftSeconds(info) * static_cast<double>(model->Encoder().SubsamplingRate());
-  const std::string machine = DescribeMachine();
+  const std::string machine = DescribeMachine(ctx);
   RescoringOutput output(sweep, opts, model->HasRightDecoder(), po.Arg(4),
                          po.NumArgs() > 5 ? po.Arg(5) : "");
   LOG_INFO << output.ToString() << "; " << threads.ToString() << ", " << precision << ", "

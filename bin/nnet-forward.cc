@@ -70,7 +70,7 @@ int Run(int argc, char *argv[]) {
   model->SetPolicy(experts.Apply(model->Config(), model->Policy()));
   const double frame_shift = FrameShiftSeconds(info);
   LOG_INFO << opts.ToString() << "; " << threads.ToString() << ", " << precision << ", experts "
-           << model->Policy().ToString() << ", " << DescribeMachine();
+           << model->Policy().ToString() << ", " << DescribeMachine(ctx);
 
   UtteranceReader reader(po.Arg(1));
   LiveMatrixWriter logp_writer(po.Arg(2));
@@ -121,7 +121,7 @@ int Run(int argc, char *argv[]) {
   speed.Note("threads", threads.threads);
   speed.Note("precision", precision);
   speed.Note("experts", model->Policy().ToString());
-  speed.Note("machine", DescribeMachine());
+  speed.Note("machine", DescribeMachine(ctx));
   speed.Finish();
   return tally.Finish();
 }

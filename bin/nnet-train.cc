@@ -65,7 +65,7 @@ int Run(int argc, char *argv[]) {
     dev = ReadTrainData("dev", data_opts, *model, dev_feats, dev_tokens, &tally);
   if (const int status = tally.Finish(); status != 0) return status;  // and no model
 
-  LOG_INFO << DescribeMachine() << ", float32";
+  LOG_INFO << DescribeMachine(opts.device.MakeContext()) << ", float32";
   LOG_INFO << data->Size() << " utterances, " << model->NumParams() << " parameters; "
            << opts.ToString() << "; threads=" << opts.threads
            << "; experts: " << model->Policy().ToString();

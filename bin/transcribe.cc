@@ -45,11 +45,11 @@ int Run(int argc, char *argv[]) {
   const Context ctx = device.MakeContext();
   const Transcriber transcriber(ctx, po.Arg(0), opts, po);
   LOG_INFO << list.recordings.size() << " recordings; " << transcriber.ToString() << "; "
-           << run.threads << (run.threads > 1 ? " threads, " : " thread, ") << DescribeMachine();
+           << run.threads << (run.threads > 1 ? " threads, " : " thread, ") << DescribeMachine(ctx);
   TranscribeAll(transcriber, list, run, &speed, &tally);
   speed.Note("settings", transcriber.ToString());
   speed.Note("threads", run.threads);
-  speed.Note("machine", DescribeMachine());
+  speed.Note("machine", DescribeMachine(ctx));
   speed.Finish();
   return tally.Finish("recordings");
 }

@@ -80,7 +80,7 @@ bool HasAmx() {
 #endif
 }
 
-std::string DescribeMachine() {
+std::string DescribeMachine(const Context &ctx) {
   std::string model = "unknown processor", line;
   std::ifstream cpuinfo("/proc/cpuinfo");
   while (std::getline(cpuinfo, line)) {
@@ -91,8 +91,14 @@ std::string DescribeMachine() {
   }
   int64_t targets = hwy::SupportedTargets();
   if (HWY_ARCH_X86) targets &= HWY_AVX2 | HWY_AVX3;  // those of ops/simd-targets.h
+  std::string gpu;
+#if HAVE_CUDA
+  if (ctx.OnCuda()) gpu = "; " + cuda::DescribeDevice();
+#else
+  (void)ctx;
+#endif
   return model + "; OpenBLAS " + openblas_get_corename() + ", Highway " +
-         hwy::TargetName(targets & -targets) + (HasAmx() ? ", AMX" : "") + DescribeCpuLimit();
+         hwy::TargetName(targets & -targets) + (HasAmx() ? ", AMX" : "") + DescribeCpuLimit() + gpu;
 }
 
 }  // namespace u2moe

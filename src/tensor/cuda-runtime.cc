@@ -161,6 +161,18 @@ std::string DescribeDevice() {
              version(runtime), ", driver ", version(driver));
 }
 
+bool ReachesHostMemory() {
+#if U2MOE_CUDA_EMULATED
+  return true;
+#else
+  int device = 0, reaches = 0;
+  Check(cudaGetDevice(&device), "asking for the GPU");
+  Check(cudaDeviceGetAttribute(&reaches, cudaDevAttrPageableMemoryAccess, device),
+        "asking for the GPU");
+  return reaches != 0;
+#endif
+}
+
 cudaStream_t ThisStream() { return State().stream; }
 
 void Synchronize() { Check(cudaStreamSynchronize(ThisStream()), "waiting for the GPU"); }

@@ -24,6 +24,10 @@ void SelectDevice(int number);
 // "NVIDIA H200, 139.8 GiB, compute capability 9.0, CUDA 13.0, driver 13.0"
 std::string DescribeDevice();
 
+// Whether kernels may read and write all of the host's memory, as tests of ops do. The emulation's
+// may, and those of GPUs whose driver manages pages for both.
+bool ReachesHostMemory();
+
 // The stream of this thread: all that it launches and copies happens in this order.
 cudaStream_t ThisStream();
 void Synchronize();  // waits for it

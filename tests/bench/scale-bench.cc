@@ -29,12 +29,14 @@
 #include "base/thread-pool.h"
 #include "base/timer.h"
 #include "bench/bench-routing.h"
+#include "modelfile/device-options.h"
 #include "modelfile/quantize.h"
 #include "pipeline/encode.h"
 #include "pipeline/model-scorer.h"
 #include "pipeline/stream-scheduler.h"
 #include "tensor/allocator.h"
 #include "tensor/gemm.h"
+#include "tensor/transfer.h"
 #include "util/io.h"
 #include "util/options.h"
 
@@ -83,13 +85,16 @@ struct BenchOptions {
 double SgemmGflops(const Context &ctx) {
   constexpr int64_t kRows = 1000, kOut = 2560, kIn = 640;
   Rng rng(1);
-  const Tensor x = RandomRows(&rng, kRows, kIn), w = RandomRows(&rng, kOut, kIn);
-  Tensor y(kRows, kOut);
+  const Tensor x = RandomRows(&rng, kRows, kIn).ToDevice(ctx),
+               w = RandomRows(&rng, kOut, kIn).ToDevice(ctx);
+  Tensor y(ctx, kRows, kOut);
   double best = std::numeric_limits<double>::infinity();
   for (int i = 0; i < 10; ++i) {
+    const Timer timer;
     const double begin = ThreadCpuSeconds();
     Gemm(ctx, 1, x, Trans::kNo, w, Trans::kYes, 0, y);
-    best = std::min(best, ThreadCpuSeconds() - begin);
+    ctx.Synchronize();
+    best = std::min(best, ctx.OnCuda() ? timer.Elapsed() : ThreadCpuSeconds() - begin);
   }
   return 2e-9 * kRows * kOut * kIn / best;
 }
@@ -183,9 +188,9 @@ struct WeightBytes {
 
 class Bench {
  public:
-  Bench(const AsrModel &model, const WeightBytes &weights, const BenchOptions &opts,
-        double frame_shift)
-      : model_(model), weights_(weights), opts_(opts) {
+  Bench(const Context &ctx, const AsrModel &model, const WeightBytes &weights,
+        const BenchOptions &opts, double frame_shift)
+      : ctx_(ctx), model_(model), weights_(weights), opts_(opts) {
     Rng rng(static_cast<uint64_t>(opts.seed));
     frames_ = static_cast<int64_t>(opts.seconds / frame_shift + 0.5);
     feats_ = RandomRows(&rng, frames_ + kApart * (std::max(opts.streams, opts.BatchSize()) - 1),
@@ -260,19 +265,18 @@ class Bench {
 
   // Encoder and CTC head of one utterance, or of streams whose chunks arrive at the same time.
   void Run(const Mode &mode) const {
-    const Context ctx;
     if (!mode.encode.streaming) {
       std::vector<Utterance> batch;
       for (int i = 0; i < mode.streams; ++i) {
         batch.push_back({Feats(i), [&](Tensor out, std::exception_ptr error) {
                            if (error) std::rethrow_exception(error);
-                           model_.CtcLogProbs(ctx, out);
+                           CtcLogProbs(ctx_, model_, out);
                          }});
       }
-      EncodeBatch(ctx, model_.Encoder(), mode.encode, batch);
+      EncodeBatch(ctx_, model_.Encoder(), mode.encode, batch);
       return;
     }
-    StreamScheduler scheduler(ctx, model_.Encoder(), mode.encode, mode.streams);
+    StreamScheduler scheduler(ctx_, model_.Encoder(), mode.encode, mode.streams);
     for (int i = 0; i < mode.streams; ++i) {
       const int64_t id = scheduler.Open();
       scheduler.Accept(id, Feats(i));
@@ -281,7 +285,7 @@ class Bench {
     for (;;) {
       const StreamBatch batch = scheduler.Step();
       if (batch.items.empty()) break;
-      if (batch.frames.Rows() > 0) model_.CtcLogProbs(ctx, batch.frames);
+      if (batch.frames.Rows() > 0) CtcLogProbs(ctx_, model_, batch.frames);
     }
   }
 
@@ -294,7 +298,6 @@ class Bench {
 
   // Per router and step.
   double Experts(const Mode &mode) const {
-    const Context ctx;
     const Encoder &encoder = model_.Encoder();
     DistinctExperts experts;
     ForwardMode forward;
@@ -308,7 +311,8 @@ class Bench {
         shape.Append(frames_);
         std::copy_n(Feats(i).Data(), Feats(i).Size(), shape.Rows(batch.View(), i).Data());
       }
-      encoder.Forward(ctx, forward, batch, shape, &out, &out_shape, nullptr, nullptr);
+      encoder.Forward(ctx_, forward, MatrixOnDevice(ctx_, batch), shape, &out, &out_shape, nullptr,
+                      nullptr);
       return experts.Mean();
     }
     forward.max_cache = mode.encode.MaxCache();
@@ -324,7 +328,8 @@ class Bench {
         std::copy_n(Feats(i).Row(begin), window * feats_.Cols(), batch.View().Row(i * window));
         shape.Append(window);
       }
-      encoder.Forward(ctx, forward, batch, shape, &out, &out_shape, nullptr, nullptr);
+      encoder.Forward(ctx_, forward, MatrixOnDevice(ctx_, batch), shape, &out, &out_shape, nullptr,
+                      nullptr);
     }
     return experts.Mean();
   }
@@ -333,7 +338,6 @@ class Bench {
   // Seconds of both attention decoders for 10 hypotheses of 30 units and the frames of one
   // utterance, per second of audio; the hypotheses are random, so they share little.
   double RescoringRtf() const {
-    const Context ctx;
     Rng rng(7);
     const Tensor encoded =
         RandomRows(&rng, model_.Encoder().OutLength(frames_), model_.Config().encoder.model_dim);
@@ -342,13 +346,14 @@ class Bench {
       for (int32_t &unit : hyp)
         unit = 1 + static_cast<int32_t>(rng.Uniform(0, model_.Config().vocab_size - 2));
     }
-    const ModelScorer scorer(ctx, model_);
+    const ModelScorer scorer(ctx_, model_);
     double best = std::numeric_limits<double>::infinity();
     for (int round = 0; round <= opts_.rounds; ++round) {
+      const Timer timer;
       const double begin = ThreadCpuSeconds();
       scorer.LeftToRight(encoded)->Score(hyps);
       if (model_.HasRightDecoder()) scorer.RightToLeft(encoded)->Score(hyps);
-      best = std::min(best, ThreadCpuSeconds() - begin);
+      best = std::min(best, ctx_.OnCuda() ? timer.Elapsed() : ThreadCpuSeconds() - begin);
     }
     return best / opts_.seconds;
   }
@@ -359,6 +364,7 @@ class Bench {
   ConstView Feats(int i) const { return feats_.View().RowRange(kApart * i, frames_); }
 
   static constexpr int64_t kApart = 7;  // frames
+  Context ctx_;
   const AsrModel &model_;
   WeightBytes weights_;
   BenchOptions opts_;
@@ -395,10 +401,12 @@ int Run(int argc, char *argv[]) {
   EncodeOptions chunks;
   chunks.chunk_size = 16;
   chunks.num_left_chunks = 4;
+  DeviceOptions device;
   PrecisionOptions precision_opts;
   BenchRouting routing;
   chunks.Register(&po);
   routing.Register(&po);
+  device.Register(&po);
   precision_opts.Register(&po);
   opts.Register(&po);
   if (!po.Parse(argc, argv, 1, 1, InputArgs{1})) return 0;
@@ -409,7 +417,7 @@ int Run(int argc, char *argv[]) {
   if (chunks.chunk_size < 1) throw UsageError("live streams need a --chunk-size");
 
   const double copy_gigabytes = CopyGigabytes();  // before the model: peak memory is the process's
-  const Context ctx;
+  const Context ctx = device.MakeContext();
   ModelInfo info;
   std::string precision;
   const Timer load;
@@ -420,11 +428,11 @@ int Run(int argc, char *argv[]) {
 
   routing.Apply(ctx, static_cast<uint64_t>(opts.seed), model.get());
   const WeightBytes weights = WeightBytesOf(model.get());
-  Bench bench(*model, weights, opts, FrameShiftSeconds(info));
+  Bench bench(ctx, *model, weights, opts, FrameShiftSeconds(info));
   nlohmann::ordered_json report = {{"model", po.Arg(0)},
                                    {"precision", precision},
                                    {"experts", model->Policy().ToString()},
-                                   {"machine", DescribeMachine()},
+                                   {"machine", DescribeMachine(ctx)},
                                    {"audio_seconds", opts.seconds},
                                    {"rounds", opts.rounds},
                                    {"load_seconds", load_seconds},
