@@ -86,7 +86,7 @@ SUPPORT_LIB := $(BUILD)/libtest-support.a
 
 Q := $(if $(V),,@)
 
-.PHONY: FORCE all cuda-objects help deps test test-all test-build unit-build golden fuzz fuzz-build lint format demo bundle bench bench-ops man install clean
+.PHONY: FORCE all cuda-objects help deps test test-all test-build unit-build golden fuzz fuzz-build lint format demo bundle gpu-check-bundle bench bench-ops man install clean
 .DELETE_ON_ERROR:
 
 all: $(BINS) compile_commands.json  ## build all tools into build/<flavour>/bin
@@ -216,12 +216,32 @@ BUNDLED := $(BINS:$(BUILD)/bin/%=$(BUNDLE)/bin/%)
 $(BUNDLED): $(BUNDLE)/bin/%: $(BUILD)/obj/bin/%.o $(LIB)
 	@mkdir -p $(@D)
 	$(if $(Q),@echo "  LD   $@")
-	$(Q)$(CXX) $(LDFLAGS_ALL) -Wl,--disable-new-dtags,-rpath,'$$ORIGIN/../lib' $< $(LIB) $(LIBS) -o $@
+	$(Q)$(CXX) $(LDFLAGS_ALL) $(BUNDLE_LDFLAGS) $< $(LIB) $(LIBS) -o $@
 bundle: $(BUNDLED)  ## tools, their libraries, utils/ and egs/ in one folder that runs without packages or root
 	$(Q)rm -rf $(BUNDLE)/lib $(BUNDLE)/utils $(BUNDLE)/egs && tools/dev/make-bundle.sh $(BUNDLE) $(BUNDLED)
 	$(Q)tar -c --exclude=out README.md LICENSE utils egs | tar -x -C $(BUNDLE)
 	$(Q)mkdir -p $(BUNDLE)/build/cpu && ln -sfn ../../bin $(BUNDLE)/build/cpu/bin  # where recipes look
 	@du -sh $(BUNDLE) | cut -f 1 | sed 's,$$, in $(BUNDLE),'
+
+# One program of the tests that run on a GPU, with what tools/dev/gpu-check needs beside it.
+GPU_CHECK := $(BUILD)/gpu-check
+GPU_TEST_OBJ := $(patsubst %.cc,$(BUILD)/obj/%.o,$(wildcard $(patsubst src/%-cuda.cu,tests/%-test.cc,$(CUDA_SRC)) \
+  tests/ops/packed-gemm-test.cc tests/ops/packed-gemm-int-test.cc tests/ops/cuda-grouped-gemm-test.cc tests/tensor/gemm-test.cc \
+  tests/moe/cuda-routes-test.cc tests/model/device-test.cc tests/pipeline/device-test.cc tests/train/device-training-test.cc))
+BUNDLE_LDFLAGS := -Wl,--disable-new-dtags,-rpath,'$$ORIGIN/../lib'
+$(GPU_CHECK)/bin/gpu-tests: $(GPU_TEST_OBJ) $(SUPPORT_LIB) $(LIB)
+	@mkdir -p $(@D)
+	$(if $(Q),@echo "  LD   $@")
+	$(Q)$(CXX) $(LDFLAGS_ALL) $(BUNDLE_LDFLAGS) $(GPU_TEST_OBJ) $(SUPPORT_LIB) $(LIB) -lgtest -lgtest_main $(LIBS) -o $@
+$(GPU_CHECK)/bin/nnet-init: $(BUILD)/obj/bin/nnet-init.o $(LIB)
+$(GPU_CHECK)/bin/scale-bench: $(BUILD)/obj/tests/bench/scale-bench.o $(LIB)
+$(GPU_CHECK)/bin/nnet-init $(GPU_CHECK)/bin/scale-bench:
+	@mkdir -p $(@D)
+	$(if $(Q),@echo "  LD   $@")
+	$(Q)$(CXX) $(LDFLAGS_ALL) $(BUNDLE_LDFLAGS) $< $(LIB) $(LIBS) -o $@
+gpu-check-bundle: $(GPU_CHECK)/bin/gpu-tests $(GPU_CHECK)/bin/nnet-init $(GPU_CHECK)/bin/scale-bench  ## what tools/dev/gpu-check takes along (CUDA=1)
+	$(Q)tools/dev/make-bundle.sh $(GPU_CHECK) $^
+	@du -sh $(GPU_CHECK) | cut -f 1 | sed 's,$$, in $(GPU_CHECK),'
 
 compile_commands.json: Makefile $(LIB_SRC) $(BIN_SRC) $(TEST_SRC)
 	$(Q)tools/dev/compile-commands.sh "$(CXX) $(CXXFLAGS_ALL)" $(LIB_SRC) $(BIN_SRC) $(TEST_SRC) > $@.tmp && mv $@.tmp $@

@@ -16,9 +16,9 @@ for program in "$@"; do
   [ "$program" -ef "$dir/bin/${program##*/}" ] || cp "$program" "$dir/bin/"
   strip "$dir/bin/${program##*/}"
 done
-missing=$(ldd "$dir"/bin/* | awk '/not found/ { print $1 }' | sort -u)
+missing=$(ldd "$dir"/bin/* | awk '/not found/ { print " " $1 }' | sort -u | tr -d "\n")
 if [ -n "$missing" ]; then
-  echo "make-bundle.sh: these libraries are not found here:" $missing >&2
+  echo "make-bundle.sh: these libraries are not found here:$missing" >&2
   exit 1
 fi
 ldd "$dir"/bin/* | awk '$2 == "=>" && $3 ~ /^\// { print $3 }' | sort -u | while read -r library; do
