@@ -136,6 +136,13 @@ void SelectDevice(int number) {
   const cudaError_t error = cudaGetDeviceCount(&count);
   if (error != cudaSuccess) {
     cudaGetLastError();
+    int driver = 0;  // stays so where there is none
+    if (cudaDriverGetVersion(&driver) != cudaSuccess || driver == 0) {
+      throw UsageError(
+          "--device=cuda: there is no NVIDIA driver here; install it (nvidia-smi must see the "
+          "GPU), "
+          "or use --device=cpu");
+    }
     throw UsageError("--device=cuda: ", cudaGetErrorString(error), Advice(error));
   }
   if (number < 0 || number >= count) {
