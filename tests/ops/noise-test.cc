@@ -64,12 +64,12 @@ TEST(MultiplyByUniform, ARowIsItsSeeds) {
   });
 }
 
-// The numbers are those of Rng, on every device; more rows than a block has threads.
+// The numbers are those of Rng, on every device; more rows and columns than a tile.
 TEST(Noise, IsThatOfRng) {
   const Context ctx;
   Rng rng(3);
   ForOpTargets(&rng, [&](int64_t) {
-    const int64_t rows = 300, cols = 7;
+    const int64_t rows = 50, cols = 71;
     const Tensor start = RandomTensor(&rng, rows, cols);
     GuardedMatrix added(start, 3), multiplied(start, 3);
     std::vector<uint64_t> seeds;
