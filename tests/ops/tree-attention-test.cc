@@ -103,14 +103,13 @@ TEST(TreeAttention, WrongTreesThrow) {
   const Tensor more = Tensor::Zeros(3, 4);
   EXPECT_THROW(TreeAttention(ctx, 2, {-1, 0}, more, x, x, Tensor(3, 4)), Error);
   EXPECT_THROW(TreeAttention(ctx, 2, {-1, 0, 3}, x, more, more, y), Error);
-#if HAVE_CUDA
-  RunOpsOnCuda(true);
-  for (const auto &parents : {std::vector<int32_t>{-1, 1}, {-2, 0}, {-1, 2}}) {
-    TreeAttention(ctx, 2, parents, x, x, x, y);
-    EXPECT_TRUE(std::isnan(y(1, 0)));
-  }
-  RunOpsOnCuda(false);
-#endif
+  ForOpTargets([&](int64_t target) {
+    if (target != 0) return;  // CUDA's
+    for (const auto &parents : {std::vector<int32_t>{-1, 1}, {-2, 0}, {-1, 2}}) {
+      TreeAttention(ctx, 2, parents, x, x, x, y);
+      EXPECT_TRUE(std::isnan(y(1, 0)));
+    }
+  });
 }
 
 }  // namespace
