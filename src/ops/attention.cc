@@ -53,7 +53,7 @@ void AttentionForward(const Context &ctx, int num_heads, const AttentionMask &ma
     }
     if (s.probs != nullptr) *s.probs = Tensor(ctx, num_heads * s.q.Rows(), s.k.Rows());
   }
-  OPS_CALL_HOST(ctx, AttentionForward, num_heads, mask, batch);
+  OPS_CALL(ctx, AttentionForward, num_heads, mask, batch);
 }
 
 void AttentionBackward(const Context &ctx, int num_heads, Span<AttentionGradient> batch) {
@@ -70,7 +70,7 @@ void AttentionBackward(const Context &ctx, int num_heads, Span<AttentionGradient
       CHECK_SHAPE(s.dkey_bias, s.k.Rows(), num_heads);
     }
   }
-  OPS_CALL_HOST(ctx, AttentionBackward, num_heads, batch);
+  OPS_CALL(ctx, AttentionBackward, num_heads, batch);
 }
 
 void RelPositionKeysForward(const Context &ctx, int num_heads, ConstView u, ConstView vb,
@@ -83,7 +83,7 @@ void RelPositionKeysForward(const Context &ctx, int num_heads, ConstView u, Cons
     CHECK_SHAPE(s.key_bias, s.k.Rows(), num_heads);
     CHECK(u.Size() == s.k.Cols() && vb.Size() == s.k.Cols());
   }
-  OPS_CALL_HOST(ctx, RelPositionKeysForward, num_heads, u, vb, batch);
+  OPS_CALL(ctx, RelPositionKeysForward, num_heads, u, vb, batch);
 }
 
 void RelPositionKeysBackward(const Context &ctx, int num_heads, ConstView u, ConstView vb,
@@ -99,7 +99,7 @@ void RelPositionKeysBackward(const Context &ctx, int num_heads, ConstView u, Con
     CHECK(u.Size() == s.k.Cols() && vb.Size() == s.k.Cols());
     CHECK(du.Size() == s.k.Cols() && dvb.Size() == s.k.Cols());
   }
-  OPS_CALL_HOST(ctx, RelPositionKeysBackward, num_heads, u, vb, batch, du, dvb);
+  OPS_CALL(ctx, RelPositionKeysBackward, num_heads, u, vb, batch, du, dvb);
 }
 
 }  // namespace u2moe

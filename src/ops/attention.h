@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "base/span.h"
+#include "ops/cuda-qualifiers.h"
 #include "tensor/context.h"
 #include "tensor/tensor.h"
 #include "tensor/view.h"
@@ -27,12 +28,12 @@ struct AttentionMask {
   static AttentionMask Chunk(int64_t chunk, int64_t left) {
     return chunk <= 0 ? Full() : AttentionMask{Kind::kChunk, chunk, left};
   }
-  int64_t Begin(int64_t i) const {
+  U2MOE_HOST_DEVICE int64_t Begin(int64_t i) const {
     if (kind != Kind::kChunk || left < 0) return 0;
     const int64_t first = i / chunk - left;
     return first < 0 ? 0 : first * chunk;
   }
-  int64_t End(int64_t i, int64_t num_keys) const {
+  U2MOE_HOST_DEVICE int64_t End(int64_t i, int64_t num_keys) const {
     int64_t end = kind == Kind::kFull     ? num_keys
                   : kind == Kind::kCausal ? i + 1
                                           : (i / chunk + 1) * chunk;
@@ -50,7 +51,8 @@ struct AttentionMask {
 // softmax for backward: [H * Tq, Tk] (head-major), 0 outside the mask; nullptr at inference, where
 // memory is bounded: query rows are taken in blocks. Overwrites y and *probs.
 //
-// Up to kFewQueries rows of q are summed in another order than more are.
+// On the CPU up to kFewQueries rows of q are summed in another order than more are. On CUDA a row
+// has the same bits however many rows q has.
 constexpr int64_t kFewQueries = 3;
 struct AttentionSequence {
   ConstView q, k, v, key_bias;
@@ -123,6 +125,15 @@ void RelPositionKeysForward(const Context &ctx, int num_heads, ConstView u, Cons
 void RelPositionKeysBackward(const Context &ctx, int num_heads, ConstView u, ConstView vb,
                              Span<RelPositionKeysGradient> batch, View du, View dvb);
 }  // namespace cpu
+namespace cuda {
+void AttentionForward(const Context &ctx, int num_heads, const AttentionMask &mask,
+                      Span<AttentionSequence> batch);
+void AttentionBackward(const Context &ctx, int num_heads, Span<AttentionGradient> batch);
+void RelPositionKeysForward(const Context &ctx, int num_heads, ConstView u, ConstView vb,
+                            Span<RelPositionKeys> batch);
+void RelPositionKeysBackward(const Context &ctx, int num_heads, ConstView u, ConstView vb,
+                             Span<RelPositionKeysGradient> batch, View du, View dvb);
+}  // namespace cuda
 
 }  // namespace u2moe
 

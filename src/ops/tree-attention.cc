@@ -13,7 +13,7 @@ void TreeAttention(const Context &ctx, int num_heads, Span<int32_t> parents, Con
   CHECK_SHAPE(k, nodes, q.Cols());
   CHECK_SHAPE(v, nodes, q.Cols());
   CHECK_SHAPE(y, q.Rows(), q.Cols());
-  OPS_CALL_HOST(ctx, TreeAttention, num_heads, parents, q, k, v, y);
+  OPS_CALL(ctx, TreeAttention, num_heads, parents, q, k, v, y);
 }
 
 }  // namespace u2moe

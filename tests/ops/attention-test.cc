@@ -44,7 +44,12 @@ std::vector<Case> LargeCases() {
           {130, 130, 2, 64, kCausal, false},
           {250, 250, 2, 64, kFull, true},
           {5, 4000, 1, 16, kFull, true},
-          {60, 4000, 1, 16, kFull, false}};
+          {60, 4000, 1, 16, kFull, false},
+          // Heads of more columns than a block of a GPU has, at the edges of its tiles.
+          {70, 70, 1, 128, AttentionMask::Chunk(8, 1), true},
+          {33, 65, 2, 129, kFull, true},
+          {3, 32, 1, 700, kFull, true},
+          {20, 33, 1, 260, kCausal, true}};
 }
 
 struct Inputs {
@@ -192,62 +197,140 @@ TEST(Attention, RowsDoNotDependOnEachOther) {
   Context ctx;
   Rng rng(4);
   const Case c{150, 150, 2, 24, kFull, true};
-  Inputs in(&rng, c, 0);
-  AttentionForward(ctx, 2, kFull, in.q, in.k, in.v, in.bias, in.y, nullptr);
-  Tensor y1(7, 48);
-  for (int64_t i : {0, 3, 63, 100, 143}) {
-    AttentionForward(ctx, 2, kFull, in.q.View().RowRange(i, 7), in.k, in.v, in.bias, y1, nullptr);
-    EXPECT_EQ(MaxAbsDiff(y1, in.y.View().RowRange(i, 7)), 0);
-  }
-  // Chunk after chunk with all earlier keys is the chunk mask.
-  AttentionForward(ctx, 2, AttentionMask::Chunk(16, -1), in.q, in.k, in.v, in.bias, in.y, nullptr);
-  for (int64_t i = 0; i < 150; i += 16) {
-    const int64_t n = std::min<int64_t>(16, 150 - i);
-    AttentionForward(ctx, 2, kFull, in.q.View().RowRange(i, n), in.k.View().RowRange(0, i + n),
-                     in.v.View().RowRange(0, i + n), in.bias.View().RowRange(0, i + n),
-                     y1 = Tensor(n, 48), nullptr);
-    EXPECT_LT(MaxAbsDiff(y1, in.y.View().RowRange(i, n)), 1e-6);
-  }
+  ForOpTargets(&rng, [&](int64_t) {
+    Inputs in(&rng, c, 0);
+    AttentionForward(ctx, 2, kFull, in.q, in.k, in.v, in.bias, in.y, nullptr);
+    Tensor y1(7, 48);
+    for (int64_t i : {0, 3, 63, 100, 143}) {
+      AttentionForward(ctx, 2, kFull, in.q.View().RowRange(i, 7), in.k, in.v, in.bias, y1, nullptr);
+      EXPECT_EQ(MaxAbsDiff(y1, in.y.View().RowRange(i, 7)), 0);
+    }
+    // Chunk after chunk with all earlier keys is the chunk mask.
+    AttentionForward(ctx, 2, AttentionMask::Chunk(16, -1), in.q, in.k, in.v, in.bias, in.y,
+                     nullptr);
+    for (int64_t i = 0; i < 150; i += 16) {
+      const int64_t n = std::min<int64_t>(16, 150 - i);
+      AttentionForward(ctx, 2, kFull, in.q.View().RowRange(i, n), in.k.View().RowRange(0, i + n),
+                       in.v.View().RowRange(0, i + n), in.bias.View().RowRange(0, i + n),
+                       y1 = Tensor(n, 48), nullptr);
+      EXPECT_LT(MaxAbsDiff(y1, in.y.View().RowRange(i, n)), 1e-6);
+    }
+  });
+}
+
+// On CUDA nor may it feel how many rows there are, few or many, how long other sequences of the
+// launch are, or whether rows are read four floats at a time.
+TEST(Attention, OnCudaARowHasTheSameBitsInAnyCompany) {
+  Context ctx;
+  Rng rng(13);
+  ForOpTargets(&rng, [&](int64_t target) {
+    if (target != 0) return;  // CUDA's
+    for (const int64_t dk : {8, 64, 132}) {
+      for (const AttentionMask &mask : {kFull, AttentionMask::Chunk(16, 1)}) {
+        const int64_t rows = 40, dim = 2 * dk;
+        SCOPED_TRACE(dk);
+        Inputs in(&rng, {rows, rows, 2, dk, mask, true}, 1);
+        const Tensor q = Tensor::Copy(in.q.View()), k = Tensor::Copy(in.k.View()),
+                     v = Tensor::Copy(in.v.View());
+        Tensor probs, whole_probs, y(rows, dim);
+        AttentionForward(ctx, 2, mask, in.q, in.k, in.v, in.bias, in.y, &whole_probs);
+        AttentionForward(ctx, 2, mask, q, k, v, in.bias, y, &probs);
+        EXPECT_TRUE(SameBits(y, in.y));
+        EXPECT_TRUE(SameBits(probs, whole_probs));
+        for (const int64_t some : {1, 2, 4, 5, 16, 17}) {
+          Tensor few(some, dim);
+          AttentionForward(ctx, 2, mask, q.View().RowRange(0, some), k, v, in.bias, few, nullptr);
+          EXPECT_TRUE(SameBits(few.View(), y.View().RowRange(0, some))) << some;
+        }
+        if (mask.kind == AttentionMask::Kind::kFull) continue;
+        // A chunk with the keys that it sees, as in a stream.
+        Tensor chunk(16, dim);
+        const auto to_chunk = [](const Tensor &x) { return x.View().RowRange(0, 32); };
+        AttentionForward(ctx, 2, kFull, q.View().RowRange(16, 16), to_chunk(k), to_chunk(v),
+                         in.bias.View().RowRange(0, 32), chunk, nullptr);
+        EXPECT_TRUE(SameBits(chunk.View(), y.View().RowRange(16, 16)));
+
+        // The gradient, aligned or not.
+        GuardedMatrix dy(RandomTensor(&rng, rows, dim), 1), dq(rows, dim, 1), dkeys(rows, dim, 1),
+            dv(rows, dim, 1), dbias(rows, 2, 1);
+        const Tensor dy1 = Tensor::Copy(dy.View());
+        Tensor dq1(rows, dim), dkeys1(rows, dim), dv1(rows, dim), dbias1(rows, 2);
+        AttentionBackward(ctx, 2, in.q, in.k, in.v, probs, dy, dq, dkeys, dv, dbias);
+        AttentionBackward(ctx, 2, q, k, v, probs, dy1, dq1, dkeys1, dv1, dbias1);
+        EXPECT_TRUE(SameBits(dq, dq1) && SameBits(dkeys, dkeys1));
+        EXPECT_TRUE(SameBits(dv, dv1) && SameBits(dbias, dbias1));
+        // Alone, and beside a shorter one.
+        Tensor short_y(5, dim), short_probs, dqs[2], dks[2], dvs[2], dbs[2];
+        const ConstView qs = q.View().RowRange(0, 5), ks = k.View().RowRange(0, 9),
+                        vs = v.View().RowRange(0, 9), dys = dy1.View().RowRange(0, 5);
+        AttentionForward(ctx, 2, kFull, qs, ks, vs, in.bias.View().RowRange(0, 9), short_y,
+                         &short_probs);
+        for (const int t : {0, 1}) {
+          dqs[t] = Tensor(5, dim), dks[t] = Tensor(9, dim), dvs[t] = Tensor(9, dim);
+          dbs[t] = Tensor(9, 2);
+          const AttentionGradient alone = {qs,     ks,     vs,     &short_probs, dys,
+                                           dqs[t], dks[t], dvs[t], dbs[t]};
+          if (t == 0) {
+            AttentionBackward(ctx, 2, {alone});
+          } else {
+            AttentionBackward(ctx, 2, {{q, k, v, &probs, dy1, dq1, dkeys1, dv1, dbias1}, alone});
+          }
+        }
+        EXPECT_TRUE(SameBits(dqs[0], dqs[1]) && SameBits(dks[0], dks[1]));
+        EXPECT_TRUE(SameBits(dvs[0], dvs[1]) && SameBits(dbs[0], dbs[1]));
+        EXPECT_TRUE(SameBits(dq, dq1) && SameBits(dkeys, dkeys1) && SameBits(dbias, dbias1));
+      }
+    }
+    // More columns in a head than fit.
+    const Tensor wide = RandomTensor(&rng, 2, 9000);
+    EXPECT_THROW(
+        AttentionForward(ctx, 1, kFull, wide, wide, wide, ConstView(), Tensor(2, 9000), nullptr),
+        Error);
+  });
 }
 
 // Scores far apart: the maximum is subtracted, nothing overflows.
 TEST(Attention, LargeScores) {
   Context ctx;
   Rng rng(5);
-  const Case c{20, 30, 2, 8, kFull, true};
-  Inputs in(&rng, c, 0);
-  for (GuardedMatrix *m : {&in.q, &in.k}) {
-    for (int64_t i = 0; i < m->View().Rows(); ++i) {
-      for (int64_t j = 0; j < 16; ++j) m->View()(i, j) *= 30;
+  const Case c{20, 40, 2, 8, kFull, true};
+  ForOpTargets(&rng, [&](int64_t) {
+    Inputs in(&rng, c, 0);
+    for (GuardedMatrix *m : {&in.q, &in.k}) {
+      for (int64_t i = 0; i < m->View().Rows(); ++i) {
+        for (int64_t j = 0; j < 16; ++j) m->View()(i, j) *= 30;
+      }
     }
-  }
-  AttentionForward(ctx, 2, kFull, in.q, in.k, in.v, in.bias, in.y, nullptr);
-  RefMatrix q(in.q), k(in.k);
-  const auto score = [&](int64_t i, int64_t j, int h) {
-    double sum = in.bias.View()(j, h);
-    for (int64_t d = h * 8; d < h * 8 + 8; ++d) sum += q(i, d) * k(j, d);
-    double largest = -1e300;
-    for (int64_t l = 0; l < 30; ++l) {
-      double s = in.bias.View()(l, h);
-      for (int64_t d = h * 8; d < h * 8 + 8; ++d) s += q(i, d) * k(l, d);
-      largest = std::max(largest, s);
-    }
-    return (sum - largest) / std::sqrt(8.0);
-  };
-  EXPECT_LT(MaxAbsDiff(in.y, ref::Attend<double>(2, kFull, 20, score, RefMatrix(in.v))), 2e-3);
+    AttentionForward(ctx, 2, kFull, in.q, in.k, in.v, in.bias, in.y, nullptr);
+    RefMatrix q(in.q), k(in.k);
+    const auto score = [&](int64_t i, int64_t j, int h) {
+      double sum = in.bias.View()(j, h);
+      for (int64_t d = h * 8; d < h * 8 + 8; ++d) sum += q(i, d) * k(j, d);
+      double largest = -1e300;
+      for (int64_t l = 0; l < 40; ++l) {
+        double s = in.bias.View()(l, h);
+        for (int64_t d = h * 8; d < h * 8 + 8; ++d) s += q(i, d) * k(l, d);
+        largest = std::max(largest, s);
+      }
+      return (sum - largest) / std::sqrt(8.0);
+    };
+    EXPECT_LT(MaxAbsDiff(in.y, ref::Attend<double>(2, kFull, 20, score, RefMatrix(in.v))), 2e-3);
+  });
 }
 
 TEST(Attention, NanInNanOut) {
   Context ctx;
   Rng rng(6);
-  const Case c{5, 9, 1, 4, kFull, true};
-  Inputs in(&rng, c, 0);
-  in.q.View()(2, 1) = std::numeric_limits<float>::quiet_NaN();
-  AttentionForward(ctx, 1, kFull, in.q, in.k, in.v, in.bias, in.y, nullptr);
-  for (int64_t j = 0; j < 4; ++j) {
-    EXPECT_TRUE(std::isfinite(in.y.View()(1, j)));
-    EXPECT_TRUE(std::isnan(in.y.View()(2, j)));
-  }
+  const Case c{5, 40, 1, 4, kFull, true};
+  ForOpTargets(&rng, [&](int64_t) {
+    Inputs in(&rng, c, 0);
+    in.q.View()(2, 1) = std::numeric_limits<float>::quiet_NaN();
+    AttentionForward(ctx, 1, kFull, in.q, in.k, in.v, in.bias, in.y, nullptr);
+    for (int64_t j = 0; j < 4; ++j) {
+      EXPECT_TRUE(std::isfinite(in.y.View()(1, j)));
+      EXPECT_TRUE(std::isnan(in.y.View()(2, j)));
+    }
+  });
 }
 
 TEST(Attention, WrongShapesThrow) {
@@ -371,30 +454,94 @@ TEST(Attention, ABatchIsItsSequences) {
   Context ctx;
   Rng rng(12);
   const int heads = 2;
-  const int64_t queries[] = {9, 2, 17, 0}, keys[] = {9, 6, 6, 3}, dim = 10;
-  std::vector<Tensor> q, k, v, bias, y, alone, probs(4), alone_probs(4);
-  std::vector<AttentionSequence> batch;
-  for (size_t b = 0; b < 4; ++b) {
-    q.push_back(RandomTensor(&rng, queries[b], dim));
-    k.push_back(b == 2 ? k[1] : RandomTensor(&rng, keys[b], dim));
-    v.push_back(b == 2 ? v[1] : RandomTensor(&rng, keys[b], dim));
-    bias.push_back(RandomTensor(&rng, keys[b], heads));
-    y.emplace_back(queries[b], dim);
-    alone.emplace_back(queries[b], dim);
-  }
-  for (size_t b = 0; b < 4; ++b) {
-    const size_t m = b == 2 ? 1 : b;
-    batch.push_back({q[b], k[m], v[m], bias[b], y[b], &probs[b]});
-    AttentionForward(ctx, heads, kFull, q[b], k[m], v[m], bias[b], alone[b], &alone_probs[b]);
-  }
-  AttentionForward(ctx, heads, kFull, batch);
-  for (size_t b = 0; b < 4; ++b) {
-    EXPECT_EQ(MaxAbsDiff(y[b], alone[b]), 0) << b;
-    EXPECT_EQ(MaxAbsDiff(probs[b], alone_probs[b]), 0) << b;
-  }
-  batch[2].key_bias = bias[3];
-  EXPECT_THROW(AttentionForward(ctx, heads, kFull, batch), Error);
-  AttentionForward(ctx, heads, kFull, Span<AttentionSequence>());
+  ForOpTargets(&rng, [&](int64_t) {
+    const int64_t queries[] = {9, 2, 17, 0}, keys[] = {9, 6, 6, 3}, dim = 10;
+    std::vector<Tensor> q, k, v, bias, y, alone, probs(4), alone_probs(4);
+    std::vector<AttentionSequence> batch;
+    for (size_t b = 0; b < 4; ++b) {
+      q.push_back(RandomTensor(&rng, queries[b], dim));
+      k.push_back(b == 2 ? k[1] : RandomTensor(&rng, keys[b], dim));
+      v.push_back(b == 2 ? v[1] : RandomTensor(&rng, keys[b], dim));
+      bias.push_back(RandomTensor(&rng, keys[b], heads));
+      y.emplace_back(queries[b], dim);
+      alone.emplace_back(queries[b], dim);
+    }
+    for (size_t b = 0; b < 4; ++b) {
+      const size_t m = b == 2 ? 1 : b;
+      batch.push_back({q[b], k[m], v[m], bias[b], y[b], &probs[b]});
+      AttentionForward(ctx, heads, kFull, q[b], k[m], v[m], bias[b], alone[b], &alone_probs[b]);
+    }
+    AttentionForward(ctx, heads, kFull, batch);
+    for (size_t b = 0; b < 4; ++b) {
+      EXPECT_EQ(MaxAbsDiff(y[b], alone[b]), 0) << b;
+      EXPECT_EQ(MaxAbsDiff(probs[b], alone_probs[b]), 0) << b;
+    }
+    batch[2].key_bias = bias[3];
+    EXPECT_THROW(AttentionForward(ctx, heads, kFull, batch), Error);
+    AttentionForward(ctx, heads, kFull, Span<AttentionSequence>());
+  });
+}
+
+// Sequences whose rows of p, and of dp, are those of one table: from its beginning, from later on,
+// and in a table beside it. The gradients are the sums of each alone.
+TEST(RelPosition, ABatchSharesPositions) {
+  Context ctx;
+  Rng rng(14);
+  const int heads = 3;
+  const int64_t dk = 11, dim = heads * dk, table_rows = 150;
+  struct Piece {
+    int table;
+    int64_t first, rows;
+  };
+  const Piece pieces[] = {{0, 0, 9}, {0, 0, 150}, {1, 2, 5}, {0, 0, 0}, {0, 140, 7}, {0, 3, 140}};
+  ForOpTargets(&rng, [&](int64_t) {
+    const Tensor u = RandomTensor(&rng, heads, dk), vb = RandomTensor(&rng, heads, dk);
+    // The tables lie side by side in one matrix, as columns.
+    const Tensor p = RandomTensor(&rng, table_rows, 2 * dim);
+    const Tensor start = RandomTensor(&rng, table_rows, 2 * dim);
+    Tensor dp = Tensor::Copy(start.View()), du = Tensor::Zeros(1, dim), dvb = Tensor::Zeros(1, dim);
+    std::vector<Tensor> k, kp, bias, dkp, dbias, dkeys;
+    std::vector<RelPositionKeys> keys;
+    std::vector<RelPositionKeysGradient> gradients;
+    for (const Piece &piece : pieces) {
+      k.push_back(RandomTensor(&rng, piece.rows, dim));
+      dkp.push_back(RandomTensor(&rng, piece.rows, dim));
+      dbias.push_back(RandomTensor(&rng, piece.rows, heads));
+      kp.emplace_back(piece.rows, dim);
+      dkeys.emplace_back(piece.rows, dim);
+      bias.emplace_back(piece.rows, heads);
+    }
+    RefMatrix want_dp(start.View()), want_du(1, dim), want_dvb(1, dim);
+    for (size_t b = 0; b < std::size(pieces); ++b) {
+      const Piece &piece = pieces[b];
+      const auto of = [&](auto table) {
+        return table.ColRange(piece.table * dim, dim).RowRange(piece.first, piece.rows);
+      };
+      keys.push_back({k[b], of(p.View()), kp[b], bias[b]});
+      gradients.push_back({k[b], of(p.View()), dkp[b], dbias[b], dkeys[b], of(dp.View())});
+      for (int64_t j = 0; j < piece.rows; ++j) {
+        for (int64_t c = 0; c < dim; ++c) {
+          const double g = dbias[b](j, c / dk);
+          want_dp(piece.first + j, piece.table * dim + c) += dkp[b](j, c) + g * vb(c / dk, c % dk);
+          want_du(0, c) += g * k[b](j, c);
+          want_dvb(0, c) += g * of(p.View())(j, c);
+        }
+      }
+    }
+    RelPositionKeysForward(ctx, heads, u, vb, keys);
+    RelPositionKeysBackward(ctx, heads, u, vb, gradients, du, dvb);
+    EXPECT_LT(MaxAbsDiff(dp, want_dp), 2e-6);
+    EXPECT_LT(MaxAbsDiff(du, want_du), 3e-5);
+    EXPECT_LT(MaxAbsDiff(dvb, want_dvb), 3e-5);
+    for (size_t b = 0; b < std::size(pieces); ++b) {
+      const int64_t rows = pieces[b].rows;
+      Tensor kp1(rows, dim), bias1(rows, heads), dkeys1(rows, dim);
+      RelPositionKeysForward(ctx, heads, k[b], keys[b].p, u, vb, kp1, bias1);
+      RelPositionKeysBackward(ctx, heads, k[b], keys[b].p, u, vb, dkp[b], dbias[b], dkeys1,
+                              gradients[b].dp, du, dvb);
+      EXPECT_TRUE(SameBits(kp1, kp[b]) && SameBits(bias1, bias[b]) && SameBits(dkeys1, dkeys[b]));
+    }
+  });
 }
 
 }  // namespace

@@ -1,0 +1,11 @@
+// For small functions of plain headers that kernels call, too.
+#ifndef U2MOE_OPS_CUDA_QUALIFIERS_H_
+#define U2MOE_OPS_CUDA_QUALIFIERS_H_
+
+#ifdef __CUDACC__
+#define U2MOE_HOST_DEVICE __host__ __device__
+#else
+#define U2MOE_HOST_DEVICE
+#endif
+
+#endif  // U2MOE_OPS_CUDA_QUALIFIERS_H_
