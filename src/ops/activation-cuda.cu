@@ -1,11 +1,10 @@
 #include "ops/activation.h"
 #include "ops/cuda-launch.h"
+#include "ops/cuda-math.h"
 
 namespace u2moe {
 namespace cuda {
 namespace {
-
-__host__ __device__ float Sigmoid(float x) { return 1 / (1 + expf(-x)); }
 
 struct Swish {
   // x sigmoid(x), 0 where the sigmoid is.

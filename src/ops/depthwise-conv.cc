@@ -11,7 +11,7 @@ void DepthwiseConvForward(const Context &ctx, ConstView x, ConstView weight, Con
   CHECK_SHAPE(bias, 1, y.Cols());
   if (y.Empty()) return;  // x may then be shorter than the kernel's history
   CHECK_SHAPE(x, y.Rows() + weight.Cols() - 1, y.Cols());
-  OPS_CALL_HOST(ctx, DepthwiseConvForward, x, weight, bias, y);
+  OPS_CALL(ctx, DepthwiseConvForward, x, weight, bias, y);
 }
 
 void DepthwiseConvBackward(const Context &ctx, ConstView x, ConstView weight, ConstView dy, View dx,
@@ -24,7 +24,7 @@ void DepthwiseConvBackward(const Context &ctx, ConstView x, ConstView weight, Co
   CHECK_EQ(x.Cols(), dy.Cols());
   CHECK(dy.Empty() || x.Rows() == dy.Rows() + weight.Cols() - 1)
       << x.Rows() << " rows for " << dy.Rows() << " outputs of kernel " << weight.Cols();
-  OPS_CALL_HOST(ctx, DepthwiseConvBackward, x, weight, dy, dx, dweight, dbias);
+  OPS_CALL(ctx, DepthwiseConvBackward, x, weight, dy, dx, dweight, dbias);
 }
 
 }  // namespace u2moe

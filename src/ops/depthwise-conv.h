@@ -23,6 +23,13 @@ void DepthwiseConvBackward(const Context &ctx, ConstView x, ConstView weight, Co
                            View dweight, View dbias);
 }  // namespace cpu
 
+namespace cuda {
+void DepthwiseConvForward(const Context &ctx, ConstView x, ConstView weight, ConstView bias,
+                          View y);
+void DepthwiseConvBackward(const Context &ctx, ConstView x, ConstView weight, ConstView dy, View dx,
+                           View dweight, View dbias);
+}  // namespace cuda
+
 }  // namespace u2moe
 
 #endif  // U2MOE_OPS_DEPTHWISE_CONV_H_

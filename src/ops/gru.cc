@@ -8,7 +8,7 @@ void GruForward(const Context &ctx, ConstView xi, ConstView hi, ConstView h, Vie
   CHECK_SHAPE(xi, h.Rows(), 3 * h.Cols());
   CHECK_SHAPE(hi, h.Rows(), 3 * h.Cols());
   CHECK_SHAPE(y, h.Rows(), h.Cols());
-  OPS_CALL_HOST(ctx, GruForward, xi, hi, h, y);
+  OPS_CALL(ctx, GruForward, xi, hi, h, y);
 }
 
 void GruBackward(const Context &ctx, ConstView xi, ConstView hi, ConstView h, ConstView dy,
@@ -19,7 +19,7 @@ void GruBackward(const Context &ctx, ConstView xi, ConstView hi, ConstView h, Co
   CHECK_SHAPE(dxi, h.Rows(), 3 * h.Cols());
   CHECK_SHAPE(dhi, h.Rows(), 3 * h.Cols());
   CHECK_SHAPE(dh, h.Rows(), h.Cols());
-  OPS_CALL_HOST(ctx, GruBackward, xi, hi, h, dy, dxi, dhi, dh);
+  OPS_CALL(ctx, GruBackward, xi, hi, h, dy, dxi, dhi, dh);
 }
 
 }  // namespace u2moe

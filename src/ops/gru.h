@@ -23,6 +23,12 @@ void GruBackward(const Context &ctx, ConstView xi, ConstView hi, ConstView h, Co
                  View dxi, View dhi, View dh);
 }  // namespace cpu
 
+namespace cuda {
+void GruForward(const Context &ctx, ConstView xi, ConstView hi, ConstView h, View y);
+void GruBackward(const Context &ctx, ConstView xi, ConstView hi, ConstView h, ConstView dy,
+                 View dxi, View dhi, View dh);
+}  // namespace cuda
+
 }  // namespace u2moe
 
 #endif  // U2MOE_OPS_GRU_H_

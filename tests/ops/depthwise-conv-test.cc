@@ -12,11 +12,12 @@ struct Case {
 };
 
 // Shorter than the kernel, one row, one channel, one tap, odd and whole vectors, several blocks of
-// rows.
-const Case kCases[] = {{1, 1, 1, 0},  {1, 5, 8, 3},   {3, 9, 15, 0},  {7, 8, 8, 3},
-                       {8, 16, 7, 0}, {9, 17, 4, 2},  {20, 3, 5, 1},  {40, 2, 15, 0},
-                       {9, 33, 1, 0}, {14, 6, 15, 2}, {15, 6, 15, 2}, {2, 40, 3, 5}};
-const Case kLargeCases[] = {{120, 96, 8, 0}, {130, 96, 15, 4}, {250, 131, 15, 0}};
+// rows, more taps than CUDA takes at a time.
+const Case kCases[] = {{1, 1, 1, 0},   {1, 5, 8, 3},  {3, 9, 15, 0},  {7, 8, 8, 3},  {8, 16, 7, 0},
+                       {9, 17, 4, 2},  {20, 3, 5, 1}, {40, 2, 15, 0}, {9, 33, 1, 0}, {14, 6, 15, 2},
+                       {15, 6, 15, 2}, {2, 40, 3, 5}, {6, 3, 67, 1}};
+const Case kLargeCases[] = {{120, 96, 8, 0}, {130, 96, 15, 4}, {250, 131, 15, 0},
+                            {64, 33, 32, 1}, {65, 31, 33, 0},  {129, 9, 34, 0}};
 
 TEST(DepthwiseConv, ForwardIsTheReference) {
   Context ctx;
@@ -104,28 +105,48 @@ TEST(DepthwiseConv, BackwardOfLargeShapes) {
 TEST(DepthwiseConv, RowsDoNotDependOnEachOther) {
   Context ctx;
   Rng rng(4);
-  Tensor x = RandomTensor(&rng, 47, 21), weight = RandomTensor(&rng, 21, 8),
-         bias = RandomTensor(&rng, 1, 21);
-  Tensor y(40, 21);
-  DepthwiseConvForward(ctx, x, weight, bias, y);
-  for (int64_t n : {1, 5, 16}) {
-    for (int64_t t = 0; t + n <= 40; t += n) {
-      Tensor part(n, 21);
-      DepthwiseConvForward(ctx, x.View().RowRange(t, n + 7), weight, bias, part);
-      EXPECT_EQ(MaxAbsDiff(part, y.View().RowRange(t, n)), 0);
+  ForOpTargets(&rng, [&](int64_t) {
+    Tensor x = RandomTensor(&rng, 77, 21), weight = RandomTensor(&rng, 21, 8),
+           bias = RandomTensor(&rng, 1, 21);
+    Tensor y(70, 21);
+    DepthwiseConvForward(ctx, x, weight, bias, y);
+    for (int64_t n : {1, 5, 16}) {
+      for (int64_t t = 0; t + n <= 70; t += n) {
+        Tensor part(n, 21);
+        DepthwiseConvForward(ctx, x.View().RowRange(t, n + 7), weight, bias, part);
+        EXPECT_EQ(MaxAbsDiff(part, y.View().RowRange(t, n)), 0);
+      }
     }
-  }
+  });
+}
+
+// What is no number stays with the rows that reach it.
+TEST(DepthwiseConv, NotANumberStaysWhereItIs) {
+  Context ctx;
+  Rng rng(5);
+  ForOpTargets(&rng, [&](int64_t) {
+    Tensor x = RandomTensor(&rng, 75, 5), weight = RandomTensor(&rng, 5, 6),
+           bias = RandomTensor(&rng, 1, 5), y(70, 5);
+    x(40, 2) = std::numeric_limits<float>::quiet_NaN();
+    DepthwiseConvForward(ctx, x, weight, bias, y);
+    for (int64_t t = 0; t < 70; ++t) {
+      for (int64_t d = 0; d < 5; ++d)
+        EXPECT_EQ(std::isnan(y(t, d)), d == 2 && t > 34 && t <= 40) << t << " " << d;
+    }
+  });
 }
 
 TEST(DepthwiseConv, NoRows) {
   Context ctx;
-  Tensor x = Tensor::Zeros(7, 3), weight(3, 8), bias(1, 3), dx(7, 3), dweight = Tensor::Zeros(3, 8);
-  Tensor dbias = Tensor::Zeros(1, 3);
-  dx(2, 1) = 5;
-  DepthwiseConvForward(ctx, x, weight, bias, View(nullptr, 0, 3));
-  DepthwiseConvBackward(ctx, x, weight, ConstView(nullptr, 0, 3), dx, dweight, dbias);
-  EXPECT_EQ(MaxAbsDiff(dx, x), 0);
-  EXPECT_EQ(MaxAbsDiff(dweight, Tensor::Zeros(3, 8)), 0);
+  Tensor x = Tensor::Zeros(7, 3), weight = Tensor::Zeros(3, 8), bias(1, 3), dx(7, 3),
+         dweight = Tensor::Zeros(3, 8), dbias = Tensor::Zeros(1, 3);
+  ForOpTargets([&](int64_t) {
+    dx(2, 1) = 5;
+    DepthwiseConvForward(ctx, x, weight, bias, View(nullptr, 0, 3));
+    DepthwiseConvBackward(ctx, x, weight, ConstView(nullptr, 0, 3), dx, dweight, dbias);
+    EXPECT_EQ(MaxAbsDiff(dx, x), 0);
+    EXPECT_EQ(MaxAbsDiff(dweight, Tensor::Zeros(3, 8)), 0);
+  });
 }
 
 TEST(DepthwiseConv, WrongShapesThrow) {
