@@ -19,7 +19,7 @@ CachedVector<double> CtcLosses(const Context &ctx, ConstView logp, const RaggedS
   if (dlogits.Data() != nullptr) {
     CHECK_SHAPE(dlogits, logp.Rows(), logp.Cols());
   }
-  return OPS_CALL_HOST(ctx, CtcLosses, logp, shape, labels, blank, weight, dlogits);
+  return OPS_CALL(ctx, CtcLosses, logp, shape, labels, blank, weight, dlogits);
 }
 
 }  // namespace u2moe

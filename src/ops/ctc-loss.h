@@ -36,6 +36,12 @@ CachedVector<double> CtcLosses(const Context &ctx, ConstView logp, const RaggedS
                                float weight, View dlogits);
 }  // namespace cpu
 
+namespace cuda {
+CachedVector<double> CtcLosses(const Context &ctx, ConstView logp, const RaggedShape &shape,
+                               const std::vector<std::vector<int32_t>> &labels, int32_t blank,
+                               float weight, View dlogits);
+}  // namespace cuda
+
 }  // namespace u2moe
 
 #endif  // U2MOE_OPS_CTC_LOSS_H_

@@ -9,12 +9,18 @@ namespace cuda {
 
 struct SumOf {
   __host__ __device__ static float Identity() { return 0; }
-  __host__ __device__ static float Of(float a, float b) { return a + b; }
+  template <class T>
+  __host__ __device__ static T Of(T a, T b) {
+    return a + b;
+  }
 };
 struct MaxOf {
   __host__ __device__ static float Identity() { return -INFINITY; }
   // NaN wins.
-  __host__ __device__ static float Of(float a, float b) { return a > b || a != a ? a : b; }
+  template <class T>
+  __host__ __device__ static T Of(T a, T b) {
+    return a > b || a != a ? a : b;
+  }
 };
 
 // The block's dynamic shared memory from a byte on, as `count` of T.
@@ -28,20 +34,20 @@ __device__ T *SharedArray(size_t offset, size_t count) {
 #endif
 }
 
-template <class Op>
-__device__ float ReduceWarp(float v) {
+template <class Op, class T>
+__device__ T ReduceWarp(T v) {
   for (int lanes = warpSize / 2; lanes > 0; lanes /= 2)
     v = Op::Of(v, __shfl_xor_sync(~0u, v, lanes));
   return v;
 }
 
-constexpr size_t kReduceBytes = 32 * sizeof(float);  // of shared memory
+constexpr size_t kReduceBytes = 32 * sizeof(double);  // of shared memory
 
-// The reduction over the block's threads, a multiple of 32, the same for all of them. All threads
-// call it; shared memory from `offset` on is used, kReduceBytes of it.
-template <class Op>
-__device__ float ReduceBlock(float v, size_t offset = 0) {
-  float *parts = SharedArray<float>(offset, 32);
+// The reduction of floats or doubles over the block's threads, a multiple of 32, the same for all
+// of them. All threads call it; shared memory from `offset` on is used, kReduceBytes of it.
+template <class Op, class T>
+__device__ T ReduceBlock(T v, size_t offset = 0) {
+  T *parts = SharedArray<T>(offset, 32);
   const unsigned warp = threadIdx.x / warpSize, num_warps = blockDim.x / warpSize;
   v = ReduceWarp<Op>(v);
   __syncthreads();  // parts may still be read by who called before
