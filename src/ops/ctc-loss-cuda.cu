@@ -1,7 +1,5 @@
-// A block for each sequence goes through the frames, its threads through the states of the chain
-// (util/ctc-topology.h); then a block for each frame writes its gradient. Bound by the barriers
-// between frames, which all sequences of the batch wait for at once.
-#include <limits>
+#include <numeric>
+#include <vector>
 
 #include "ops/ctc-loss.h"
 #include "ops/cuda-block.h"
@@ -11,117 +9,148 @@ namespace u2moe {
 namespace cuda {
 namespace {
 
-// As the CPU has them: log 0, finite so that differences are numbers, and where no path is left.
-constexpr double kLogZero = -1e30, kImpossible = -1e29;
+// As on the CPU (ctc-loss-cpu.cc).
+constexpr double kLogZero = -1e30;     // stands for log 0
+constexpr double kImpossible = -1e29;  // at or below: no path
 
-struct State {
-  int32_t symbol;
-  int32_t may_skip;  // whether paths may come from two states before
-  int32_t next;      // the next state of the same symbol; -1: none
-  int32_t first;     // whether no state before has the symbol
-};
+constexpr int kMostThreads = 512;
+constexpr size_t kRowsAt = kReduceBytes;   // in shared memory
+constexpr size_t kSharedBytes = 24 << 10;  // for rows of the lattice: two blocks on an SM
+
 struct Sequence {
-  int64_t first_row, rows, first_state, states;
-  int64_t lattice;  // place of [rows, states] doubles, and behind them of [2, states]
+  int64_t first_row, frames;
+  int64_t lattice;  // where its scores [frames, states] begin
+  int64_t first_label, num_labels;
+
+  __host__ __device__ int64_t States() const { return 2 * num_labels + 1; }
 };
 
+// log(exp(a) + exp(b) + exp(c)).
 __device__ double LogSum(double a, double b, double c) {
-  const double max = a > b ? (a > c ? a : c) : (b > c ? b : c);
-  return max + log(exp(a - max) + exp(b - max) + exp(c - max));
+  const double high = fmax(a, b), max = fmax(high, c);
+  return max + log1p(exp(fmin(a, b) - max) + exp(fmin(high, c) - max));
 }
 
-// Leaves the occupancies of all frames and states in the lattice.
-__global__ void LatticeKernel(DeviceRows<const float> logp, const Sequence *sequences,
-                              const State *all_states, double *lattices, double *losses,
-                              bool backward) {
+// The scores of the paths up to and with each frame and state of the chain (CtcChain in
+// util/ctc-topology.h), and of those from there on: blockIdx.y is 0 or 1. The second are the first
+// of the labels and frames in reverse. A block for each sequence and direction, a thread for each
+// state (or several), a barrier for each frame; bound by the latency of exp and log, frame after
+// frame. Rows are passed on in shared memory if two of most_states fit, else through the lattice.
+__global__ void __launch_bounds__(kMostThreads)
+    ScoresKernel(DeviceRows<const float> logp, const Sequence *sequences, const int32_t *all_labels,
+                 int32_t blank, int64_t most_states, bool in_shared, double *to_here,
+                 double *from_here, double *totals) {
   const Sequence q = sequences[blockIdx.x];
-  const State *states = all_states + q.first_state;
-  double *alpha = lattices + q.lattice, *beta = alpha + q.rows * q.states;
-  int *has_nan = SharedArray<int>(0, 1);
-  if (threadIdx.x == 0) *has_nan = 0;
-  __syncthreads();
-  const auto emit = [&](int64_t t, int64_t s) {
-    const double p = logp(q.first_row + t, states[s].symbol);
-    return p < kLogZero ? kLogZero : p;
+  if (q.frames == 0) return;
+  const bool reverse = blockIdx.y == 1;
+  const int64_t states = q.States();
+  const int32_t *labels = all_labels + q.first_label;
+  const auto label = [&](int64_t n) { return labels[reverse ? q.num_labels - 1 - n : n]; };
+  const auto symbol = [&](int64_t s) { return s % 2 == 0 ? blank : label(s / 2); };
+  const auto may_skip = [&](int64_t s) {
+    return s % 2 == 1 && s > 1 && label(s / 2) != label(s / 2 - 1);
   };
-  for (int64_t t = 0; t < q.rows; ++t) {
-    const double *from = alpha + (t - 1) * q.states;
-    for (int64_t s = threadIdx.x; s < q.states; s += blockDim.x) {
-      const double e = emit(t, s);
-      if (e != e) *has_nan = 1;  // whoever writes it writes the same
-      double sum = s < 2 ? 0 : kLogZero;
+  const auto entry = [&](int64_t t, int32_t v) {
+    return logp(q.first_row + (reverse ? q.frames - 1 - t : t), v);
+  };
+  double *lattice = (reverse ? from_here : to_here) + q.lattice;
+  const auto at = [&](int64_t t, int64_t s) {
+    return reverse ? (q.frames - 1 - t) * states + states - 1 - s : t * states + s;
+  };
+  double *rows =
+      in_shared ? SharedArray<double>(kRowsAt, static_cast<size_t>(2 * most_states)) : nullptr;
+  const auto before = [&](int64_t t, int64_t s) {
+    return in_shared ? rows[(t - 1) % 2 * most_states + s] : lattice[at(t - 1, s)];
+  };
+
+  // The thread's first state is the only one in all but very long sequences: what does not change,
+  // and the next frame's entry, which comes from memory meanwhile, are kept.
+  const int64_t mine = threadIdx.x;
+  const int32_t my_symbol = mine < states ? symbol(mine) : blank;
+  const bool my_skip = mine < states && may_skip(mine);
+  float ahead = mine < states ? entry(0, my_symbol) : 0.f;
+  bool has_nan = false;
+  for (int64_t t = 0; t < q.frames; ++t) {
+    const float my_entry = ahead;
+    if (mine < states && t + 1 < q.frames) ahead = entry(t + 1, my_symbol);
+    for (int64_t s = mine; s < states; s += blockDim.x) {
+      const float p = s == mine ? my_entry : entry(t, symbol(s));
+      has_nan = has_nan || p != p;
+      double score = s < 2 ? 0 : kLogZero;
       if (t > 0) {
-        sum = LogSum(from[s], s > 0 ? from[s - 1] : kLogZero,
-                     s > 1 && states[s].may_skip ? from[s - 2] : kLogZero);
+        const bool skip = s == mine ? my_skip : may_skip(s);
+        score = LogSum(before(t, s), s > 0 ? before(t, s - 1) : kLogZero,
+                       skip ? before(t, s - 2) : kLogZero);
       }
-      alpha[t * q.states + s] = sum + e;
+      score += fmax(static_cast<double>(p), kLogZero);
+      lattice[at(t, s)] = score;
+      if (in_shared) rows[t % 2 * most_states + s] = score;
     }
     __syncthreads();
   }
-  double total = kLogZero;
-  if (q.rows > 0) {
-    const double *last = alpha + (q.rows - 1) * q.states;
-    const double a = last[q.states - 1], b = q.states > 1 ? last[q.states - 2] : kLogZero;
-    const double max = a > b ? a : b;
-    if (max > kImpossible) total = max + log(exp(a - max) + exp(b - max));
-  } else if (q.states == 1) {
-    total = 0;
-  }
-  const bool nan = *has_nan != 0;
-  if (threadIdx.x == 0) losses[blockIdx.x] = nan ? NAN : total <= kImpossible ? INFINITY : -total;
-  if (!backward || nan || total <= kImpossible) return;
-  __syncthreads();  // all threads have read the last frame, which now becomes its occupancies
-  // beta of a frame: the rest of the paths, without the frame itself.
-  for (int64_t t = q.rows - 1; t >= 0; --t) {
-    double *to = beta + t % 2 * q.states;
-    const double *next = beta + (t + 1) % 2 * q.states;
-    for (int64_t s = threadIdx.x; s < q.states; s += blockDim.x) {
-      double rest = s + 2 >= q.states ? 0 : kLogZero;
-      if (t + 1 < q.rows) {
-        rest = LogSum(next[s] + emit(t + 1, s),
-                      s + 1 < q.states ? next[s + 1] + emit(t + 1, s + 1) : kLogZero,
-                      s + 2 < q.states && states[s + 2].may_skip ? next[s + 2] + emit(t + 1, s + 2)
-                                                                 : kLogZero);
-      }
-      to[s] = rest;
-      double *place = alpha + t * q.states + s;
-      *place = exp(*place + rest - total);
-    }
-    __syncthreads();
-  }
+  if (reverse) return;
+  has_nan = ReduceBlock<MaxOf>(has_nan ? 1.f : 0.f) > 0;
+  if (threadIdx.x > 0) return;
+  const double total = LogSum(before(q.frames, states - 1),
+                              states > 1 ? before(q.frames, states - 2) : kLogZero, kLogZero);
+  totals[blockIdx.x] = has_nan ? NAN : total;
 }
 
-// dlogits = weight * (exp(logp) - occupancy). Of each symbol the first state sums up, in the order
-// of states. dlogits may be logp: what is read of a row is read before any of it is written.
+// dlogits = weight * (exp(logp) - occupancy). A block for each frame. order: the indices of each
+// sequence's labels, the same labels together. The scores of the frame are used up.
 __global__ void GradientKernel(DeviceRows<const float> logp, const Sequence *sequences,
-                               const int32_t *row_sequence, const State *all_states,
-                               double *lattices, const double *losses, float weight,
+                               int num_sequences, const int32_t *all_labels,
+                               const int32_t *all_order, int32_t blank, float weight,
+                               double *to_here, double *from_here, const double *totals,
                                DeviceRows<float> dlogits) {
   const int64_t row = blockIdx.x;
-  const int32_t b = row_sequence[row];
+  int b = 0;  // the last sequence that begins here or before: those of no frames come earlier
+  for (int end = num_sequences; end - b > 1;) {
+    const int middle = b + (end - b) / 2;
+    (sequences[middle].first_row <= row ? b : end) = middle;
+  }
   const Sequence q = sequences[b];
-  const State *states = all_states + q.first_state;
-  double *occupancy = lattices + q.lattice + (row - q.first_row) * q.states;
-  const double loss = losses[b];
-  const bool good = loss - loss == 0;
-  if (!good) {
-    for (int64_t v = threadIdx.x; v < logp.cols; v += blockDim.x)
-      dlogits(row, v) = loss != loss ? NAN : 0.0f;
+  const double total = totals[b];
+  if (!(total > kImpossible)) {
+    const float value = total <= kImpossible ? 0 : NAN;
+    for (int64_t v = threadIdx.x; v < logp.cols; v += blockDim.x) dlogits(row, v) = value;
     return;
   }
-  for (int64_t s = threadIdx.x; s < q.states; s += blockDim.x) {
-    if (!states[s].first) continue;
-    double sum = 0;
-    for (int64_t n = s; n >= 0; n = states[n].next) sum += occupancy[n];
-    occupancy[s] = weight * (exp(static_cast<double>(logp(row, states[s].symbol))) - sum);
+  const int32_t *labels = all_labels + q.first_label, *order = all_order + q.first_label;
+  const int64_t states = q.States(), at = q.lattice + (row - q.first_row) * states;
+  // Of each state the share of paths that are there.
+  double *share = to_here + at, blanks = 0;
+  for (int64_t s = threadIdx.x; s < states; s += blockDim.x) {
+    const int32_t v = s % 2 == 0 ? blank : labels[s / 2];
+    const double emit = fmax(static_cast<double>(logp(row, v)), kLogZero);
+    share[s] = exp(share[s] + from_here[at + s] - emit - total);  // both have the frame's
+    if (s % 2 == 0) blanks += share[s];
+  }
+  blanks = ReduceBlock<SumOf>(blanks);
+  // The gradients of units of the chain: the thread with the first of equal labels adds them up, in
+  // their order. Kept until all of the row, which may be that of logp, is written.
+  double *kept = from_here + at;
+  const auto gradient = [&](int32_t v, double occupancy) {
+    return weight * (exp(static_cast<double>(logp(row, v))) - occupancy);
+  };
+  const auto first_of_unit = [&](int64_t k) {
+    return k == 0 || labels[order[k - 1]] != labels[order[k]];
+  };
+  if (threadIdx.x == 0) kept[q.num_labels] = gradient(blank, blanks);
+  for (int64_t k = threadIdx.x; k < q.num_labels; k += blockDim.x) {
+    if (!first_of_unit(k)) continue;
+    double sum = share[2 * order[k] + 1];
+    for (int64_t n = k + 1; n < q.num_labels && !first_of_unit(n); ++n)
+      sum += share[2 * order[n] + 1];
+    kept[k] = gradient(labels[order[k]], sum);
   }
   __syncthreads();
   for (int64_t v = threadIdx.x; v < logp.cols; v += blockDim.x)
     dlogits(row, v) = weight * expf(logp(row, v));
   __syncthreads();
-  for (int64_t s = threadIdx.x; s < q.states; s += blockDim.x) {
-    if (states[s].first) dlogits(row, states[s].symbol) = static_cast<float>(occupancy[s]);
-  }
+  if (threadIdx.x == 0) dlogits(row, blank) = static_cast<float>(kept[q.num_labels]);
+  for (int64_t k = threadIdx.x; k < q.num_labels; k += blockDim.x)
+    if (first_of_unit(k)) dlogits(row, labels[order[k]]) = static_cast<float>(kept[k]);
 }
 
 }  // namespace
@@ -129,54 +158,63 @@ __global__ void GradientKernel(DeviceRows<const float> logp, const Sequence *seq
 CachedVector<double> CtcLosses(const Context &ctx, ConstView logp, const RaggedShape &shape,
                                const std::vector<std::vector<int32_t>> &labels, int32_t blank,
                                float weight, View dlogits) {
-  const size_t num_sequences = labels.size();
-  if (num_sequences == 0) return {};
-  std::vector<Sequence> sequences;
-  std::vector<State> states;
-  std::vector<int32_t> row_sequence, last(static_cast<size_t>(logp.Cols()), -1);
-  int64_t lattice = 0, most_states = 1;
-  for (size_t b = 0; b < num_sequences; ++b) {
-    const CtcChain chain(labels[b], blank);
-    Sequence q;
-    q.first_row = shape.Begin(static_cast<int>(b));
-    q.rows = shape.Length(static_cast<int>(b));
-    q.first_state = static_cast<int64_t>(states.size());
-    q.states = chain.NumStates();
-    q.lattice = lattice;
-    lattice += (q.rows + 2) * q.states;
-    most_states = std::max(most_states, q.states);
-    for (int64_t s = 0; s < q.states && q.rows > 0; ++s) {
-      int32_t &before = last[static_cast<size_t>(chain.Symbol(s))];
-      states.push_back({chain.Symbol(s), chain.MaySkip(s) ? 1 : 0, -1, before < 0 ? 1 : 0});
-      if (before >= 0)
-        states[static_cast<size_t>(q.first_state + before)].next = static_cast<int32_t>(s);
-      before = static_cast<int32_t>(s);
-    }
-    for (int64_t s = 0; s < q.states && q.rows > 0; ++s)
-      last[static_cast<size_t>(chain.Symbol(s))] = -1;
-    row_sequence.insert(row_sequence.end(), static_cast<size_t>(q.rows), static_cast<int32_t>(b));
-    sequences.push_back(q);
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  CachedVector<double> losses(labels.size());
+  CachedVector<Sequence> sequences;
+  CachedVector<int32_t> lists;  // all labels, then the order of each sequence's
+  int64_t scores = 0, most_states = 1;
+  for (int b = 0; b < shape.NumSequences(); ++b) {
+    const std::vector<int32_t> &own = labels[static_cast<size_t>(b)];
+    sequences.push_back({shape.Begin(b), shape.Length(b), scores,
+                         static_cast<int64_t>(lists.size()), static_cast<int64_t>(own.size())});
+    lists.insert(lists.end(), own.begin(), own.end());
+    scores += shape.Length(b) * sequences.back().States();
+    most_states = std::max(most_states, sequences.back().States());
+    losses[static_cast<size_t>(b)] = own.empty() ? 0 : kInfinity;  // of no frames
   }
-  const ListOnDevice<Sequence> sequences_there(ctx, sequences);
-  const ListOnDevice<State> states_there(ctx, states);
-  constexpr int64_t kFloats = sizeof(double) / sizeof(float);
-  const std::shared_ptr<float> memory =
-      AllocateFloats(kFloats * (lattice + static_cast<int64_t>(num_sequences)));
-  auto *lattices = reinterpret_cast<double *>(memory.get());
-  double *losses = lattices + lattice;
-  const bool backward = !dlogits.Empty();
-  Launch("CtcLosses", LatticeKernel, RowGrid(static_cast<int64_t>(num_sequences), most_states),
-         sizeof(int), logp, sequences_there.data(), states_there.data(), lattices, losses,
-         backward);
+  if (logp.Empty()) return losses;
+  const size_t num_labels = lists.size();
+  lists.resize(2 * num_labels);
+  auto order = lists.begin() + static_cast<std::ptrdiff_t>(num_labels);
+  for (const std::vector<int32_t> &own : labels) {
+    const auto end = order + static_cast<std::ptrdiff_t>(own.size());
+    std::iota(order, end, 0);
+    std::sort(order, end, [&](int32_t a, int32_t b) {
+      const int32_t u = own[static_cast<size_t>(a)], v = own[static_cast<size_t>(b)];
+      return u != v ? u < v : a < b;
+    });
+    order = end;
+  }
+  const ListOnDevice<Sequence> device_sequences(ctx, {sequences.data(), sequences.size()});
+  const ListOnDevice<int32_t> device_lists(ctx, {lists.data(), lists.size()});
+  const bool backward = dlogits.Data() != nullptr;
+  const std::shared_ptr<float> to_here = AllocateFloats(2 * scores),
+                               from_here = AllocateFloats(backward ? 2 * scores : 0),
+                               totals = AllocateFloats(2 * shape.NumSequences());
+  const auto doubles = [](const std::shared_ptr<float> &p) {
+    return reinterpret_cast<double *>(p.get());
+  };
+  const size_t row_bytes = 2 * static_cast<size_t>(most_states) * sizeof(double);
+  const bool in_shared = row_bytes <= kSharedBytes;
+  const unsigned warps =
+      static_cast<unsigned>(std::min<int64_t>((most_states + 31) / 32, kMostThreads / 32));
+  Launch("CtcLosses, scores", ScoresKernel,
+         {dim3(static_cast<unsigned>(shape.NumSequences()), backward ? 2 : 1), dim3(32 * warps)},
+         kRowsAt + (in_shared ? row_bytes : 0), logp, device_sequences.data(), device_lists.data(),
+         blank, most_states, in_shared, doubles(to_here), doubles(from_here), doubles(totals));
   if (backward) {
-    const ListOnDevice<int32_t> row_sequence_there(ctx, row_sequence);
-    Launch("CtcLosses, gradient", GradientKernel, RowGrid(logp.Rows(), logp.Cols()), 0, logp,
-           sequences_there.data(), row_sequence_there.data(), states_there.data(), lattices, losses,
-           weight, dlogits);
+    Launch("CtcLosses, gradient", GradientKernel, RowGrid(logp.Rows(), logp.Cols()), kReduceBytes,
+           logp, device_sequences.data(), shape.NumSequences(), device_lists.data(),
+           device_lists.data() + num_labels, blank, weight, doubles(to_here), doubles(from_here),
+           doubles(totals), dlogits);
   }
-  CachedVector<double> result(num_sequences);
-  CopyBytes(result.data(), losses, num_sequences * sizeof(double), cudaMemcpyDeviceToHost);
-  return result;
+  CachedVector<double> host(labels.size());
+  CopyBytes(host.data(), totals.get(), host.size() * sizeof(double), cudaMemcpyDeviceToHost);
+  for (int b = 0; b < shape.NumSequences(); ++b) {
+    const size_t i = static_cast<size_t>(b);
+    if (shape.Length(b) > 0) losses[i] = host[i] <= kImpossible ? kInfinity : -host[i];
+  }
+  return losses;
 }
 
 }  // namespace cuda

@@ -43,8 +43,8 @@ __device__ T ReduceWarp(T v) {
 
 constexpr size_t kReduceBytes = 32 * sizeof(double);  // of shared memory
 
-// The reduction over the block's threads, a multiple of 32, the same for all of them. All threads
-// call it; shared memory from `offset` on is used, kReduceBytes of it.
+// The reduction of floats or doubles over the block's threads, a multiple of 32, the same for all
+// of them. All threads call it; shared memory from `offset` on is used, kReduceBytes of it.
 template <class Op, class T>
 __device__ T ReduceBlock(T v, size_t offset = 0) {
   T *parts = SharedArray<T>(offset, 32);
