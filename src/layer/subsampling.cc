@@ -89,7 +89,9 @@ Subsampling::Packed Subsampling::PackForInference(const Context &ctx, WeightForm
     result.packed_conv.push_back(PackedMatrix::Pack(
         ctx, packed.conv[i], i == 0 ? WeightFormat::kFloat32 : format, group_size));
     const PackedMatrix &w = result.packed_conv.back();
-    result.tiles.push_back(Conv2dTiles::Suit(shapes_[i], w.Format())
+    // CUDA convolves directly: tiles would be 36 products of few rows each, with all that lies
+    // between them in memory.
+    result.tiles.push_back(!ctx.OnCuda() && Conv2dTiles::Suit(shapes_[i], w.Format())
                                ? std::make_shared<const Conv2dTiles>(shapes_[i], w)
                                : nullptr);
   }

@@ -23,13 +23,13 @@ int64_t InTime(const Conv2dShape &s, ConstView x) {
 void PackChannelsLast(const Context &ctx, int64_t channels, ConstView weight, View packed) {
   CHECK(channels > 0 && weight.Cols() % channels == 0) << weight.Cols() << " of " << channels;
   CHECK_SHAPE(packed, weight.Rows(), weight.Cols());
-  OPS_CALL_HOST(ctx, PackChannelsLast, channels, weight, packed);
+  OPS_CALL(ctx, PackChannelsLast, channels, weight, packed);
 }
 
 void UnpackChannelsLastAdd(const Context &ctx, int64_t channels, ConstView packed, View weight) {
   CHECK(channels > 0 && weight.Cols() % channels == 0) << weight.Cols() << " of " << channels;
   CHECK_SHAPE(packed, weight.Rows(), weight.Cols());
-  OPS_CALL_HOST(ctx, UnpackChannelsLastAdd, channels, packed, weight);
+  OPS_CALL(ctx, UnpackChannelsLastAdd, channels, packed, weight);
 }
 
 void Conv2dForward(const Context &ctx, const Conv2dShape &shape, ConstView x, ConstView packed,
@@ -38,7 +38,7 @@ void Conv2dForward(const Context &ctx, const Conv2dShape &shape, ConstView x, Co
   CHECK_SHAPE(packed, shape.out_channels, shape.PatchSize());
   CHECK_SHAPE(bias, 1, shape.out_channels);
   CHECK_SHAPE(y, shape.OutTime(InTime(shape, x)) * shape.OutFreq(), shape.out_channels);
-  OPS_CALL_HOST(ctx, Conv2dForward, shape, x, packed, bias, y);
+  OPS_CALL(ctx, Conv2dForward, shape, x, packed, bias, y);
 }
 
 void Conv2dReluPacked(const Context &ctx, const Conv2dShape &shape, ConstView x,
@@ -49,7 +49,7 @@ void Conv2dReluPacked(const Context &ctx, const Conv2dShape &shape, ConstView x,
   CHECK_SHAPE(bias, 1, shape.out_channels);
   CHECK_SHAPE(y, shape.OutTime(InTime(shape, x)) * shape.OutFreq(), shape.out_channels);
   CHECK(x.Contiguous());
-  OPS_CALL_HOST(ctx, Conv2dReluPacked, shape, x, w, bias, y);
+  OPS_CALL(ctx, Conv2dReluPacked, shape, x, w, bias, y);
 }
 
 void Conv2dBackward(const Context &ctx, const Conv2dShape &shape, ConstView x, ConstView packed,
@@ -62,7 +62,7 @@ void Conv2dBackward(const Context &ctx, const Conv2dShape &shape, ConstView x, C
   if (dx.Data() != nullptr) {
     CHECK_SHAPE(dx, x.Rows(), x.Cols());
   }
-  OPS_CALL_HOST(ctx, Conv2dBackward, shape, x, packed, dy, dx, dpacked, dbias);
+  OPS_CALL(ctx, Conv2dBackward, shape, x, packed, dy, dx, dpacked, dbias);
 }
 
 }  // namespace u2moe

@@ -34,7 +34,8 @@ void UnpackChannelsLastAdd(const Context &ctx, int64_t channels, ConstView packe
 void Conv2dForward(const Context &ctx, const Conv2dShape &shape, ConstView x, ConstView packed,
                    ConstView bias, View y);
 // y = relu(patches(x) * w^T + bias) for inference, w = `packed` as a PackedMatrix of any format.
-// Patches are copied, some rows at a time: they are read out_channels times.
+// Patches are copied, some rows at a time: they are read out_channels times. (By CUDA not where
+// weights are floats: tiles are copied to shared memory anyway.)
 void Conv2dReluPacked(const Context &ctx, const Conv2dShape &shape, ConstView x,
                       const PackedMatrix &w, ConstView bias, View y);
 // dx overwritten (pass a default View to skip it), dpacked and dbias added to.
@@ -51,6 +52,17 @@ void Conv2dReluPacked(const Context &ctx, const Conv2dShape &shape, ConstView x,
 void Conv2dBackward(const Context &ctx, const Conv2dShape &shape, ConstView x, ConstView packed,
                     ConstView dy, View dx, View dpacked, View dbias);
 }  // namespace cpu
+
+namespace cuda {
+void PackChannelsLast(const Context &ctx, int64_t channels, ConstView weight, View packed);
+void UnpackChannelsLastAdd(const Context &ctx, int64_t channels, ConstView packed, View weight);
+void Conv2dForward(const Context &ctx, const Conv2dShape &shape, ConstView x, ConstView packed,
+                   ConstView bias, View y);
+void Conv2dReluPacked(const Context &ctx, const Conv2dShape &shape, ConstView x,
+                      const PackedMatrix &w, ConstView bias, View y);
+void Conv2dBackward(const Context &ctx, const Conv2dShape &shape, ConstView x, ConstView packed,
+                    ConstView dy, View dx, View dpacked, View dbias);
+}  // namespace cuda
 
 }  // namespace u2moe
 
