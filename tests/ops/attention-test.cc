@@ -281,6 +281,27 @@ TEST(Attention, OnCudaARowHasTheSameBitsInAnyCompany) {
         EXPECT_TRUE(SameBits(dq, dq1) && SameBits(dkeys, dkeys1) && SameBits(dbias, dbias1));
       }
     }
+    // In the memory of a device, which the host may not touch.
+    const Context device(Device::kCuda);
+    const Tensor x = RandomTensor(&rng, 20, 12), u = RandomTensor(&rng, 2, 6);
+    const auto all_of = [&](const Context &c, const Tensor &x, const Tensor &u) {
+      Tensor kp(c, 20, 12), bias(c, 20, 2), y(c, 20, 12), dq(c, 20, 12), dk(c, 20, 12),
+          dv(c, 20, 12), dbias(c, 20, 2), dkeys(c, 20, 12), probs;
+      Tensor dp = Tensor::Zeros(c, 20, 12), du = Tensor::Zeros(c, 1, 12),
+             dvb = Tensor::Zeros(c, 1, 12);
+      RelPositionKeysForward(c, 2, x, x, u, u, kp, bias);
+      AttentionForward(c, 2, kCausal, x, kp, x, bias, y, &probs);
+      AttentionBackward(c, 2, x, kp, x, probs, y, dq, dk, dv, dbias);
+      RelPositionKeysBackward(c, 2, x, x, u, u, dk, dbias, dkeys, dp, du, dvb);
+      std::vector<Tensor> results;
+      for (Tensor *t : {&y, &dq, &dv, &dkeys, &dp, &du, &dvb})
+        results.push_back(CopyToHost(c, t->View()));
+      return results;
+    };
+    const std::vector<Tensor> here = all_of(ctx, x, u);
+    const std::vector<Tensor> there =
+        all_of(device, CopyToDevice(device, x), CopyToDevice(device, u));
+    for (size_t t = 0; t < here.size(); ++t) EXPECT_TRUE(SameBits(here[t], there[t])) << t;
     // More columns in a head than fit.
     const Tensor wide = RandomTensor(&rng, 2, 9000);
     EXPECT_THROW(
