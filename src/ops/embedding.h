@@ -11,7 +11,7 @@
 namespace u2moe {
 
 // y[r, :] = scale * table[ids[r], :]; table [V, D], y [R, D]. Ids must be in [0, V)
-// (checked).
+// (checked; on CUDA others give NaN, and their gradient goes nowhere).
 void EmbeddingForward(const Context &ctx, ConstView table, Span<int32_t> ids, float scale, View y);
 // dtable[ids[r], :] += scale * dy[r, :].
 void EmbeddingBackward(const Context &ctx, Span<int32_t> ids, float scale, ConstView dy,

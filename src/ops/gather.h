@@ -1,4 +1,6 @@
-// Moving rows between frames and expert slots (MoE dispatch), on index lists.
+// Moving rows between frames and expert slots (MoE dispatch), on index lists. An index that is out
+// of range is an Error; on CUDA, where nobody waits to ask, what it gathers is NaN and what it
+// would scatter goes nowhere.
 #ifndef U2MOE_OPS_GATHER_H_
 #define U2MOE_OPS_GATHER_H_
 
