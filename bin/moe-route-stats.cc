@@ -14,7 +14,6 @@
 #include "table/kaldi-tables.h"
 #include "table/text-tables.h"
 #include "table/utterance-reader.h"
-#include "util/io.h"
 #include "util/options.h"
 #include "util/places.h"
 #include "util/progress.h"
@@ -117,11 +116,7 @@ int Run(int argc, char *argv[]) {
   feats.Close();
   if (writer) writer->Close();
   report.WriteText(std::cout);
-  if (!json.empty()) {
-    Output out(json);
-    report.WriteJson(out.Stream());
-    out.Close();
-  }
+  if (!json.empty()) report.WriteJson(json);
   if (!plot.empty()) report.WritePlot(plot);
   const int status = tally.Finish();
   if (!fail_on_dead || report.NumDeadExperts() == 0) return status;

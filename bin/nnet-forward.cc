@@ -31,7 +31,6 @@ int Run(int argc, char *argv[]) {
   ExpertOptions experts;
   ThreadOptions threads;
   Together together;
-  together.batch_seconds = -1;
   PrecisionOptions precision_opts;
   DeviceOptions device;
   std::string precision, tags_rspecifier;
@@ -39,15 +38,7 @@ int Run(int argc, char *argv[]) {
   experts.Register(&po);
   threads.Register(&po);
   threads.RegisterOps(&po);
-  po.Register(
-      "streams", &together.streams,
-      "with --streaming: utterances that each thread advances together, chunk by chunk; the "
-      "weights are read once for all of them, the results do not depend on it");
-  po.Register(
-      "batch-seconds", &together.batch_seconds,
-      "whole utterances that each thread computes together, in seconds of audio; the weights, of "
-      "all experts above all, are read once for all of them, the results do not depend on it; 0: "
-      "one by one; -1: 30 for the whole utterances of a script through a mixture, else 0");
+  RegisterTogether(&po, &together);
   device.Register(&po);
   RegisterTags(&po, &tags_rspecifier);
   precision_opts.Register(&po);

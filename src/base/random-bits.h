@@ -5,11 +5,7 @@
 #include <cmath>
 #include <cstdint>
 
-#ifdef __CUDACC__
-#define U2MOE_HOST_DEVICE __host__ __device__
-#else
-#define U2MOE_HOST_DEVICE
-#endif
+#include "base/host-device.h"
 
 namespace u2moe {
 

@@ -212,6 +212,12 @@ void RouteReport::WriteText(std::ostream &os) const {
   if (information_) information_->WriteText(os << "\n");
 }
 
+void RouteReport::WriteJson(const std::string &wxfilename) const {
+  Output out(wxfilename);
+  WriteJson(out.Stream());
+  out.Close();
+}
+
 void RouteReport::WriteJson(std::ostream &os) const {
   nlohmann::ordered_json j{{"utterances", num_utterances_}, {"layers", nlohmann::json::array()}};
   for (const std::string &layer : layers_) {

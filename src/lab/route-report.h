@@ -82,6 +82,7 @@ class RouteReport {
 
   void WriteText(std::ostream &os) const;
   void WriteJson(std::ostream &os) const;
+  void WriteJson(const std::string &wxfilename) const;
   // Draws load by layer and expert into a PNG, with gnuplot. Throws Error, with nothing at
   // png_path, where that is not complete.
   void WritePlot(const std::string &png_path) const;

@@ -38,12 +38,11 @@ class MoeFeedForward : public FeedForward {
   int NumExperts() const { return bank_->NumExperts(); }
 
  private:
-#if HAVE_CUDA
-  // Inference that the host has no part in, from the router to the sum of the experts; false, and
-  // nothing done, where something asks for the host. Rows whose logits are not finite get NaN.
+  // In CUDA builds: inference that the host has no part in, from the router to the sum of the
+  // experts; false, and nothing done, where something asks for the host. Rows whose logits are not
+  // finite get NaN.
   bool ForwardOnCuda(const Context &ctx, ConstView x, const LayerOutput &out,
                      const RouteCall &call) const;
-#endif
 
   std::unique_ptr<Router> router_;
   std::unique_ptr<ExpertBank> bank_;

@@ -4,8 +4,8 @@
 
 #include <cstdint>
 
+#include "base/host-device.h"
 #include "base/span.h"
-#include "ops/cuda-qualifiers.h"
 #include "tensor/context.h"
 #include "tensor/tensor.h"
 #include "tensor/view.h"

@@ -373,11 +373,6 @@ __global__ void PatchesKernel(Shape s, ConstRows x, int64_t begin, Rows patches)
   }
 }
 
-struct Entry {
-  ConstRows x;
-  __device__ float operator()(int64_t i, int64_t j) const { return x(i, j); }
-};
-
 GridShape TileGrid(int64_t tiles, int64_t parts = 1) {
   return {dim3(static_cast<unsigned>(tiles), static_cast<unsigned>(parts)), dim3(kTileThreads)};
 }

@@ -13,6 +13,7 @@
 
 #include "base/span.h"
 #include "ops/cuda-block.h"
+#include "ops/cuda-packs.h"
 #include "tensor/allocator.h"
 #include "tensor/transfer.h"
 
@@ -69,9 +70,6 @@ class TiledBatch {
   std::optional<ListOnDevice<unsigned char>> list_;
 };
 
-struct alignas(16) FourOfRow {
-  float v[4];
-};
 // Whether rows can be read four floats at a time.
 inline bool RowsInFours(ConstView v) {
   return reinterpret_cast<uintptr_t>(v.Data()) % 16 == 0 && v.Stride() % 4 == 0;
@@ -144,10 +142,10 @@ __device__ void LoadTile(const float *from, int64_t stride, int rows, int cols, 
     const int fours = tile_cols / 4;
     for (int k = static_cast<int>(threadIdx.x); k < tile_rows * fours; k += kThreads) {
       const int r = k / fours, c = k % fours * 4;
-      FourOfRow x = {};
-      if (r < rows && c < cols) x = *reinterpret_cast<const FourOfRow *>(from + r * stride + c);
-      for (float &v : x.v) v *= factor;
-      *reinterpret_cast<FourOfRow *>(to + r * pitch + c) = x;
+      Pack<4> x = {};
+      if (r < rows && c < cols) x = *reinterpret_cast<const Pack<4> *>(from + r * stride + c);
+      for (float &v : x.at) v *= factor;
+      *reinterpret_cast<Pack<4> *>(to + r * pitch + c) = x;
     }
     return;
   }
@@ -191,17 +189,17 @@ __device__ void Products(const float *held, const HeadRows &m, int64_t first, in
                              Tile::kSlice, Tile::kSlicePitch, slice);
     __syncthreads();
     for (int d = 0; d < Tile::kSlice; d += 4) {
-      FourOfRow a[Tile::kRowsEach], b[kKeysOfThread];
+      Pack<4> a[Tile::kRowsEach], b[kKeysOfThread];
       U2MOE_UNROLL for (int r = 0; r < Tile::kRowsEach; ++r) {
-        a[r] = *reinterpret_cast<const FourOfRow *>(held + Tile::Row(r) * pitch + col + d);
+        a[r] = *reinterpret_cast<const Pack<4> *>(held + Tile::Row(r) * pitch + col + d);
       }
       U2MOE_UNROLL for (int c = 0; c < kKeysOfThread; ++c) {
-        b[c] = *reinterpret_cast<const FourOfRow *>(slice + Tile::Key(c) * Tile::kSlicePitch + d);
+        b[c] = *reinterpret_cast<const Pack<4> *>(slice + Tile::Key(c) * Tile::kSlicePitch + d);
       }
       U2MOE_UNROLL for (int e = 0; e < 4; ++e) {
         U2MOE_UNROLL for (int r = 0; r < Tile::kRowsEach; ++r) {
           U2MOE_UNROLL for (int c = 0; c < kKeysOfThread; ++c) {
-            x[r][c] = fmaf(a[r].v[e], b[c].v[e], x[r][c]);
+            x[r][c] = fmaf(a[r].at[e], b[c].at[e], x[r][c]);
           }
         }
       }
@@ -235,17 +233,17 @@ __device__ void AddProduct(const float *scores, const HeadRows &m, int64_t first
                              kTileKeys, Tile::kSlice, Tile::kSlicePitch, slice);
     __syncthreads();
     for (int j = 0; j < kTileKeys; j += 4) {
-      FourOfRow p[Tile::kRowsEach];
+      Pack<4> p[Tile::kRowsEach];
       U2MOE_UNROLL for (int r = 0; r < Tile::kRowsEach; ++r) {
-        p[r] = *reinterpret_cast<const FourOfRow *>(scores + Tile::Row(r) * kScorePitch + j);
+        p[r] = *reinterpret_cast<const Pack<4> *>(scores + Tile::Row(r) * kScorePitch + j);
       }
       U2MOE_UNROLL for (int e = 0; e < 4; ++e) {
         U2MOE_UNROLL for (int g = 0; g < kRuns; ++g) {
-          const FourOfRow v = *reinterpret_cast<const FourOfRow *>(
-              slice + (j + e) * Tile::kSlicePitch + Tile::Col(g));
+          const Pack<4> v = *reinterpret_cast<const Pack<4> *>(slice + (j + e) * Tile::kSlicePitch +
+                                                               Tile::Col(g));
           U2MOE_UNROLL for (int r = 0; r < Tile::kRowsEach; ++r) {
             float(&sum)[4] = sums[r][s * kRuns + g];
-            U2MOE_UNROLL for (int i = 0; i < 4; ++i) sum[i] = fmaf(p[r].v[e], v.v[i], sum[i]);
+            U2MOE_UNROLL for (int i = 0; i < 4; ++i) sum[i] = fmaf(p[r].at[e], v.at[i], sum[i]);
           }
         }
       }
@@ -271,14 +269,14 @@ __device__ void StoreSums(const Sums<Tile> &sums, const float (&factor)[Tile::kR
     float *row = to.Row(first + Tile::Row(r)) + head_col;
     U2MOE_UNROLL for (int g = 0; g < Tile::kRuns; ++g) {
       const int c = col + Tile::Col(g);
-      FourOfRow y;
-      U2MOE_UNROLL for (int i = 0; i < 4; ++i) y.v[i] = factor[r] * sums[r][g][i];
+      Pack<4> y;
+      U2MOE_UNROLL for (int i = 0; i < 4; ++i) y.at[i] = factor[r] * sums[r][g][i];
       if (in_fours && head_col % 4 == 0 && c + 4 <= cols) {
-        *reinterpret_cast<FourOfRow *>(row + c) = y;
+        *reinterpret_cast<Pack<4> *>(row + c) = y;
         continue;
       }
       U2MOE_UNROLL for (int i = 0; i < 4; ++i) {
-        if (c + i < cols) row[c + i] = y.v[i];
+        if (c + i < cols) row[c + i] = y.at[i];
       }
     }
   }

@@ -62,6 +62,12 @@ __global__ void AddPartsKernel(DeviceRows<const T> parts, DeviceRows<T> sum) {
   if (threadIdx.y == 0 && j < parts.cols) sum(0, j) += total;
 }
 
+// What AddColumnSums adds up where that is a matrix.
+struct Entry {
+  DeviceRows<const float> x;
+  __device__ float operator()(int64_t i, int64_t j) const { return x(i, j); }
+};
+
 // sum[0, j] += sum over i < rows of f(i, j), as sums of sums of kRowsTogether rows. f: a
 // __device__ function object.
 template <class F>

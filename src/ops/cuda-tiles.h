@@ -5,6 +5,7 @@
 #define U2MOE_OPS_CUDA_TILES_H_
 
 #include "ops/cuda-block.h"
+#include "ops/cuda-packs.h"
 
 // Before loops over what is to stay in registers. (g++ has no such pragma.)
 #if U2MOE_CUDA_EMULATED
@@ -120,10 +121,6 @@ struct Columns : AlongRows<kRows> {
   int64_t step, term, end;
 };
 
-struct alignas(16) FourFloats {
-  float v[4];
-};
-
 // The thread's elements of a row or column of the tile: runs of kRun, 16 threads' apart.
 template <int kCount>
 __device__ void LoadRuns(const float *from, int thread, float *to) {
@@ -132,9 +129,9 @@ __device__ void LoadRuns(const float *from, int thread, float *to) {
   for (int i = 0; i < kCount; i += kRun) {
     const float *run = from + i * 16 + thread * kRun;
     if constexpr (kRun == 4) {
-      const FourFloats four = *reinterpret_cast<const FourFloats *>(run);
+      const Pack<4> four = *reinterpret_cast<const Pack<4> *>(run);
       U2MOE_UNROLL
-      for (int j = 0; j < 4; ++j) to[i + j] = four.v[j];
+      for (int j = 0; j < 4; ++j) to[i + j] = four.at[j];
     } else {
       U2MOE_UNROLL
       for (int j = 0; j < kRun; ++j) to[i + j] = run[j];
@@ -202,7 +199,7 @@ __device__ bool RowsAligned(const DeviceRows<T> &v) {
 __device__ inline void StoreRun(const float *values, int count, int64_t col, int64_t cols,
                                 bool aligned, float *row) {
   if (count == 4 && aligned && col + 4 <= cols) {
-    *reinterpret_cast<FourFloats *>(row + col) = {values[0], values[1], values[2], values[3]};
+    *reinterpret_cast<Pack<4> *>(row + col) = {{values[0], values[1], values[2], values[3]}};
     return;
   }
   U2MOE_UNROLL

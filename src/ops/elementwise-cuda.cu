@@ -33,11 +33,6 @@ __global__ void NormalizeKernel(ConstRows x, ConstRows mean, ConstRows istd, Row
   ForEachElement(y, [&](int64_t i, int64_t j) { y(i, j) = (x(i, j) - mean(0, j)) * istd(0, j); });
 }
 
-struct Entry {
-  ConstRows x;
-  __device__ float operator()(int64_t i, int64_t j) const { return x(i, j); }
-};
-
 // A row's sum of squares: of each thread in double, of a block by thread 0 in the order of threads.
 __global__ void SquaresKernel(ConstRows x, double *sums) {
   double *parts = SharedArray<double>(0, blockDim.x), sum = 0;

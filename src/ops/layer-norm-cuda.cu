@@ -59,11 +59,6 @@ struct DyTimesH {
     return dy(i, j) * ((x(i, j) - stats(i, 0)) * stats(i, 1));
   }
 };
-struct Entry {
-  DeviceRows<const float> x;
-  __device__ float operator()(int64_t i, int64_t j) const { return x(i, j); }
-};
-
 }  // namespace
 
 void LayerNormForward(const Context &, ConstView x, ConstView gamma, ConstView beta, float eps,

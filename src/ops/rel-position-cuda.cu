@@ -67,11 +67,6 @@ __global__ void KeysKernel(DeviceBatch<GradientSequence> batch, const float *u, 
   dvb_parts(blockIdx.x, c) = dvb;
 }
 
-struct Entry {
-  DeviceRows<const float> x;
-  __device__ float operator()(int64_t i, int64_t j) const { return x(i, j); }
-};
-
 // Rows of dp in memory that some sequences of the batch share, and one of these.
 struct SharedPositions {
   DeviceRows<float> dp;  // all the rows that any of them has

@@ -62,8 +62,8 @@ class EncoderStream {
 };
 
 // Encodes the oldest window of each stream, all in one ragged batch, and advances the streams. Each
-// must have one waiting; none may be there twice. out [sum, D] of the host, shape: the rows of each stream.
-// Throws DataError for what the model cannot compute; then no stream has advanced.
+// must have one waiting; none may be there twice. out [sum, D] of the host, shape: the rows of each
+// stream. Throws DataError for what the model cannot compute; then no stream has advanced.
 void EncodeWindows(const Context &ctx, const Encoder &encoder, const EncodeOptions &opts,
                    Span<EncoderStream *> streams, Tensor *out, RaggedShape *shape);
 

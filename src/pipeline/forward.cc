@@ -8,6 +8,19 @@
 
 namespace u2moe {
 
+void RegisterTogether(OptionParser *po, Together *together) {
+  together->batch_seconds = -1;
+  po->Register(
+      "streams", &together->streams,
+      "with --streaming: utterances that each thread advances together, chunk by chunk; the "
+      "weights are read once for all of them, the results do not depend on it");
+  po->Register(
+      "batch-seconds", &together->batch_seconds,
+      "whole utterances that each thread computes together, in seconds of audio; the weights, of "
+      "all experts above all, are read once for all of them, the results do not depend on it; 0: "
+      "one by one; -1: 30 for the whole utterances of a script through a mixture, else 0");
+}
+
 double DefaultBatchSeconds(const EncoderConfig &config, const EncodeOptions &opts,
                            int64_t num_utterances) {
   return !opts.streaming && num_utterances > 0 && config.NumMixtures() > 0 ? 30 : 0;

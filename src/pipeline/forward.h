@@ -18,6 +18,9 @@ struct ForwardJob : UtteranceJob {
   Tensor encoder_out, logp;  // [R, D], [R, V]
 };
 
+// --streams and --batch-seconds of nnet-forward; negative seconds become DefaultBatchSeconds.
+void RegisterTogether(OptionParser *po, Together *together);
+
 // Seconds of audio per batch where nobody has said how many: 30 for whole utterances of a known
 // number (of a script) through a mixture, which then reads its experts once for all; 0 for a dense
 // model, which gains nothing, and for a stream of utterances, whose results somebody may wait for.

@@ -50,7 +50,8 @@ std::pair<Device, int> ParseDevice(const std::string &name);
 // process do so, and U2MOE_CPU (tensor/cpu-limit.h) too; asked once.
 bool HasAmx();
 
-// The processor, and the GPU of a ctx that has one. E.g. "AMD EPYC; OpenBLAS 0.3.21 Zen, Highway AVX2": for logs and reports. ", AMX" if HasAmx();
+// The processor, and the GPU of a ctx that has one. E.g. "AMD EPYC; OpenBLAS 0.3.21 Zen, Highway
+// AVX2": for logs and reports. ", AMX" if HasAmx();
 // ", U2MOE_CPU=avx2" where that is set.
 std::string DescribeMachine(const Context &ctx = Context());
 

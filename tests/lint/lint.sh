@@ -68,7 +68,7 @@ awk -v max_lines=$max_lines -v max_main_lines=$max_main_lines '
     space = space_at[depth--]
   }
   in_src && !unnamed && /^(class|struct|union|enum( class)?) [A-Za-z0-9_]+[^;:]*( : [^;]*)?\{/ {
-    type = $2 == "class" ? $3 : $2
+    type = $2 == "class" || $2 ~ /^alignas/ ? $3 : $2
     if ((space, type) in defined) say(FNR, "a type " type " is in " defined[space, type] " too; names are unique in a namespace")
     else defined[space, type] = FILENAME
   }
@@ -85,7 +85,7 @@ awk -v max_lines=$max_lines -v max_main_lines=$max_main_lines '
   }
   /^#include <(boost\/|nlohmann\/json\.hpp|sndfile|cblas|unicode\/)/ && FILENAME ~ /^src\/.*\.h$/ { say(FNR, "heavy header; include it in the .cc") }
   /^#include <(boost\/|nlohmann\/|sndfile|unicode\/)/ && FILENAME ~ /^bin\// { say(FNR, "a main has no format code; use the library") }
-  /^[ \t]*#[ \t]*(el)?if.*(CUDA|NVCC)/ && FILENAME !~ /\.cuh?$/ && FILENAME !~ /^src\/((ops|tensor)\/(dispatch|cuda-[a-z]+)\.(h|cc)|base\/random-bits\.h|tensor\/(context|device)\.cc)$/ && FILENAME !~ /^tests\/support\// {
+  /^[ \t]*#[ \t]*(el)?if.*(CUDA|NVCC)/ && FILENAME !~ /\.cuh?$/ && FILENAME !~ /^(src|tests)\/([a-z]+\/)+cuda-[a-z-]+\.(h|cc)$/ && FILENAME !~ /^src\/(base\/host-device\.h|ops\/dispatch\.(h|cc)|tensor\/((context|device|gemm)\.cc|op-scope\.h)|moe\/moe-feed-forward\.cc)$/ && FILENAME !~ /^tests\/(support\/|model\/devices\.h$)/ {
     say(FNR, "a CUDA condition outside ops/dispatch.h")
   }
   /[ \t\r]$/ { say(FNR, "white space at the end of the line") }

@@ -64,6 +64,19 @@ inline void ExpectAgreeThere(Device device, ConstView want, const Tensor &there,
   ExpectAgree(device, want, there.ToHost(), what, tolerance);
 }
 
+// Parameter by parameter, the second in the memory of the device.
+inline void ExpectModelsAgree(Device device, AsrModel *here, AsrModel *there,
+                              const std::string &what) {
+  std::vector<const Tensor *> want;
+  ForEachParam(here, [&](const std::string &, const Tensor *t, const ParamInit &, bool) {
+    want.push_back(t);
+  });
+  size_t i = 0;
+  ForEachParam(there, [&](const std::string &name, const Tensor *t, const ParamInit &, bool) {
+    ExpectAgreeThere(device, want[i++]->View(), *t, what + " of " + name, 2e-4);
+  });
+}
+
 // The same model on the host and on another device.
 class ModelOnDevice {
  public:

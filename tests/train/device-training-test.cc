@@ -3,9 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cmath>
 #include <iterator>
-#include <memory>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -14,7 +12,6 @@
 #include "train/loss.h"
 #include "train/optimizer.h"
 #include "train/tiny.h"
-#include "train/trainer.h"
 
 namespace u2moe {
 namespace {
@@ -51,17 +48,6 @@ class DeviceTrainingTest : public testing::TestWithParam<std::tuple<std::string,
   TrainBatch batch_;
 };
 
-void ExpectSameModels(Device device, AsrModel *here, AsrModel *there, const std::string &what) {
-  std::vector<const Tensor *> want;
-  ForEachParam(here, [&](const std::string &, const Tensor *t, const ParamInit &, bool) {
-    want.push_back(t);
-  });
-  size_t i = 0;
-  ForEachParam(there, [&](const std::string &name, const Tensor *t, const ParamInit &, bool) {
-    ExpectAgreeThere(device, want[i++]->View(), *t, what + " of " + name, 2e-4);
-  });
-}
-
 TEST_P(DeviceTrainingTest, StepsOfTheOptimizer) {
   AsrModel grad(here_.model->Config()), there_grad(here_.model->Config());
   MoveToDevice(there_ctx_, &there_grad);
@@ -76,14 +62,14 @@ TEST_P(DeviceTrainingTest, StepsOfTheOptimizer) {
     ExpectAgree(Where(), want.total, got.total, "loss", step == 0 ? 1e-5 : 1e-3);
     if (Where() != Device::kCuda || step == 0) {
       EXPECT_EQ(got["accuracy"].sum, want["accuracy"].sum);
-      ExpectSameModels(Where(), &grad, &there_grad, "gradient");
+      ExpectModelsAgree(Where(), &grad, &there_grad, "gradient");
     }
     ExpectAgree(Where(), optimizer.Step(cpu_, 1e-3, &grad),
                 there_optimizer.Step(there_ctx_, 1e-3, &there_grad), "norm",
                 step == 0 ? 1e-4 : 1e-2);
     // Adam's first steps have the signs of gradients, also of those that are all rounding.
     if (Where() != Device::kCuda)
-      ExpectSameModels(Where(), here_.model.get(), there_.model.get(), "weights");
+      ExpectModelsAgree(Where(), here_.model.get(), there_.model.get(), "weights");
     SetZero(&grad);
     SetZero(&there_grad);
   }
@@ -173,51 +159,9 @@ TEST_P(DeviceMixtureTest, GiveTheSame) {
       return ComputeLoss(ctx, model, batch, options, to, nullptr).total;
     };
     ExpectAgree(GetParam(), loss(cpu, here, &grad), loss(there_ctx, there, &there_grad), "loss");
-    ExpectSameModels(GetParam(), &grad, &there_grad, "gradient");
+    ExpectModelsAgree(GetParam(), &grad, &there_grad, "gradient");
   }
 }
-
-#if HAVE_CUDA
-// Epochs with all that belongs to them: dropout, SpecAugment, chunk masks, shards, a mixture,
-// running statistics. The same seed gives the same bits there, for any number of threads; what a
-// run on the one device saved goes on on the other; and the loss is the CPU's.
-TEST(CudaTraining, EpochsAreTheCpus) {
-  const MemorySource data(TinyData(8, 2));
-  TrainOptions options;
-  options.batch_size = 4;
-  options.shards = 2;
-  options.shard_frames = 1;
-  options.warmup_steps = 10;
-  options.spec.max_t = 8;
-  options.spec.max_f = 4;
-  const std::string dir = TempDir();
-  const auto train = [&](const std::string &device, int threads, AsrModel *model, int first,
-                         int last) {
-    options.device.device = device;
-    options.threads = threads;
-    const Context ctx = options.device.MakeContext();
-    if (!ctx.OnHost()) MoveToDevice(ctx, model);
-    Trainer trainer(options, model, &data);
-    if (first > 1) trainer.Optimizer()->Load(ctx, dir + "/moments");
-    double loss = 0;
-    for (int epoch = first; epoch <= last; ++epoch)
-      loss = trainer.TrainEpoch(epoch).train.MeanTotal();
-    trainer.Optimizer()->Save(dir + "/moments");
-    if (!ctx.OnHost()) MoveToDevice(Context(), model);
-    return loss;
-  };
-  const auto fresh = [] { return TinyModel(0.2f); };
-  const auto cpu = fresh(), cuda = fresh(), threads = fresh(), there = fresh();
-  const double want = train("cpu", 1, cpu.get(), 1, 3), got = train("cuda", 1, cuda.get(), 1, 3);
-  EXPECT_NEAR(got, want, 1e-2 * want);
-  EXPECT_EQ(train("cuda", 3, threads.get(), 1, 3), got);
-  ExpectSameModels(Device::kCpu, cuda.get(), threads.get(), "weights with threads");
-  train("cpu", 1, there.get(), 1, 2);
-  EXPECT_NEAR(train("cuda", 1, there.get(), 3, 3), want, 1e-2 * want);
-  train("cuda", 1, there.get(), 4, 4);
-  EXPECT_TRUE(std::isfinite(train("cpu", 1, there.get(), 5, 5)));
-}
-#endif
 
 INSTANTIATE_TEST_SUITE_P(All, DeviceTrainingTest,
                          testing::Combine(testing::ValuesIn(GoldenModelNames()),

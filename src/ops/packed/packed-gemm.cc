@@ -54,7 +54,7 @@ PackedRows::PackedRows(const Context &ctx, ConstView x, WeightFormat format, int
   } else {
     scales_ = Tensor(ctx, capacity, 2);
     OPS_CALL(ctx, QuantizeRows, x, reinterpret_cast<int8_t *>(codes_.Data()), Stride(),
-                  scales_.View().RowRange(0, Rows()));
+             scales_.View().RowRange(0, Rows()));
   }
 }
 
