@@ -24,6 +24,7 @@ void PositionProjections::Rows(const Context &ctx, const Linear &map, int64_t fi
     std::call_once(once_[p], [&] {
       Tensor piece(ctx, kPiece, out.Cols());
       Project(ctx, map, position - row, piece);
+      ctx.Synchronize();  // other threads read it, too
       pieces_[p] = std::move(piece);
     });
     const int64_t n = std::min(kPiece - row, out.Rows() - done);

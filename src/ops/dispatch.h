@@ -14,8 +14,9 @@
                      : cpu::fn(ctx, __VA_ARGS__))
 
 #if HAVE_CUDA
-#define OPS_CALL(ctx, fn, ...) \
-  (OpRunsOnCuda(ctx) ? cuda::fn(ctx, __VA_ARGS__) : U2MOE_OPS_ON_HOST(ctx, fn, __VA_ARGS__))
+#define OPS_CALL(ctx, fn, ...)                                                           \
+  (OpRunsOnCuda(ctx) ? (CheckCudaOperands(ctx, __VA_ARGS__), cuda::fn(ctx, __VA_ARGS__)) \
+                     : U2MOE_OPS_ON_HOST(ctx, fn, __VA_ARGS__))
 #else  // a CUDA Context cannot be made in this build
 #define OPS_CALL(ctx, fn, ...) U2MOE_OPS_ON_HOST(ctx, fn, __VA_ARGS__)
 #endif

@@ -20,7 +20,8 @@ namespace {
 std::string Advice(cudaError_t error) {
   switch (error) {
     case cudaErrorMemoryAllocation:
-      return "; give it less at a time (--batch-size, --chunk-size), or another GPU "
+      return "; give it less at a time (--batch-seconds, --streams; in training --batch-size, "
+             "--shards), cut the recording (--chunk-size, extract-segments), or take another GPU "
              "(--device=cuda:N)";
     case cudaErrorInsufficientDriver:
       return "; the driver is older than this build's CUDA: update it, or use --device=cpu";
@@ -128,6 +129,10 @@ ThreadState &State() {
 void Check(cudaError_t error, const std::string &what) {
   if (error == cudaSuccess) return;
   cudaGetLastError();  // it is told now
+  // Too much for this GPU is a fault of the utterance, as far as tools go: they go on with the
+  // next.
+  if (error == cudaErrorMemoryAllocation)
+    throw DataError("CUDA: ", what, ": ", cudaGetErrorString(error), Advice(error));
   throw Error("CUDA: ", what, ": ", cudaGetErrorString(error), Advice(error));
 }
 
@@ -226,6 +231,11 @@ std::shared_ptr<float> AllocateFloats(int64_t count) {
 int64_t NumAllocations() {
   const std::lock_guard<std::mutex> lock(counts_mutex);
   return num_allocations;
+}
+
+size_t BytesInUse() {
+  const std::lock_guard<std::mutex> lock(counts_mutex);
+  return bytes_in_use;
 }
 
 void CopyBytes(void *to, const void *from, size_t bytes, cudaMemcpyKind kind) {

@@ -13,8 +13,8 @@
 namespace u2moe {
 namespace cuda {
 
-// Throws an Error that says what failed and what to do, unless it is cudaSuccess. what: "copying 12
-// bytes".
+// Throws an Error that says what failed and what to do, unless it is cudaSuccess; a DataError where
+// the memory is not enough. what: "copying 12 bytes".
 void Check(cudaError_t error, const std::string &what);
 
 // Makes this process work on a device, by number: this thread, and those that begin to work on one
@@ -37,11 +37,12 @@ void AfterLaunch();
 
 // Floats in the memory of the device, not initialised; null for 0. The memory comes from a cache
 // of this thread, in the order of its stream: what is given back may be given out again at once, as
-// later work waits for earlier. Another thread may give it back, too. Throws an Error that says how
-// much was asked for and how much is in use.
+// later work waits for earlier. Another thread may give it back, too. Throws a DataError that says
+// how much was asked for and how much is in use.
 std::shared_ptr<float> AllocateFloats(int64_t count);
 // Calls of cudaMalloc by all threads so far: constant in the steady state.
 int64_t NumAllocations();
+size_t BytesInUse();  // that this process has, with what it keeps for later
 
 // Copies in the order of this thread's stream. To the host, and from it: when this returns, the
 // host's memory may be read, or written. Within the device it does not wait.

@@ -26,6 +26,7 @@ void Gemm(const Context &ctx, float alpha, ConstView a, Trans trans_a, ConstView
   if (m == 0 || n == 0) return;
 #if HAVE_CUDA
   if (OpRunsOnCuda(ctx)) {
+    CheckCudaOperands(ctx, a, b, ConstView(c));
     cuda::Gemm(alpha, a, trans_a, b, trans_b, beta, c);
     return;
   }

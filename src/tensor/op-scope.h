@@ -50,6 +50,18 @@ bool OpRunsOnCuda(const Context &ctx);
 bool RunOpsOnCuda(bool on);
 #endif
 
+#if HAVE_CUDA
+// On the emulation, whose kernels reach the host's memory, too: throws as CheckOperand for operands
+// of a CUDA Context that are there. On a GPU the launch itself would fail.
+template <class... Operands>
+void CheckCudaOperands([[maybe_unused]] const Context &ctx,
+                       [[maybe_unused]] const Operands &...operands) {
+#if U2MOE_CUDA_EMULATED
+  if (ctx.OnCuda()) (CheckOperand(operands), ...);
+#endif
+}
+#endif
+
 class OpScope {
  public:
   template <class... Operands>

@@ -94,7 +94,7 @@ TrainBatch Trainer::MakeBatch(const std::vector<const TrainUtterance *> &utteran
   }
   batch.feats = Tensor(batch.shape.TotalRows(), model_->Config().encoder.feature_dim);
   for (int b = 0; b < batch.shape.NumSequences(); ++b) {
-    CopyTo(ctx_, feats[static_cast<size_t>(b)].View().RowRange(0, batch.shape.Length(b)),
+    CopyTo(Context(), feats[static_cast<size_t>(b)].View().RowRange(0, batch.shape.Length(b)),
            batch.shape.Rows(batch.feats.View(), b));
   }
   return batch;

@@ -78,7 +78,7 @@ void PackedGemm(const Context &ctx, const PackedRows &x, const GemmRows &rows,
                       static_cast<double>(w.Cols());
   const int64_t parts = std::min(static_cast<int64_t>(ctx.OpThreads()),
                                  std::min(w.NumPanels() / 4, static_cast<int64_t>(work / 4e6)));
-  if (parts < 2) {
+  if (parts < 2 || ctx.OnCuda()) {  // each thread has a stream of its own there
     Compute(ctx, x, given, w, epilogue, y);
     return;
   }

@@ -94,6 +94,8 @@ bool Step() {
 
 template <class Done>
 void RunUntil(const Done &done) {
+  if (done()) return;
+  const guarded::Access open(true);  // once: to open and close costs more than a kernel
   while (!done()) CHECK(Step()) << "streams wait for events that nobody records";
 }
 
@@ -285,6 +287,11 @@ cudaError_t cudaEventCreateWithFlags(cudaEvent_t *event, unsigned) {
 cudaError_t cudaEventDestroy(cudaEvent_t event) {
   const em::Turn turn;
   em::RunUntil([event] { return event->done >= event->recorded; });
+  for (const auto &stream : em::Get().streams) {  // which waited for it and need not any more
+    for (em::Stream::Item &item : stream->items) {
+      if (item.waits_for == event) item.waits_for = nullptr;
+    }
+  }
   delete event;
   return cudaSuccess;
 }
