@@ -130,7 +130,7 @@ check_fails "no utterances" 1 'no utterances' nnet-forward "$model" "ark:$tmp/no
 
 check_fails "CUDA in a build without it" 2 'this build has no CUDA' \
   nnet-forward --device=cuda "$model" "ark:$dir/feats.ark" "ark:$tmp/x"
-check_fails "unknown device" 2 'expected cpu or cuda' nnet-forward --device=tpu "$model" "ark:$dir/feats.ark" "ark:$tmp/x"
+check_fails "unknown device" 2 'expected cpu, cuda or cuda:N' nnet-forward --device=tpu "$model" "ark:$dir/feats.ark" "ark:$tmp/x"
 check_fails "unknown precision" 2 'unknown format of weights .int3.; known are float32, bfloat16, int8 and int4' \
   nnet-forward --precision=int3 "$model" "ark:$dir/feats.ark" "ark:$tmp/x"
 check_fails "chunk size 0" 2 'chunk-size=0' nnet-forward --chunk-size=0 "$model" "ark:$dir/feats.ark" "ark:$tmp/x"
