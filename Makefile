@@ -60,7 +60,9 @@ CXXFLAGS_ALL += -DHAVE_CUDA=1 -isystem $(CUDA_HOME)/include
 # cuBLAS is loaded when it is needed (src/tensor/cuda-blas.cc).
 LIBS += $(firstword $(wildcard $(CUDA_HOME)/lib*/libcudart_static.a)) -ldl -lrt
 endif
-NEEDS_CUDA := $(if $(CUDA),,$(wildcard src/*/cuda-*.cc tests/*/cuda-*.cc))
+NEEDS_CUDA := $(if $(CUDA),,$(wildcard src/*/cuda-*.cc src/*/*/cuda-*.cc tests/*/cuda-*.cc))
+# Tests that ask the emulation itself.
+NEEDS_CUDA += $(if $(filter emulated,$(CUDA)),,$(shell grep -lE 'emulated::|support/cuda/' tests/*/*-test.cc))
 
 NEEDS_OPENFST := $(wildcard src/graph/*.cc src/lattice/*.cc src/decode/wfst-*.cc) \
   $(shell grep -lE '^\#include "(graph|lattice|decode/wfst-)' bin/*.cc tests/*/*.cc 2>/dev/null)
@@ -225,8 +227,8 @@ bundle: $(BUNDLED)  ## tools, their libraries, utils/ and egs/ in one folder tha
 
 # One program of the tests that run on a GPU, with what tools/dev/gpu-check needs beside it.
 GPU_CHECK := $(BUILD)/gpu-check
-GPU_TEST_OBJ := $(patsubst %.cc,$(BUILD)/obj/%.o,$(wildcard $(patsubst src/%-cuda.cu,tests/%-test.cc,$(CUDA_SRC)) \
-  tests/ops/packed-gemm-test.cc tests/ops/packed-gemm-int-test.cc tests/ops/cuda-grouped-gemm-test.cc tests/tensor/gemm-test.cc \
+GPU_TEST_OBJ := $(patsubst %.cc,$(BUILD)/obj/%.o,$(wildcard $(patsubst src/%-cuda.cu,tests/%-test.cc,$(filter %-cuda.cu,$(CUDA_SRC))) \
+  tests/ops/packed-gemm-test.cc tests/ops/packed-gemm-int-test.cc tests/ops/cuda-grouped-gemm-test.cc tests/ops/cuda-memory-test.cc tests/tensor/gemm-test.cc \
   tests/moe/cuda-routes-test.cc tests/model/device-test.cc tests/pipeline/device-test.cc tests/train/device-training-test.cc))
 BUNDLE_LDFLAGS := -Wl,--disable-new-dtags,-rpath,'$$ORIGIN/../lib'
 $(GPU_CHECK)/bin/gpu-tests: $(GPU_TEST_OBJ) $(SUPPORT_LIB) $(LIB)
@@ -240,8 +242,8 @@ $(GPU_CHECK)/bin/nnet-init $(GPU_CHECK)/bin/scale-bench:
 	$(if $(Q),@echo "  LD   $@")
 	$(Q)$(CXX) $(LDFLAGS_ALL) $(BUNDLE_LDFLAGS) $< $(LIB) $(LIBS) -o $@
 gpu-check-bundle: $(GPU_CHECK)/bin/gpu-tests $(GPU_CHECK)/bin/nnet-init $(GPU_CHECK)/bin/scale-bench  ## what tools/dev/gpu-check takes along (CUDA=1)
-	$(Q)tools/dev/make-bundle.sh $(GPU_CHECK) $^
-	@du -sh $(GPU_CHECK) | cut -f 1 | sed 's,$$, in $(GPU_CHECK),'
+	$(Q)tools/dev/make-bundle.sh $(GPU_CHECK) $^ && tar -C $(GPU_CHECK) -czf $(GPU_CHECK).tar.gz bin lib
+	@du -sh $(GPU_CHECK).tar.gz | cut -f 1 | sed 's,$$, in $(GPU_CHECK).tar.gz,'
 
 compile_commands.json: Makefile $(LIB_SRC) $(BIN_SRC) $(TEST_SRC)
 	$(Q)tools/dev/compile-commands.sh "$(CXX) $(CXXFLAGS_ALL)" $(LIB_SRC) $(BIN_SRC) $(TEST_SRC) > $@.tmp && mv $@.tmp $@

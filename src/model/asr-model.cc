@@ -69,6 +69,7 @@ void AsrModel::PrepareForInference(const Context &ctx, WeightFormat format, int6
     ForEachParamOrPacked(
         &alone, [](const ParamInfo &, Tensor *) {}, pack);
   }
+  ctx.Synchronize();  // any thread may compute with it now
 }
 
 void AsrModel::VisitPiece(Piece piece, ParamVisitor *v) {

@@ -87,8 +87,8 @@ class AsrModel {
 // All tensors zero: a fresh place for gradients.
 void SetZero(AsrModel *model);
 
-// Takes all tensors and packed weights from the host to ctx's device, where a model that is read or
-// initialised begins; before PrepareForInference, with the same ctx.
+// Takes all tensors and packed weights to ctx's device: from the host, where a model that is read
+// or initialised begins, before PrepareForInference with the same ctx; or back.
 void MoveToDevice(const Context &ctx, AsrModel *model);
 
 }  // namespace u2moe

@@ -7,11 +7,7 @@ namespace cuda {
 namespace {
 
 struct Swish {
-  // x sigmoid(x), 0 where the sigmoid is.
-  __host__ __device__ static float Forward(float x) {
-    const float s = Sigmoid(x);
-    return s == 0 ? 0 : x * s;
-  }
+  __host__ __device__ static float Forward(float x) { return SwishOf(x); }
   // (x s)' = s + x s (1 - s)
   __host__ __device__ static float Backward(float x, float dy) {
     const float s = Sigmoid(x), y = Forward(x);
@@ -19,7 +15,7 @@ struct Swish {
   }
 };
 struct Relu {  // written so that NaN stays NaN
-  __host__ __device__ static float Forward(float x) { return x < 0 ? 0 : x; }
+  __host__ __device__ static float Forward(float x) { return ReluOf(x); }
   __host__ __device__ static float Backward(float x, float dy) { return x <= 0 ? 0 : dy; }
 };
 

@@ -2,6 +2,7 @@
 
 #include "ops/conv2d.h"
 #include "ops/cuda-columns.h"
+#include "ops/cuda-math.h"
 #include "ops/cuda-tiles.h"
 #include "ops/packed/packed-gemm.h"
 
@@ -190,7 +191,7 @@ __global__ void __launch_bounds__(kTileThreads, 2)
                       U2MOE_UNROLL
                       for (int c = 0; c < count; ++c) {
                         const float v = sums[c] + (j + c < y.cols ? bias(0, j + c) : 0);
-                        values[c] = kRelu && v < 0 ? 0 : v;  // NaN stays NaN
+                        values[c] = kRelu ? ReluOf(v) : v;
                       }
                       StoreRun(values, count, j, y.cols, aligned, y.Row(i));
                     });

@@ -17,13 +17,6 @@
 #include "tensor/allocator.h"
 #include "tensor/transfer.h"
 
-// Of loops over arrays that must be registers.
-#ifdef __CUDACC__
-#define U2MOE_UNROLL _Pragma("unroll")
-#else
-#define U2MOE_UNROLL
-#endif
-
 namespace u2moe {
 namespace cuda {
 

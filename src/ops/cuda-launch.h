@@ -24,6 +24,13 @@
 #include "tensor/cuda-runtime.h"
 #include "tensor/view.h"
 
+// Before loops over what is to stay in registers. (g++ has no such pragma.)
+#if U2MOE_CUDA_EMULATED
+#define U2MOE_UNROLL
+#else
+#define U2MOE_UNROLL _Pragma("unroll")
+#endif
+
 namespace u2moe {
 namespace cuda {
 

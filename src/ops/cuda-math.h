@@ -10,6 +10,13 @@ namespace u2moe {
 namespace cuda {
 
 __host__ __device__ inline float Sigmoid(float x) { return 1 / (1 + expf(-x)); }
+// x sigmoid(x), 0 where the sigmoid is.
+__host__ __device__ inline float SwishOf(float x) {
+  const float s = Sigmoid(x);
+  return s == 0 ? 0 : x * s;
+}
+// NaN stays NaN.
+__host__ __device__ inline float ReluOf(float x) { return x < 0 ? 0 : x; }
 
 }  // namespace cuda
 }  // namespace u2moe

@@ -7,13 +7,6 @@
 #include "ops/cuda-block.h"
 #include "ops/cuda-packs.h"
 
-// Before loops over what is to stay in registers. (g++ has no such pragma.)
-#if U2MOE_CUDA_EMULATED
-#define U2MOE_UNROLL
-#else
-#define U2MOE_UNROLL _Pragma("unroll")
-#endif
-
 namespace u2moe {
 namespace cuda {
 

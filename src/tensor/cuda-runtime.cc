@@ -145,8 +145,7 @@ void SelectDevice(int number) {
     if (cudaDriverGetVersion(&driver) != cudaSuccess || driver == 0) {
       throw UsageError(
           "--device=cuda: there is no NVIDIA driver here; install it (nvidia-smi must see the "
-          "GPU), "
-          "or use --device=cpu");
+          "GPU), or use --device=cpu");
     }
     throw UsageError("--device=cuda: ", cudaGetErrorString(error), Advice(error));
   }

@@ -48,9 +48,7 @@ void CheckOperand(const Span<T> &s) {
 bool OpRunsOnCuda(const Context &ctx);
 // For tests: from now on all ops that CUDA has run there, each to its end. Returns what was before.
 bool RunOpsOnCuda(bool on);
-#endif
 
-#if HAVE_CUDA
 // On the emulation, whose kernels reach the host's memory, too: throws as CheckOperand for operands
 // of a CUDA Context that are there. On a GPU the launch itself would fail.
 template <class... Operands>

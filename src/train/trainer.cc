@@ -93,8 +93,9 @@ TrainBatch Trainer::MakeBatch(const std::vector<const TrainUtterance *> &utteran
     feats.push_back(std::move(x));
   }
   batch.feats = Tensor(batch.shape.TotalRows(), model_->Config().encoder.feature_dim);
+  const Context host;
   for (int b = 0; b < batch.shape.NumSequences(); ++b) {
-    CopyTo(Context(), feats[static_cast<size_t>(b)].View().RowRange(0, batch.shape.Length(b)),
+    CopyTo(host, feats[static_cast<size_t>(b)].View().RowRange(0, batch.shape.Length(b)),
            batch.shape.Rows(batch.feats.View(), b));
   }
   return batch;

@@ -391,6 +391,30 @@ WeightBytes WeightBytesOf(AsrModel *model) {
   return weights;
 }
 
+// What BenchRouting changes is worked out on the host, whatever the device: offsets of norms and
+// the policy.
+void ApplyRouting(const Context &ctx, const BenchRouting &routing, const BenchOptions &opts,
+                  const std::string &file, const PrecisionOptions &precision, AsrModel *model) {
+  const uint64_t seed = static_cast<uint64_t>(opts.seed);
+  if (ctx.OnHost()) {
+    routing.Apply(ctx, seed, model);
+    return;
+  }
+  std::string name;
+  const Context host;
+  const std::unique_ptr<AsrModel> on_host =
+      ReadModelForInference(host, file, precision, nullptr, &name);
+  routing.Apply(host, seed, on_host.get());
+  std::map<std::string, const Tensor *> tensors;
+  const auto packed = [](const ParamInfo &, Tensor *, PackedMatrix *) {};
+  ForEachParamOrPacked(
+      on_host.get(), [&](const ParamInfo &info, Tensor *t) { tensors[info.name] = t; }, packed);
+  ForEachParamOrPacked(
+      model, [&](const ParamInfo &info, Tensor *t) { *t = tensors.at(info.name)->ToDevice(ctx); },
+      packed);
+  model->SetPolicy(on_host->Policy());
+}
+
 int Run(int argc, char *argv[]) {
   OptionParser po(
       "Speed of a model on random features: whole utterances, batches of them, one live stream, "
@@ -426,7 +450,7 @@ int Run(int argc, char *argv[]) {
   const double load_seconds = load.Elapsed();  // with packing, where the file holds plain tensors
   chunks.CheckModel(model->Config().encoder);
 
-  routing.Apply(ctx, static_cast<uint64_t>(opts.seed), model.get());
+  ApplyRouting(ctx, routing, opts, po.Arg(0), precision_opts, model.get());
   const WeightBytes weights = WeightBytesOf(model.get());
   Bench bench(ctx, *model, weights, opts, FrameShiftSeconds(info));
   nlohmann::ordered_json report = {{"model", po.Arg(0)},

@@ -12,7 +12,7 @@ import sys
 sys.path.append(os.path.join(os.path.dirname(os.path.realpath(__file__)), "../../utils"))
 from u2moe_script import Options, positive, run
 
-DIM, HIDDEN, HEADS, EXPERTS, CHOICES, VOCAB, KERNEL, FRAMES = 640, 2560, 10, 8, 2, 8192, 8, 250
+DIM, HIDDEN, EXPERTS, CHOICES, VOCAB, KERNEL, FRAMES = 640, 2560, 8, 2, 8192, 8, 250
 
 
 def kernels(utterances):

@@ -6,6 +6,7 @@
 // summed up from its first word to its last, and the units' sums one after another; of codes, whose
 // sums are exact, the groups with scales of their own.
 #include "ops/cuda-block.h"
+#include "ops/cuda-math.h"
 #include "ops/packed/cuda-packed-gemm.h"
 
 namespace u2moe {
@@ -164,10 +165,9 @@ __device__ void Store(float value, const Groups<kExperts> &groups, const Weights
   }
   if (w.bias != nullptr) value += w.bias[output];
   if (finish.swish) {
-    const float s = 1 / (1 + expf(-value));
-    value = s == 0 ? 0 : value * s;
+    value = SwishOf(value);
   } else if (finish.relu) {
-    value = value < 0 ? 0 : value;  // NaN stays NaN
+    value = ReluOf(value);
   }
   const float factor = groups.factor != nullptr ? finish.scale * groups.factor[i] : finish.scale;
   float *to = &y(groups.out != nullptr ? groups.out[i] : i, output);
